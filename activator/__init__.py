@@ -1,0 +1,1 @@
+"""REQUEST PATH. Hold a request until a replica has room, then forward it."""

@@ -1,0 +1,1 @@
+"""VOCABULARY. Types, defaults, validation, names. Pure; imports none of our folders."""

@@ -1,0 +1,65 @@
+"""Every annotation, label, header and variable name, once.
+
+For: spelling a public key in one place; `docs/reference.md` lists each of them, by test.
+Must not know: what any key does.
+"""
+
+# Groups whose annotations Knative owns.
+AUTOSCALING_PREFIX = "autoscaling.knative.dev/"
+SERVING_PREFIX = "serving.knative.dev/"
+
+# Labels on children.
+SERVICE = "serving.knative.dev/service"
+SERVICE_UID = "serving.knative.dev/serviceUID"
+CONFIGURATION = "serving.knative.dev/configuration"
+CONFIGURATION_UID = "serving.knative.dev/configurationUID"
+CONFIGURATION_GENERATION = "serving.knative.dev/configurationGeneration"
+REVISION = "serving.knative.dev/revision"
+REVISION_UID = "serving.knative.dev/revisionUID"
+ROUTE = "serving.knative.dev/route"
+ROUTING_STATE = "serving.knative.dev/routingState"  # pending | active | reserve
+APP = "app"
+
+# Annotations.
+ROUTES = "serving.knative.dev/routes"
+ROUTING_STATE_MODIFIED = "serving.knative.dev/routingStateModified"
+CREATOR = "serving.knative.dev/creator"
+LAST_MODIFIER = "serving.knative.dev/lastModifier"
+PROGRESS_DEADLINE = "serving.knative.dev/progress-deadline"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+# Annotations of our own.
+MODEL_DIGEST = "relight.dev/model-digest"  # on a Revision and its Pods: "sha256:<64 hex>"
+MODEL_NAME = "relight.dev/model-name"  # on a revision template: name in /v1 and /v2 paths
+ENDPOINT = "relight.dev/endpoint"  # on a Pod: "unix:/path" or "tcp:127.0.0.1:port"
+START_TIMING = "relight.dev/start-timing"  # on a Pod: {"fork_ms":, "load_ms":}
+
+# Autoscaler classes.
+CLASS_KPA = "kpa.autoscaling.knative.dev"
+CLASS_HPA = "hpa.autoscaling.knative.dev"
+CLASS_RELIGHT = "relight.autoscaling.knative.dev"
+
+# Request headers we read.
+HEADER_TAG = "knative-serving-tag"
+HEADER_TIMEOUT = "relight-timeout"  # seconds this caller will wait, held and executed together
+HEADER_REQUEST_ID = "x-request-id"
+HEADER_PROXY = "k-proxy-request"  # "activator": already counted there
+HEADER_PROBE = "k-network-probe"
+
+# Response headers we write.
+HEADER_REVISION = "relight-revision"
+HEADER_MODEL_DIGEST = "relight-model-digest"
+HEADER_SERVER_TIMING = "server-timing"  # queue;dur= fork;dur= load;dur= run;dur= in ms
+
+# Environment of a replica, as in Knative's runtime contract.
+ENV_PORT = "PORT"
+ENV_SERVICE = "K_SERVICE"
+ENV_CONFIGURATION = "K_CONFIGURATION"
+ENV_REVISION = "K_REVISION"
+# Environment of our own predictor.
+ENV_MODEL_DIGEST = "RELIGHT_MODEL_DIGEST"
+ENV_CONCURRENCY = "RELIGHT_CONTAINER_CONCURRENCY"
+ENV_TIMEOUT_S = "RELIGHT_TIMEOUT_S"
+
+# The image that means "fork our predictor from the zygote".
+PREDICTOR_IMAGE = "relight/predictor"

@@ -1,0 +1,73 @@
+"""The kinds of object Relight reads and writes, and how each is addressed.
+
+For: naming a kind once, as a value that clients, servers and reconcilers share.
+Must not know: how an API server is reached or what it stores.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind at one version: what stands in `apiVersion`, `kind` and the URL."""
+
+    group: str  # "" is Kubernetes' core group
+    version: str
+    plural: str
+    kind: str
+    singular: str
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    is_namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """The text of the `apiVersion` field."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+_KNATIVE = ("all", "knative", "serving")
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", "namespace", ("ns",), (), False)
+PODS = Resource("", "v1", "pods", "Pod", "pod", ("po",), ("all",))
+EVENTS = Resource("", "v1", "events", "Event", "event", ("ev",))
+DEPLOYMENTS = Resource(
+    "apps", "v1", "deployments", "Deployment", "deployment", ("deploy",), ("all",)
+)
+SERVICES = Resource(
+    "serving.knative.dev", "v1", "services", "Service", "service", ("kservice", "ksvc"), _KNATIVE
+)
+CONFIGURATIONS = Resource(
+    "serving.knative.dev",
+    "v1",
+    "configurations",
+    "Configuration",
+    "configuration",
+    ("config", "cfg"),
+    _KNATIVE,
+)
+REVISIONS = Resource(
+    "serving.knative.dev", "v1", "revisions", "Revision", "revision", ("rev",), _KNATIVE
+)
+ROUTES = Resource("serving.knative.dev", "v1", "routes", "Route", "route", ("rt",), _KNATIVE)
+PODAUTOSCALERS = Resource(
+    "autoscaling.internal.knative.dev",
+    "v1alpha1",
+    "podautoscalers",
+    "PodAutoscaler",
+    "podautoscaler",
+    ("kpa", "pa"),
+    ("knative-internal", "autoscaling"),
+)
+
+ALL = (
+    NAMESPACES,
+    PODS,
+    EVENTS,
+    DEPLOYMENTS,
+    SERVICES,
+    CONFIGURATIONS,
+    REVISIONS,
+    ROUTES,
+    PODAUTOSCALERS,
+)

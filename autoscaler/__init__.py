@@ -1,0 +1,1 @@
+"""CONTROL PATH, deciding. How many replicas, and why."""

@@ -1,0 +1,1 @@
+"""HOW TO REACH AN API SERVER, anyone's."""

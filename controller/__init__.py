@@ -1,0 +1,1 @@
+"""CONTROL PATH, converging. Make the world match what users wrote."""

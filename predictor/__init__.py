@@ -1,0 +1,1 @@
+"""WORK. Load a model, answer requests, report load. Knows no cluster."""

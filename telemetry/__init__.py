@@ -1,0 +1,1 @@
+"""WHAT OPERATORS SEE. Called only from shells."""
