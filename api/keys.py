@@ -31,6 +31,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # Annotations of our own.
 MODEL_DIGEST = "relight.dev/model-digest"  # on a Revision and its Pods: "sha256:<64 hex>"
 MODEL_NAME = "relight.dev/model-name"  # on a revision template: name in /v1 and /v2 paths
+SOURCE_DIGEST = "relight.dev/source-digest"  # on a template: the file `relight deploy` saw
 ENDPOINT = "relight.dev/endpoint"  # on a Pod: "unix:/path" or "tcp:127.0.0.1:port"
 START_TIMING = "relight.dev/start-timing"  # on a Pod: {"fork_ms":, "load_ms":}
 
