@@ -1,0 +1,49 @@
+# The verbs. `make help` lists them; .ci/run and README.md call the same ones.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check sim bench up docs clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# cpu or gpu: which build of ONNX Runtime (see docs/decisions/0002-dependencies.md).
+RUNTIME ?= cpu
+FOLDERS := relight embedded activator autoscaler controller predictor cluster wire api telemetry
+SEED ?= 0
+RUNS ?= 200
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml hack/setup.sh
+	@hack/setup.sh $(VENV) $(RUNTIME)
+	@touch $@
+
+setup: $(VENV)/.installed ## make .venv in this checkout with everything in it
+
+demo: setup ## a real model from zero: scaled, rolled out, rolled back, in two minutes
+	@$(BIN)/python -m examples.demo
+
+test: setup ## run the tests
+	@$(BIN)/python -m pytest -q
+
+check: setup ## style, types, arrows between folders, sizes
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/test_tidy.py tests/test_docs.py
+
+sim: setup ## the whole platform in virtual time under faults: make sim SEED=7 RUNS=1000
+	@$(BIN)/python -m tests.simulation --seed $(SEED) --runs $(RUNS)
+
+bench: setup ## every benchmark, one after the other (some need root for Debian's nginx)
+	@for name in cold_start burst proxy_overhead decision_tick; do \
+	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+up: setup ## run the platform here: objects in .relight, requests on :8080
+	@$(BIN)/relight up --data-dir .relight
+
+docs: setup ## check that the documentation tells the truth
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+clean: ## remove what make and the demo made
+	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

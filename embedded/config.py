@@ -1,0 +1,75 @@
+"""Settings of the one-machine platform, parsed once.
+
+For: bounds, defaults and error messages of everything `relight up` takes.
+Must not know: what any of the settings switches.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+# sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
+_SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
+_SOCKET_NAME = "/run/0123456789ab.sock"
+
+
+class SettingsError(ValueError):
+    """A setting is out of bounds; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `relight up` was asked for. Ports: 0 picks a free one."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8080  # the activator
+    api_port: int = 8001
+    domain: str = "localhost"
+    model_root: Path
+    max_pods: int = 110  # the kubelet's default on a real node
+    spares: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuse what can not work, naming the setting."""
+        for name in ("port", "api_port"):
+            if not 0 <= getattr(self, name) <= 65535:
+                raise SettingsError(f"--{name.replace('_', '-')}: expected 0 to 65535")
+        if not 1 <= self.max_pods <= 10_000:
+            raise SettingsError("--max-pods: expected 1 to 10000")
+        if not 0 <= self.spares <= 64:
+            raise SettingsError("--spares: expected 0 to 64")
+        if not self.model_root.is_dir():
+            raise SettingsError(f"--model-root: {self.model_root} is not a directory")
+        if len(str(self.data_dir).encode()) + len(_SOCKET_NAME) >= _SOCKET_PATH_MAX:
+            raise SettingsError(
+                f"--data-dir: {self.data_dir} is too long: replicas listen on Unix sockets in "
+                f"it, whose paths hold {_SOCKET_PATH_MAX - 1} bytes"
+            )
+
+    @property
+    def database(self) -> Path:
+        """Where objects are kept."""
+        return self.data_dir / "relight.db"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """What `kubectl --kubeconfig` takes."""
+        return self.data_dir / "kubeconfig"
+
+    @property
+    def addresses(self) -> Path:
+        """Where a running platform says how it is reached."""
+        return self.data_dir / "relight.json"
+
+
+def inherited_environment() -> dict[str, str]:
+    """What processes we start inherit of ours: where programs, homes and words are found."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH")
+    environment = os.environ  # noqa: TID251 - this is config.py
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in kept or name.startswith(("CUDA_", "NVIDIA_", "ORT_"))
+    }

@@ -1,0 +1,96 @@
+"""The one folder a platform lives in: who holds it, and what stands in it for clients.
+
+For: that two platforms never share a folder, and that `kubectl` and `relight` find this one.
+Must not know: what the platform does.
+"""
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import yaml
+
+
+class DataDirectoryError(Exception):
+    """The folder can not be used; the message names it and says why."""
+
+
+class DataDirectory:
+    """A folder held by this process while the `with` lasts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: BinaryIO | None = None
+
+    def __enter__(self) -> "DataDirectory":
+        """Make it and hold it, or raise `DataDirectoryError`."""
+        try:
+            for folder in (self.path, self.run, self.pods, self.models):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = (self.path / "lock").open("ab")
+        except OSError as error:
+            raise DataDirectoryError(f"{self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise DataDirectoryError(
+                f"{self.path} is held by another platform: stop it or give another --data-dir"
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go; objects and models stay, addresses do not."""
+        assert self._lock is not None
+        self.addresses.unlink(missing_ok=True)
+        self._lock.close()
+
+    @property
+    def run(self) -> Path:
+        """Sockets."""
+        return self.path / "run"
+
+    @property
+    def pods(self) -> Path:
+        """What each Pod wrote."""
+        return self.path / "pods"
+
+    @property
+    def models(self) -> Path:
+        """Pinned models by digest."""
+        return self.path / "models"
+
+    @property
+    def addresses(self) -> Path:
+        """Where a running platform says how it is reached."""
+        return self.path / "relight.json"
+
+    def publish(self, *, api: str, activator: str, domain: str) -> None:
+        """Write what clients read: kubeconfig for kubectl, relight.json for relight."""
+        kubeconfig = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "relight", "cluster": {"server": api}}],
+            "users": [{"name": "relight", "user": {}}],
+            "contexts": [
+                {
+                    "name": "relight",
+                    "context": {"cluster": "relight", "user": "relight", "namespace": "default"},
+                }
+            ],
+            "current-context": "relight",
+        }
+        _replace(self.path / "kubeconfig", yaml.safe_dump(kubeconfig, sort_keys=False).encode())
+        addresses = {"api": api, "activator": activator, "domain": domain, "pid": os.getpid()}
+        _replace(self.addresses, orjson.dumps(addresses, option=orjson.OPT_INDENT_2))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the whole new one."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).chmod(0o600)
+    Path(file.name).replace(path)

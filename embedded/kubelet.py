@@ -1,0 +1,180 @@
+"""Pods → processes: one life for each Pod of this machine.
+
+For: starting and ending Pod lives as Pods come and go, within the machine's room.
+Must not know: how one Pod is started, or why it exists.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api.kinds import PODS
+from api.objects import Raw, rfc3339
+from cluster.errors import ApiError, NotFoundError
+from cluster.informer import Informer
+from embedded import podlog
+from embedded.launching import unschedulable_status
+from embedded.podlife import PodLife, Surroundings
+from embedded.podlog import PodLog
+
+log = logging.getLogger(__name__)
+
+_LOG_CHECK_S = 10.0
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Resident:
+    pod: Raw
+    log: PodLog
+    life: PodLife | None = None  # None: no room yet
+    is_leaving: bool = field(default=False)
+
+
+class Kubelet:
+    """Runs the Pods of this machine until stopped."""
+
+    def __init__(self, around: Surroundings, *, pods_dir: Path, max_pods: int) -> None:
+        self._around = around
+        self._pods_dir = pods_dir
+        self._max_pods = max_pods
+        self._informer = Informer(around.client, PODS)
+        self._informer.on_change(self._changed)
+        self._residents: dict[str, _Resident] = {}  # by uid, in order of arrival
+        self._tasks: asyncio.TaskGroup | None = None
+        self._is_stopping = False
+        self._all_gone = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `stop` has ended every life."""
+        async with asyncio.TaskGroup() as self._tasks:
+            watch = self._tasks.create_task(self._informer.run())
+            logs = self._tasks.create_task(self._bound_logs())
+            await self._all_gone.wait()
+            watch.cancel()
+            logs.cancel()
+
+    def stop(self) -> None:
+        """End every life; the Pods stay, and start again with the platform."""
+        self._is_stopping = True
+        for resident in self._residents.values():
+            if resident.life is not None:
+                resident.life.stop()
+        self._check_gone()
+
+    def _check_gone(self) -> None:
+        if self._is_stopping and not any(r.life for r in self._residents.values()):
+            self._all_gone.set()
+
+    def _changed(self, old: Raw | None, new: Raw | None) -> None:
+        if old is not None and (new is None or new["metadata"]["uid"] != old["metadata"]["uid"]):
+            gone = self._residents.get(old["metadata"]["uid"])
+            if gone is not None:
+                self._leave(old["metadata"]["uid"], gone)
+        if new is None:
+            return
+        uid = new["metadata"]["uid"]
+        resident = self._residents.get(uid)
+        if resident is None:
+            resident = _Resident(new, PodLog(self._pods_dir / uid))
+            self._residents[uid] = resident
+            self._admit(uid, resident)
+        resident.pod = new
+        if new["metadata"].get("deletionTimestamp"):
+            self._leave(uid, resident)
+
+    def _admit(self, uid: str, resident: _Resident) -> None:
+        """Start the Pod's life if there is room for one more."""
+        assert self._tasks is not None
+        if self._is_stopping:
+            return
+        if sum(1 for r in self._residents.values() if r.life) >= self._max_pods:
+            self._tasks.create_task(self._report_full(resident))
+            return
+        resident.life = PodLife(resident.pod, self._around, resident.log)
+        self._tasks.create_task(self._live(uid, resident, resident.life))
+
+    def _leave(self, uid: str, resident: _Resident) -> None:
+        if resident.is_leaving:
+            return
+        resident.is_leaving = True
+        if resident.life is not None:
+            resident.life.stop()
+        else:
+            assert self._tasks is not None
+            self._tasks.create_task(self._remove(uid, resident))
+
+    async def _live(self, uid: str, resident: _Resident, life: PodLife) -> None:
+        try:
+            await life.run()
+        finally:
+            resident.life = None
+            self._check_gone()
+        if resident.is_leaving:
+            await self._remove(uid, resident)
+        self._admit_next()
+
+    def _admit_next(self) -> None:
+        for uid, resident in self._residents.items():
+            if resident.life is None and not resident.is_leaving:
+                self._admit(uid, resident)
+                return
+
+    async def _remove(self, uid: str, resident: _Resident) -> None:
+        """The process is gone: the object and what it wrote may go too."""
+        metadata = resident.pod["metadata"]
+        try:
+            await self._around.client.delete(
+                PODS, metadata["namespace"], metadata["name"], uid=uid, grace_period_s=0
+            )
+        except NotFoundError:
+            log.debug("pod %s was already gone", metadata["name"])
+        except ApiError as error:
+            log.warning("pod %s could not be removed: %s", metadata["name"], error)
+        self._residents.pop(uid, None)
+        resident.log.remove()
+
+    async def _report_full(self, resident: _Resident) -> None:
+        message = f"0/1 nodes are available: 1 Too many pods (--max-pods {self._max_pods})."
+        metadata = resident.pod["metadata"]
+        status = unschedulable_status(resident.pod, message, now=rfc3339(self._around.clock()))
+        self._around.events.warning(resident.pod, "FailedScheduling", message)
+        try:
+            await self._around.client.patch(
+                PODS,
+                metadata["namespace"],
+                metadata["name"],
+                {"status": status},
+                subresource="status",
+            )
+        except ApiError as error:
+            log.warning("pod %s: %s", metadata["name"], error)
+
+    async def _bound_logs(self) -> None:
+        while True:
+            await asyncio.sleep(_LOG_CHECK_S)
+            for resident in self._residents.values():
+                resident.log.bound()
+
+    def logs(
+        self,
+        namespace: str,
+        name: str,
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        previous: bool = False,
+    ) -> AsyncIterator[bytes]:
+        """What the container of a Pod wrote; the newest bytes as they come with `follow`."""
+        for uid, resident in self._residents.items():
+            metadata = resident.pod["metadata"]
+            if (metadata["namespace"], metadata["name"]) == (namespace, name):
+                path = resident.log.previous_path if previous else resident.log.path
+                return podlog.read(
+                    path,
+                    tail_lines=tail_lines,
+                    is_following=lambda: follow and uid in self._residents,
+                )
+        raise NotFoundError(f'pods "{name}" not found')

@@ -1,0 +1,124 @@
+"""One process of one Pod: start it through the zygote and hear what becomes of it.
+
+For: turning pipes and exit codes into a queue of news.
+Must not know: Pods, statuses, restarts, or API objects.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from embedded.zygote import Zygote
+
+_LINE_BYTES_MAX = 64 * 1024
+_BACKLOG = 4096  # first requests wait here until the model is loaded
+_PROBE_S = 0.05  # Knative's aggressive probe period (knative.md 3.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process is gone; exactly one of the two is set unless the zygote itself died."""
+
+    code: int | None
+    signal: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the replica reported of itself: {"ready": true, …} or {"failed": "…"}."""
+
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The Pod's life is to end."""
+
+
+News = Ended | Said | Stop
+
+
+def listen(path: Path) -> socket.socket:
+    """A Unix socket that queues connections from now on, whether or not anyone accepts."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def until_listening(port: int, news: "asyncio.Queue[News]") -> None:
+    """Say ready once a TCP connection to the port is accepted: Knative's default probe."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(_PROBE_S)
+            continue
+        writer.close()
+        news.put_nowait(Said({"ready": True}))
+        return
+
+
+class ReplicaProcess:
+    """A process that has been asked for. Its news arrive in the queue it was given."""
+
+    def __init__(self, name: str, zygote: Zygote, news: "asyncio.Queue[News]") -> None:
+        self._name = name
+        self._zygote = zygote
+        self._news = news
+        self._report_fd = -1
+        self._partial = b""
+
+    def launch(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
+        """Ask the zygote for it. `fds` go before the write end of our status pipe."""
+        self._report_fd, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(theirs, True)  # the replica writes whole lines and may wait
+        try:
+            self._zygote.launch(self._name, request, (*fds, theirs), self._exited)
+        finally:
+            os.close(theirs)
+        asyncio.get_running_loop().add_reader(self._report_fd, self._readable)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._zygote.signal(self._name, number)
+
+    def _exited(self, code: int | None, number: int | None) -> None:
+        self._readable()  # what it said last comes before the news of its end
+        self._close()
+        self._news.put_nowait(Ended(code, number))
+
+    def _readable(self) -> None:
+        while self._report_fd >= 0:
+            try:
+                data = os.read(self._report_fd, _LINE_BYTES_MAX)
+            except BlockingIOError:
+                return
+            if not data:
+                self._close()
+                return
+            *lines, self._partial = (self._partial + data).split(b"\n")
+            for line in lines:
+                self._news.put_nowait(Said(orjson.loads(line)))
+            if len(self._partial) > _LINE_BYTES_MAX:
+                self._partial = b""
+
+    def _close(self) -> None:
+        if self._report_fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._report_fd)
+            os.close(self._report_fd)
+            self._report_fd = -1

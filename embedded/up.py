@@ -1,0 +1,217 @@
+"""The whole platform in one process: build it, run it, stop it.
+
+For: wiring; it is the only place that joins the components.
+Must not know: how any of them works. It decides nothing but the order.
+"""
+
+import asyncio
+import logging
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import uvloop
+from aiohttp import web
+
+from activator.config import Settings as ActivatorSettings
+from activator.server import Activator
+from api.keys import MODEL_DIGEST
+from api.kinds import REVISIONS
+from api.objects import Raw
+from autoscaler.config import Settings as AutoscalerSettings
+from autoscaler.server import Autoscaler
+from cluster.direct import DirectClient
+from cluster.events import EventRecorder
+from cluster.informer import Informer
+from controller.config import Settings as ControllerSettings
+from controller.server import Controller
+from embedded.apiserver import ApiServer
+from embedded.config import Settings, inherited_environment
+from embedded.datadir import DataDirectory
+from embedded.deployments import DeploymentController
+from embedded.http import make_app
+from embedded.kubelet import Kubelet
+from embedded.modelstore import ModelStore
+from embedded.podlife import Surroundings
+from embedded.store import Store
+from embedded.zygote import Zygote
+
+log = logging.getLogger(__name__)
+
+_STOP_S = 20.0
+_ZYGOTE_RESTART_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """How a running platform is reached."""
+
+    api: str
+    activator: str
+    kubeconfig: str
+
+
+def run(settings: Settings, *, announce: Callable[[Addresses], None]) -> int:
+    """Run until SIGINT or SIGTERM; `announce` is called once everything answers.
+
+    Raises `embedded.datadir.DataDirectoryError`, `embedded.store.StorageError` or OSError (a
+    port that is taken) before anything was started.
+    """
+    _raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with DataDirectory(settings.data_dir) as folder:
+            runner.run(Platform(settings, folder).run(announce))
+    return 0
+
+
+def _raise_descriptor_limit() -> None:
+    """A laptop's soft limit of 1024 or less is a few hundred connections; the hard one is ours."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Platform:
+    """Every part, built in the constructor and run by `run`."""
+
+    def __init__(self, settings: Settings, folder: DataDirectory) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._store = Store(settings.database)
+        rng = random.Random()  # noqa: S311 - names and traffic splits, no secrets
+        self._server = ApiServer(self._store, clock=_wall_s, rng=rng)
+        self._client = DirectClient(self._server)
+        self._models = ModelStore(folder.models, model_root=settings.model_root)
+        self._zygote = Zygote(env=inherited_environment(), spares=settings.spares)
+        self._events = EventRecorder(self._client, "kubelet")
+        self._deployments = DeploymentController(
+            self._client, events=self._events, rng=rng, clock=_wall_s
+        )
+        self._autoscaler = Autoscaler(self._client, AutoscalerSettings())
+        self._activator = Activator(
+            self._client,
+            ActivatorSettings(host=settings.host, port=settings.port, domain=settings.domain),
+            report=self._autoscaler.receive,
+            rng=rng,
+        )
+        self._kubelet = Kubelet(
+            self._surroundings(), pods_dir=folder.pods, max_pods=settings.max_pods
+        )
+        self._server.logs_port = self._kubelet.logs
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            client=self._client,
+            zygote=self._zygote,
+            models=self._models,
+            events=self._events,
+            run_dir=self._folder.run,
+            work_dir=self._settings.model_root,
+            base_env=inherited_environment(),
+            clock=_wall_s,
+            release=self._activator.release,
+        )
+
+    async def run(self, announce: Callable[[Addresses], None]) -> None:
+        """Start everything, wait for a signal, stop everything in order."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        api = web.AppRunner(make_app(self._server), access_log=None, handle_signals=False)
+        await api.setup()
+        try:
+            site = web.TCPSite(api, self._settings.host, self._settings.api_port)
+            await site.start()
+            await self._zygote.start()
+            await self._serve(_address_of(api), announce, stop)
+        finally:
+            await self._zygote.stop()
+            await api.cleanup()
+            self._store.close()
+
+    async def _serve(
+        self, api_address: str, announce: Callable[[Addresses], None], stop: asyncio.Event
+    ) -> None:
+        """Run the components until told to stop; replicas end before their zygote does."""
+        async with asyncio.TaskGroup() as tasks:
+            parts = [
+                tasks.create_task(part)
+                for part in (
+                    self._events.run(),
+                    self._deployments.run(),
+                    self._autoscaler.run(),
+                    self._activator.run(),
+                    self._keep_zygote(),
+                    self._keep_models(),
+                )
+            ]
+            kubelet = tasks.create_task(self._kubelet.run())
+            await self._activator.started()
+            host, port = self._activator.address
+            controller = Controller(
+                self._client,
+                ControllerSettings(
+                    domain=self._settings.domain,
+                    external_port=port,
+                    model_root=self._settings.model_root,
+                ),
+                clock=_wall_s,
+            )
+            parts.append(tasks.create_task(controller.run()))
+            activator_address = f"http://{host}:{port}"
+            self._folder.publish(
+                api=api_address, activator=activator_address, domain=self._settings.domain
+            )
+            announce(
+                Addresses(
+                    api=api_address,
+                    activator=activator_address,
+                    kubeconfig=str(self._settings.kubeconfig),
+                )
+            )
+            await stop.wait()
+            log.info("stopping")
+            self._kubelet.stop()
+            await asyncio.wait([kubelet], timeout=_STOP_S)
+            for part in (*parts, kubelet):
+                part.cancel()
+
+    async def _keep_zygote(self) -> None:
+        """Start another zygote when one dies; the Pods' lives start their processes again."""
+        while True:
+            code = await self._zygote.wait()
+            log.error("the zygote ended with code %s: starting another", code)
+            await asyncio.sleep(_ZYGOTE_RESTART_S)
+            await self._zygote.start()
+
+    async def _keep_models(self) -> None:
+        """Drop the copy of a model when the last Revision that pins it is gone."""
+        revisions = Informer(self._client, REVISIONS)
+
+        def changed(old: Raw | None, new: Raw | None) -> None:
+            if new is None:
+                self._models.sweep(_pinned(revisions.objects.values()))
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(revisions.run())
+            await revisions.synced()
+            self._models.sweep(_pinned(revisions.objects.values()))
+            revisions.on_change(changed)
+
+
+def _pinned(revisions: Iterable[Raw]) -> set[str]:
+    annotations = ((r["metadata"].get("annotations") or {}) for r in revisions)
+    return {str(a[MODEL_DIGEST]) for a in annotations if MODEL_DIGEST in a}
+
+
+def _wall_s() -> float:
+    """Seconds since the epoch, for Kubernetes timestamps only."""
+    return time.time()  # noqa: TID251 - the one shell that reads the wall clock
+
+
+def _address_of(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}"

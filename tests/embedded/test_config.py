@@ -1,0 +1,43 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedded.config import Settings, SettingsError, inherited_environment
+
+
+def settings(tmp_path: Path, **changes: Any) -> Settings:
+    return Settings(**{"data_dir": Path("/tmp/x"), "model_root": tmp_path, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"port": 65536}, "--port"),
+        ({"api_port": -1}, "--api-port"),
+        ({"max_pods": 0}, "--max-pods"),
+        ({"spares": 65}, "--spares"),
+        ({"model_root": Path("/nowhere")}, "--model-root: /nowhere"),
+        ({"data_dir": Path("/tmp/" + "x" * 100)}, "--data-dir"),
+    ],
+)
+def test_what_is_out_of_bounds_is_named(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        settings(tmp_path, **changes)
+
+
+def test_defaults_are_knatives_and_kubernetes(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    assert (made.port, made.api_port, made.max_pods) == (8080, 8001, 110)
+    assert made.database.parent == made.kubeconfig.parent == made.data_dir
+
+
+def test_secrets_of_the_shell_are_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    inherited = inherited_environment()
+    assert "AWS_SECRET_ACCESS_KEY" not in inherited
+    assert inherited["CUDA_VISIBLE_DEVICES"] == "0"
+    assert "PATH" in inherited

@@ -1,0 +1,98 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from embedded import podlog
+from embedded.podlog import PodLog
+
+
+async def collect(path: Path, tail_lines: int | None = None) -> bytes:
+    return b"".join(
+        [c async for c in podlog.read(path, tail_lines=tail_lines, is_following=lambda: False)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (None, b"a\nb\nc\n"),
+        (0, b""),
+        (1, b"c\n"),
+        (2, b"b\nc\n"),
+        (3, b"a\nb\nc\n"),
+        (9, b"a\nb\nc\n"),
+    ],
+)
+async def test_the_last_lines(tmp_path: Path, lines: int | None, expected: bytes) -> None:
+    log = PodLog(tmp_path / "p")
+    with log.open() as file:
+        file.write(b"a\nb\nc\n")
+    assert await collect(log.path, lines) == expected
+
+
+async def test_a_last_line_without_its_newline_counts(tmp_path: Path) -> None:
+    log = PodLog(tmp_path / "p")
+    log.path.write_bytes(b"a\nb")
+    assert await collect(log.path, 1) == b"b"
+
+
+async def test_a_log_nobody_wrote_is_empty(tmp_path: Path) -> None:
+    assert await collect(tmp_path / "none") == b""
+    assert PodLog(tmp_path / "p").tail() == ""
+
+
+async def test_following_ends_with_the_pod(tmp_path: Path) -> None:
+    log = PodLog(tmp_path / "p")
+    log.path.write_bytes(b"first\n")
+    is_alive = True
+    seen: list[bytes] = []
+
+    async def follow() -> None:
+        async for chunk in podlog.read(log.path, tail_lines=None, is_following=lambda: is_alive):
+            seen.append(chunk)
+            more.set()
+
+    more = asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(follow())
+        await more.wait()
+        more.clear()
+        with log.open() as file:
+            file.write(b"second\n")
+        await more.wait()
+        is_alive = False
+    assert b"".join(seen) == b"first\nsecond\n"
+
+
+def test_rotation_keeps_the_run_before(tmp_path: Path) -> None:
+    log = PodLog(tmp_path / "p")
+    log.rotate()
+    log.path.write_bytes(b"one")
+    log.rotate()
+    assert log.previous_path.read_bytes() == b"one"
+    assert not log.path.exists()
+
+
+def test_a_log_stays_within_its_bound_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(podlog, "BYTES_MAX", 10)
+    log = PodLog(tmp_path / "p")
+    with log.open() as file:
+        file.write(b"x" * 11)
+        file.flush()
+        log.bound()
+        file.write(b"y")
+    assert log.path.read_bytes() == b"y"
+    assert log.previous_path.read_bytes() == b"x" * 11
+
+
+def test_the_tail_is_short_enough_for_a_status(tmp_path: Path) -> None:
+    log = PodLog(tmp_path / "p")
+    log.path.write_bytes(b"\n".join(b"line %d" % i for i in range(1000)))
+    lines = log.tail().splitlines()
+    assert len(lines) == 80
+    assert lines[-1] == "line 999"
+    log.remove()
+    assert not log.path.exists()
