@@ -4,11 +4,13 @@ For: turning a Pod into a process's arguments, and a process's fate into a Pod's
 Must not know: processes, sockets, files, clocks, or how objects are written.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from api.conditions import Condition, merge
+from api.images import is_predictor_image
 from api.keys import ENV_PORT, MODEL_DIGEST, PREDICTOR_IMAGE
 from api.objects import Raw
 
@@ -45,13 +47,6 @@ class Refusal:
 
 
 Launch = PredictorLaunch | CommandLaunch | Refusal
-
-
-def is_predictor_image(image: str) -> bool:
-    """Whether an image reference names our predictor, with any registry, tag or digest."""
-    name = image.split("@")[0]
-    path, _, last = name.rpartition("/")
-    return f"/{path}/{last.split(':')[0]}".endswith(f"/{PREDICTOR_IMAGE}")
 
 
 def launch_of(pod: Raw) -> Launch:
@@ -101,8 +96,22 @@ def with_model(args: Sequence[str], path: str) -> tuple[str, ...]:
 
 
 def with_port(launch: CommandLaunch, port: int) -> CommandLaunch:
-    """The same command on another port: replicas share one machine's ports."""
-    return CommandLaunch(argv=launch.argv, env={**launch.env, ENV_PORT: str(port)})
+    """The same command on another port, since replicas share one machine's ports.
+
+    `$(NAME)` in it becomes the variable's value and `$$(NAME)` stays as `$(NAME)`, as Kubernetes
+    expands `command` and `args`.
+    """
+    env = {**launch.env, ENV_PORT: str(port)}
+    return CommandLaunch(argv=tuple(_expand(word, env) for word in launch.argv), env=env)
+
+
+def _expand(word: str, env: Mapping[str, str]) -> str:
+    def value(found: re.Match[str]) -> str:
+        if found[0].startswith("$$"):
+            return found[0][1:]
+        return env.get(found[1], found[0])  # an unknown name stays as it is written
+
+    return re.sub(r"\$?\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)", value, word)
 
 
 def backoff_s(restarts: int) -> float:

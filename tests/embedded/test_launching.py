@@ -8,7 +8,6 @@ from embedded.launching import (
     PredictorLaunch,
     Refusal,
     backoff_s,
-    is_predictor_image,
     launch_of,
     pod_status,
     running,
@@ -29,23 +28,6 @@ def pod(**container: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    ("image", "expected"),
-    [
-        ("relight/predictor", True),
-        ("relight/predictor:0.1", True),
-        ("registry.local:5000/relight/predictor:0.1", True),
-        ("relight/predictor@sha256:abcd", True),
-        ("relight/predictors", False),
-        ("my-relight/predictor", False),
-        ("nginx", False),
-        ("", False),
-    ],
-)
-def test_which_images_are_our_predictor(image: str, expected: bool) -> None:
-    assert is_predictor_image(image) is expected
-
-
 @pytest.mark.parametrize("args", [["--model", "m.onnx", "--threads", "2"], ["--model=m.onnx"]])
 def test_a_predictor_is_launched_with_its_model_and_pinned_digest(args: list[str]) -> None:
     env = [{"name": "A", "value": "1"}, {"name": "EMPTY"}]
@@ -62,6 +44,12 @@ def test_a_command_is_launched_on_a_port_of_its_own() -> None:
     launch = launch_of(pod(image="any", command=["python", "-m"], args=["server"], env=env))
     assert launch == CommandLaunch(argv=("python", "-m", "server"), env={"PORT": "8080"})
     assert with_port(launch, 4711).env == {"PORT": "4711"}
+
+
+def test_variables_in_a_command_are_expanded_as_kubernetes_does() -> None:
+    words = ("-p=$(PORT)", "$$(PORT)", "$(UNKNOWN)", "$(A)$(A)", "$PORT")
+    launch = with_port(CommandLaunch(argv=words, env={"A": "x"}), 80)
+    assert launch.argv == ("-p=80", "$(PORT)", "$(UNKNOWN)", "xx", "$PORT")
 
 
 def test_an_image_without_a_command_is_refused_by_name() -> None:
