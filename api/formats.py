@@ -10,6 +10,7 @@ LABEL_LENGTH_MAX = 63
 SUBDOMAIN_LENGTH_MAX = 253
 
 _DNS_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
+_DNS_1123 = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_1123_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
@@ -33,6 +34,13 @@ _DNS_1035_RULE = _sentence(
     _DNS_1035,
     "my-name",
     "abc-123",
+)
+_DNS_1123_RULE = _sentence(
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
+    "must start and end with an alphanumeric character",
+    _DNS_1123,
+    "my-name",
+    "123-abc",
 )
 _SUBDOMAIN_RULE = _sentence(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
@@ -69,6 +77,11 @@ def _check(text: str, pattern: str, rule: str, length_max: int = LABEL_LENGTH_MA
 def dns_1035_label(text: str) -> list[str]:
     """What is wrong with the name of an object or a tag; empty if nothing is."""
     return _check(text, _DNS_1035, _DNS_1035_RULE)
+
+
+def dns_1123_label(text: str) -> list[str]:
+    """What is wrong with the name of a container or a namespace."""
+    return _check(text, _DNS_1123, _DNS_1123_RULE)
 
 
 def dns_1035_prefix(text: str) -> list[str]:

@@ -19,6 +19,7 @@ REVISION_UID = "serving.knative.dev/revisionUID"
 ROUTE = "serving.knative.dev/route"
 ROUTING_STATE = "serving.knative.dev/routingState"  # pending | active | reserve
 APP = "app"
+VISIBILITY = "networking.knative.dev/visibility"  # not served yet: refused by name
 
 # Annotations.
 ROUTES = "serving.knative.dev/routes"
@@ -27,6 +28,24 @@ CREATOR = "serving.knative.dev/creator"
 LAST_MODIFIER = "serving.knative.dev/lastModifier"
 PROGRESS_DEADLINE = "serving.knative.dev/progress-deadline"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+# Autoscaling annotations, on a revision template. Knative's camelCase spellings
+# (`minScale` for `min-scale`) are read too.
+SCALING_CLASS = "autoscaling.knative.dev/class"
+SCALING_METRIC = "autoscaling.knative.dev/metric"
+SCALING_TARGET = "autoscaling.knative.dev/target"
+TARGET_UTILIZATION = "autoscaling.knative.dev/target-utilization-percentage"
+TARGET_BURST_CAPACITY = "autoscaling.knative.dev/target-burst-capacity"
+MIN_SCALE = "autoscaling.knative.dev/min-scale"
+MAX_SCALE = "autoscaling.knative.dev/max-scale"
+INITIAL_SCALE = "autoscaling.knative.dev/initial-scale"
+ACTIVATION_SCALE = "autoscaling.knative.dev/activation-scale"
+SCALE_DOWN_DELAY = "autoscaling.knative.dev/scale-down-delay"
+POD_RETENTION = "autoscaling.knative.dev/scale-to-zero-pod-retention-period"
+STABLE_WINDOW = "autoscaling.knative.dev/window"
+PANIC_WINDOW = "autoscaling.knative.dev/panic-window-percentage"
+PANIC_THRESHOLD = "autoscaling.knative.dev/panic-threshold-percentage"
+METRIC_AGGREGATION = "autoscaling.knative.dev/metric-aggregation-algorithm"
 
 # Annotations of our own.
 MODEL_DIGEST = "relight.dev/model-digest"  # on a Revision and its Pods: "sha256:<64 hex>"
