@@ -1,0 +1,1 @@
+"""CLAIMS ABOUT SPEED. Each states its command, machine and result."""

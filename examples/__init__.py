@@ -1,0 +1,1 @@
+"""THINGS TO RUN. Each is run by an end-to-end test."""
