@@ -13,6 +13,8 @@ from api import errors
 NOT_SUPPORTED = "not supported by this version of Relight"
 INT64_MAX = 2**63 - 1
 
+_EMPTY: tuple[object, ...] = ([], {}, "")
+
 
 class Faults:
     """The errors found so far in one object, in Knative's wording."""
@@ -168,14 +170,20 @@ class Fields:
     def finish(
         self, *, unsupported: Collection[str] = (), disallowed: Collection[str] = ()
     ) -> None:
-        """Note every field nobody asked for, by the reason it is refused."""
+        """Note every field nobody asked for, by the reason it is refused.
+
+        An empty list, object or string in a field that Kubernetes knows says nothing, as
+        in Knative, and is let pass.
+        """
         for name, value in self._raw.items():
             if name in self._asked or value is None:
                 continue
             if name in unsupported:
-                self.faults.unsupported(self.at(name))
+                if value not in _EMPTY:
+                    self.faults.unsupported(self.at(name))
             elif name in disallowed:
-                self.faults.disallowed(self.at(name))
+                if value not in _EMPTY:
+                    self.faults.disallowed(self.at(name))
             else:
                 self.faults.add("unknown field", self.at(name))
 

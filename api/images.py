@@ -1,6 +1,6 @@
 """Image references: `registry/repository:tag@digest`.
 
-For: refusing what no registry could serve, and knowing our predictor by its image.
+For: refusing what no registry could serve, and one answer to "is this ours to fork?".
 Must not know: registries, or what an image holds.
 """
 
@@ -33,6 +33,9 @@ def is_valid(image: str) -> bool:
     return _REPOSITORY.fullmatch(base) is not None
 
 
-def is_predictor(image: str) -> bool:
-    """Whether the image means "fork our predictor from the zygote", at whatever tag."""
-    return repository(image) == keys.PREDICTOR_IMAGE
+def is_predictor_image(image: str) -> bool:
+    """Whether the image means "fork our predictor", with any registry, tag or digest.
+
+    Lenient, as it is asked of stored objects: whether an image is valid is another question.
+    """
+    return f"/{repository(image)}".endswith(f"/{keys.PREDICTOR_IMAGE}")

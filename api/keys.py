@@ -19,6 +19,7 @@ REVISION_UID = "serving.knative.dev/revisionUID"
 ROUTE = "serving.knative.dev/route"
 ROUTING_STATE = "serving.knative.dev/routingState"  # pending | active | reserve
 APP = "app"
+DEPLOYMENT_HASH = "serving.knative.dev/deployment-hash"  # of what was wanted when last written
 VISIBILITY = "networking.knative.dev/visibility"  # not served yet: refused by name
 
 # Annotations.

@@ -7,7 +7,7 @@ Must not know: who runs a container, or how.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from api import fields, formats, images, keys, quantities
+from api import fields, formats, images, keys, quantities, refusals
 
 DEFAULT_CONTAINER_NAME = "user-container"
 DEFAULT_PORT = 8080
@@ -19,82 +19,6 @@ RESERVED_ENV = frozenset(
 RESERVED_PORTS = frozenset({8008, 8012, 8013, 8022, 9090, 9091})
 PORT_MAX = 65535
 
-# What Knative takes and this version does not serve.
-UNSUPPORTED_POD_FIELDS = frozenset(
-    [
-        "affinity",
-        "automountServiceAccountToken",
-        "dnsConfig",
-        "dnsPolicy",
-        "hostAliases",
-        "hostIPC",
-        "hostNetwork",
-        "hostPID",
-        "imagePullSecrets",
-        "initContainers",
-        "nodeSelector",
-        "priorityClassName",
-        "runtimeClassName",
-        "schedulerName",
-        "securityContext",
-        "serviceAccountName",
-        "shareProcessNamespace",
-        "tolerations",
-        "topologySpreadConstraints",
-        "volumes",
-    ]
-)
-UNSUPPORTED_CONTAINER_FIELDS = frozenset(
-    [
-        "envFrom",
-        "imagePullPolicy",
-        "livenessProbe",
-        "readinessProbe",
-        "securityContext",
-        "startupProbe",
-        "terminationMessagePath",
-        "terminationMessagePolicy",
-        "volumeMounts",
-        "workingDir",
-    ]
-)
-# What Kubernetes knows and Knative never takes.
-DISALLOWED_POD_FIELDS = frozenset(
-    [
-        "activeDeadlineSeconds",
-        "ephemeralContainers",
-        "hostUsers",
-        "hostname",
-        "hostnameOverride",
-        "nodeName",
-        "os",
-        "overhead",
-        "preemptionPolicy",
-        "priority",
-        "readinessGates",
-        "resourceClaims",
-        "resources",
-        "restartPolicy",
-        "schedulingGates",
-        "serviceAccount",
-        "setHostnameAsFQDN",
-        "subdomain",
-        "terminationGracePeriodSeconds",
-    ]
-)
-DISALLOWED_CONTAINER_FIELDS = frozenset(
-    [
-        "lifecycle",
-        "resizePolicy",
-        "restartPolicy",
-        "restartPolicyRules",
-        "stdin",
-        "stdinOnce",
-        "tty",
-        "volumeDevices",
-    ]
-)
-_DISALLOWED_PORT_FIELDS = frozenset({"hostIP", "hostPort"})
 _STANDARD_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
 
 
@@ -172,7 +96,9 @@ def _read_container(source: fields.Fields) -> Container:
     )
     _check_name(container.name, source)
     _check_image(container.image, source)
-    source.finish(unsupported=UNSUPPORTED_CONTAINER_FIELDS, disallowed=DISALLOWED_CONTAINER_FIELDS)
+    source.finish(
+        unsupported=refusals.UNSUPPORTED_CONTAINER, disallowed=refusals.DISALLOWED_CONTAINER
+    )
     return container
 
 
@@ -203,7 +129,7 @@ def _read_env(source: fields.Fields) -> EnvVar:
         source.faults.add(f'"{variable.name}" is a reserved environment variable', path)
     elif wrong:
         source.faults.invalid(variable.name, path, ", ".join(wrong))
-    source.finish(unsupported={"valueFrom"})
+    source.finish(unsupported=refusals.UNSUPPORTED_ENV)
     return variable
 
 
@@ -231,7 +157,7 @@ def _read_port(source: fields.Fields, list_path: str) -> ContainerPort:
     elif port.name not in ("", "http1"):
         details = "Name must be empty, or one of: 'h2c', 'http1'"
         faults.add(f"Port name {port.name} is not allowed", list_path, details=details)
-    source.finish(disallowed=_DISALLOWED_PORT_FIELDS)
+    source.finish(disallowed=refusals.DISALLOWED_PORT)
     return port
 
 
@@ -244,7 +170,7 @@ def _read_resources(source: fields.Fields) -> Resources:
         if limit is not None and _exceeds(requested, limit):
             details = f"must be less than or equal to {name} limit of {limit}"
             source.faults.invalid(requested, f"{source.at('requests')}.{name}", details)
-    source.finish(disallowed={"claims"})
+    source.finish(disallowed=refusals.DISALLOWED_RESOURCES)
     return resources
 
 

@@ -1,0 +1,119 @@
+"""What an API server asks before it stores one of our objects.
+
+For: one answer, the object with its defaults or every reason to refuse it.
+Must not know: how requests arrive, where objects are stored, or who may do what.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from api import differences, fields, keys, kinds
+from api.autoscaling import PodAutoscaler
+from api.defaulting import defaulted
+from api.errors import FieldError, InvalidObjectError
+from api.kinds import Resource
+from api.objects import Raw
+from api.serving import Configuration, Revision, Route, Service
+
+_PARSE: Mapping[Resource, Callable[[Raw], object]] = {
+    kinds.SERVICES: Service.parse,
+    kinds.CONFIGURATIONS: Configuration.parse,
+    kinds.REVISIONS: Revision.parse,
+    kinds.ROUTES: Route.parse,
+    kinds.PODAUTOSCALERS: PodAutoscaler.parse,
+}
+_WITH_USERS = (kinds.SERVICES, kinds.CONFIGURATIONS, kinds.ROUTES)
+_WITH_TEMPLATE = (kinds.SERVICES, kinds.CONFIGURATIONS)
+
+
+def admit(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[str, Any]:
+    """The object to store in place of `new`; `old` is what is stored now, None on create.
+
+    Kinds that are not ours are returned as they are. The status is never looked at, so a
+    status may be written whatever has become of the rules for the spec.
+
+    Raises InvalidObjectError with everything that is wrong.
+    """
+    parse = _PARSE.get(resource)
+    if parse is None:
+        return dict(new)
+    result = defaulted(resource, new)
+    before = None if old is None else defaulted(resource, old)
+    found = _refusal(parse, result)
+    if not found:  # what follows needs objects of the right form
+        if resource in _WITH_USERS:
+            result["metadata"] = _with_users(result, before, user)
+        faults = fields.Faults()
+        _check_change(resource, result, before, faults)
+        faults.raise_any()
+        return result
+    raise InvalidObjectError(found)
+
+
+def _refusal(parse: Callable[[Raw], object], raw: Raw) -> tuple[FieldError, ...]:
+    # A status of any form passes: it is the controller's, and is kept as it is.
+    try:
+        parse({name: value for name, value in raw.items() if name != "status"})
+    except InvalidObjectError as error:
+        return error.errors
+    return ()
+
+
+def _with_users(new: Raw, old: Raw | None, user: str) -> dict[str, Any]:
+    """The metadata with the names of who created and who last changed the spec.
+
+    What an owner made carries the owner's: its annotations are copied, not written here.
+    """
+    metadata: dict[str, Any] = dict(new["metadata"])
+    if metadata.get("ownerReferences"):
+        return metadata
+    before = old["metadata"].get("annotations") or {} if old else {}
+    found = dict(metadata.get("annotations") or {})
+    if old is None:
+        users = {keys.CREATOR: user, keys.LAST_MODIFIER: user} if user else {}
+    else:
+        # A manifest does not repeat what the server wrote: absent means unchanged.
+        users = {
+            key: before[key]
+            for key in (keys.CREATOR, keys.LAST_MODIFIER)
+            if key in before and key not in found
+        }
+        if user and old.get("spec") != new.get("spec"):
+            users[keys.LAST_MODIFIER] = user
+    if users:
+        metadata["annotations"] = {**found, **users}
+    return metadata
+
+
+def _check_change(resource: Resource, new: Raw, old: Raw | None, faults: fields.Faults) -> None:
+    if old is None:
+        return
+    is_same = old.get("spec") == new.get("spec")
+    if resource == kinds.REVISIONS and not is_same:
+        details = differences.between(old.get("spec"), new.get("spec"), "spec")
+        faults.add("Immutable fields changed (-old +new)", "spec", details=details)
+    if resource in _WITH_TEMPLATE and not is_same:
+        _check_name_changed(new["spec"]["template"], old["spec"]["template"], faults)
+    if resource in _WITH_USERS and not new["metadata"].get("ownerReferences"):
+        _check_users(new, old, faults, is_same=is_same)
+
+
+def _check_name_changed(new: Raw, old: Raw, faults: fields.Faults) -> None:
+    """A name given to a Revision names one template for good."""
+    name = (new.get("metadata") or {}).get("name")
+    if name and name == (old.get("metadata") or {}).get("name") and old != new:
+        faults.add(
+            "Saw the following changes without a name change (-old +new)",
+            "spec.template.metadata.name",
+            details=differences.between(old, new, "spec.template"),
+        )
+
+
+def _check_users(new: Raw, old: Raw, faults: fields.Faults, *, is_same: bool) -> None:
+    before = old["metadata"].get("annotations") or {}
+    after = new["metadata"].get("annotations") or {}
+    path = "metadata.annotations."
+    if keys.CREATOR in before and before[keys.CREATOR] != after.get(keys.CREATOR):
+        faults.add("annotation value is immutable", path + keys.CREATOR)
+    if is_same and before.get(keys.LAST_MODIFIER) != after.get(keys.LAST_MODIFIER):
+        faults.invalid(after.get(keys.LAST_MODIFIER), path + keys.LAST_MODIFIER)

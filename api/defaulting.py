@@ -1,0 +1,87 @@
+"""Fill in what a user left out, as Knative's defaulting webhook does.
+
+For: storing objects that say everything, so that `kubectl get -o yaml` shows what holds.
+Must not know: what is valid: a value of the wrong type is left for the parser to refuse.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from api import kinds
+from api.kinds import Resource
+from api.objects import Raw
+from api.pods import DEFAULT_CONTAINER_NAME
+from api.templates import TIMEOUT_S_DEFAULT
+from api.traffic import LATEST
+
+
+def defaulted(resource: Resource, raw: Raw) -> dict[str, Any]:
+    """A copy of the object with every default filled in; doing it twice changes nothing.
+
+    Only what changes is copied: the rest is shared with `raw`, which stays as it was.
+    """
+    result = {"apiVersion": resource.api_version, "kind": resource.kind, **raw}
+    fill = _SPECS.get(resource)
+    spec = raw.get("spec")
+    if fill is not None and isinstance(spec, Mapping):
+        result["spec"] = fill(spec)
+    return result
+
+
+def _service_spec(raw: Raw) -> dict[str, Any]:
+    return {
+        **_configuration_spec(raw),
+        "traffic": _traffic(raw.get("traffic") or [LATEST.to_raw()]),
+    }
+
+
+def _configuration_spec(raw: Raw) -> dict[str, Any]:
+    result = dict(raw)
+    template = raw.get("template")
+    if isinstance(template, Mapping) and isinstance(template.get("spec"), Mapping):
+        result["template"] = {**template, "spec": _revision_spec(template["spec"])}
+    return result
+
+
+def _route_spec(raw: Raw) -> dict[str, Any]:
+    return {**raw, "traffic": _traffic(raw["traffic"])} if raw.get("traffic") else dict(raw)
+
+
+def _revision_spec(raw: Raw) -> dict[str, Any]:
+    result = dict(raw)
+    if result.get("timeoutSeconds") in (None, 0) and result.get("timeoutSeconds") is not False:
+        result["timeoutSeconds"] = TIMEOUT_S_DEFAULT
+    if result.get("containerConcurrency") is None:
+        result["containerConcurrency"] = 0
+    containers = result.get("containers")
+    if isinstance(containers, list):
+        result["containers"] = [
+            {**each, "name": each.get("name") or DEFAULT_CONTAINER_NAME}
+            if isinstance(each, Mapping) and each.get("name") in (None, "")
+            else each
+            for each in containers
+        ]
+    return result
+
+
+def _traffic(raw: Any) -> Any:
+    if not isinstance(raw, list):
+        return raw
+    return [_target(each) if isinstance(each, Mapping) else each for each in raw]
+
+
+def _target(raw: Raw) -> dict[str, Any]:
+    result = dict(raw)
+    if result.get("latestRevision") is None:
+        result["latestRevision"] = not result.get("revisionName")
+    if result.get("percent") is None:
+        result["percent"] = 0
+    return result
+
+
+_SPECS: Mapping[Resource, Callable[[Raw], dict[str, Any]]] = {
+    kinds.SERVICES: _service_spec,
+    kinds.CONFIGURATIONS: _configuration_spec,
+    kinds.REVISIONS: _revision_spec,
+    kinds.ROUTES: _route_spec,
+}
