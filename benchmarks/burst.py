@@ -1,4 +1,4 @@
-"""100 requests at once on a service at zero, at containerConcurrency 1: `python -m benchmarks.burst`.
+"""100 requests at once, from zero, at containerConcurrency 1: `python -m benchmarks.burst`.
 
 What is measured: `first_decision`, the first number of replicas the autoscaler asked for (read
 from the Deployment, by a watch); `errors`, answers other than 200; `p99_ms`, the 99th percentile

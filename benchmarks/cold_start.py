@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from examples import filetype
-from examples.running import Platform, wait_until
+from examples.running import Platform, send, wait_until
 
 ROOT = Path(__file__).parent.parent
 # So many that each service has gone to zero again when its turn comes round.
@@ -182,8 +182,6 @@ def manifest(case: Case, turn: int) -> dict[str, Any]:
 
 def deploy(platform: Platform, found: list[Case]) -> None:
     """Create every service and wait until each is ready."""
-    from examples.running import send
-
     path = "/apis/serving.knative.dev/v1/namespaces/default/services"
     for case in found:
         for turn in range(SERVICES_PER_MODEL):
@@ -210,12 +208,14 @@ def report(found: list[Case]) -> None:
     for case in found:
         print(
             f"{case.name:8} {p(case.total_ms, 50):8.1f} {p(case.total_ms, 95):8.1f} "
-            f"{p(case.model_ms, 50):10.1f} {p(case.beyond_ms, 50):8.1f} /{p(case.beyond_ms, 95):6.1f} "
+            f"{p(case.model_ms, 50):10.1f} "
+            f"{p(case.beyond_ms, 50):8.1f} /{p(case.beyond_ms, 95):6.1f} "
             f"{p(case.fresh_ms, 50):8.1f}   ms, n={len(case.total_ms)}"
         )
     for case in reversed(found):
         print(
-            f"model={case.name} p50_ms={p(case.total_ms, 50):.1f} p95_ms={p(case.total_ms, 95):.1f} "
+            f"model={case.name} "
+            f"p50_ms={p(case.total_ms, 50):.1f} p95_ms={p(case.total_ms, 95):.1f} "
             f"model_p50_ms={p(case.model_ms, 50):.1f} beyond_p50_ms={p(case.beyond_ms, 50):.1f} "
             f"beyond_p95_ms={p(case.beyond_ms, 95):.1f} "
             f"fresh_process_p50_ms={p(case.fresh_ms, 50):.1f}"
