@@ -10,7 +10,6 @@ from typing import Any
 from api import differences, fields, keys, kinds
 from api.autoscaling import PodAutoscaler
 from api.defaulting import defaulted
-from api.errors import FieldError, InvalidObjectError
 from api.kinds import Resource
 from api.objects import Raw
 from api.serving import Configuration, Revision, Route, Service
@@ -29,8 +28,8 @@ _WITH_TEMPLATE = (kinds.SERVICES, kinds.CONFIGURATIONS)
 def admit(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[str, Any]:
     """The object to store in place of `new`; `old` is what is stored now, None on create.
 
-    Kinds that are not ours are returned as they are. The status is never looked at, so a
-    status may be written whatever has become of the rules for the spec.
+    Kinds that are not ours are returned as they are. The status is not looked at: it is the
+    controller's, and is kept as it is.
 
     Raises InvalidObjectError with everything that is wrong.
     """
@@ -39,24 +38,14 @@ def admit(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[s
         return dict(new)
     result = defaulted(resource, new)
     before = None if old is None else defaulted(resource, old)
-    found = _refusal(parse, result)
-    if not found:  # what follows needs objects of the right form
-        if resource in _WITH_USERS:
-            result["metadata"] = _with_users(result, before, user)
-        faults = fields.Faults()
-        _check_change(resource, result, before, faults)
-        faults.raise_any()
-        return result
-    raise InvalidObjectError(found)
-
-
-def _refusal(parse: Callable[[Raw], object], raw: Raw) -> tuple[FieldError, ...]:
-    # A status of any form passes: it is the controller's, and is kept as it is.
-    try:
-        parse({name: value for name, value in raw.items() if name != "status"})
-    except InvalidObjectError as error:
-        return error.errors
-    return ()
+    parse({name: value for name, value in result.items() if name != "status"})
+    # What follows may rely on the form of the object.
+    if resource in _WITH_USERS:
+        result["metadata"] = _with_users(result, before, user)
+    faults = fields.Faults()
+    _check_change(resource, result, before, faults)
+    faults.raise_any()
+    return result
 
 
 def _with_users(new: Raw, old: Raw | None, user: str) -> dict[str, Any]:
@@ -113,7 +102,7 @@ def _check_users(new: Raw, old: Raw, faults: fields.Faults, *, is_same: bool) ->
     before = old["metadata"].get("annotations") or {}
     after = new["metadata"].get("annotations") or {}
     path = "metadata.annotations."
-    if keys.CREATOR in before and before[keys.CREATOR] != after.get(keys.CREATOR):
+    if before.get(keys.CREATOR) != after.get(keys.CREATOR):
         faults.add("annotation value is immutable", path + keys.CREATOR)
     if is_same and before.get(keys.LAST_MODIFIER) != after.get(keys.LAST_MODIFIER):
         faults.invalid(after.get(keys.LAST_MODIFIER), path + keys.LAST_MODIFIER)

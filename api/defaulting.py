@@ -20,7 +20,9 @@ def defaulted(resource: Resource, raw: Raw) -> dict[str, Any]:
 
     Only what changes is copied: the rest is shared with `raw`, which stays as it was.
     """
-    result = {"apiVersion": resource.api_version, "kind": resource.kind, **raw}
+    result = dict(raw)
+    result["apiVersion"] = raw.get("apiVersion") or resource.api_version
+    result["kind"] = raw.get("kind") or resource.kind
     fill = _SPECS.get(resource)
     spec = raw.get("spec")
     if fill is not None and isinstance(spec, Mapping):
@@ -29,10 +31,9 @@ def defaulted(resource: Resource, raw: Raw) -> dict[str, Any]:
 
 
 def _service_spec(raw: Raw) -> dict[str, Any]:
-    return {
-        **_configuration_spec(raw),
-        "traffic": _traffic(raw.get("traffic") or [LATEST.to_raw()]),
-    }
+    traffic = raw.get("traffic")
+    wanted = [LATEST.to_raw()] if traffic is None or traffic == [] else traffic
+    return {**_configuration_spec(raw), "traffic": _traffic(wanted)}
 
 
 def _configuration_spec(raw: Raw) -> dict[str, Any]:
@@ -44,24 +45,25 @@ def _configuration_spec(raw: Raw) -> dict[str, Any]:
 
 
 def _route_spec(raw: Raw) -> dict[str, Any]:
-    return {**raw, "traffic": _traffic(raw["traffic"])} if raw.get("traffic") else dict(raw)
+    return {**raw, "traffic": _traffic(raw["traffic"])} if "traffic" in raw else dict(raw)
 
 
 def _revision_spec(raw: Raw) -> dict[str, Any]:
     result = dict(raw)
-    if result.get("timeoutSeconds") in (None, 0) and result.get("timeoutSeconds") is not False:
+    timeout_s = result.get("timeoutSeconds")
+    if timeout_s is None or (type(timeout_s) is int and timeout_s == 0):
         result["timeoutSeconds"] = TIMEOUT_S_DEFAULT
     if result.get("containerConcurrency") is None:
         result["containerConcurrency"] = 0
     containers = result.get("containers")
     if isinstance(containers, list):
-        result["containers"] = [
-            {**each, "name": each.get("name") or DEFAULT_CONTAINER_NAME}
-            if isinstance(each, Mapping) and each.get("name") in (None, "")
-            else each
-            for each in containers
-        ]
+        result["containers"] = [_container(each) for each in containers]
     return result
+
+
+def _container(raw: Any) -> Any:
+    is_unnamed = isinstance(raw, Mapping) and raw.get("name") in (None, "")
+    return {**raw, "name": DEFAULT_CONTAINER_NAME} if is_unnamed else raw
 
 
 def _traffic(raw: Any) -> Any:

@@ -1,0 +1,49 @@
+"""OpenAPI v3 schemas, built from their descriptions: the subset that CRDs are made of.
+
+For: writing a schema as compactly as the thing it describes.
+Must not know: what is described.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Schema = dict[str, Any]
+
+STRING: Schema = {"type": "string"}
+QUANTITY: Schema = {
+    "anyOf": [{"type": "integer"}, {"type": "string"}],
+    "x-kubernetes-int-or-string": True,
+}
+
+
+def text(description: str) -> Schema:
+    """A string."""
+    return {"type": "string", "description": description}
+
+
+def integer(description: str, **bounds: int) -> Schema:
+    """An integer; bounds are `minimum` and `maximum`."""
+    return {"type": "integer", "format": "int64", "description": description, **bounds}
+
+
+def boolean(description: str) -> Schema:
+    """A boolean."""
+    return {"type": "boolean", "description": description}
+
+
+def array(description: str, items: Schema) -> Schema:
+    """A list."""
+    return {"type": "array", "description": description, "items": items}
+
+
+def mapping(description: str, values: Schema) -> Schema:
+    """An object with any keys."""
+    return {"type": "object", "description": description, "additionalProperties": values}
+
+
+def record(
+    description: str, properties: Mapping[str, Schema], *, required: Sequence[str] = ()
+) -> Schema:
+    """An object with these fields and no others."""
+    schema = {"type": "object", "description": description, "properties": dict(properties)}
+    return {**schema, "required": list(required)} if required else schema
