@@ -1,0 +1,163 @@
+"""Many stats of one Revision in, one observation of its load out.
+
+For: the two windows of the metric that counts; who reported when; what silence means.
+Must not know: replicas wanted, Kubernetes, how a stat travelled, clocks.
+
+Silence. An activator reports a Revision only while it carries requests of it, and every
+request passes an activator. So silence means zero, but only to someone who has listened for
+a whole stable window; before that it means nothing (None). Whoever carries stats over a
+network must restart that wait (`listening_since_s`) when reports may have been lost.
+"""
+
+from dataclasses import dataclass
+
+from api.stats import Stat
+from autoscaler.spec import Spec
+from autoscaler.window import AverageWindow
+
+STALE_S = 3.0  # a reporter unheard for longer no longer vouches for its queue
+REPORTERS_MAX = 256
+_LATE_S = 2.0  # a second's reports are in by then, so it may be filled with zero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The load of one Revision now. None: not known."""
+
+    stable: float | None
+    panic: float | None
+    queued: int
+    idle_s: float  # since anything last ran or was held, or since we could have heard of it
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reporter:
+    """What one reporter last said. `debt`: told ahead by a poke, to come off its next report."""
+
+    heard_s: float
+    time_s: float
+    queued: int = 0
+    debt: float = 0.0
+    second: int | None = None
+    value: float = 0.0
+
+
+class Collector:
+    """The load of one Revision. Owned by one `Pilot`; every call is O(1) amortised."""
+
+    __slots__ = ("_born_s", "_heard_s", "_panic", "_reporters", "_spec", "_stable", "rejected")
+
+    def __init__(self, spec: Spec, *, now_s: float) -> None:
+        self._spec = spec
+        self._born_s = now_s
+        self._heard_s: float | None = None  # when load was last above zero
+        self._reporters: dict[str, _Reporter] = {}
+        self.rejected = 0  # stats out of order
+        self._stable, self._panic = _windows(spec)
+
+    def respec(self, spec: Spec, *, now_s: float) -> None:
+        """Follow a change of annotations; another metric or average starts from nothing."""
+        old, self._spec = self._spec, spec
+        if (spec.is_rps, spec.is_weighted) != (old.is_rps, old.is_weighted):
+            self._stable, self._panic = _windows(spec)
+            return
+        self._stable.resize(spec.stable_window_s, now_s=now_s)
+        self._panic.resize(spec.panic_window_s, now_s=now_s)
+
+    def record(self, stat: Stat, *, now_s: float) -> None:
+        """Take in one report, received at `now_s`; one older than its predecessor is dropped."""
+        reporter = self._reporter(stat, now_s)
+        if stat.time_s < reporter.time_s:
+            self.rejected += 1
+            return
+        reporter.heard_s, reporter.time_s, reporter.queued = now_s, stat.time_s, stat.queued
+        value = stat.requests_per_s if self._spec.is_rps else stat.average_concurrency
+        if value > 0 or stat.queued > 0 or stat.average_concurrency > 0 or stat.is_poke:
+            self._heard_s = now_s
+        if self._spec.is_kpa:
+            self._count_kpa(reporter, stat, value, now_s)
+        elif not stat.is_poke:  # a queue is a level, not an average: it is in no window
+            self._count_once(reporter, value, now_s)
+
+    def _reporter(self, stat: Stat, now_s: float) -> _Reporter:
+        known = self._reporters.get(stat.reporter)
+        if known is not None and now_s - known.heard_s <= self._spec.stable_window_s:
+            return known
+        if len(self._reporters) >= REPORTERS_MAX:
+            stalest = min(self._reporters, key=lambda name: self._reporters[name].heard_s)
+            del self._reporters[stalest]
+        # Unknown, or silent for so long that its clock may be another one.
+        fresh = _Reporter(heard_s=now_s, time_s=stat.time_s)
+        self._reporters[stat.reporter] = fresh
+        return fresh
+
+    def _count_kpa(self, reporter: _Reporter, stat: Stat, value: float, now_s: float) -> None:
+        """As Knative: a poke counts as one request, which comes off the next report."""
+        if stat.is_poke:
+            if reporter.debt:
+                return
+            reporter.debt = 1.0
+            self._write(now_s, 1.0)
+            return
+        value -= reporter.debt
+        reporter.debt = 0.0
+        self._write(now_s, value if self._spec.is_rps else max(value, 0.0))
+
+    def _count_once(self, reporter: _Reporter, value: float, now_s: float) -> None:
+        """Count a reporter once in each second, although its timer jitters.
+
+        Reports at 0.999, 2.001 and 2.999 s would be 1, 0 and 2 of them in three seconds, and
+        a steady load of one request would read as two now and then: a second replica.
+        """
+        second = int(now_s // 1)
+        if reporter.second == second:
+            self._write(now_s, value - reporter.value)
+        else:
+            if reporter.second == second - 2:  # a beat was missed: it was at least the smaller
+                self._write(now_s - 1.0, min(value, reporter.value))
+            self._write(now_s, value)
+        reporter.second, reporter.value = second, value
+
+    def _write(self, now_s: float, value: float) -> None:
+        self._stable.record(now_s, value)
+        self._panic.record(now_s, value)
+
+    def observe(self, *, now_s: float, ready: int, listening_since_s: float) -> Load:
+        """Return the load at `now_s` of a Revision with that many ready replicas."""
+        spec = self._spec
+        silent_since_s = max(listening_since_s, self._born_s, self._heard_s or listening_since_s)
+        queued = sum(
+            each.queued for each in self._reporters.values() if now_s - each.heard_s <= STALE_S
+        )
+        idle_s = now_s - silent_since_s
+        is_told = any(each.heard_s >= listening_since_s for each in self._reporters.values())
+        if not is_told and now_s - listening_since_s < spec.stable_window_s:
+            return Load(stable=None, panic=None, queued=queued, idle_s=idle_s)
+        if ready > 0:
+            self._fill(now_s)
+        return Load(
+            stable=self._stable.average(now_s),
+            panic=self._panic.average(now_s),
+            queued=queued,
+            idle_s=idle_s,
+        )
+
+    def _fill(self, now_s: float) -> None:
+        """Write down as zeros the seconds in which nobody spoke of a running Revision.
+
+        In Knative the replicas' own reports are these zeros, unless target-burst-capacity is
+        -1: then nobody asks them, and an average stands still until the window is over. Ours
+        always decays, but a window begins with its first data, not with the silence before.
+        """
+        spec, until_s, last_s = self._spec, now_s - _LATE_S, self._stable.last_s
+        if last_s is not None and until_s < last_s + 1:
+            return
+        if spec.target_burst_capacity != -1 if spec.is_kpa else not self._stable.is_empty(now_s):
+            self._write(until_s, 0.0)
+
+
+def _windows(spec: Spec) -> tuple[AverageWindow, AverageWindow]:
+    return (
+        AverageWindow(window_s=spec.stable_window_s, is_weighted=spec.is_weighted),
+        AverageWindow(window_s=spec.panic_window_s, is_weighted=spec.is_weighted),
+    )

@@ -1,0 +1,256 @@
+"""How many replicas a Revision should have, and why.
+
+For: one decision, from what is seen and what was decided before (knative/serving,
+     pkg/autoscaler/scaling); differences of class relight are in docs/autoscaling.md.
+Must not know: who measured, what applies the decision, clocks, Kubernetes.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from autoscaler.spec import Spec
+from autoscaler.window import MaxWindow
+
+DELAY_SLOT_S = 2.0  # resolution of scale-down-delay: Knative's tick
+_EMPTY = MaxWindow()
+
+
+class Reason(Enum):
+    """The rule that had the last word."""
+
+    NO_DATA = "no-data"  # nothing known: keep what was decided before
+    STABLE = "stable"  # the average over the stable window
+    PANIC = "panic"  # the average over the panic window
+    PANIC_HOLD = "panic-hold"  # no scaling down while in panic
+    QUEUE = "queue"  # the length of the queue in a poke
+    UP_RATE = "up-rate"
+    DOWN_RATE = "down-rate"
+    ACTIVATION_SCALE = "activation-scale"
+    SCALE_DOWN_DELAY = "scale-down-delay"
+    MIN_SCALE = "min-scale"
+    INITIAL_SCALE = "initial-scale"
+    MAX_SCALE = "max-scale"
+    IDLE = "idle"  # nothing ran or was held for a whole stable window
+    ACTIVATING = "activating"  # not up yet: not taken down before the deadline
+    TIMED_OUT = "timed-out"
+    ACTIVE_TOO_SHORT = "active-too-short"
+    DEACTIVATING = "deactivating"  # marked inactive, last replica still there
+    RETENTION = "retention"
+    GRACE = "grace"
+    ZERO_OFF = "scale-to-zero-off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was seen. `stable` and `panic` are averages of load; None is not zero."""
+
+    stable: float | None
+    panic: float | None
+    ready: int  # replicas that can serve now
+    queued: int = 0  # requests waiting, as told by the poke
+    is_poke: bool = False
+    idle_s: float = 0.0  # since anything last ran or was held
+    is_initialized: bool = True  # the initial scale was reached once
+    is_activating: bool = False  # wanted above zero, not enough ready yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What one decision hands to the next. `recommended` None: never known."""
+
+    recommended: int | None = None
+    panic_since_s: float | None = None
+    panic_scale: int = 0  # high-water mark of this panic
+    excess_burst_capacity: int | None = None  # None: never computed
+    delay: MaxWindow = _EMPTY
+
+    @property
+    def is_panicking(self) -> bool:
+        """Say whether scaling down is off."""
+        return self.panic_since_s is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A number of replicas, the rule that bound it, and everything it was made from.
+
+    `recommended` is the number before the bounds and before the rules of idling.
+    """
+
+    desired: int | None  # None: not known, leave things as they are
+    reason: Reason
+    recommended: int | None
+    recommended_by: Reason
+    at_s: float
+    seen: Observation
+    spec: Spec
+    is_panicking: bool
+    excess_burst_capacity: int
+
+    @property
+    def why(self) -> str:
+        """One sentence for a person."""
+        seen, spec = self.seen, self.spec
+        load = "req/s" if spec.is_rps else "concurrent"
+        if seen.stable is None or seen.panic is None:
+            measured = "no load was reported yet"
+        else:
+            measured = (
+                f"{load} {seen.stable:.2f} over {spec.stable_window_s:g} s and "
+                f"{seen.panic:.2f} over {spec.panic_window_s:g} s"
+            )
+        if seen.is_poke:
+            measured += f", {seen.queued} queued"
+        number = "unknown" if self.desired is None else str(self.desired)
+        mode = ", in panic" if self.is_panicking else ""
+        return (
+            f"{number} by {self.reason.value}: {measured}, "
+            f"{spec.target:g} a replica, {seen.ready} ready{mode}"
+        )
+
+
+def initial_state(*, ready: int, now_s: float) -> State:
+    """The state of a Revision first seen: in panic if it runs more than one replica.
+
+    After a restart the history is gone, and a short window must not scale down.
+    """
+    if ready > 1:
+        return State(panic_since_s=now_s, panic_scale=ready)
+    return State(panic_scale=ready)
+
+
+def decide(spec: Spec, seen: Observation, state: State, *, now_s: float) -> tuple[Decision, State]:
+    """Return the decision and the state for the next one. Cost: O(1), but for the delay window."""
+    if not spec.is_kpa and seen.idle_s >= spec.stable_window_s and not seen.is_poke:
+        recommended, reason, after = 0, Reason.IDLE, State(delay=state.delay)
+    elif seen.stable is not None and seen.panic is not None:
+        recommended, reason, after = _weigh(spec, seen, (seen.stable, seen.panic), state, now_s)
+    elif seen.is_poke and not spec.is_kpa:
+        recommended, reason, after = _weigh(spec, seen, (0.0, 0.0), state, now_s)
+    else:
+        known = state.excess_burst_capacity
+        known = _first_burst_capacity(spec) if known is None else known
+        state = replace(state, excess_burst_capacity=known)
+        return _conclude(spec, seen, state, (state.recommended, Reason.NO_DATA), now_s)
+    delay = after.delay
+    if spec.is_reachable and spec.scale_down_delay_s > 0:
+        slot, span = int(now_s // DELAY_SLOT_S), math.ceil(spec.scale_down_delay_s / DELAY_SLOT_S)
+        delay = delay.record(slot, recommended, span=span)
+        if delay.current != recommended:
+            recommended, reason = delay.current, Reason.SCALE_DOWN_DELAY
+    after = State(
+        recommended=recommended,
+        panic_since_s=after.panic_since_s,
+        panic_scale=after.panic_scale,
+        excess_burst_capacity=_excess_burst_capacity(spec, seen),
+        delay=delay,
+    )
+    return _conclude(spec, seen, after, (recommended, reason), now_s)
+
+
+def _conclude(
+    spec: Spec,
+    seen: Observation,
+    state: State,
+    ruling: tuple[int | None, Reason],
+    now_s: float,
+) -> tuple[Decision, State]:
+    recommended, reason = ruling
+    desired, bound = bounded(
+        spec, recommended, is_initialized=seen.is_initialized, is_activating=seen.is_activating
+    )
+    assert state.excess_burst_capacity is not None
+    decision = Decision(
+        desired=desired,
+        reason=bound or reason,
+        recommended=recommended,
+        recommended_by=reason,
+        at_s=now_s,
+        seen=seen,
+        spec=spec,
+        is_panicking=state.is_panicking,
+        excess_burst_capacity=state.excess_burst_capacity,
+    )
+    return decision, state
+
+
+def _weigh(
+    spec: Spec, seen: Observation, load: tuple[float, float], state: State, now_s: float
+) -> tuple[int, Reason, State]:
+    """Knative's Scale() up to the delay; `load` is the stable and the panic average."""
+    replicas = max(1, seen.ready)
+    need_stable = math.ceil(load[0] / spec.target)
+    need_panic = math.ceil(load[1] / spec.target)
+    stable, reason = _limited(spec, need_stable, replicas, Reason.STABLE)
+    panic, panic_reason = _limited(spec, need_panic, replicas, Reason.PANIC)
+
+    since_s, mark = state.panic_since_s, state.panic_scale
+    if need_panic / replicas >= spec.panic_threshold:
+        since_s = now_s  # enter or extend
+    elif since_s is not None and since_s + spec.stable_window_s < now_s:
+        since_s, mark = None, 0
+    if seen.is_poke and not spec.is_kpa:
+        since_s = now_s
+        queue, queue_reason = _limited(
+            spec, math.ceil(max(1, seen.queued) / spec.target), replicas, Reason.QUEUE
+        )
+        if queue > max(stable, panic):
+            stable, reason = queue, queue_reason
+
+    if since_s is None:
+        return stable, reason, State(panic_scale=mark, delay=state.delay)
+    if panic > stable:
+        stable, reason = panic, panic_reason
+    if stable < mark:
+        stable, reason = mark, Reason.PANIC_HOLD
+    return stable, reason, State(panic_since_s=since_s, panic_scale=stable, delay=state.delay)
+
+
+def _limited(spec: Spec, need: int, replicas: int, reason: Reason) -> tuple[int, Reason]:
+    """Apply the rates, then the activation scale, in Knative's order."""
+    most = math.ceil(spec.max_up_rate * replicas)
+    least = math.floor(replicas / spec.max_down_rate) if spec.is_reachable else 0
+    number = min(max(need, least), most)
+    if number != need:
+        reason = Reason.UP_RATE if number < need else Reason.DOWN_RATE
+    if need > 0 and spec.activation_scale > max(1, number):
+        number, reason = spec.activation_scale, Reason.ACTIVATION_SCALE
+    return number, reason
+
+
+def bounded(
+    spec: Spec, recommended: int | None, *, is_initialized: bool, is_activating: bool
+) -> tuple[int | None, Reason | None]:
+    """Apply min, initial and max scale; the reason is None when nothing was changed.
+
+    An unknown number stays unknown, except while activating, where the minimum holds.
+    """
+    if recommended is None and not is_activating:
+        return None, None
+    number = -1 if recommended is None else recommended
+    least, reason = spec.floor, Reason.MIN_SCALE
+    if spec.initial_scale > max(1, least) and spec.is_reachable and not is_initialized:
+        least, reason = spec.initial_scale, Reason.INITIAL_SCALE
+    if number < least:
+        return least, None if recommended is None and least == 0 else reason
+    if spec.max_scale != 0 and number > spec.max_scale:
+        return spec.max_scale, Reason.MAX_SCALE
+    return number, None
+
+
+def _excess_burst_capacity(spec: Spec, seen: Observation) -> int:
+    """Room left for a burst once the present load is served; negative: not enough."""
+    if spec.target_burst_capacity == 0:
+        return 0
+    if spec.target_burst_capacity < 0:
+        return -1
+    room = seen.ready * spec.total - spec.target_burst_capacity - (seen.panic or 0.0)
+    return math.floor(room)
+
+
+def _first_burst_capacity(spec: Spec) -> int:
+    """What Knative assumes before it has any data: the initial scale, without load."""
+    if spec.target_burst_capacity in (-1.0, 0.0):
+        return int(spec.target_burst_capacity)
+    return int(spec.initial_scale * spec.total - spec.target_burst_capacity)

@@ -1,0 +1,281 @@
+"""Tick or poke → observe → decide → apply, for every Revision that is awake.
+
+For: turning changes, reports and time into looks at the right Revision, cheapest first.
+Must not know: how a number is decided, or how it is written.
+
+A Revision at zero without requests is asleep: no tick visits it, so ten thousand of them
+cost nothing. A report, or a change of its objects, wakes it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api import conditions
+from api.autoscaling import PodAutoscaler
+from api.errors import InvalidObjectError
+from api.kinds import PODAUTOSCALERS
+from api.objects import rfc3339
+from api.stats import Stat
+from autoscaler import spec, status
+from autoscaler.config import Settings
+from autoscaler.journal import Entry
+from autoscaler.pilot import Outcome, Pilot, Scale, first_life
+from autoscaler.scaler import Key, Scaler
+from cluster.events import EventRecorder
+
+_LOG = logging.getLogger(__name__)
+_TURNS_AT_ONCE = 16  # then others on this event loop have a go: requests, in one process
+_NO_DEPLOYMENT = Scale(replicas=None, ready=0)
+_NEVER_S = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Counts of now, and since the start."""
+
+    revisions: int
+    awake: int
+    refused: int  # PodAutoscalers whose annotations make no sense
+    turns: int
+    pokes: int
+    faults: int  # our own errors, each logged with its traceback
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watched:
+    """A PodAutoscaler of ours: its pilot, and its object as last seen."""
+
+    pilot: Pilot
+    raw: Mapping[str, Any]
+    deployment: str
+
+
+class Loop:
+    """All Revisions. Everything here runs on one event loop, and nothing waits but `run`."""
+
+    def __init__(
+        self,
+        scaler: Scaler,
+        recorder: EventRecorder,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._scaler = scaler
+        self._recorder = recorder
+        self._settings = settings
+        self._clock = clock
+        self._watched: dict[Key, _Watched] = {}
+        self._awake: dict[Key, _Watched] = {}  # ordered, so every tick visits in one order
+        self._refused: set[Key] = set()
+        self._by_deployment: dict[Key, Key] = {}
+        self._scales: dict[Key, Scale] = {}  # of every Deployment, by namespace and name
+        self._listening_since_s = _NEVER_S
+        self._turns = self._pokes = self._faults = 0
+
+    async def run(self) -> None:
+        """Tick until cancelled; a tick that takes long is not made up for."""
+        loop = asyncio.get_running_loop()
+        self.listen(now_s=loop.time())
+        while True:
+            started_s = loop.time()
+            for count, (key, watched) in enumerate(list(self._awake.items()), start=1):
+                if self._awake.get(key) is watched:
+                    self._look(key, watched, now_s=loop.time(), is_turn=True)
+                if count % _TURNS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(max(0.0, started_s + self._settings.tick_s - loop.time()))
+
+    def listen(self, *, now_s: float) -> None:
+        """Take silence before `now_s` for nothing: stats may have been missed until then."""
+        self._listening_since_s = now_s
+
+    def receive(self, stats: Iterable[Stat], *, now_s: float) -> None:
+        """Take in reports; a poke is decided and ordered before this returns."""
+        pressing: dict[Key, _Watched] = {}
+        for stat in stats:
+            key = (stat.namespace, stat.revision)
+            watched = self._watched.get(key)
+            if watched is None:
+                continue  # not ours, or not yet known: pokes repeat while requests wait
+            if watched.pilot.receive(stat, now_s=now_s):
+                pressing[key] = watched
+            self._wake(key, watched)
+        for key, watched in pressing.items():
+            self._pokes += 1
+            self._look(key, watched, now_s=now_s, is_turn=True, is_poke=True)
+
+    def autoscaler_changed(self, raw: Mapping[str, Any], *, now_s: float) -> None:
+        """Follow a PodAutoscaler that appeared or changed; foreign classes are left alone."""
+        metadata = raw["metadata"]
+        key = (metadata.get("namespace", ""), metadata["name"])
+        annotations = metadata.get("annotations") or {}
+        if metadata.get("deletionTimestamp") or not spec.is_ours(annotations):
+            self.autoscaler_gone(raw)
+            return
+        watched = self._watched.get(key)
+        is_same = watched is not None and _inputs(watched.raw) == _inputs(raw)
+        if watched is not None:
+            watched.raw = raw
+        if is_same:
+            return  # an echo of our own status
+        try:
+            parsed = PodAutoscaler.parse(raw)
+            wanted = spec.build(parsed, self._settings)
+        except InvalidObjectError as error:
+            _LOG.warning("PodAutoscaler %s/%s: %s", *key, error)
+            self._recorder.warning(_about(raw), "InvalidAnnotations", str(error))
+            self._refused.add(key)
+            return
+        self._refused.discard(key)
+        self._follow(key, raw, parsed.scale_target_name, wanted, now_s)
+
+    def _follow(
+        self, key: Key, raw: Mapping[str, Any], deployment: str, wanted: spec.Spec, now_s: float
+    ) -> None:
+        watched = self._watched.get(key)
+        target = (key[0], deployment)
+        if watched is None:
+            scale = self._scales.get(target, _NO_DEPLOYMENT)
+            pilot = _first_pilot(wanted, raw, scale, now_s)
+            watched = _Watched(pilot=pilot, raw=raw, deployment=deployment)
+            self._watched[key] = watched
+        else:
+            self._by_deployment.pop((key[0], watched.deployment), None)
+            watched.deployment = deployment
+            watched.pilot.respec(wanted, now_s=now_s)
+        self._by_deployment[target] = key
+        self._look(key, watched, now_s=now_s)
+
+    def autoscaler_gone(self, raw: Mapping[str, Any]) -> None:
+        """Forget a PodAutoscaler that was deleted or is not ours any more."""
+        key = (raw["metadata"].get("namespace", ""), raw["metadata"]["name"])
+        self._refused.discard(key)
+        self._awake.pop(key, None)
+        watched = self._watched.pop(key, None)
+        if watched is not None:
+            self._by_deployment.pop((key[0], watched.deployment), None)
+            self._scaler.forget(key)
+
+    def deployment_changed(self, name: Key, raw: Mapping[str, Any] | None, *, now_s: float) -> None:
+        """Follow the numbers of a Deployment; None when it is gone."""
+        if raw is None:
+            self._scales.pop(name, None)
+        else:
+            wanted = (raw.get("spec") or {}).get("replicas")
+            ready = (raw.get("status") or {}).get("readyReplicas")
+            scale = Scale(replicas=1 if wanted is None else int(wanted), ready=int(ready or 0))
+            if self._scales.get(name) == scale:
+                return
+            self._scales[name] = scale
+        key = self._by_deployment.get(name)
+        if key is not None:
+            self._look(key, self._watched[key], now_s=now_s)
+
+    def journal(self, key: Key) -> tuple[Entry, ...]:
+        """The journal of one Revision, oldest first; empty when it is not ours."""
+        watched = self._watched.get(key)
+        return () if watched is None else watched.pilot.journal()
+
+    def statistics(self) -> Statistics:
+        """Counts of now, and since the start."""
+        return Statistics(
+            revisions=len(self._watched),
+            awake=len(self._awake),
+            refused=len(self._refused),
+            turns=self._turns,
+            pokes=self._pokes,
+            faults=self._faults,
+        )
+
+    def _look(
+        self,
+        key: Key,
+        watched: _Watched,
+        *,
+        now_s: float,
+        is_turn: bool = False,
+        is_poke: bool = False,
+    ) -> None:
+        """Look at one Revision; an error of ours costs that Revision one look, no other."""
+        scale = self._scales.get((key[0], watched.deployment), _NO_DEPLOYMENT)
+        since_s = min(self._listening_since_s, now_s)
+        try:
+            if is_turn:
+                self._turns += 1
+                outcome = watched.pilot.turn(
+                    scale, now_s=now_s, listening_since_s=since_s, is_poke=is_poke
+                )
+            else:
+                outcome = watched.pilot.look(scale, now_s=now_s, listening_since_s=since_s)
+            self._apply(key, watched, scale, outcome)
+        except Exception:
+            self._faults += 1
+            _LOG.exception("deciding for %s/%s", *key)
+
+    def _apply(self, key: Key, watched: _Watched, scale: Scale, outcome: Outcome) -> None:
+        self._scaler.order(
+            key,
+            watched.deployment,
+            replicas=outcome.replicas,
+            status=self._new_status(watched.raw, scale, outcome),
+        )
+        if outcome.changed_from is not None:
+            self._tell(watched.raw, outcome)
+        if watched.pilot.is_asleep(scale):
+            if self._awake.pop(key, None) is not None:
+                watched.pilot.fall_asleep()
+        else:
+            self._wake(key, watched)
+
+    def _wake(self, key: Key, watched: _Watched) -> None:
+        self._awake.setdefault(key, watched)
+
+    def _new_status(
+        self, raw: Mapping[str, Any], scale: Scale, outcome: Outcome
+    ) -> dict[str, Any] | None:
+        """The status to write; None when the stored one says the same."""
+        stored = raw.get("status") or {}
+        wanted: dict[str, Any] = {
+            "observedGeneration": raw["metadata"].get("generation", 0),
+            "actualScale": scale.ready,
+            "conditions": conditions.merge(
+                stored.get("conditions") or (), outcome.conditions, now=rfc3339(self._clock())
+            ),
+        }
+        if outcome.want is not None:
+            wanted["desiredScale"] = outcome.want
+        if all(stored.get(name) == value for name, value in wanted.items()):
+            return None
+        return wanted
+
+    def _tell(self, raw: Mapping[str, Any], outcome: Outcome) -> None:
+        reason = "".join(word.capitalize() for word in outcome.decision.reason.value.split("-"))
+        message = f"Scaled from {outcome.changed_from} to {outcome.decision.why}"
+        self._recorder.normal(_about(raw), reason, message)
+
+
+def _about(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with its kind, which lists leave out."""
+    return {**raw, "apiVersion": PODAUTOSCALERS.api_version, "kind": PODAUTOSCALERS.kind}
+
+
+def _inputs(raw: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The parts of a PodAutoscaler that we read and do not write."""
+    metadata = raw["metadata"]
+    return metadata.get("generation"), metadata.get("annotations"), raw.get("spec")
+
+
+def _first_pilot(wanted: spec.Spec, raw: Mapping[str, Any], scale: Scale, now_s: float) -> Pilot:
+    active = conditions.find(raw, status.ACTIVE)
+    life = first_life(
+        active="" if active is None else active.status,
+        is_initialized=conditions.is_true(raw, status.INITIALIZED),
+        now_s=now_s,
+    )
+    desired = (raw.get("status") or {}).get("desiredScale")
+    before = desired if isinstance(desired, int) and desired >= 0 else None
+    return Pilot(wanted, life, scale=scale, wanted=before, now_s=now_s)

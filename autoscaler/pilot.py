@@ -1,0 +1,179 @@
+"""One Revision's way from stats to a number: observe, decide, settle, tell.
+
+For: keeping together what belongs to one Revision, so that a script can drive all of it.
+Must not know: other Revisions, Kubernetes objects, clocks, how anything is written.
+"""
+
+from dataclasses import dataclass, replace
+
+from api.conditions import Condition
+from api.stats import Stat
+from autoscaler.collector import Collector
+from autoscaler.decider import Decision, Observation, bounded, decide, initial_state
+from autoscaler.idling import Life, Phase, settle
+from autoscaler.journal import Entry, Journal
+from autoscaler.spec import Spec
+from autoscaler.status import advance, conditions, ready_min
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What the Deployment says. `replicas` None: there is no Deployment yet."""
+
+    replicas: int | None
+    ready: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What follows from a look at a Revision."""
+
+    replicas: int | None  # to write to the Deployment; None: nothing
+    want: int | None  # status.desiredScale; None: leave it as it was
+    conditions: tuple[Condition, ...]
+    changed_from: int | None  # what was wanted before, when `want` is another number
+    decision: Decision
+
+
+class Pilot:
+    """Flies one Revision. Not told the time twice: every call gets `now_s`, never falling."""
+
+    __slots__ = ("_collector", "_decision", "_journal", "_life", "_spec", "_state", "_wanted")
+
+    def __init__(
+        self, spec: Spec, life: Life, *, scale: Scale, wanted: int | None, now_s: float
+    ) -> None:
+        self._spec = spec
+        self._life = life
+        self._collector = Collector(spec, now_s=now_s)
+        self._state = initial_state(ready=scale.ready, now_s=now_s)
+        self._decision: Decision | None = None
+        self._journal = Journal(length_max=spec.journal_length_max)
+        self._wanted = wanted  # what was wanted last, before a restart too
+
+    @property
+    def phase(self) -> Phase:
+        """Activating, active or inactive."""
+        return self._life.phase
+
+    @property
+    def rejected(self) -> int:
+        """Stats that came out of order and were dropped."""
+        return self._collector.rejected
+
+    def journal(self) -> tuple[Entry, ...]:
+        """What was decided, oldest first."""
+        return self._journal.entries()
+
+    def respec(self, spec: Spec, *, now_s: float) -> None:
+        """Follow a change of the PodAutoscaler."""
+        if spec != self._spec:
+            self._spec = spec
+            self._collector.respec(spec, now_s=now_s)
+
+    def receive(self, stat: Stat, *, now_s: float) -> bool:
+        """Take in a report; True asks for a `turn` at once, with `is_poke`.
+
+        Class kpa: only the first sign of load at zero. Ours: every poke, and any load at zero.
+        """
+        self._collector.record(stat, now_s=now_s)
+        is_load = stat.is_poke or stat.average_concurrency > 0 or stat.queued > 0
+        if self._spec.is_kpa:
+            return is_load and self._state.recommended == 0
+        return stat.is_poke or (is_load and not self._state.recommended)
+
+    def turn(
+        self, scale: Scale, *, now_s: float, listening_since_s: float, is_poke: bool = False
+    ) -> Outcome:
+        """Observe and decide: on every tick, and at once when `receive` asked for it."""
+        load = self._collector.observe(
+            now_s=now_s, ready=scale.ready, listening_since_s=listening_since_s
+        )
+        seen = Observation(
+            stable=load.stable,
+            panic=load.panic,
+            ready=scale.ready,
+            queued=load.queued,
+            is_poke=is_poke and not self._spec.is_kpa,
+            idle_s=load.idle_s,
+            is_initialized=self._life.is_initialized,
+            is_activating=self._life.phase is Phase.ACTIVATING,
+        )
+        self._decision, self._state = decide(self._spec, seen, self._state, now_s=now_s)
+        return self._conclude(self._decision, scale, idle_s=load.idle_s, now_s=now_s)
+
+    def look(self, scale: Scale, *, now_s: float, listening_since_s: float) -> Outcome:
+        """Apply the last decision to a changed world; a new one is for `turn` alone.
+
+        Deciding on every change of readiness would apply max-scale-down-rate too often.
+        """
+        if self._decision is None:
+            return self.turn(scale, now_s=now_s, listening_since_s=listening_since_s)
+        last = self._decision
+        desired, bound = bounded(
+            self._spec,
+            last.recommended,
+            is_initialized=self._life.is_initialized,
+            is_activating=self._life.phase is Phase.ACTIVATING,
+        )
+        decision = replace(
+            last, desired=desired, reason=bound or last.recommended_by, spec=self._spec, at_s=now_s
+        )
+        idle_s = last.seen.idle_s + now_s - last.at_s
+        return self._conclude(decision, scale, idle_s=idle_s, now_s=now_s)
+
+    def _conclude(
+        self, decision: Decision, scale: Scale, *, idle_s: float, now_s: float
+    ) -> Outcome:
+        verdict = settle(self._spec, decision.desired, self._life, idle_s=idle_s, now_s=now_s)
+        if verdict.reason is not None:
+            decision = replace(decision, desired=verdict.want, reason=verdict.reason)
+        want = verdict.want
+        is_proxied = not want or decision.excess_burst_capacity < 0
+        self._life, reason = advance(
+            self._spec,
+            self._life,
+            want=want,
+            ready=scale.ready,
+            is_proxied=is_proxied,
+            now_s=now_s,
+        )
+        self._journal.add(decision)
+        before, self._wanted = self._wanted, self._wanted if want is None else want
+        return Outcome(
+            replicas=self._to_write(verdict.replicas, scale),
+            want=want,
+            conditions=conditions(self._life, reason),
+            changed_from=before if before != self._wanted else None,
+            decision=decision,
+        )
+
+    def _to_write(self, replicas: int | None, scale: Scale) -> int | None:
+        if scale.replicas is None or replicas == scale.replicas:
+            return None
+        if replicas is None and scale.replicas == 0 and self._life.phase is Phase.ACTIVATING:
+            # Nothing is decided yet, but nobody becomes ready of no replicas.
+            return max(1, ready_min(self._spec, self._life))
+        return replicas
+
+    def is_asleep(self, scale: Scale) -> bool:
+        """Say whether nothing can happen before a stat or a change: then a tick is a waste."""
+        return (
+            self._life.phase is Phase.INACTIVE
+            and not scale.replicas
+            and not scale.ready
+            and not self._state.recommended
+        )
+
+    def fall_asleep(self) -> None:
+        """Give back the memory that only matters while awake."""
+        self._journal.shorten()
+
+
+def first_life(*, active: str, is_initialized: bool, now_s: float) -> Life:
+    """The life of a Revision first seen, from what its status said ("" for nothing)."""
+    try:
+        phase = Phase(active)
+    except ValueError:
+        phase = Phase.ACTIVATING
+    return Life(phase=phase, since_s=now_s, is_initialized=is_initialized, proxy_since_s=now_s)

@@ -1,0 +1,89 @@
+"""The autoscaler, put together: watches in, scales out.
+
+For: whoever runs one: in the process of `relight up`, or alone on a cluster.
+Must not know: how decisions are made, or who serves the API.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
+from api.stats import Stat
+from autoscaler import loop, scaler
+from autoscaler.config import Settings
+from autoscaler.journal import Entry
+from cluster.client import Client
+from cluster.events import EventRecorder
+from cluster.informer import Informer
+
+Raw = dict[str, Any]
+
+
+class Autoscaler:
+    """Decides for every PodAutoscaler of class kpa or relight.
+
+    `clock` is epoch seconds and dates statuses and Events; decisions use the loop's clock.
+    """
+
+    def __init__(self, client: Client, settings: Settings, *, clock: Callable[[], float]) -> None:
+        self._recorder = EventRecorder(client, "autoscaler", clock=clock)
+        self._scaler = scaler.Scaler(client, settings, spawn=self._spawn)
+        self._loop = loop.Loop(self._scaler, self._recorder, settings, clock=clock)
+        self._deployments = Informer(client, DEPLOYMENTS)
+        self._autoscalers = Informer(client, PODAUTOSCALERS)
+        self._tasks: asyncio.TaskGroup | None = None
+
+    def receive(self, stats: Sequence[Stat]) -> None:
+        """Take in reports of load, from any coroutine of this event loop.
+
+        A poke is decided before this returns, and written in the next turn of the loop.
+        Before `run` there is nobody to decide for, and stats are dropped.
+        """
+        if self._tasks is not None:
+            self._loop.receive(stats, now_s=asyncio.get_running_loop().time())
+
+    async def run(self) -> None:
+        """Watch, decide and write until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._recorder.run(), name="autoscaler events")
+                tasks.create_task(self._loop.run(), name="autoscaler ticks")
+                self._deployments.on_change(self._on_deployment)
+                tasks.create_task(self._deployments.run(), name="autoscaler deployments")
+                # How many replicas run is known before the first decision is made.
+                await self._deployments.synced()
+                self._autoscalers.on_change(self._on_autoscaler)
+                tasks.create_task(self._autoscalers.run(), name="autoscaler podautoscalers")
+        finally:
+            self._tasks = None
+
+    async def synced(self) -> None:
+        """Wait until every PodAutoscaler that exists is known."""
+        await self._autoscalers.synced()
+
+    def journal(self, namespace: str, revision: str) -> tuple[Entry, ...]:
+        """What was decided for a Revision, oldest first; empty when it is not ours."""
+        return self._loop.journal((namespace, revision))
+
+    def statistics(self) -> tuple[loop.Statistics, scaler.Statistics]:
+        """Counts of deciding, and of writing."""
+        return self._loop.statistics(), self._scaler.statistics()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._tasks is None:
+            work.close()  # stopped: what is not written now is written by whoever runs next
+            return
+        self._tasks.create_task(work)
+
+    def _on_deployment(self, old: Raw | None, new: Raw | None) -> None:
+        metadata = (new or old or {})["metadata"]
+        name = (metadata.get("namespace", ""), metadata["name"])
+        self._loop.deployment_changed(name, new, now_s=asyncio.get_running_loop().time())
+
+    def _on_autoscaler(self, old: Raw | None, new: Raw | None) -> None:
+        if new is not None:
+            self._loop.autoscaler_changed(new, now_s=asyncio.get_running_loop().time())
+        elif old is not None:
+            self._loop.autoscaler_gone(old)

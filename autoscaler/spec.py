@@ -1,0 +1,122 @@
+"""What one Revision asked of the autoscaler, with every default filled in.
+
+For: joining annotations, container concurrency and settings into one value; the two classes'
+     targets, the first of their differences (docs/autoscaling.md).
+Must not know: load, time, or how an object reached us.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from api import keys
+from api.autoscaling import CLASS, PodAutoscaler, Scaling, parse_scaling, resolve_target
+from api.errors import FieldError, InvalidObjectError
+from api.formats import duration_ns
+from autoscaler.config import Settings
+
+_OURS = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
+# Longer than the progress deadline, so that the reason why no Pod starts is written first.
+_ACTIVATION_BUFFER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """Everything a decision about one Revision may depend on besides what is seen."""
+
+    is_kpa: bool  # Knative's rules to the letter, else ours
+    is_rps: bool  # load is requests a second, else requests held or executing
+    is_weighted: bool  # averages are weighted-exponential, else linear
+    target: float  # load a replica should have
+    total: float  # load a replica can have
+    target_burst_capacity: float  # -1: unlimited
+    min_scale: int
+    max_scale: int  # 0: unlimited
+    initial_scale: int
+    activation_scale: int
+    is_reachable: bool  # some Route points here; without, min_scale does not hold
+    stable_window_s: float
+    panic_window_s: float
+    panic_threshold: float  # times what the ready replicas are meant for
+    scale_down_delay_s: float
+    max_up_rate: float
+    max_down_rate: float
+    grace_s: float
+    retention_s: float  # of the last replica; 0 when unreachable
+    activation_timeout_s: float
+    is_zero_allowed: bool
+    journal_length_max: int
+
+    @property
+    def floor(self) -> int:
+        """The minimum that holds now: Knative ignores min-scale when no Route points here."""
+        return self.min_scale if self.is_reachable else 0
+
+
+def class_of(annotations: Mapping[str, str]) -> str:
+    """The autoscaler class; ours when none is named."""
+    return annotations.get(keys.SCALING_CLASS, CLASS)
+
+
+def is_ours(annotations: Mapping[str, str]) -> bool:
+    """Say whether this autoscaler decides; every other class is left alone."""
+    return class_of(annotations) in _OURS
+
+
+def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
+    """Fill in every default; InvalidObjectError names the annotation that is wrong."""
+    annotations = autoscaler.metadata.annotations
+    scaling = parse_scaling(annotations, path="metadata.annotations")
+    target = resolve_target(scaling, autoscaler.container_concurrency)
+    is_kpa = class_of(annotations) == keys.CLASS_KPA
+    is_rps = scaling.metric == "rps"
+    is_reachable = autoscaler.reachability != "Unreachable"
+    return Spec(
+        is_kpa=is_kpa,
+        is_rps=is_rps,
+        is_weighted=scaling.aggregation == "weighted-exponential",
+        target=target.target if is_kpa or is_rps else headroom_target(target.target, target.total),
+        total=target.total,
+        target_burst_capacity=scaling.target_burst_capacity,
+        min_scale=scaling.min_scale,
+        max_scale=scaling.max_scale,
+        initial_scale=scaling.initial_scale,
+        activation_scale=scaling.activation_scale,
+        is_reachable=is_reachable,
+        stable_window_s=scaling.stable_window_s,
+        panic_window_s=_panic_window_s(scaling),
+        panic_threshold=scaling.panic_threshold_percentage / 100,
+        scale_down_delay_s=scaling.scale_down_delay_s,
+        max_up_rate=settings.max_scale_up_rate,
+        max_down_rate=settings.max_scale_down_rate,
+        grace_s=settings.scale_to_zero_grace_period_s,
+        retention_s=scaling.retention_s if is_reachable else 0.0,
+        activation_timeout_s=_progress_deadline_s(annotations, settings) + _ACTIVATION_BUFFER_S,
+        is_zero_allowed=settings.enable_scale_to_zero,
+        journal_length_max=settings.journal_length_max,
+    )
+
+
+def headroom_target(target: float, total: float) -> float:
+    """Keep headroom, but never below one whole request (class relight, concurrency).
+
+    A replica for 10 requests aims at 7. One for a single request aims at 1, not at 0.7,
+    because 0.7 asks for two replicas while one request runs.
+    """
+    return max(target, min(1.0, total))
+
+
+def _panic_window_s(scaling: Scaling) -> float:
+    """Whole seconds, halves up as in Go, and at least one bucket."""
+    window_s = scaling.stable_window_s * scaling.panic_window_percentage / 100
+    return max(1.0, float(int(window_s + 0.5)))
+
+
+def _progress_deadline_s(annotations: Mapping[str, str], settings: Settings) -> float:
+    text = annotations.get(keys.PROGRESS_DEADLINE)
+    if text is None:
+        return settings.progress_deadline_s
+    nanoseconds = duration_ns(text)
+    if nanoseconds is None or nanoseconds < 0:
+        path = f"metadata.annotations.{keys.PROGRESS_DEADLINE}"
+        raise InvalidObjectError([FieldError(message=f"invalid value: {text}", paths=(path,))])
+    return nanoseconds / 1e9

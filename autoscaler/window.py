@@ -1,0 +1,171 @@
+"""Averages and maxima over the recent past, in buckets of one second.
+
+For: the stable and the panic window, and the window behind scale-down-delay, with Knative's
+arithmetic to the last bit (knative/serving, pkg/autoscaler/aggregation).
+Must not know: what is measured, who measured it, or what is decided from it.
+"""
+
+import math
+from dataclasses import dataclass
+
+GRANULARITY_S = 1.0
+_WEIGHT_SUM_MIN = 0.9999  # the weights inside one window add up to at least this
+_WEIGHT_MIN = 0.2  # below it a long window would be a plain average
+_DIGITS = 1e6  # a linear average is rounded to six digits, so 2.9999999 does not cost a replica
+
+
+def _rounded(value: float) -> float:
+    """Round to six digits, halves away from zero as in Go (Python rounds them to even)."""
+    scaled = abs(value) * _DIGITS
+    whole = math.floor(scaled)
+    return math.copysign((whole + 1 if scaled - whole >= 0.5 else whole) / _DIGITS, value)
+
+
+def _newest_weight(buckets: int) -> float:
+    return max(1 - math.pow(1 - _WEIGHT_SUM_MIN, 1 / buckets), _WEIGHT_MIN)
+
+
+class AverageWindow:
+    """The average of what was recorded in the last `window_s` seconds.
+
+    Values recorded within one second add up: that is how several reporters make one load.
+    Linear: every second counts the same, only since the first record, and seconds after the
+    last record count neither way. Weighted: the newest second counts most and silence decays.
+    `record` is O(1) amortised; `average` is O(silent seconds), or O(buckets) when weighted.
+    """
+
+    __slots__ = ("_buckets", "_first", "_is_weighted", "_last", "_total", "_window_s")
+
+    def __init__(self, *, window_s: float, is_weighted: bool = False) -> None:
+        assert window_s > 0
+        self._window_s = window_s
+        self._is_weighted = is_weighted
+        self._buckets = [0.0] * math.ceil(window_s / GRANULARITY_S)
+        self._first: int | None = None  # index of the oldest second that counts
+        self._last: int | None = None  # index of the newest second recorded
+        self._total = 0.0  # of all buckets, kept up by difference as Knative does
+
+    @property
+    def last_s(self) -> float | None:
+        """Start of the newest second recorded, or None before the first record."""
+        return None if self._last is None else self._last * GRANULARITY_S
+
+    def record(self, now_s: float, value: float) -> None:
+        """Add `value` to the second of `now_s`; late is fine, a whole window late is dropped."""
+        index = math.floor(now_s / GRANULARITY_S)
+        if self._last is None or index > self._last:
+            self._advance(index)
+        elif index < self._last:
+            if (self._last - index) * GRANULARITY_S >= self._window_s:
+                return
+            if self._first is None or index < self._first:
+                self._first = index
+        self._buckets[index % len(self._buckets)] += value
+        self._total += value
+
+    def _advance(self, index: int) -> None:
+        """Make `index` the newest second; the seconds jumped over become zero."""
+        count = len(self._buckets)
+        if self._last is None or (index - self._last) * GRANULARITY_S >= self._window_s:
+            self._first = index  # a window of silence forgets everything before it
+            self._buckets = [0.0] * count
+            self._total = 0.0
+        else:
+            if self._first is None:
+                self._first = index
+            for passed in range(self._last + 1, index + 1):
+                slot = passed % count
+                self._total -= self._buckets[slot]
+                self._buckets[slot] = 0.0
+        self._last = index
+
+    def is_empty(self, now_s: float) -> bool:
+        """Say whether nothing was recorded for more than the window."""
+        if self._last is None:
+            return True
+        return (math.floor(now_s / GRANULARITY_S) - self._last) * GRANULARITY_S > self._window_s
+
+    def average(self, now_s: float) -> float:
+        """Return the average a second up to `now_s`; 0 when the window is empty."""
+        if self._last is None:
+            return 0.0
+        silent = max(math.floor(now_s / GRANULARITY_S) - self._last, 0)
+        if self._is_weighted:
+            return self._weighted(self._last, silent)
+        return self._linear(self._last, silent)
+
+    def _linear(self, last: int, silent: int) -> float:
+        if silent * GRANULARITY_S >= self._window_s:
+            return 0.0
+        count = len(self._buckets)
+        total = self._total
+        for passed in range(last + 1, last + silent + 1):
+            total -= self._buckets[passed % count]
+        valid = count - silent
+        if self._first is not None:
+            valid = min(last - self._first + 1, valid)
+        return _rounded(total / valid)
+
+    def _weighted(self, last: int, silent: int) -> float:
+        if silent * GRANULARITY_S > self._window_s:
+            return 0.0
+        count = len(self._buckets)
+        newest = _newest_weight(count)
+        weight = newest * (1 - newest) ** silent if silent else newest
+        average = 0.0
+        for age in range(count - silent):
+            average += self._buckets[(last - age) % count] * weight
+            weight *= 1 - newest
+        return average
+
+    def resize(self, window_s: float, *, now_s: float) -> None:
+        """Change the span and keep what still fits; O(buckets).
+
+        As in Knative a grown window counts as known back to its old length, not only to its
+        first record.
+        """
+        assert window_s > 0
+        if window_s == self._window_s:
+            return
+        buckets = [0.0] * math.ceil(window_s / GRANULARITY_S)
+        total = 0.0
+        if self._last is not None and not self.is_empty(now_s):
+            old = len(self._buckets)
+            for index in range(self._last, self._last - min(old, len(buckets)), -1):
+                value = self._buckets[index % old]
+                buckets[index % len(buckets)] = value
+                total += value
+            self._first = self._last - (old - 1)
+        else:
+            self._first = None
+        self._window_s = window_s
+        self._buckets = buckets
+        self._total = total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxWindow:
+    """The largest value of the last `span` slots, as a value: recording makes a new one.
+
+    `entries` are (slot, value), slots rising and values falling, so there are never more
+    entries than distinct values and `record` is O(entries).
+    """
+
+    entries: tuple[tuple[int, int], ...] = ()
+
+    def record(self, slot: int, value: int, *, span: int) -> "MaxWindow":
+        """Return the window with `value` in `slot`; in one slot the larger value stays."""
+        end = len(self.entries)
+        while end and self.entries[end - 1][1] <= value:
+            end -= 1  # smaller and older: can never be the maximum again
+        start = 0
+        while start < end and slot - self.entries[start][0] >= span:
+            start += 1
+        if end > start and self.entries[end - 1][0] == slot:
+            return MaxWindow(entries=self.entries[start:end])
+        return MaxWindow(entries=(*self.entries[start:end], (slot, value)))
+
+    @property
+    def current(self) -> int:
+        """The maximum as of the last record."""
+        return self.entries[0][1]
