@@ -1,0 +1,139 @@
+"""A local view of some objects, kept up to date by list and watch.
+
+For: reading without asking, and being told of each change in order.
+Must not know: what any object means, or who serves it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from api.kinds import Resource
+from cluster.client import Client, WatchEvent
+from cluster.errors import ApiError, GoneError
+
+Key = tuple[str, str]  # namespace ("" for kinds without one), name
+Callback = Callable[[dict[str, Any] | None, dict[str, Any] | None], None]
+
+_LOG = logging.getLogger(__name__)
+_BACK_OFF_S = (0.05, 5.0)  # first wait after a failure, longest wait
+
+
+class Informer:
+    """List, then watch, forever; a failure is retried with a doubling, bounded back-off."""
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        namespace: str | None = None,
+        label_selector: str = "",
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._namespace = namespace
+        self._label_selector = label_selector
+        self._objects: dict[Key, dict[str, Any]] = {}
+        self._callbacks: list[Callback] = []
+        self._synced = asyncio.Event()
+        self._version = ""  # "" means: list again
+        self._failures = 0
+        self.objects: Mapping[Key, dict[str, Any]] = MappingProxyType(self._objects)
+
+    def on_change(self, callback: Callback) -> None:
+        """Call `callback(old, new)` for each change; what is already known is told at once.
+
+        None as `old` means the object appeared, as `new` that it is gone. A callback that
+        raises ends `run` with its exception: it is our own fault, not the server's.
+        """
+        self._callbacks.append(callback)
+        for obj in list(self._objects.values()):
+            callback(None, obj)
+
+    async def synced(self) -> None:
+        """Wait until the first list is in `objects`."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Follow the server until cancelled."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._follow()
+            except GoneError:
+                self._version = ""  # not a failure: the server forgot, so list at once
+                self._failures += 1
+                if self._failures == 1:
+                    continue
+            except ApiError as error:
+                self._version = ""
+                self._failures += 1
+                _LOG.warning(
+                    "%s: %s; listing again", self._resource.plural, error.message, exc_info=False
+                )
+            await asyncio.sleep(self._back_off_s())
+
+    def _back_off_s(self) -> float:
+        if not self._failures:
+            return 0.0
+        first_s, longest_s = _BACK_OFF_S
+        return min(longest_s, first_s * 2.0 ** min(self._failures - 1, 20))
+
+    async def _list(self) -> None:
+        found = await self._client.list(
+            self._resource, self._namespace, label_selector=self._label_selector
+        )
+        current = {_key(obj): obj for obj in found.items}
+        for key in [key for key in self._objects if key not in current]:
+            self._set(key, None)
+        for key, obj in current.items():
+            self._set(key, obj)
+        self._version = found.resource_version
+        self._synced.set()
+
+    async def _follow(self) -> None:
+        events = self._client.watch(
+            self._resource,
+            self._namespace,
+            resource_version=self._version,
+            label_selector=self._label_selector,
+        )
+        self._failures += 1  # until an event proves the server well: no spinning on empty streams
+        async for event in events:
+            self._failures = 0
+            self._receive(event)
+
+    def _receive(self, event: WatchEvent) -> None:
+        self._version = event.object["metadata"]["resourceVersion"]
+        if event.type == "BOOKMARK":
+            return
+        self._set(_key(event.object), None if event.type == "DELETED" else event.object)
+
+    def _set(self, key: Key, new: dict[str, Any] | None) -> None:
+        old = self._objects.get(key)
+        if new is None:
+            if old is None:
+                return
+            del self._objects[key]
+        elif old is not None and _version(old) == _version(new) and _uid(old) == _uid(new):
+            return
+        else:
+            self._objects[key] = new
+        for callback in self._callbacks:
+            callback(old, new)
+
+
+def _key(obj: Mapping[str, Any]) -> Key:
+    metadata = obj["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def _version(obj: Mapping[str, Any]) -> Any:
+    return obj["metadata"].get("resourceVersion")
+
+
+def _uid(obj: Mapping[str, Any]) -> Any:
+    return obj["metadata"].get("uid")

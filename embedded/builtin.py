@@ -1,0 +1,148 @@
+"""What Kubernetes itself would fill in and refuse on Namespaces, Pods, Deployments and Events.
+
+For: the few defaults and rules of built-in kinds that our own stand-ins rely on.
+Must not know: how objects are stored, or what runs a Pod.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, Resource
+from api.objects import Raw
+from embedded import resources
+from embedded.selection import labels_match
+
+_Causes = list[tuple[str, str]]
+_NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+def defaulted(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
+    """The object with Kubernetes' defaults, where one of ours reads them."""
+    if resource is NAMESPACES:
+        metadata = new["metadata"]
+        labels = {**(metadata.get("labels") or {}), _NAME_LABEL: metadata["name"]}
+        status = new.get("status") or {"phase": "Active"}
+        return {**new, "metadata": {**metadata, "labels": labels}, "status": status}
+    if resource is DEPLOYMENTS:
+        spec = new.get("spec")
+        if isinstance(spec, Mapping) and spec.get("replicas") is None:
+            return {**new, "spec": {**spec, "replicas": 1}}
+    return new
+
+
+def with_status(resource: Resource, old: Raw, changed: Raw) -> dict[str, Any]:
+    """What a write to /status changes: the status; on Pods also labels and annotations."""
+    new = {**old, "status": changed.get("status")}
+    if new["status"] is None:
+        del new["status"]
+    if resource is PODS:
+        # As in Kubernetes, and a kubelet saves a second write by it.
+        metadata = dict(old["metadata"])
+        for field in ("labels", "annotations"):
+            value = changed["metadata"].get(field)
+            if value:
+                metadata[field] = value
+            else:
+                metadata.pop(field, None)
+        new["metadata"] = metadata
+    return new
+
+
+def check(resource: Resource, new: Raw, old: Raw | None) -> None:
+    """Raise InvalidError for what a built-in kind may not be."""
+    causes: _Causes = []
+    if resource is DEPLOYMENTS:
+        causes = _deployment(new, old)
+    elif resource is PODS:
+        causes = _pod(new, old)
+    elif resource is EVENTS:
+        causes = _event(new)
+    if causes:
+        raise resources.invalid(resource, new["metadata"]["name"], causes)
+
+
+def _deployment(new: Raw, old: Raw | None) -> _Causes:
+    spec = new.get("spec")
+    if not isinstance(spec, Mapping):
+        return [("spec", "Required value")]
+    causes: _Causes = []
+    replicas = spec.get("replicas")
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+        causes.append(("spec.replicas", f"Invalid value: {replicas}: must be 0 or greater"))
+    selector = spec.get("selector")
+    wanted = selector.get("matchLabels") if isinstance(selector, Mapping) else None
+    if not isinstance(wanted, Mapping) or not wanted:
+        causes.append(("spec.selector.matchLabels", "Required value: this server needs one"))
+    elif isinstance(selector, Mapping) and "matchExpressions" in selector:
+        causes.append(("spec.selector.matchExpressions", "Forbidden: not supported here"))
+    elif old is not None and (old.get("spec") or {}).get("selector") != selector:
+        causes.append(("spec.selector", "Invalid value: field is immutable"))
+    template = spec.get("template")
+    if not isinstance(template, Mapping):
+        return [*causes, ("spec.template", "Required value")]
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if isinstance(wanted, Mapping) and wanted and not labels_match(wanted, labels):
+        causes.append(
+            (
+                "spec.template.metadata.labels",
+                f"Invalid value: {dict(labels)}: `selector` does not match template `labels`",
+            )
+        )
+    return causes + _containers(template.get("spec"), "spec.template.spec")
+
+
+def _pod(new: Raw, old: Raw | None) -> _Causes:
+    if old is None:
+        return _containers(new.get("spec"), "spec")
+    if _fixed(new) != _fixed(old):
+        return [
+            (
+                "spec",
+                "Forbidden: pod updates may not change the spec here; delete the Pod and create "
+                "another",
+            )
+        ]
+    return []
+
+
+def _fixed(pod: Raw) -> dict[str, Any]:
+    """A Pod's spec without what may still be set: on which node it runs, how it ends."""
+    free = ("nodeName", "terminationGracePeriodSeconds")
+    return {key: value for key, value in (pod.get("spec") or {}).items() if key not in free}
+
+
+def _containers(spec: Any, path: str) -> _Causes:
+    if not isinstance(spec, Mapping):
+        return [(path, "Required value")]
+    containers = spec.get("containers")
+    if not isinstance(containers, list) or not containers:
+        return [(f"{path}.containers", "Required value")]
+    causes: _Causes = []
+    seen: set[str] = set()
+    for at, container in enumerate(containers):
+        here = f"{path}.containers[{at}]"
+        if not isinstance(container, Mapping):
+            causes.append((here, "Invalid value: must be an object"))
+            continue
+        causes += [
+            (f"{here}.{field}", "Required value")
+            for field in ("name", "image")
+            if not container.get(field)
+        ]
+        name = str(container.get("name"))
+        if name in seen:
+            causes.append((f"{here}.name", f'Duplicate value: "{name}"'))
+        seen.add(name)
+    return causes
+
+
+def _event(new: Raw) -> _Causes:
+    involved = new.get("involvedObject")
+    if not isinstance(involved, Mapping):
+        return [("involvedObject", "Required value")]
+    home = involved.get("namespace") or "default"
+    if home != new["metadata"]["namespace"]:
+        return [
+            ("involvedObject.namespace", f'Invalid value: "{home}": does not match event.namespace')
+        ]
+    return []
