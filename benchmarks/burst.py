@@ -115,9 +115,8 @@ def main() -> int:
         wait_until(lambda: len(watch.seen) > before, 30, "the first decision")
         first_decision = watch.seen[before]
         p99_ms = statistics.quantiles(times, n=100, method="inclusive")[98] if times else 0.0
-        print(
-            f"requests={count} p50_ms={statistics.median(times):.1f} decisions={watch.seen[before:]}"
-        )
+        p50_ms = statistics.median(times) if times else 0.0
+        print(f"requests={count} p50_ms={p50_ms:.1f} decisions={watch.seen[before:]}")
         print(f"first_decision={first_decision} errors={errors} p99_ms={p99_ms:.1f}")
     return 1 if errors else 0
 

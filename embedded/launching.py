@@ -26,7 +26,8 @@ class PredictorLaunch:
 
     args: tuple[str, ...]
     env: Mapping[str, str]
-    model: str  # path or URI of the --model flag, "" where the model is Python code
+    model: str  # path or URI of the --model flag, or ""
+    code: str  # FILE.py:CLASS of the --python flag, or ""
     digest: str
 
 
@@ -71,7 +72,8 @@ def launch_of(pod: Raw) -> Launch:
             f"local process that listens on $PORT, or use {PREDICTOR_IMAGE}",
         )
     digest = (pod["metadata"].get("annotations") or {}).get(MODEL_DIGEST, "")
-    return PredictorLaunch(args=args, env=env, model=_flag(args, "--model"), digest=digest)
+    model, code = _flag(args, "--model"), _flag(args, "--python")
+    return PredictorLaunch(args=args, env=env, model=model, code=code, digest=digest)
 
 
 def _flag(args: Sequence[str], flag: str) -> str:

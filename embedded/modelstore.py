@@ -44,6 +44,11 @@ class ModelStore:
             return str(target)
         return await asyncio.to_thread(self._fetch, source, target, digest)
 
+    async def check(self, file: str, digest: str) -> None:
+        """Raise `ModelError` unless a file that is served where it lies is the pinned one."""
+        if digest:
+            await asyncio.to_thread(self._check, self._model_root / file, digest)
+
     def sweep(self, digests: Collection[str]) -> None:
         """Remove the copies that none of these digests names."""
         kept = {self._folder(digest).name for digest in digests}
@@ -62,6 +67,13 @@ class ModelStore:
             )
         return self._model_root / (unquote(parts.path) if parts.scheme else model)
 
+    def _check(self, source: Path, digest: str) -> None:
+        try:
+            found = hashlib.sha256(source.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(f"{source}: {error.strerror or error}") from error
+        _require(source, found, digest)
+
     def _fetch(self, source: Path, target: Path, digest: str) -> str:
         try:
             return self._copy(source, target, digest)
@@ -77,11 +89,7 @@ class ModelStore:
                 copy.write(chunk)
                 has_external_data = has_external_data or _EXTERNAL_KEY in chunk
             copy.flush()
-            if f"sha256:{hasher.hexdigest()}" != digest:
-                raise ModelError(
-                    f"{source} changed since the revision was made (pinned {digest[:19]}…, "
-                    f"found sha256:{hasher.hexdigest()[:12]}…): deploy it again"
-                )
+            _require(source, hasher.hexdigest(), digest)
             if has_external_data:
                 return str(source)
             target.parent.mkdir(exist_ok=True)
@@ -90,3 +98,11 @@ class ModelStore:
             target.unlink(missing_ok=True)
             target.hardlink_to(copy.name)
         return str(target)
+
+
+def _require(source: Path, found: str, digest: str) -> None:
+    if f"sha256:{found}" != digest:
+        raise ModelError(
+            f"{source} changed since the revision was made "
+            f"(pinned {digest[:19]}…, found sha256:{found[:12]}…): deploy it again"
+        )

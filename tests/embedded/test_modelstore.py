@@ -75,6 +75,16 @@ async def test_weights_beside_the_model_keep_it_where_it_lies(
     assert await store.prepare("m.onnx", digest(source.read_bytes())) == str(source)
 
 
+async def test_code_is_checked_where_it_lies(store: ModelStore, tmp_path: Path) -> None:
+    (tmp_path / "work" / "m.py").write_bytes(b"code")
+    await store.check("m.py", digest(b"code"))
+    await store.check("m.py", "")
+    with pytest.raises(ModelError, match="changed since"):
+        await store.check("m.py", digest(b"other"))
+    with pytest.raises(ModelError, match="No such file"):
+        await store.check("gone.py", digest(b"code"))
+
+
 async def test_sweep_keeps_what_is_pinned(store: ModelStore, tmp_path: Path) -> None:
     for name in (b"a", b"b"):
         (tmp_path / "work" / name.decode()).write_bytes(name)
