@@ -1,0 +1,104 @@
+"""Whom a change concerns: which objects must be looked at again.
+
+For: naming, for each change of each kind, the work it may cause and no more.
+Must not know: what the work is, or when it is done.
+"""
+
+from collections.abc import Iterator
+from enum import Enum
+
+from api import keys
+from api.conditions import READY, find
+from api.kinds import (
+    CONFIGURATIONS,
+    DEPLOYMENTS,
+    PODAUTOSCALERS,
+    PODS,
+    REVISIONS,
+    ROUTES,
+    SERVICES,
+    Resource,
+)
+from api.objects import Raw
+from controller.children import annotations_of, controller_of, labels_of
+from controller.failures import is_troubled
+from controller.view import Key, View, key_of
+
+
+class Task(Enum):
+    """What there is to do for an object of a name."""
+
+    SERVICE = "service"
+    CONFIGURATION = "configuration"
+    REVISION = "revision"
+    ROUTE = "route"
+    LABELS = "labels"  # of the Revisions that a Route points at
+
+
+Work = tuple[Task, Key]
+
+
+def work_for(view: View, resource: Resource, old: Raw | None, new: Raw | None) -> Iterator[Work]:
+    """The work that one change may cause; `view` has the change already."""
+    raw = new if new is not None else old
+    assert raw is not None
+    key = key_of(raw)
+    if resource == SERVICES:
+        yield Task.SERVICE, key
+    elif resource == CONFIGURATIONS:
+        yield from _after_configuration(view, key)
+    elif resource == ROUTES:
+        yield from ((task, key) for task in (Task.ROUTE, Task.LABELS, Task.SERVICE))
+    elif resource == REVISIONS:
+        yield Task.REVISION, key
+        if _shows_news(old, new):
+            yield from _after_revision(view, raw)
+    else:
+        yield from _after_child(resource, old, raw)
+
+
+def _after_configuration(view: View, key: Key) -> Iterator[Work]:
+    yield Task.CONFIGURATION, key
+    yield Task.SERVICE, key  # a Configuration has the name of its Service
+    for route in view.routes_by_configuration.get(key):
+        yield Task.ROUTE, route
+        yield Task.LABELS, route
+
+
+def _after_revision(view: View, revision: Raw) -> Iterator[Work]:
+    key = key_of(revision)
+    configuration = (key[0], labels_of(revision).get(keys.CONFIGURATION, ""))
+    waiting = view.configurations_by_revision_name.get(key)
+    for each in dict.fromkeys((configuration, *waiting)):
+        yield Task.CONFIGURATION, each
+        yield Task.SERVICE, each
+    routes = dict.fromkeys(view.routes_by_revision.get(key))
+    routes |= dict.fromkeys(view.routes_by_configuration.get(configuration))
+    for route in routes:
+        yield Task.ROUTE, route
+        yield Task.LABELS, route
+
+
+def _shows_news(old: Raw | None, new: Raw | None) -> bool:
+    """Whether others than the Revision itself can see a difference: counts of replicas are none."""
+    if old is None or new is None:
+        return True
+    return (
+        find(old, READY) != find(new, READY)
+        or labels_of(old) != labels_of(new)
+        or annotations_of(old) != annotations_of(new)
+        or old["metadata"].get("deletionTimestamp") != new["metadata"].get("deletionTimestamp")
+    )
+
+
+def _after_child(resource: Resource, old: Raw | None, raw: Raw) -> Iterator[Work]:
+    namespace, name = key_of(raw)
+    if resource == PODAUTOSCALERS:
+        yield Task.REVISION, (namespace, name)
+    elif resource == DEPLOYMENTS:
+        owner = controller_of(raw)
+        if owner is not None and owner["kind"] == REVISIONS.kind:
+            yield Task.REVISION, (namespace, owner["name"])
+    elif resource == PODS and (is_troubled(raw) or (old is not None and is_troubled(old))):
+        # That a Pod serves is told by its Deployment; only its troubles are told by no one else.
+        yield Task.REVISION, (namespace, labels_of(raw).get(keys.REVISION, ""))

@@ -1,0 +1,34 @@
+"""Settings of the controller, parsed once.
+
+For: bounds and defaults of what whoever starts the controller may choose.
+Must not know: what any of the settings switches.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """A setting is out of bounds; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the controller is told about its surroundings."""
+
+    domain: str = "localhost"  # public hosts are <route>.<namespace>.<domain>
+    external_port: int | None = None  # of the activator, from outside; None or 80: not shown
+    model_root: Path = field(default_factory=Path)  # relative model paths start here
+    workers_max: int = 16  # objects worked on at once
+    digest_grace_s: float = 0.05  # a digest that takes longer is waited for in the background
+
+    def __post_init__(self) -> None:
+        """Refuse what can not work, naming the setting."""
+        if not self.domain or self.domain.startswith(".") or self.domain.endswith("."):
+            raise SettingsError(f'domain: "{self.domain}" is not a domain name')
+        if self.external_port is not None and not 1 <= self.external_port <= 65535:
+            raise SettingsError(f"external_port: expected 1 <= {self.external_port} <= 65535")
+        if not 1 <= self.workers_max <= 1000:
+            raise SettingsError(f"workers_max: expected 1 <= {self.workers_max} <= 1000")
+        if not 0 <= self.digest_grace_s <= 10:
+            raise SettingsError(f"digest_grace_s: expected 0 <= {self.digest_grace_s} <= 10")

@@ -1,0 +1,133 @@
+"""Find the digest of the model that a Revision names.
+
+For: reading model files off the event loop, once for each version of a file.
+Must not know: Kubernetes objects beyond the container that names the file.
+"""
+
+import asyncio
+import hashlib
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from api.objects import Raw
+from controller.pinning import (
+    MODEL_MISSING,
+    MODEL_NOT_A_FILE,
+    MODEL_UNREADABLE,
+    Digest,
+    Problem,
+    Resolution,
+    model_file,
+    serving_container,
+)
+
+_CHUNK_BYTES = 1 << 20
+_READERS_MAX = 4  # files hashed at once
+_CACHE_MAX = 1000  # files whose digest is remembered
+_ATTEMPTS_MAX = 3  # readings of a file that is being written
+
+Key = tuple[str, str]  # namespace and name of a Revision
+Resolve = Callable[[Raw], Awaitable[Digest | Problem]]
+_Version = tuple[int, int, int, int]  # of a file: its size, time of change and identity
+
+
+class ModelDigests:
+    """Digests of model files, remembered until the file changes."""
+
+    def __init__(self, model_root: Path) -> None:
+        """Relative paths in Revisions start at `model_root`."""
+        self._model_root = model_root
+        self._known: OrderedDict[Path, tuple[_Version, str]] = OrderedDict()
+        self._readers = asyncio.Semaphore(_READERS_MAX)
+
+    async def resolve(self, revision: Raw) -> Digest | Problem:
+        """The digest of the Revision's model, or one sentence on why there is none."""
+        found = model_file(serving_container(revision))
+        if isinstance(found, Problem):
+            return found
+        path = self._model_root / found.path
+        async with self._readers:
+            return await asyncio.to_thread(self._digest, path)
+
+    def _digest(self, path: Path) -> Digest | Problem:
+        try:
+            for _ in range(_ATTEMPTS_MAX):
+                if path.is_dir():
+                    message = f"model {path} is a directory: name the file in it"
+                    return Problem(reason=MODEL_NOT_A_FILE, message=message)
+                text = self._read(path)
+                if text is not None:
+                    return Digest(text=text)
+        except FileNotFoundError:
+            return Problem(reason=MODEL_MISSING, message=f"model {path} does not exist")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            return Problem(reason=MODEL_UNREADABLE, message=f"model {path} cannot be read: {why}")
+        return Problem(
+            reason=MODEL_UNREADABLE, message=f"model {path} is being written: it changes while read"
+        )
+
+    def _read(self, path: Path) -> str | None:
+        """The digest of one version of the file; None if it changed meanwhile."""
+        # Without O_NONBLOCK, opening a named pipe would hold the thread for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb", buffering=0) as file:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                raise OSError(0, "it is not a regular file")
+            version = _version(facts)
+            known = self._known.get(path)
+            if known is not None and known[0] == version:
+                return known[1]
+            hasher = hashlib.sha256()
+            while chunk := file.read(_CHUNK_BYTES):
+                hasher.update(chunk)
+            if _version(os.fstat(handle)) != version:
+                return None
+        text = f"sha256:{hasher.hexdigest()}"
+        self._known[path] = (version, text)
+        if len(self._known) > _CACHE_MAX:
+            self._known.popitem(last=False)
+        return text
+
+
+def _version(facts: os.stat_result) -> _Version:
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_dev
+
+
+class Resolutions:
+    """Digests on their way: asked for by name, waited for a moment, told of when they come."""
+
+    def __init__(
+        self,
+        resolve: Resolve,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, Digest | Problem]], "asyncio.Task[Digest | Problem]"],
+        wake: Callable[[Key], None],
+        grace_s: float,
+    ) -> None:
+        """`spawn` starts a task; `wake(key)` is called when a late digest has come."""
+        self._resolve = resolve
+        self._spawn = spawn
+        self._wake = wake
+        self._grace_s = grace_s
+        self._tasks: dict[Key, asyncio.Task[Digest | Problem]] = {}
+
+    async def look(self, key: Key, revision: Raw) -> Resolution:
+        """The digest if it is known within the grace period; else None, and `wake` later."""
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = self._spawn(self._run(revision))
+            await asyncio.wait({task}, timeout=self._grace_s)
+        if not task.done():
+            task.add_done_callback(lambda _: self._wake(key))
+            return None
+        del self._tasks[key]
+        return task.result()
+
+    async def _run(self, revision: Raw) -> Digest | Problem:
+        return await self._resolve(revision)

@@ -1,0 +1,99 @@
+"""Which file a Revision's model is, and whether its digest is known.
+
+For: deciding that a Revision must be pinned to the bytes it was made with.
+Must not know: files, hashing, threads, or any store of models.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from api import keys
+from api.images import is_predictor_image
+from api.objects import Raw
+from controller.children import annotations_of
+
+MODEL_MISSING = "ModelMissing"
+MODEL_NOT_A_FILE = "ModelNotAFile"
+MODEL_UNREADABLE = "ModelUnreadable"
+MODEL_UNSUPPORTED = "ModelUnsupported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """The model's digest, "sha256:<64 hex>"."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why there is no digest; the message names the file."""
+
+    reason: str
+    message: str
+
+
+Resolution = Digest | Problem | None  # None: not known yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """The file to hash, as the user wrote it: relative to a folder the reader knows."""
+
+    path: str
+
+
+def needs_digest(revision: Raw) -> bool:
+    """Whether the Revision runs our predictor and is not pinned yet."""
+    return is_predictor(serving_container(revision)) and not pinned_digest(revision)
+
+
+def pinned_digest(revision: Raw) -> str:
+    """The digest the Revision is pinned to; empty if none."""
+    return annotations_of(revision).get(keys.MODEL_DIGEST, "")
+
+
+def serving_container(revision: Raw) -> Mapping[str, Any]:
+    """The container that answers requests: the only one, or the one with a port."""
+    containers: Sequence[Mapping[str, Any]] = revision["spec"]["containers"]
+    with_port = [container for container in containers if container.get("ports")]
+    return (with_port or containers)[0]
+
+
+def is_predictor(container: Mapping[str, Any]) -> bool:
+    """Whether the container runs our predictor.
+
+    A command of the user's own replaces what the image would run, and so our flags too.
+    """
+    return is_predictor_image(str(container.get("image", ""))) and not container.get("command")
+
+
+def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
+    """The file that the predictor's arguments name."""
+    args = [str(arg) for arg in container.get("args") or ()]
+    python, model = _flag(args, "--python"), _flag(args, "--model")
+    if python:
+        return ModelFile(path=python.rpartition(":")[0] or python)
+    if not model:
+        message = f"{keys.PREDICTOR_IMAGE} needs --model or --python in args"
+        return Problem(reason=MODEL_MISSING, message=message)
+    parts = urlsplit(model)
+    if not parts.scheme:
+        return ModelFile(path=model)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return ModelFile(path=unquote(parts.path))
+    message = f'"{model}": only local paths and file:// are served by this version of Relight'
+    return Problem(reason=MODEL_UNSUPPORTED, message=message)
+
+
+def _flag(args: Sequence[str], flag: str) -> str:
+    """The value of a flag, `--flag value` or `--flag=value`; the last one counts."""
+    found = ""
+    for index, arg in enumerate(args):
+        if arg == flag and index + 1 < len(args):
+            found = args[index + 1]
+        elif arg.startswith(f"{flag}="):
+            found = arg.removeprefix(f"{flag}=")
+    return found

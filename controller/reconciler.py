@@ -1,0 +1,81 @@
+"""Carry out a plan: write the difference, tell what was done.
+
+For: the one place where the controller changes anything.
+Must not know: why a write is wanted, or when to try again.
+"""
+
+from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, Resource
+from api.objects import Raw
+from cluster.client import Client
+from cluster.errors import (
+    AlreadyExistsError,
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+)
+from cluster.events import EventRecorder
+from controller.configuration import CREATION_FAILED
+from controller.plan import Plan, Write, quoted
+
+# Children whose making is news to the people who made the parent.
+_TOLD = (CONFIGURATIONS, ROUTES, REVISIONS)
+
+
+class StaleError(Exception):
+    """The plan was made from a view that is behind; look again."""
+
+
+class RefusedError(Exception):
+    """The API server will not have this child, however often it is asked."""
+
+    def __init__(self, write: Write, message: str) -> None:
+        super().__init__(message)
+        self.write = write
+        self.message = message
+
+
+class Writer:
+    """Writes plans through a client."""
+
+    def __init__(self, client: Client, events: EventRecorder) -> None:
+        self._client = client
+        self._events = events
+
+    async def carry_out(self, resource: Resource, raw: Raw, plan: Plan) -> None:
+        """Write what `plan` asks for of `raw`, in order.
+
+        Raises StaleError when somebody else was quicker, RefusedError when a child was refused,
+        and ApiError as the client does. Whatever was written stays, and is found again.
+        """
+        for write in plan.creates:
+            await self._create(raw, write)
+        for write in plan.updates:
+            await self._replace(write.resource, write.object)
+        if plan.status is not None:
+            await self._replace(resource, {**raw, "status": plan.status}, subresource="status")
+        for note in plan.notes:
+            tell = self._events.normal if note.type == "Normal" else self._events.warning
+            tell(raw, note.reason, note.message)
+
+    async def _create(self, owner: Raw, write: Write) -> None:
+        kind = write.resource.kind
+        try:
+            await self._client.create(write.resource, write.object)
+        except AlreadyExistsError as error:
+            raise StaleError(error.message) from error
+        except (InvalidError, ForbiddenError) as error:
+            raise RefusedError(write, error.message) from error
+        except ApiError as error:
+            message = f"Failed to create {kind} {quoted(write.name)}: {error.message}"
+            self._events.warning(owner, CREATION_FAILED, message)
+            raise
+        if write.resource in _TOLD:
+            self._events.normal(owner, "Created", f"Created {kind} {quoted(write.name)}")
+
+    async def _replace(self, resource: Resource, obj: Raw, *, subresource: str = "") -> None:
+        try:
+            await self._client.replace(resource, obj, subresource=subresource)
+        except (ConflictError, NotFoundError) as error:
+            raise StaleError(error.message) from error

@@ -1,0 +1,265 @@
+"""Revision → Deployment and PodAutoscaler, and the Revision's status from what becomes of them.
+
+For: planning one Revision.
+Must not know: which requests it gets, how many replicas it should have, or how a model is read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api import keys
+from api.conditions import FALSE, INFO, READY, TRUE, UNKNOWN, Condition, find, is_true
+from api.kinds import DEPLOYMENTS, PODAUTOSCALERS, REVISIONS
+from api.objects import Raw
+from controller.children import (
+    annotations_of,
+    is_controlled_by,
+    is_going,
+    labels_of,
+    rewrite,
+    update_to,
+    with_metadata,
+)
+from controller.failures import Failures, Fault, failures_of
+from controller.pinning import (
+    Digest,
+    Problem,
+    Resolution,
+    needs_digest,
+    pinned_digest,
+    serving_container,
+)
+from controller.plan import Note, Plan, Write, new_status, quoted, status_of
+from controller.workload import initial_scale, make_deployment, make_podautoscaler
+
+ACTIVE = "Active"
+CONTAINER_HEALTHY = "ContainerHealthy"
+RESOURCES_AVAILABLE = "ResourcesAvailable"
+SCALE_TARGET_INITIALIZED = "ScaleTargetInitialized"
+
+_DEPLOYING = Fault(reason="Deploying", message="")
+_NEVER_ACHIEVED = Fault(
+    reason="ProgressDeadlineExceeded", message="Initial scale was never achieved"
+)
+MODEL_RETRY_S = 10.0  # a model that is missing may be put there later
+NOT_OWNED_RETRY_S = 30.0  # whoever has the name may give it up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A Revision, its children and what runs under it."""
+
+    revision: Raw
+    deployment: Raw | None
+    podautoscaler: Raw | None
+    pods: Sequence[Raw]
+    model: Resolution = None  # only read while the Revision is not pinned
+
+
+def plan(seen: Observed, *, now: str) -> Plan:
+    """The next step for a Revision; `now` is RFC 3339."""
+    if is_going(seen.revision):
+        return Plan()
+    if needs_digest(seen.revision):
+        return _plan_pin(seen, now=now)
+    creates, updates = [], []
+    failures = Failures()
+    foreign = _foreign(seen)
+    deployment = make_deployment(seen.revision)
+    if seen.deployment is None:
+        creates.append(Write(resource=DEPLOYMENTS, object=deployment))
+    elif foreign is None:
+        updates.append(_deployment_update(seen.deployment, deployment))
+        failures = failures_of(seen.deployment, seen.pods)
+    conditions = _conditions(seen, failures, foreign)
+    podautoscaler = make_podautoscaler(
+        seen.revision, is_broken=_is_failing(conditions) and _wants_replicas(seen)
+    )
+    if seen.podautoscaler is None:
+        creates.append(Write(resource=PODAUTOSCALERS, object=podautoscaler))
+    elif is_controlled_by(seen.podautoscaler, seen.revision):
+        updates.append(update_to(PODAUTOSCALERS, seen.podautoscaler, podautoscaler))
+    return Plan(
+        creates=tuple(creates),
+        updates=tuple(update for update in updates if update is not None),
+        status=new_status(seen.revision, conditions, _fields(seen), now=now),
+        notes=_notes(seen.revision, conditions),
+        requeue_after_s=NOT_OWNED_RETRY_S if foreign is not None else None,
+    )
+
+
+def _plan_pin(seen: Observed, *, now: str) -> Plan:
+    """Nothing is made of a Revision before it is pinned to the bytes of its model."""
+    revision = seen.revision
+    if isinstance(seen.model, Digest):
+        annotations = {**annotations_of(revision), keys.MODEL_DIGEST: seen.model.text}
+        pinned = with_metadata(revision, annotations=annotations)
+        return Plan(updates=(Write(resource=REVISIONS, object=pinned),))
+    if isinstance(seen.model, Problem):
+        status, reason, message = FALSE, seen.model.reason, seen.model.message
+    else:
+        status, reason, message = UNKNOWN, "ResolvingDigests", ""
+    conditions = (
+        Condition(type=CONTAINER_HEALTHY, status=status, reason=reason, message=message),
+        _unknown(RESOURCES_AVAILABLE, _DEPLOYING),
+        Condition(type=ACTIVE, status=UNKNOWN, reason=_DEPLOYING.reason, severity=INFO),
+    )
+    return Plan(
+        status=new_status(revision, conditions, {}, now=now),
+        notes=_notes(revision, conditions),
+        requeue_after_s=MODEL_RETRY_S if status == FALSE else None,
+    )
+
+
+def _foreign(seen: Observed) -> Condition | None:
+    """The condition that says a child's name is somebody else's; None if it is not."""
+    for child in (seen.deployment, seen.podautoscaler):
+        if child is not None and not is_controlled_by(child, seen.revision):
+            name = quoted(child["metadata"]["name"])
+            return Condition(
+                type=RESOURCES_AVAILABLE,
+                status=FALSE,
+                reason="NotOwned",
+                message=f"There is an existing {child['kind']} {name} that we do not own.",
+            )
+    return None
+
+
+def _deployment_update(existing: Raw, wanted: dict[str, Any]) -> Write | None:
+    """Compare by hash: an API server may write a template's defaults and units differently."""
+    hash_ = wanted["metadata"]["labels"][keys.DEPLOYMENT_HASH]
+    if labels_of(existing).get(keys.DEPLOYMENT_HASH) == hash_:
+        return None
+    annotations = {**annotations_of(existing), **annotations_of(wanted)}
+    spec = {**wanted["spec"], "replicas": existing["spec"].get("replicas", 1)}
+    changed = {**with_metadata(wanted, annotations=annotations), "spec": spec}
+    return rewrite(DEPLOYMENTS, existing, changed)
+
+
+def _wants_replicas(seen: Observed) -> bool:
+    return seen.deployment is not None and bool(seen.deployment["spec"].get("replicas", 1))
+
+
+def _conditions(
+    seen: Observed, failures: Failures, foreign: Condition | None
+) -> tuple[Condition, ...]:
+    """ContainerHealthy first: of two complaints it is the one that says more."""
+    active = _active(seen, failures)
+    if foreign is not None:
+        return (_unknown(CONTAINER_HEALTHY, _DEPLOYING), foreign, active)
+    if _was_ready(seen):
+        # For good: at scale zero nothing is available, and that is not a failure.
+        return (
+            Condition(type=CONTAINER_HEALTHY, status=TRUE),
+            Condition(type=RESOURCES_AVAILABLE, status=TRUE),
+            active,
+        )
+    resources = failures.resources or (_NEVER_ACHIEVED if _gave_up(seen) else None)
+    return (
+        _judged(seen.revision, CONTAINER_HEALTHY, failures.container),
+        _judged(seen.revision, RESOURCES_AVAILABLE, resources),
+        active,
+    )
+
+
+def _was_ready(seen: Observed) -> bool:
+    initialized = seen.podautoscaler is not None and is_true(
+        seen.podautoscaler, SCALE_TARGET_INITIALIZED
+    )
+    return initialized or is_true(seen.revision, READY)
+
+
+def _gave_up(seen: Observed) -> bool:
+    """Whether the autoscaler stopped trying before the first replicas ever served."""
+    if seen.deployment is None or seen.podautoscaler is None or _wants_replicas(seen):
+        return False
+    active = find(seen.podautoscaler, ACTIVE)
+    return active is not None and active.status == FALSE and initial_scale(seen.revision) > 0
+
+
+def _judged(revision: Raw, type_: str, fault: Fault | None) -> Condition:
+    """False for a fault; a fault once seen stays until the Revision serves.
+
+    Its Pods, and with them the evidence, go when the autoscaler gives up.
+    """
+    if fault is not None:
+        return Condition(type=type_, status=FALSE, reason=fault.reason, message=fault.message)
+    before = find(revision, type_)
+    is_lasting = before is not None and before.reason.startswith(
+        ("ExitCode", _NEVER_ACHIEVED.reason)
+    )
+    if before is not None and before.status == FALSE and is_lasting:
+        return before
+    return _unknown(type_, _DEPLOYING)
+
+
+def _unknown(type_: str, why: Fault) -> Condition:
+    return Condition(type=type_, status=UNKNOWN, reason=why.reason, message=why.message)
+
+
+def _active(seen: Observed, failures: Failures) -> Condition:
+    """Whether replicas serve now. A start that fails is told here even after the first success."""
+    below = find(seen.podautoscaler, ACTIVE) if seen.podautoscaler is not None else None
+    if below is not None and below.status == TRUE:
+        return Condition(type=ACTIVE, status=TRUE, severity=INFO)
+    fault = failures.container or failures.resources
+    if fault is not None and _was_ready(seen):
+        return Condition(
+            type=ACTIVE,
+            status=FALSE,
+            severity=INFO,
+            reason=fault.reason,
+            message=fault.message,
+        )
+    if below is None:
+        return Condition(type=ACTIVE, status=UNKNOWN, severity=INFO, reason=_DEPLOYING.reason)
+    return Condition(
+        type=ACTIVE,
+        status=below.status,
+        severity=INFO,
+        reason=below.reason,
+        message=below.message,
+    )
+
+
+def _is_failing(conditions: Sequence[Condition]) -> bool:
+    return any(each.status == FALSE and each.severity != INFO for each in conditions)
+
+
+def _fields(seen: Observed) -> dict[str, Any]:
+    scale = status_of(seen.podautoscaler) if seen.podautoscaler is not None else {}
+    digest = pinned_digest(seen.revision)
+    name = serving_container(seen.revision).get("name", "")
+    return {
+        "containerStatuses": [{"name": name, "imageDigest": digest}] if digest else None,
+        "actualReplicas": _count(scale.get("actualScale")),
+        "desiredReplicas": _count(scale.get("desiredScale")),
+    }
+
+
+def _count(replicas: Any) -> int | None:
+    return replicas if isinstance(replicas, int) and replicas >= 0 else None
+
+
+def _notes(revision: Raw, conditions: Sequence[Condition]) -> tuple[Note, ...]:
+    """What became of the Revision with this step."""
+    notes = []
+    gating = [each for each in conditions if each.severity != INFO]
+    if not is_true(revision, READY) and all(each.status == TRUE for each in gating):
+        message = "Revision becomes ready upon all resources being ready"
+        notes.append(Note(type="Normal", reason="RevisionReady", message=message))
+    for condition in conditions:
+        is_start_failure = condition.type == ACTIVE and condition.reason not in _QUIET
+        if condition.status != FALSE or (condition.severity == INFO and not is_start_failure):
+            continue
+        before = find(revision, condition.type)
+        if before is None or (before.reason, before.message) != (
+            condition.reason,
+            condition.message,
+        ):
+            notes.append(Note(type="Warning", reason=condition.reason, message=condition.message))
+    return tuple(notes)
+
+
+_QUIET = frozenset({"NoTraffic", ""})

@@ -1,0 +1,152 @@
+"""The controller, assembled: it makes the world match what users wrote.
+
+For: whoever starts the controller; one call to run it.
+Must not know: which API server it talks to.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES, Resource
+from api.objects import Raw, rfc3339
+from cluster.client import Client
+from cluster.events import EventRecorder
+from cluster.informer import Informer
+from controller import configuration, labeler, revision, route, service
+from controller.concerns import Task, Work, work_for
+from controller.config import Settings
+from controller.manager import Manager, Statistics
+from controller.models import ModelDigests, Resolutions, Resolve
+from controller.pinning import Resolution, needs_digest
+from controller.reconciler import RefusedError, Writer
+from controller.view import WATCHED, Key, View
+
+Planned = float | None  # seconds after which to look again
+
+
+class Controller:
+    """Watches what users wrote and what became of it, and keeps the two in step."""
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        resolve_digest: Resolve | None = None,
+    ) -> None:
+        """`clock` is wall time (epoch, seconds).
+
+        `resolve_digest(revision)` finds a model's digest; by default from files under
+        `settings.model_root`.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._resolve = resolve_digest or ModelDigests(settings.model_root).resolve
+        self._addresses = route.Addresses(domain=settings.domain, port=settings.external_port)
+        self._events = EventRecorder(client, "controller", clock=clock)
+        self._writer = Writer(client, self._events)
+        self._informers = {resource: Informer(client, resource) for resource in WATCHED}
+        self._view = View({each: found.objects for each, found in self._informers.items()})
+        self._resolutions: Resolutions | None = None
+        self._manager: Manager | None = None
+        self._tasks = {
+            Task.SERVICE: self._service,
+            Task.CONFIGURATION: self._configuration,
+            Task.REVISION: self._revision,
+            Task.ROUTE: self._route,
+            Task.LABELS: self._labels,
+        }
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        loop = asyncio.get_running_loop()
+        manager = Manager(self._reconcile, workers_max=self._settings.workers_max, clock=loop.time)
+        self._manager = manager
+        async with asyncio.TaskGroup() as tasks:
+            self._resolutions = Resolutions(
+                self._resolve,
+                spawn=tasks.create_task,
+                wake=lambda key: manager.enqueue((Task.REVISION, key)),
+                grace_s=self._settings.digest_grace_s,
+            )
+            for resource, informer in self._informers.items():
+                informer.on_change(self._follow(resource))
+                tasks.create_task(informer.run())
+            tasks.create_task(self._events.run())
+            # A plan made from half a view would make children that exist already.
+            for informer in self._informers.values():
+                await informer.synced()
+            tasks.create_task(manager.run())
+
+    def statistics(self) -> Statistics | None:
+        """What was done and what is left to do; None before `run`."""
+        return self._manager.statistics() if self._manager is not None else None
+
+    def _follow(self, resource: Resource) -> Callable[[Any, Any], None]:
+        def change(old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+            assert self._manager is not None
+            self._view.change(resource, old, new)
+            for work in work_for(self._view, resource, old, new):
+                self._manager.enqueue(work)
+
+        return change
+
+    async def _reconcile(self, work: Work) -> Planned:
+        task, key = work
+        return await self._tasks[task](key)
+
+    def _now(self) -> str:
+        return rfc3339(self._clock())
+
+    async def _service(self, key: Key) -> Planned:
+        seen = self._view.service(key)
+        if seen is not None:
+            plan = service.plan(seen, now=self._now())
+            await self._writer.carry_out(SERVICES, seen.service, plan)
+        return None
+
+    async def _configuration(self, key: Key) -> Planned:
+        seen = self._view.configuration(key)
+        if seen is None:
+            return None
+        plan = configuration.plan(seen, now=self._now())
+        try:
+            await self._writer.carry_out(CONFIGURATIONS, seen.configuration, plan)
+        except RefusedError as error:
+            refused = configuration.refused(seen, error.message)
+            plan = configuration.plan(refused, now=self._now())
+            await self._writer.carry_out(CONFIGURATIONS, seen.configuration, plan)
+            raise
+        return None
+
+    async def _revision(self, key: Key) -> Planned:
+        seen = self._view.revision(key)
+        if seen is None:
+            return None
+        if needs_digest(seen.revision):
+            model = await self._model(key, seen.revision)
+            seen = self._view.revision(key, model)
+            if seen is None:
+                return None
+        plan = revision.plan(seen, now=self._now())
+        await self._writer.carry_out(REVISIONS, seen.revision, plan)
+        return plan.requeue_after_s
+
+    async def _model(self, key: Key, raw: Raw) -> Resolution:
+        assert self._resolutions is not None
+        return await self._resolutions.look(key, raw)
+
+    async def _route(self, key: Key) -> Planned:
+        seen = self._view.route(key)
+        if seen is not None:
+            plan = route.plan(seen, self._addresses, now=self._now())
+            await self._writer.carry_out(ROUTES, seen.route, plan)
+        return None
+
+    async def _labels(self, key: Key) -> Planned:
+        seen = self._view.labels(key)
+        plan = labeler.plan(seen, now=self._now())
+        await self._writer.carry_out(ROUTES, seen.route or {}, plan)
+        return None

@@ -1,0 +1,199 @@
+"""The objects that planners look at, found by what relates them.
+
+For: turning local views of single kinds into what a planner observes, at the cost of a
+look-up.
+Must not know: how the views are kept up to date, or what is planned.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
+
+from api import keys
+from api.kinds import (
+    CONFIGURATIONS,
+    DEPLOYMENTS,
+    PODAUTOSCALERS,
+    PODS,
+    REVISIONS,
+    ROUTES,
+    SERVICES,
+    Resource,
+)
+from api.naming import deployment_name
+from api.objects import Raw
+from controller import configuration, labeler, revision, route, service
+from controller.children import is_controlled_by, labels_of
+from controller.labeler import routes_of, targets_of
+from controller.pinning import Resolution
+from controller.plan import status_of
+
+Key = tuple[str, str]  # namespace, name
+WATCHED = (SERVICES, CONFIGURATIONS, REVISIONS, ROUTES, DEPLOYMENTS, PODAUTOSCALERS, PODS)
+
+
+def key_of(raw: Raw) -> Key:
+    """The object's namespace and name."""
+    metadata = raw["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+class Index:
+    """Keys of objects by some property, kept in step with every change."""
+
+    def __init__(self, properties: Callable[[Raw], Iterable[Hashable]]) -> None:
+        """`properties` of an object are the values it is found by."""
+        self._properties = properties
+        self._keys: dict[Hashable, dict[Key, None]] = defaultdict(dict)
+
+    def change(self, old: Raw | None, new: Raw | None) -> None:
+        """Take note of one change; None is "does not exist"."""
+        for found in self._found(old) - self._found(new):
+            assert old is not None
+            keys_there = self._keys[found]
+            keys_there.pop(key_of(old), None)
+            if not keys_there:
+                del self._keys[found]
+        for found in self._found(new) - self._found(old):
+            assert new is not None
+            self._keys[found][key_of(new)] = None
+
+    def get(self, found: Hashable) -> tuple[Key, ...]:
+        """The keys of the objects with that property, oldest first."""
+        return tuple(self._keys.get(found, ()))
+
+    def _found(self, raw: Raw | None) -> set[Hashable]:
+        return set() if raw is None else set(self._properties(raw))
+
+
+def _by_label(label: str) -> Callable[[Raw], Iterable[Hashable]]:
+    def properties(raw: Raw) -> Iterable[Hashable]:
+        name = labels_of(raw).get(label)
+        return [(key_of(raw)[0], name)] if name else ()
+
+    return properties
+
+
+def _own_revision_name(raw: Raw) -> Iterable[Hashable]:
+    name = configuration.own_name(raw)
+    return [(key_of(raw)[0], name)] if name else ()
+
+
+def _routes_annotated(raw: Raw) -> Iterable[Hashable]:
+    return [(key_of(raw)[0], name) for name in routes_of(raw)]
+
+
+def _targeted(field: str) -> Callable[[Raw], Iterable[Hashable]]:
+    def properties(raw: Raw) -> Iterable[Hashable]:
+        return [(key_of(raw)[0], each[field]) for each in targets_of(raw) if each.get(field)]
+
+    return properties
+
+
+class View:
+    """Every watched object, with the ways from one to another."""
+
+    def __init__(self, objects: Mapping[Resource, Mapping[Key, Raw]]) -> None:
+        """`objects` are live mappings; each of their changes must be told to `change`."""
+        self._objects = objects
+        self.revisions_by_configuration = Index(_by_label(keys.CONFIGURATION))
+        self.revisions_by_route = Index(_routes_annotated)
+        self.configurations_by_revision_name = Index(_own_revision_name)
+        self.routes_by_configuration = Index(_targeted("configurationName"))
+        self.routes_by_revision = Index(_targeted("revisionName"))
+        self.pods_by_revision = Index(_by_label(keys.REVISION))
+        self._indexes = {
+            CONFIGURATIONS: (self.configurations_by_revision_name,),
+            REVISIONS: (self.revisions_by_configuration, self.revisions_by_route),
+            ROUTES: (self.routes_by_configuration, self.routes_by_revision),
+            PODS: (self.pods_by_revision,),
+        }
+
+    def change(self, resource: Resource, old: Raw | None, new: Raw | None) -> None:
+        """Take note of one change."""
+        for index in self._indexes.get(resource, ()):
+            index.change(old, new)
+
+    def get(self, resource: Resource, key: Key) -> Raw | None:
+        """One object; None if there is none."""
+        return self._objects[resource].get(key)
+
+    def all(self, resource: Resource, found: Iterable[Key]) -> list[Raw]:
+        """Those of the objects that exist."""
+        objects = self._objects[resource]
+        return [objects[key] for key in found if key in objects]
+
+    def service(self, key: Key) -> service.Observed | None:
+        """What the planner of a Service looks at."""
+        raw = self.get(SERVICES, key)
+        if raw is None:
+            return None
+        name = configuration.own_name(raw)
+        return service.Observed(
+            service=raw,
+            configuration=self.get(CONFIGURATIONS, key),
+            route=self.get(ROUTES, key),
+            named_revision=self.get(REVISIONS, (key[0], name)) if name else None,
+        )
+
+    def configuration(self, key: Key) -> configuration.Observed | None:
+        """What the planner of a Configuration looks at."""
+        raw = self.get(CONFIGURATIONS, key)
+        if raw is None:
+            return None
+        named = self.get(REVISIONS, (key[0], configuration.wanted_name(raw)))
+        found = self.all(REVISIONS, self.revisions_by_configuration.get(key))
+        own = [each for each in found if is_controlled_by(each, raw)]
+        return configuration.Observed(configuration=raw, named=named, revisions=own)
+
+    def revision(self, key: Key, model: Resolution = None) -> revision.Observed | None:
+        """What the planner of a Revision looks at; `model` is read from elsewhere."""
+        raw = self.get(REVISIONS, key)
+        if raw is None:
+            return None
+        return revision.Observed(
+            revision=raw,
+            deployment=self.get(DEPLOYMENTS, (key[0], deployment_name(key[1]))),
+            podautoscaler=self.get(PODAUTOSCALERS, key),
+            pods=self.all(PODS, self.pods_by_revision.get(key)),
+            model=model,
+        )
+
+    def route(self, key: Key) -> route.Observed | None:
+        """What the planner of a Route looks at."""
+        raw = self.get(ROUTES, key)
+        if raw is None:
+            return None
+        namespace, targets = key[0], raw["spec"].get("traffic") or ()
+        configurations = self._named(
+            CONFIGURATIONS, namespace, (each.get("configurationName") for each in targets)
+        )
+        names = [each.get("revisionName") for each in targets]
+        names += [
+            status_of(each).get("latestReadyRevisionName") for each in configurations.values()
+        ]
+        revisions = self._named(REVISIONS, namespace, names)
+        return route.Observed(route=raw, configurations=configurations, revisions=revisions)
+
+    def labels(self, key: Key) -> labeler.Observed:
+        """What the planner of a Route's marks looks at, even when the Route is gone."""
+        namespace, name = key
+        raw = self.get(ROUTES, key)
+        targets = targets_of(raw) if raw is not None else []
+        named = self._named(REVISIONS, namespace, (each.get("revisionName") for each in targets))
+        above = [labels_of(each).get(keys.CONFIGURATION) for each in named.values()]
+        above += [each.get("configurationName") for each in targets]
+        concerned = dict.fromkeys(self.revisions_by_route.get(key))
+        concerned |= dict.fromkeys((namespace, each) for each in named)
+        for each in filter(None, above):
+            concerned |= dict.fromkeys(self.revisions_by_configuration.get((namespace, each)))
+        return labeler.Observed(
+            name=name,
+            route=raw,
+            configurations=self._named(CONFIGURATIONS, namespace, above),
+            revisions=self.all(REVISIONS, concerned),
+        )
+
+    def _named(self, resource: Resource, namespace: str, names: Iterable[Any]) -> dict[str, Raw]:
+        found = self.all(resource, [(namespace, name) for name in dict.fromkeys(names) if name])
+        return {each["metadata"]["name"]: each for each in found}
