@@ -1,0 +1,174 @@
+"""What stands in each column of a table, for each kind.
+
+For: reading an object's status the way kubectl's columns do, and a little further.
+Must not know: how a table is laid out, or the time (it is an argument).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from api import conditions, keys
+from relight import containers
+from relight.ages import age
+
+Raw = Mapping[str, Any]
+Replicas = Mapping[tuple[str, str], tuple[int, int]]  # (namespace, service) → (ready, all)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a cell needs beside its object."""
+
+    now_s: float  # since the epoch
+    replicas: Replicas = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `is_wide` ones are shown with `-o wide` only."""
+
+    title: str
+    cell: Callable[[Raw, Facts], Any]
+    is_wide: bool = False
+
+
+def at(raw: Raw, *path: str) -> Any:
+    """The value at a path of keys, or None."""
+    value: Any = raw
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def _field(*path: str) -> Callable[[Raw, Facts], Any]:
+    return lambda raw, _facts: at(raw, *path)
+
+
+def _label(key: str) -> Callable[[Raw, Facts], Any]:
+    return _field("metadata", "labels", key)
+
+
+def _condition(type_: str, part: str) -> Callable[[Raw, Facts], Any]:
+    def cell(raw: Raw, _facts: Facts) -> Any:
+        conditions = at(raw, "status", "conditions") or ()
+        return next((c.get(part) for c in conditions if c.get("type") == type_), None)
+
+    return cell
+
+
+def _age(raw: Raw, facts: Facts) -> str:
+    return age(at(raw, "metadata", "creationTimestamp"), facts.now_s)
+
+
+def _traffic(raw: Raw, _facts: Facts) -> str:
+    targets = at(raw, "status", "traffic") or ()
+    shares = [f"{t.get('revisionName')}={t['percent']}%" for t in targets if t.get("percent")]
+    return ",".join(shares)
+
+
+def _replicas(raw: Raw, facts: Facts) -> str:
+    metadata = raw["metadata"]
+    ready, whole = facts.replicas.get((metadata.get("namespace", ""), metadata["name"]), (0, 0))
+    return f"{ready}/{whole}" if whole else "0"
+
+
+def count_replicas(pods: Iterable[Raw]) -> Replicas:
+    """How many replicas each Service has; those on their way out do not count."""
+    counted: dict[tuple[str, str], tuple[int, int]] = {}
+    for pod in pods:
+        service = at(pod, "metadata", "labels", keys.SERVICE)
+        if service and not at(pod, "metadata", "deletionTimestamp"):
+            key = (at(pod, "metadata", "namespace") or "", service)
+            ready, whole = counted.get(key, (0, 0))
+            counted[key] = (ready + conditions.is_true(pod, "Ready"), whole + 1)
+    return counted
+
+
+def _container(raw: Raw) -> Raw:
+    spec = at(raw, "spec", "template", "spec") or at(raw, "spec") or {}
+    first: Raw = (spec.get("containers") or [{}])[0]
+    return first
+
+
+def _source(raw: Raw, _facts: Facts) -> str:
+    return containers.model_source(_container(raw))
+
+
+def _pod_statuses(raw: Raw) -> Sequence[Raw]:
+    return at(raw, "status", "containerStatuses") or ()
+
+
+def _pod_ready(raw: Raw, _facts: Facts) -> str:
+    statuses = _pod_statuses(raw)
+    wanted = len(at(raw, "spec", "containers") or statuses)
+    return f"{sum(bool(status.get('ready')) for status in statuses)}/{wanted}"
+
+
+def _pod_restarts(raw: Raw, _facts: Facts) -> int:
+    return sum(int(status.get("restartCount") or 0) for status in _pod_statuses(raw))
+
+
+def pod_status(raw: Raw, _facts: Facts | None = None) -> str:
+    """The word kubectl shows: why a Pod waits or ended, else its phase."""
+    if at(raw, "metadata", "deletionTimestamp"):
+        return "Terminating"
+    for status in _pod_statuses(raw):
+        for state in ("waiting", "terminated"):
+            reason = at(status, "state", state, "reason")
+            if reason:
+                return str(reason)
+    return str(at(raw, "status", "phase") or "Unknown")
+
+
+_NAME = Column("NAME", _field("metadata", "name"))
+_READY = (Column("READY", _condition("Ready", "status")),)
+_REASON = (Column("REASON", _condition("Ready", "reason")),)
+_AGE = Column("AGE", _age)
+
+COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "services": (
+        _NAME,
+        Column("URL", _field("status", "url")),
+        Column("LATESTCREATED", _field("status", "latestCreatedRevisionName")),
+        Column("LATESTREADY", _field("status", "latestReadyRevisionName")),
+        *_READY,
+        *_REASON,
+        Column("TRAFFIC", _traffic),
+        Column("REPLICAS", _replicas),
+        Column("AGE", _age, True),
+        Column("SOURCE", _source, True),
+    ),
+    "revisions": (
+        _NAME,
+        Column("CONFIG NAME", _label(keys.CONFIGURATION)),
+        Column("GENERATION", _label(keys.CONFIGURATION_GENERATION)),
+        *_READY,
+        *_REASON,
+        Column("ACTUAL REPLICAS", _field("status", "actualReplicas")),
+        Column("DESIRED REPLICAS", _field("status", "desiredReplicas")),
+        Column("AGE", _age, True),
+        Column("DIGEST", _field("metadata", "annotations", keys.MODEL_DIGEST), True),
+        Column("SOURCE", _source, True),
+    ),
+    "routes": (
+        _NAME,
+        Column("URL", _field("status", "url")),
+        *_READY,
+        *_REASON,
+        Column("TRAFFIC", _traffic, True),
+        Column("AGE", _age, True),
+    ),
+    "pods": (
+        _NAME,
+        Column("READY", _pod_ready),
+        Column("STATUS", pod_status),
+        Column("RESTARTS", _pod_restarts),
+        _AGE,
+        Column("REVISION", _label(keys.REVISION), True),
+        Column("ENDPOINT", _field("metadata", "annotations", keys.ENDPOINT), True),
+    ),
+}
+NAMESPACE = Column("NAMESPACE", _field("metadata", "namespace"))

@@ -1,0 +1,85 @@
+import pytest
+
+from relight import containers
+from relight.containers import Run
+from relight.errors import UsageError
+
+OLD = {
+    "name": "user-container",
+    "image": "relight/predictor",
+    "args": ["--model", "/a.onnx", "--threads=2", "--max-body-bytes", "1024"],
+    "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+    "readinessProbe": {"tcpSocket": {"port": 0}},
+}
+
+
+def test_a_model_from_nothing() -> None:
+    container = containers.build(Run(model="/a.onnx", threads=2, model_name="iris"), None)
+    assert container == {
+        "image": "relight/predictor",
+        "args": ["--model", "/a.onnx", "--model-name", "iris", "--threads", "2"],
+    }
+
+
+def test_a_new_model_keeps_what_is_not_named() -> None:
+    container = containers.build(Run(model="/b.onnx"), OLD)
+    assert container == {
+        **OLD,
+        "args": ["--model", "/b.onnx", "--threads", "2", "--max-body-bytes", "1024"],
+    }
+
+
+def test_python_takes_the_place_of_a_model() -> None:
+    container = containers.build(Run(python="/m.py:Model"), OLD)
+    assert container["args"][:2] == ["--python", "/m.py:Model"]
+    assert "--model" not in container["args"]
+
+
+def test_arguments_given_replace_the_extra_ones() -> None:
+    container = containers.build(Run(args=("--x",)), OLD)
+    assert container["args"] == ["--model", "/a.onnx", "--threads", "2", "--x"]
+
+
+def test_another_image_takes_nothing_of_the_predictor_but_its_variables() -> None:
+    container = containers.build(Run(image="me/app:1", command=("run", "--fast")), OLD)
+    assert container == {
+        "name": "user-container",
+        "image": "me/app:1",
+        "command": ["run", "--fast"],
+        "env": OLD["env"],
+    }
+
+
+def test_back_to_a_model_drops_the_command() -> None:
+    program = {"image": "me/app:1", "command": ["run"], "args": ["-v"]}
+    container = containers.build(Run(model="/a.onnx"), program)
+    assert container == {"image": "relight/predictor", "args": ["--model", "/a.onnx"]}
+
+
+def test_a_program_keeps_its_image_when_only_the_command_changes() -> None:
+    program = {"image": "me/app:1", "command": ["run"], "args": ["-v"]}
+    container = containers.build(Run(command=("go",), args=()), program)
+    assert container == {"image": "me/app:1", "command": ["go"], "args": []}
+
+
+def test_predictor_options_on_another_image_are_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="--providers, --threads: only for Relight's own"):
+        containers.build(Run(image="me/app", threads=1, providers="CPUExecutionProvider"), None)
+
+
+def test_variables_are_set_and_removed() -> None:
+    container = containers.build(Run(env={"A": None, "B": "3", "C": ""}), OLD)
+    assert container["env"] == [{"name": "B", "value": "3"}, {"name": "C", "value": ""}]
+    assert "env" not in containers.build(Run(env={"A": None, "B": None}), OLD)
+
+
+def test_what_is_served() -> None:
+    assert containers.model_source(OLD) == "/a.onnx"
+    assert containers.model_source({"image": "me/app", "args": ["-v"]}) == "me/app"
+    assert containers.model_source({}) == ""
+
+
+def test_the_old_container_is_not_touched() -> None:
+    before = repr(OLD)
+    containers.build(Run(model="/b.onnx", env={"A": "9"}, args=("--x",)), OLD)
+    assert repr(OLD) == before
