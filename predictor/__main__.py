@@ -1,0 +1,63 @@
+"""Run one predictor alone: `python -m predictor --model x.onnx --port 8080`.
+
+For: building the process from its settings.
+Must not know: zygotes, models.
+"""
+
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import uvloop
+
+from predictor import config, serving
+from predictor.config import Settings
+from predictor.errors import SettingsError
+from predictor.worker import Worker
+
+_LOG = logging.getLogger("predictor")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if {"-h", "--help"} & set(arguments):
+        sys.stdout.write(config.usage())
+        return 0
+    try:
+        settings = config.parse(arguments, config.inherited())
+        listener = _bind(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    host, port = listener.getsockname()[:2]
+
+    def report(fact: dict[str, Any]) -> None:
+        if "ready" in fact:
+            _LOG.info(
+                "serving %s at http://%s:%d on %s (loaded in %.1f ms)",
+                settings.model_name,
+                host,
+                port,
+                fact["provider"] or "python",
+                fact["load_ms"],
+            )
+
+    loop = uvloop.new_event_loop()
+    return loop.run_until_complete(serving.serve(settings, listener, Worker(loop), report))
+
+
+def _bind(settings: Settings) -> socket.socket:
+    try:
+        found = socket.create_server((settings.host, settings.port), backlog=serving.BACKLOG)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise SettingsError(f"--host, --port: cannot listen on {where}: {error.strerror}") from None
+    found.setblocking(False)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

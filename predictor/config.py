@@ -1,0 +1,170 @@
+"""The settings of one predictor, parsed once from its arguments and its environment.
+
+For: every flag and variable, its bounds, and an error that names it.
+Must not know: models, sockets, or what the settings are used for.
+"""
+
+import argparse
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from api import keys
+from predictor.errors import SettingsError
+
+_MIB = 1024 * 1024
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+# Knative's defaults and bounds (config-defaults): 1000 is container-concurrency-max-limit.
+_CONCURRENCY_MAX = 1000
+_TIMEOUT_DEFAULT_S = 300
+_TIMEOUT_MAX_S = 24 * 3600
+
+# Set for the zygote so that it stays single-threaded; not meant for what it executes.
+ZYGOTE_ONLY = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ORT_DISABLE_TELEMETRY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one predictor serves and within which limits."""
+
+    model: str  # URI of an ONNX file; "" for a Python model
+    python_file: str
+    python_class: str
+    model_name: str
+    providers: tuple[str, ...]  # () lets the machine decide
+    threads: int
+    body_bytes_max: int
+    host: str
+    port: int
+    container_concurrency: int  # 0 = no limit
+    timeout_s: int
+    service: str
+    revision: str  # "" when nobody made one
+    model_digest: str  # pinned and verified by whoever started us; "" = hash the file
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="predictor",
+        add_help=False,
+        allow_abbrev=False,
+        exit_on_error=False,
+        description="Serve one model.",
+    )
+    parser.add_argument("--model", default="", metavar="URI", help="ONNX file: path or file://")
+    parser.add_argument("--python", default="", metavar="FILE.py:CLASS", help="a Model in Python")
+    parser.add_argument("--model-name", default="", help="name in paths (default: $K_SERVICE)")
+    parser.add_argument("--providers", default="", help="execution providers, comma-separated")
+    parser.add_argument("--threads", type=int, default=1, help="intra-op threads (default 1)")
+    parser.add_argument(
+        "--max-body-bytes", type=int, default=64 * _MIB, help="largest body (default 64 MiB)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=-1, help="port (default: $PORT or 8080)")
+    return parser
+
+
+_PARSER = _parser()  # once, before any fork: building it costs more than using it
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Settings, or SettingsError naming the flag or variable."""
+    try:
+        flags, unknown = _PARSER.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise SettingsError(str(error)) from None
+    if unknown:
+        raise SettingsError(f"unknown argument '{unknown[0]}'")
+    python_file, python_class = _python(flags.python)
+    if bool(flags.model) == bool(python_file):
+        raise SettingsError("give exactly one of --model URI and --python FILE.py:CLASS")
+    port = flags.port if flags.port != -1 else _number(environment, keys.ENV_PORT, 8080, 0, 65535)
+    return Settings(
+        model=flags.model,
+        python_file=python_file,
+        python_class=python_class,
+        model_name=_model_name(flags, environment),
+        providers=_providers(flags.providers),
+        threads=_within("--threads", flags.threads, 1, 1024),
+        body_bytes_max=_within("--max-body-bytes", flags.max_body_bytes, 1, 2**40),
+        host=flags.host,
+        port=_within("--port", port, 0, 65535),
+        container_concurrency=_number(environment, keys.ENV_CONCURRENCY, 0, 0, _CONCURRENCY_MAX),
+        timeout_s=_number(environment, keys.ENV_TIMEOUT_S, _TIMEOUT_DEFAULT_S, 1, _TIMEOUT_MAX_S),
+        service=environment.get(keys.ENV_SERVICE, ""),
+        revision=environment.get(keys.ENV_REVISION, ""),
+        model_digest=_digest(environment),
+    )
+
+
+def usage() -> str:
+    """The help text."""
+    return _PARSER.format_help()
+
+
+def inherited() -> dict[str, str]:
+    """This process's environment. The only place that reads it."""
+    return dict(os.environ)  # noqa: TID251 - config.py is where it is read
+
+
+def adopt(environment: Mapping[str, str]) -> None:
+    """Make an environment this process's own, so that a user's code and CUDA see it."""
+    os.environ.clear()  # noqa: TID251 - and where it is written
+    os.environ.update(environment)  # noqa: TID251 - see above
+
+
+def _python(text: str) -> tuple[str, str]:
+    if not text:
+        return "", ""
+    file, colon, name = text.rpartition(":")
+    if not colon or not file or not name.isidentifier():
+        raise SettingsError(f"--python: expected FILE.py:CLASS, got '{text}'")
+    return file, name
+
+
+def _model_name(flags: argparse.Namespace, environment: Mapping[str, str]) -> str:
+    if flags.model_name:
+        name, source = flags.model_name, "--model-name"
+    elif environment.get(keys.ENV_SERVICE):
+        name, source = environment[keys.ENV_SERVICE], keys.ENV_SERVICE
+    else:
+        name = PurePath(flags.model or flags.python.rpartition(":")[0]).stem
+        source = "the model's file name, which stands in for --model-name,"
+    if not _NAME.fullmatch(name):
+        raise SettingsError(f"{source}: '{name}' is not a name of letters, digits, '.', '_', '-'")
+    return str(name)
+
+
+def _providers(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    if not all(names):
+        raise SettingsError(f"--providers: an empty name in '{text}'")
+    return names
+
+
+def _digest(environment: Mapping[str, str]) -> str:
+    text = environment.get(keys.ENV_MODEL_DIGEST, "")
+    if text and not _DIGEST.fullmatch(text):
+        raise SettingsError(f"{keys.ENV_MODEL_DIGEST}: expected sha256:<64 hex>, got '{text}'")
+    return text
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        raise SettingsError(f"{name}: expected a whole number, got '{text}'") from None
+    return _within(name, value, low, high)
+
+
+def _within(name: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise SettingsError(f"{name}: expected {low} to {high}, got {value}")
+    return value

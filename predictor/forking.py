@@ -1,0 +1,105 @@
+"""Fork this process safely, and make the child a process of its own.
+
+For: the checks before a fork and the housekeeping after it, in the zygote and its spares.
+Must not know: what the child does, messages, models.
+"""
+
+import asyncio
+import ctypes
+import gc
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
+_TASKS = Path("/proc/self/task")
+_INHERITED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+
+class UnsafeForkError(Exception):
+    """A fork now could hang the child; the message says what to change."""
+
+
+def check_safe() -> None:
+    """Refuse to fork beside another thread or under a running loop.
+
+    A child has only the thread that forked: a lock held by another one stays locked for
+    ever, and a loop's selector would be shared with the parent.
+    """
+    threads = sum(1 for _ in _TASKS.iterdir()) if _TASKS.is_dir() else threading.active_count()
+    if threads != 1:
+        raise UnsafeForkError(
+            f"cannot fork beside {threads - 1} other threads; start the zygote with "
+            "OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 ORT_DISABLE_TELEMETRY=1"
+        )
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UnsafeForkError("cannot fork under a running event loop")
+
+
+def fork(main: Callable[[], int], *, close: Iterable[int]) -> int:
+    """The pid of a child that runs `main` and exits with what it returns.
+
+    The child has its own session, so that Ctrl-C at the terminal is not for it; dies when
+    its parent dies; and holds none of the descriptors in `close`, whose other ends must see
+    the end of file when the parent goes.
+    """
+    check_safe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        _become_child(parent, close)
+        code = main()
+    except BaseException:  # noqa: BLE001 - the end of a process: nobody is left to catch it
+        traceback.print_exc()
+    finally:
+        _flush()
+        os._exit(code)  # no exit handlers of the parent
+
+
+def _become_child(parent: int, close: Iterable[int]) -> None:
+    signal.set_wakeup_fd(-1)
+    for number in _INHERITED:
+        signal.signal(number, signal.SIG_DFL)
+    os.setsid()
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
+    for descriptor in close:
+        os.close(descriptor)
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()  # else all replicas draw the same numbers
+    gc.enable()
+
+
+def redirect(log_fd: int) -> None:
+    """Make a descriptor standard output and error, unbuffered, and close the original."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    for descriptor in {null, log_fd} - {0, 1, 2}:
+        os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr] # TextIOWrapper
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # the reader is gone; nothing else can be done at the end

@@ -1,0 +1,58 @@
+"""What user code implements to be served: a Model, and how it describes its tensors.
+
+For: `from predictor.model import Model`, the one import a model file needs.
+Must not know: files, sockets, JSON, or ONNX Runtime.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Tensor = np.ndarray[Any, Any]
+
+
+class InvalidInputError(Exception):
+    """Raise it in `predict` to answer 400; the message goes to the client as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSpec:
+    """One tensor: its V2 datatype (`FP32`, `INT64`, `BYTES` …) and shape, -1 for any size."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """The tensors a model takes and gives."""
+
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+
+class Model:
+    """One model. Made without arguments; `load` once, then `predict` for every request.
+
+    Calls to `predict` never overlap. It may run on the event loop's thread or on another
+    one, so thread-local state does not carry from one call to the next.
+    """
+
+    def load(self) -> None:
+        """Open what the model needs. An exception here fails the replica, with its message."""
+
+    def signature(self) -> Signature | None:
+        """The model's tensors, read once after `load`; None accepts any input.
+
+        With a signature, inputs are checked and cast before `predict` sees them. Without
+        one, V2 inputs arrive as the request declares them and V1 instances arrive as one
+        array named `instances`.
+        """
+        return None
+
+    def predict(self, inputs: dict[str, Tensor]) -> Mapping[str, Tensor]:
+        """Arrays by input name to arrays by output name; text is arrays of `str` objects."""
+        raise NotImplementedError

@@ -1,0 +1,104 @@
+"""The V1 protocol: instances to arrays, arrays to predictions.
+
+For: POST /v1/models/m:predict, row by row as TensorFlow Serving and KServe speak it.
+Must not know: sockets, paths, or how a model runs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from predictor import datatypes
+from predictor.datatypes import DATATYPES
+from predictor.errors import Fault, RequestError
+from predictor.model import Signature, Tensor
+from predictor.protocol import InferRequest, parse_object
+
+_UNDECLARED = "instances"  # the one input of a model that declares none
+
+
+class CodecV1:
+    """Both directions for one model; holds what every request of that model needs."""
+
+    def __init__(self, signature: Signature | None) -> None:
+        self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
+
+    def decode(self, body: bytes) -> InferRequest:
+        """Raises RequestError with a 400 that names the field or tensor."""
+        raw = parse_object(body)
+        for field in raw:
+            if field != "instances":
+                raise RequestError(Fault.UNKNOWN_FIELD, field=field)
+        instances = raw.get("instances")
+        if type(instances) is not list or not instances:
+            got = "an empty list" if instances == [] else datatypes.word(instances)
+            raise RequestError(
+                Fault.BAD_FIELD, field="instances", expected="a list of rows", got=got
+            )
+        return InferRequest(None, self._feeds(instances), None)
+
+    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> bytes:
+        """One output gives its rows; several give an object a row, keyed by output name."""
+        del request  # V1 echoes nothing
+        return orjson.dumps({"predictions": _rows(outputs)}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def _feeds(self, instances: list[Any]) -> dict[str, Tensor]:
+        columns = self._columns(instances)
+        if self._inputs is None:
+            return {
+                name: datatypes.to_array(name, values, datatypes.guess(name, values))
+                for name, values in columns.items()
+            }
+        feeds = {}
+        for name, spec in self._inputs.items():
+            array = datatypes.to_array(name, columns[name], DATATYPES[spec.datatype])
+            datatypes.check_shape(spec, array.shape)
+            feeds[name] = array
+        return feeds
+
+    def _columns(self, instances: list[Any]) -> dict[str, list[Any]]:
+        if type(instances[0]) is not dict:
+            return {self._only_input(instances): instances}
+        names = tuple(self._inputs) if self._inputs is not None else tuple(instances[0])
+        expected = ", ".join(names)
+        for index, row in enumerate(instances):
+            if type(row) is not dict:
+                raise RequestError(
+                    Fault.BAD_FIELD,
+                    field=f"instances[{index}]",
+                    expected="an object, as the row before it",
+                    got=datatypes.word(row),
+                )
+            for name in row:
+                if name not in names:
+                    raise RequestError(Fault.UNKNOWN_INPUT, name=name, expected=expected)
+            for name in names:
+                if name not in row:
+                    got = f"row {index} without it"
+                    raise RequestError(Fault.MISSING_INPUT, name=name, expected=expected, got=got)
+        return {name: [row[name] for row in instances] for name in names}
+
+    def _only_input(self, instances: list[Any]) -> str:
+        if self._inputs is None:
+            return _UNDECLARED
+        if len(self._inputs) == 1:
+            return next(iter(self._inputs))
+        raise RequestError(
+            Fault.BAD_FIELD,
+            field="instances[0]",
+            expected=f"an object with {', '.join(self._inputs)}",
+            got=datatypes.word(instances[0]),
+        )
+
+
+def _rows(outputs: Mapping[str, Tensor]) -> Any:
+    columns = {name: datatypes.to_json(name, array) for name, array in outputs.items()}
+    if len(columns) == 1:
+        return next(iter(columns.values()))
+    if len({array.shape[:1] for array in outputs.values()}) != 1 or any(
+        array.ndim == 0 for array in outputs.values()
+    ):
+        raise RequestError(Fault.NO_ROWS, names=", ".join(outputs))
+    names = tuple(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,0 +1,188 @@
+"""One predictor on one event loop: load, listen, serve, drain, leave.
+
+For: the shell around lifecycle.py, shared by a forked replica and a predictor run alone.
+Must not know: who started the process, zygotes, what a request means.
+"""
+
+import asyncio
+import functools
+import logging
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from typing_extensions import override
+
+from predictor import loader
+from predictor.config import Settings
+from predictor.errors import LoadError
+from predictor.lifecycle import Lifecycle, Phase
+from predictor.loader import Loaded
+from predictor.server import Server
+from predictor.worker import Worker
+from wire.limits import Limits
+from wire.roster import Roster
+from wire.server import ServerProtocol
+
+_LOG = logging.getLogger(__name__)
+
+BACKLOG = 4096  # the kernel holds so many connections that came before the model was open
+QUIET_S = 1.0  # an open connection without a request for so long is a pool's spare
+GRACE_BEYOND_TIMEOUT_S = 5.0  # the last request may use its whole timeout, and be answered
+_LOOK_S = 0.005  # between looks at the load while draining
+_IDLE_S = 3600.0  # an activator keeps its pooled connections as long as it likes
+
+T = TypeVar("T")
+Report = Callable[[dict[str, Any]], None]
+
+
+class Connections:
+    """The open connections: how many, and whether any has bytes the client has not taken."""
+
+    def __init__(self) -> None:
+        self.transports: set[asyncio.Transport] = set()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether leaving now would cut an answer short."""
+        return any(one.get_write_buffer_size() for one in self.transports)
+
+
+class _Connection(ServerProtocol):
+    def __init__(
+        self, server: Server, limits: Limits, roster: Roster, connections: Connections
+    ) -> None:
+        super().__init__(server, limits, roster)
+        self._server = server
+        self._open = connections.transports
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._open.add(self.transport)
+        self._server.active_s = asyncio.get_running_loop().time()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self.transport)
+        super().connection_lost(exc)
+
+
+async def serve(
+    settings: Settings,
+    listener: socket.socket,
+    worker: Worker,
+    report: Report,
+    *,
+    fork_ms: float | None = None,
+) -> int:
+    """Serve one model until told to stop by SIGTERM or SIGINT; the exit code.
+
+    Nothing is accepted before the model is open: the listener's backlog holds what comes.
+    """
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _settle, stopped, None)
+    life = Lifecycle(quiet_s=QUIET_S, grace_s=settings.timeout_s + GRACE_BEYOND_TIMEOUT_S)
+    started_s = time.perf_counter()
+    loading = load_aside(worker, functools.partial(loader.load, settings))
+    await asyncio.wait((loading, stopped), return_when=asyncio.FIRST_COMPLETED)
+    if stopped.done():
+        return 0
+    loaded = loading.result()
+    if isinstance(loaded, LoadError):
+        _LOG.error("%s", loaded)
+        report({"failed": str(loaded)})
+        return 1
+    if isinstance(loaded, Exception):
+        report({"failed": "the predictor failed while loading; the log says why"})
+        raise loaded
+    load_ms = (time.perf_counter() - started_s) * 1000
+    timing = f"load;dur={load_ms:.2f}"
+    if fork_ms is not None:
+        timing = f"fork;dur={fork_ms:.2f}, {timing}"
+    server = Server(settings, loaded, worker, start_timing=timing)
+    connections = Connections()
+    accepting = await listen(server, settings, listener, connections)
+    life.loaded()
+    report(
+        {
+            "ready": True,
+            "fork_ms": fork_ms,
+            "load_ms": round(load_ms, 3),
+            "digest": loaded.digest,
+            "provider": loaded.provider,
+        }
+    )
+    await stopped
+    life.stop(now_s=loop.time())
+    server.is_draining = True
+    await _empty_backlog(listener)
+    accepting.close()
+    await _drain(life, server, connections)
+    return 0
+
+
+async def listen(
+    server: Server, settings: Settings, listener: socket.socket, connections: Connections
+) -> asyncio.Server:
+    """Accept on a bound socket. Connections share one timer."""
+    limits = Limits(
+        body_bytes_max=settings.body_bytes_max, idle_s=_IDLE_S, body_s=float(settings.timeout_s)
+    )
+    roster = Roster(limits)
+    factory = functools.partial(_Connection, server, limits, roster, connections)
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(factory, sock=listener, backlog=BACKLOG)
+
+
+def load_aside(worker: Worker, load: Callable[[], Loaded]) -> asyncio.Future[Loaded | Exception]:
+    """Load on the worker's thread, so that the loop hears a stop meanwhile."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Loaded | Exception] = loop.create_future()
+
+    def work() -> None:
+        outcome: Loaded | Exception
+        try:
+            outcome = load()
+        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+            outcome = error
+        loop.call_soon_threadsafe(_settle, future, outcome)
+
+    worker.call(work)
+    return future
+
+
+def _settle(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+async def _empty_backlog(listener: socket.socket) -> None:
+    """Return once every connection the kernel completed has been accepted."""
+    poll = select.poll()
+    poll.register(listener.fileno(), select.POLLIN)
+    while True:
+        await asyncio.sleep(_LOOK_S)  # the loop accepts, and reads what was accepted
+        if not poll.poll(0):
+            return
+
+
+async def _drain(life: Lifecycle, server: Server, connections: Connections) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        life.observe(
+            in_flight=int(server.is_busy or connections.has_unsent),
+            connections=len(connections.transports),
+            active_s=server.active_s,
+            now_s=loop.time(),
+        )
+        if life.phase is Phase.GONE:
+            break
+        await asyncio.sleep(_LOOK_S)
+    for transport in tuple(connections.transports):
+        transport.close()

@@ -1,0 +1,134 @@
+"""Children forked ahead, and how one is told what to be.
+
+For: taking the fork itself out of a cold start.
+Must not know: the control socket's messages, who wants a replica, models.
+"""
+
+import os
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import orjson
+import uvloop
+
+from predictor import forking, replica
+from predictor.replica import Assignment
+from predictor.warming import Rehearsal
+from predictor.worker import Worker
+
+MESSAGE_BYTES_MAX = 256 * 1024
+FDS_MAX = 8
+_HEAD = struct.Struct("<q")  # when the zygote was asked, time.monotonic_ns()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """A child that waits, and our end of the pair over which it is told."""
+
+    pid: int
+    channel: socket.socket
+
+
+class Spares:
+    """Up to `wanted` children in waiting. `close`: descriptors a child must not keep."""
+
+    def __init__(self, wanted: int, rehearsal: Rehearsal, *, close: Sequence[int]) -> None:
+        assert wanted >= 0
+        self._wanted = wanted
+        self._rehearsal = rehearsal
+        self._close = tuple(close)
+        self._waiting: list[Spare] = []
+
+    @property
+    def is_short(self) -> bool:
+        """Whether fewer wait than are wanted."""
+        return len(self._waiting) < self._wanted
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Who waits."""
+        return tuple(one.pid for one in self._waiting)
+
+    def add(self) -> None:
+        """Fork one more. Its warming up happens in the child."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = self.fork(lambda: _wait(theirs, self._rehearsal), keep_out=(ours.fileno(),))
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._waiting.append(Spare(pid=pid, channel=ours))
+
+    def fork(self, main: Callable[[], int], *, keep_out: Sequence[int] = ()) -> int:
+        """Fork a child that holds none of the zygote's own descriptors."""
+        ours = (one.channel.fileno() for one in self._waiting)
+        return forking.fork(main, close=(*self._close, *ours, *keep_out))
+
+    def assign(self, message: bytes, fds: Sequence[int], *, received_ns: int) -> int | None:
+        """Give the job to one that waits: its pid, or None when nobody could take it."""
+        while self._waiting:
+            spare = self._waiting.pop(0)  # the oldest has had time to warm up
+            with spare.channel as channel:
+                try:
+                    socket.send_fds(channel, [_HEAD.pack(received_ns) + message], list(fds))
+                except OSError:
+                    continue  # it died; the reaper will see
+                return spare.pid
+        return None
+
+    def died(self, pid: int) -> bool:
+        """A child is gone; whether it was waiting here."""
+        for spare in self._waiting:
+            if spare.pid == pid:
+                spare.channel.close()
+                self._waiting.remove(spare)
+                return True
+        return False
+
+    def dismiss(self) -> None:
+        """Let all that wait go: they see the end of their channel."""
+        for spare in self._waiting:
+            spare.channel.close()
+        self._waiting.clear()
+
+
+def start_now(message: bytes, fds: Sequence[int], *, received_ns: int) -> int:
+    """Be a replica in a child that was forked for it: no spare was left."""
+    assignment = _assignment(message, fds, received_ns)
+    loop = uvloop.new_event_loop()
+    return replica.live(assignment, loop, Worker(loop))
+
+
+def _wait(channel: socket.socket, rehearsal: Rehearsal) -> int:
+    """A spare's life: warm up, wait for a job, do it. No job before the end is a good end."""
+    loop = uvloop.new_event_loop()
+    worker = Worker(loop)
+    rehearsal.in_spare(loop, worker)
+    rehearsal.close()
+    data, fds, _flags, _address = socket.recv_fds(channel, MESSAGE_BYTES_MAX, FDS_MAX)
+    if not data:
+        return 0
+    channel.close()
+    (received_ns,) = _HEAD.unpack_from(data)
+    return replica.live(_assignment(data[_HEAD.size :], fds, received_ns), loop, worker)
+
+
+def _assignment(message: bytes, fds: Sequence[int], received_ns: int) -> Assignment:
+    raw = orjson.loads(message)
+    listen_fd, log_fd, status_fd = fds
+    for descriptor in fds:
+        os.set_inheritable(descriptor, False)  # not for what a user's model starts
+    return Assignment(
+        id=raw["id"],
+        received_ns=received_ns,
+        args=tuple(raw["args"]),
+        env=raw["env"],
+        cwd=raw["cwd"],
+        listen_fd=listen_fd,
+        log_fd=log_fd,
+        status_fd=status_fd,
+    )
