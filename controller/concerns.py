@@ -77,6 +77,8 @@ def _after_revision(view: View, revision: Raw) -> Iterator[Work]:
     for route in routes:
         yield Task.ROUTE, route
         yield Task.LABELS, route
+    # A Route that names only older Revisions has to say that it does not point at this one.
+    yield Task.LABELS, (key[0], labels_of(revision).get(keys.SERVICE, ""))
 
 
 def _shows_news(old: Raw | None, new: Raw | None) -> bool:
