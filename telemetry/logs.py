@@ -8,10 +8,13 @@ import logging
 import sys
 from typing import TextIO
 
+from typing_extensions import override
+
 
 class LogfmtFormatter(logging.Formatter):
     """`time=… level=… logger=… msg="…"`, with the last line of an exception as `error`."""
 
+    @override
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever the message contains."""
         facts = {
