@@ -86,7 +86,8 @@ def dns_1123_label(text: str) -> list[str]:
 
 def dns_1035_prefix(text: str) -> list[str]:
     """What is wrong with a `generateName`, which may end in a dash."""
-    return dns_1035_label(text[:-1] + "a" if text.endswith("-") else text)
+    is_open = len(text) > 1 and text.endswith("-")
+    return dns_1035_label(f"{text[:-2]}a" if is_open else text)
 
 
 def qualified_name(text: str) -> list[str]:

@@ -1,0 +1,240 @@
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api import keys
+from api.annotations import camel_case
+from api.autoscaling import PodAutoscaler, Scaling, Target, parse_scaling, resolve_target
+
+PREFIX = keys.AUTOSCALING_PREFIX
+PATH = "spec.template.metadata.annotations." + PREFIX
+
+
+def scaling(*, spell: Callable[[str], str] = str, **annotations: str) -> Scaling:
+    dashed = {name.rstrip("_").replace("_", "-"): text for name, text in annotations.items()}
+    return parse_scaling({spell(PREFIX + name): text for name, text in dashed.items()})
+
+
+def test_defaults_are_knatives_but_for_the_class() -> None:
+    assert parse_scaling({}) == Scaling(
+        class_="relight.autoscaling.knative.dev",
+        metric="concurrency",
+        target=None,
+        target_utilization=None,
+        target_burst_capacity=211,
+        min_scale=0,
+        max_scale=0,
+        initial_scale=1,
+        activation_scale=1,
+        scale_down_delay_s=0,
+        retention_s=0,
+        stable_window_s=60,
+        panic_window_percentage=10,
+        panic_threshold_percentage=200,
+        aggregation="linear",
+    )
+
+
+@pytest.mark.parametrize("spell", [str, camel_case])
+def test_every_annotation_is_read_in_both_spellings(spell: Callable[[str], str]) -> None:
+    found = scaling(
+        spell=spell,
+        class_="kpa.autoscaling.knative.dev",
+        metric="rps",
+        target="12.5",
+        target_utilization_percentage="80",
+        target_burst_capacity="-1",
+        min_scale="1",
+        max_scale="9",
+        initial_scale="2",
+        activation_scale="3",
+        scale_down_delay="15m",
+        scale_to_zero_pod_retention_period="90s",
+        window="2m",
+        panic_window_percentage="20",
+        panic_threshold_percentage="150",
+        metric_aggregation_algorithm="weightedExponential",
+    )
+    assert found == Scaling(
+        class_="kpa.autoscaling.knative.dev",
+        metric="rps",
+        target=12.5,
+        target_utilization=0.8,
+        target_burst_capacity=-1,
+        min_scale=1,
+        max_scale=9,
+        initial_scale=2,
+        activation_scale=3,
+        scale_down_delay_s=900,
+        retention_s=90,
+        stable_window_s=120,
+        panic_window_percentage=20,
+        panic_threshold_percentage=150,
+        aggregation="weighted-exponential",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("class", "foo.knative.dev", "invalid value: foo.knative.dev: {}"),
+        ("class", "", "invalid value: : {}"),
+        (
+            "class",
+            "hpa.autoscaling.knative.dev",
+            "invalid value: hpa.autoscaling.knative.dev: {}\n"
+            "not supported by this version of Relight",
+        ),
+        ("metric", "cpu", "invalid value: cpu: {}"),
+        ("target", "0.001", "target 0.001 should be at least 0.01: {}"),
+        ("target", "-1", "target -1 should be at least 0.01: {}"),
+        ("target", "many", "invalid value: many: {}"),
+        ("target-utilization-percentage", "0", "expected 1 <= 0 <= 100: {}"),
+        ("target-utilization-percentage", "100.1", "expected 1 <= 100.1 <= 100: {}"),
+        ("target-burst-capacity", "-2", "invalid value: -2: {}"),
+        ("min-scale", "-1", "expected 0 <= -1 <= 2147483647: {}"),
+        ("max-scale", "2147483648", "expected 0 <= 2147483648 <= 2147483647: {}"),
+        ("min-scale", "one", "invalid value: one: {}"),
+        ("initial-scale", "0", "invalid value: 0: {}=0 not allowed by cluster"),
+        ("initial-scale", "-1", "invalid value: -1: {} must be greater than 0"),
+        ("initial-scale", "x", "invalid value: x: {}"),
+        ("activation-scale", "1", "activation-scale=1 must be greater than 1: {}"),
+        ("scale-down-delay", "2h", "expected 0s <= 2h <= 1h0m0s: {}"),
+        ("scale-down-delay", "-1s", "expected 0s <= -1s <= 1h0m0s: {}"),
+        ("scale-down-delay", "1ms", "must be specified with at most second precision: {}"),
+        ("scale-to-zero-pod-retention-period", "61m", "expected 0s <= 61m <= 1h0m0s: {}"),
+        ("window", "5s", "expected 6s <= 5s <= 1h0m0s: {}"),
+        ("window", "6.5s", "must be specified with at most second precision: {}"),
+        ("panic-window-percentage", "0.5", "expected 1 <= 0.5 <= 100: {}"),
+        ("panic-threshold-percentage", "109", "expected 110 <= 109 <= 1000: {}"),
+        ("metric-aggregation-algorithm", "median", "invalid value: median: {}"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_knatives_words(
+    refused: Callable[..., str], name: str, text: str, expected: str
+) -> None:
+    assert refused(parse_scaling, {PREFIX + name: text}) == expected.format(PATH + name)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "activation", "expected"),
+    [
+        ("3", "2", None, f"max-scale=2 is less than min-scale=3: {PATH}max-scale, {PATH}min-scale"),
+        (
+            "3",
+            "0",
+            "2",
+            f"min-scale=3 is greater than activation-scale=2: {PATH}activation-scale",
+        ),
+        ("0", "4", "5", f"max-scale=4 is less than activation-scale=5: {PATH}activation-scale"),
+    ],
+)
+def test_bounds_must_agree(
+    refused: Callable[..., str], low: str, high: str, activation: str | None, expected: str
+) -> None:
+    raw = {keys.MIN_SCALE: low, keys.MAX_SCALE: high}
+    if activation:
+        raw[keys.ACTIVATION_SCALE] = activation
+    assert refused(parse_scaling, raw) == expected
+
+
+def test_no_maximum_allows_any_minimum() -> None:
+    assert scaling(min_scale="5", max_scale="0", activation_scale="7").min_scale == 5
+
+
+def test_every_error_is_told(refused: Callable[..., str]) -> None:
+    raw = {keys.MIN_SCALE: "x", keys.STABLE_WINDOW: "1s", PREFIX + "minscale": "1"}
+    assert refused(parse_scaling, raw, path="p").splitlines() == [
+        f"expected 6s <= 1s <= 1h0m0s: p.{keys.STABLE_WINDOW}",
+        f'invalid key name "{PREFIX}minscale": p',
+        "not an autoscaling annotation that Relight knows",
+        f"invalid value: x: p.{keys.MIN_SCALE}",
+    ]
+
+
+def test_a_foreign_class_keeps_its_metric_its_algorithm_and_its_keys() -> None:
+    found = scaling(
+        class_="mine.example.com",
+        metric="gpu",
+        metric_aggregation_algorithm="median",
+        frobnication="high",
+        min_scale="2",
+    )
+    assert (found.class_, found.min_scale) == ("mine.example.com", 2)
+
+
+def test_a_foreign_class_still_has_bounds(refused: Callable[..., str]) -> None:
+    raw = {keys.SCALING_CLASS: "mine.example.com", keys.MIN_SCALE: "-1"}
+    assert "expected 0 <= -1" in refused(parse_scaling, raw)
+
+
+@pytest.mark.parametrize(
+    ("found", "concurrency", "expected"),
+    [
+        (Scaling(), 0, Target(target=70, total=100)),
+        (Scaling(), 1, Target(target=0.7, total=1)),
+        (Scaling(target=10), 0, Target(target=7, total=10)),
+        (Scaling(target=10), 4, Target(target=2.8, total=4)),
+        (Scaling(target=3), 4, Target(target=2.1, total=3)),
+        (Scaling(target_utilization=1), 4, Target(target=4, total=4)),
+        (Scaling(metric="rps"), 4, Target(target=140, total=200)),
+        (Scaling(metric="rps", target=50), 4, Target(target=35, total=50)),
+        (Scaling(target=0.01, target_utilization=0.01), 0, Target(target=0.01, total=0.01)),
+    ],
+)
+def test_resolve_target(found: Scaling, concurrency: int, expected: Target) -> None:
+    target = resolve_target(found, concurrency)
+    assert math.isclose(target.target, expected.target)
+    assert math.isclose(target.total, expected.total)
+
+
+@given(
+    st.builds(
+        Scaling,
+        metric=st.sampled_from(["concurrency", "rps"]),
+        target=st.none() | st.floats(0.01, 1e9),
+        target_utilization=st.none() | st.floats(0.01, 1),
+    ),
+    st.integers(0, 1000),
+)
+def test_a_target_is_positive_and_no_more_than_one_replica_can(
+    found: Scaling, concurrency: int
+) -> None:
+    target = resolve_target(found, concurrency)
+    assert 0.01 <= target.target <= max(0.01, target.total)
+    if concurrency and found.metric == "concurrency":
+        assert target.total <= concurrency
+
+
+def test_podautoscaler(podautoscaler: dict[str, Any]) -> None:
+    podautoscaler["status"] = {"desiredScale": 2}
+    found = PodAutoscaler.parse(podautoscaler)
+    assert found.metadata.name == "iris-00001"
+    assert found.scale_target_name == "iris-00001-deployment"
+    assert (found.container_concurrency, found.reachability) == (1, "Reachable")
+    assert found.status == {"desiredScale": 2}
+
+
+def test_a_wrong_podautoscaler(podautoscaler: dict[str, Any], refused: Callable[..., str]) -> None:
+    podautoscaler["metadata"]["annotations"] = {keys.MIN_SCALE: "-1"}
+    podautoscaler["spec"] = {
+        "scaleTargetRef": {"apiVersion": "v1", "namespace": "x"},
+        "containerConcurrency": 1001,
+        "reachability": "Maybe",
+        "protocolType": "h2c",
+        "minScale": 1,
+    }
+    assert refused(PodAutoscaler.parse, podautoscaler).splitlines() == [
+        "expected 0 <= -1 <= 2147483647: metadata.annotations.autoscaling.knative.dev/min-scale",
+        "expected 0 <= 1001 <= 1000: spec.containerConcurrency",
+        "invalid value: Maybe: spec.reachability",
+        "invalid value: h2c: spec.protocolType",
+        "invalid value: v1: spec.scaleTargetRef.apiVersion",
+        "only apps/v1 can be scaled",
+        "missing field(s): spec.scaleTargetRef.kind, spec.scaleTargetRef.name",
+        "unknown field: spec.minScale, spec.scaleTargetRef.namespace",
+    ]
