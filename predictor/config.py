@@ -112,9 +112,8 @@ def inherited() -> dict[str, str]:
 
 
 def adopt(environment: Mapping[str, str]) -> None:
-    """Make an environment this process's own, so that a user's code and CUDA see it."""
-    os.environ.clear()  # noqa: TID251 - and where it is written
-    os.environ.update(environment)  # noqa: TID251 - see above
+    """Add to this process's environment, so that a user's code and CUDA see it."""
+    os.environ.update(environment)  # noqa: TID251 - and where it is written
 
 
 def _python(text: str) -> tuple[str, str]:

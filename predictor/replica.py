@@ -59,10 +59,10 @@ def live(assignment: Assignment, loop: asyncio.AbstractEventLoop, worker: Worker
     forking.redirect(assignment.log_fd)
     listener = socket.socket(fileno=assignment.listen_fd)
     listener.setblocking(False)
-    config.adopt({**config.inherited(), **assignment.env})
+    config.adopt(assignment.env)
     try:
         os.chdir(assignment.cwd)
-        settings = config.parse(assignment.args, config.inherited())
+        settings = config.parse(assignment.args, assignment.env)
     except (OSError, SettingsError) as error:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 - one sentence
         report({"failed": str(error)})

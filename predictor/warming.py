@@ -14,6 +14,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+from api import keys
 from predictor import config, loader, serving
 from predictor.loader import Loaded
 from predictor.protocol_v1 import CodecV1
@@ -43,8 +44,9 @@ class Rehearsal:
         with tempfile.TemporaryFile(buffering=0) as file:  # no name: nothing is left behind
             file.write(MODEL)
             self._model_fd = os.dup(file.fileno())
-        arguments = ("--model", f"/dev/fd/{self._model_fd}", "--model-name", "warm")
-        self._settings = config.parse(arguments, {"K_REVISION": "warm-00001"})
+        self._arguments = ("--model", f"/dev/fd/{self._model_fd}", "--model-name", "warm")
+        self._environment = {keys.ENV_REVISION: "warm-00001"}
+        self._settings = config.parse(self._arguments, self._environment)
 
     @property
     def model_path(self) -> Path:
@@ -67,6 +69,7 @@ class Rehearsal:
 
     def in_spare(self, loop: asyncio.AbstractEventLoop, worker: Worker) -> None:
         """Serve one request over a socket pair, so that the pages are this process's own."""
+        config.parse(self._arguments, self._environment)
         loop.run_until_complete(self._serve(worker))
         gc.collect()
         gc.freeze()
