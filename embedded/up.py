@@ -89,7 +89,7 @@ class Platform:
         self._deployments = DeploymentController(
             self._client, events=self._events, rng=rng, clock=_wall_s
         )
-        self._autoscaler = Autoscaler(self._client, AutoscalerSettings())
+        self._autoscaler = Autoscaler(self._client, AutoscalerSettings(), clock=_wall_s)
         self._activator = Activator(
             self._client,
             ActivatorSettings(host=settings.host, port=settings.port, domain=settings.domain),

@@ -1,0 +1,86 @@
+from api.conditions import find
+from api.kinds import EVENTS, PODS
+from tests.embedded.machine import ROOT, container_status, running
+
+ECHO = {"image": "x", "command": ["python3", str(ROOT / "examples/echo.py")], "args": []}
+
+
+async def test_a_pod_becomes_a_process_that_answers_and_goes_with_it() -> None:
+    async with running() as machine:
+        await machine.create_pod("p")
+        ready = await machine.until_ready("p")
+        assert ready["status"]["phase"] == "Running"
+        assert (await machine.ask("p")).startswith(b"HTTP/1.1 200")
+        assert "load_ms" in ready["metadata"]["annotations"]["relight.dev/start-timing"]
+        await machine.client.delete(PODS, "default", "p")
+
+        async def is_gone() -> bool:
+            return not await machine.pods()
+
+        await machine.until(is_gone)
+        assert machine.released == ["p"], "the activator let go before SIGTERM"
+        assert not list((machine.folder / "run").iterdir())
+        assert not list((machine.folder / "pods").iterdir())
+
+
+async def test_a_command_gets_a_port_of_its_own() -> None:
+    async with running() as machine:
+        for name in ("a", "b"):
+            await machine.create_pod(name, **ECHO, env=[{"name": "PORT", "value": "8080"}])
+        for name in ("a", "b"):
+            await machine.until_ready(name)
+            assert b'"/hello"' in await machine.ask(name, "/hello")
+
+
+async def test_pods_beyond_the_machines_room_wait_for_it() -> None:
+    async with running(max_pods=1) as machine:
+        await machine.create_pod("first")
+        await machine.until_ready("first")
+        await machine.create_pod("second")
+
+        async def is_waiting() -> bool:
+            fact = find(await machine.pod("second"), "PodScheduled")
+            return fact is not None and fact.reason == "Unschedulable"
+
+        await machine.until(is_waiting)
+        await machine.client.delete(PODS, "default", "first")
+        await machine.until_ready("second")
+        fact = find(await machine.pod("second"), "PodScheduled")
+        assert fact is not None
+        assert fact.status == "True"
+
+
+async def test_an_image_that_can_not_run_here_is_refused_by_name() -> None:
+    async with running() as machine:
+        await machine.create_pod("p", image="nginx:1", args=[])
+
+        async def is_refused() -> bool:
+            waiting = container_status(await machine.pod("p")).get("state", {}).get("waiting", {})
+            return "nginx:1" in waiting.get("message", "")
+
+        await machine.until(is_refused)
+
+
+async def test_logs_are_read_while_the_pod_lives() -> None:
+    async with running() as machine:
+        await machine.create_pod("p", **ECHO, env=[])
+        await machine.until_ready("p")
+        await machine.ask("p", "/said-this")
+
+        async def is_logged() -> bool:
+            chunks = [chunk async for chunk in machine.kubelet.logs("default", "p")]
+            return b"/said-this" in b"".join(chunks)
+
+        await machine.until(is_logged)
+
+
+async def test_people_are_told() -> None:
+    async with running() as machine:
+        await machine.create_pod("p")
+        await machine.until_ready("p")
+
+        async def is_told() -> bool:
+            events = (await machine.client.list(EVENTS, "default")).items
+            return any(event["reason"] == "Started" for event in events)
+
+        await machine.until(is_told)

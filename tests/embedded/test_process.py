@@ -1,0 +1,75 @@
+import asyncio
+import os
+from pathlib import Path
+
+from embedded.process import Ended, News, ReplicaProcess, Said, free_port, listen, until_listening
+from embedded.zygote import ExitCallback
+
+
+class Asked:
+    """A zygote that remembers what it was asked, and lets the test speak for the process."""
+
+    def __init__(self) -> None:
+        self.signals: list[tuple[str, int]] = []
+        self.report_fd = -1
+        self.on_exit: ExitCallback | None = None
+
+    def launch(self, name, request, fds, on_exit):  # type: ignore[no-untyped-def] # as Zygote.launch
+        self.report_fd = os.dup(fds[-1])
+        self.on_exit = on_exit
+
+    def signal(self, name: str, number: int) -> None:
+        self.signals.append((name, number))
+
+
+def launched() -> tuple[Asked, ReplicaProcess, "asyncio.Queue[News]"]:
+    zygote, news = Asked(), asyncio.Queue[News]()
+    process = ReplicaProcess("n", zygote, news)  # type: ignore[arg-type] # stands in for a Zygote
+    process.launch({"kind": "exec"}, ())
+    return zygote, process, news
+
+
+async def test_what_it_says_last_comes_before_its_end() -> None:
+    zygote, process, news = launched()
+    os.write(zygote.report_fd, b'{"failed": "no ')
+    os.write(zygote.report_fd, b'model"}\n')
+    os.close(zygote.report_fd)
+    assert zygote.on_exit is not None
+    zygote.on_exit(1, None)
+    assert news.get_nowait() == Said({"failed": "no model"})
+    assert news.get_nowait() == Ended(1, None)
+    process.signal(15)
+    assert zygote.signals == [("n", 15)]
+
+
+async def test_news_come_as_they_are_written() -> None:
+    zygote, _, news = launched()
+    os.write(zygote.report_fd, b'{"ready": true}\n')
+    async with asyncio.timeout(10):
+        assert await news.get() == Said({"ready": True})
+    os.close(zygote.report_fd)
+    assert zygote.on_exit is not None
+    zygote.on_exit(None, 9)
+    async with asyncio.timeout(10):
+        assert await news.get() == Ended(None, 9)
+
+
+async def test_a_bound_socket_queues_before_anyone_accepts() -> None:
+    path = Path(f"/tmp/rl-{os.getpid()}.sock")
+    path.write_text("stale")
+    with listen(path):
+        _, writer = await asyncio.open_unix_connection(str(path))
+        writer.close()
+        await writer.wait_closed()
+    path.unlink()
+
+
+async def test_a_command_is_ready_once_its_port_accepts() -> None:
+    port, news = free_port(), asyncio.Queue[News]()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(until_listening(port, news))
+        await asyncio.sleep(0)
+        assert news.empty()
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
+        async with server:
+            assert await news.get() == Said({"ready": True})

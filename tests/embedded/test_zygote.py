@@ -1,0 +1,69 @@
+import asyncio
+import os
+import signal
+
+import pytest
+
+from embedded.config import inherited_environment
+from embedded.zygote import Zygote
+
+
+@pytest.fixture
+async def zygote():  # type: ignore[no-untyped-def] # a fixture
+    made = Zygote(env=inherited_environment(), spares=0)
+    told = await made.start()
+    assert "CPUExecutionProvider" in told["providers"]
+    yield made
+    await made.stop()
+
+
+def request(*argv: str) -> dict[str, object]:
+    return {"kind": "exec", "argv": argv, "env": inherited_environment(), "cwd": "/"}
+
+
+async def run(
+    zygote: Zygote, name: str, *argv: str
+) -> "asyncio.Future[tuple[int | None, int | None]]":
+    ended = asyncio.get_running_loop().create_future()
+    read, write = os.pipe()
+    with open(os.devnull, "wb") as output:  # noqa: PTH123 - a device
+        zygote.launch(
+            name,
+            request(*argv),
+            (output.fileno(), write),
+            lambda code, number: ended.set_result((code, number)),
+        )
+    os.close(read)
+    os.close(write)
+    return ended
+
+
+async def test_exits_are_told(zygote: Zygote) -> None:
+    async with asyncio.timeout(20):
+        assert await (await run(zygote, "a", "python3", "-c", "raise SystemExit(3)")) == (3, None)
+
+
+async def test_signals_reach_what_was_started(zygote: Zygote) -> None:
+    async with asyncio.timeout(20):
+        ended = await run(zygote, "a", "sleep", "600")
+        zygote.signal("a", signal.SIGKILL)
+        assert await ended == (None, signal.SIGKILL)
+        zygote.signal("a", signal.SIGTERM)  # it is gone: nothing happens
+
+
+async def test_a_hundred_starts_at_once_are_all_told(zygote: Zygote) -> None:
+    async with asyncio.timeout(60):
+        ended = [await run(zygote, str(n), "true") for n in range(100)]
+        assert {await each for each in ended} == {(0, None)}
+
+
+async def test_when_it_dies_everyone_waiting_is_told(zygote: Zygote) -> None:
+    async with asyncio.timeout(20):
+        ended = await run(zygote, "a", "sleep", "600")
+        waiting = asyncio.get_running_loop().create_task(zygote.wait())
+        assert zygote._process is not None
+        zygote._process.kill()
+        await waiting
+        assert await ended == (None, signal.SIGKILL)
+        late = await run(zygote, "b", "true")
+        assert await late == (1, None), "nobody is there to start it"
