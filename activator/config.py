@@ -1,0 +1,56 @@
+"""The activator's settings, with their defaults and bounds.
+
+For: naming every limit and period of the request path once.
+Must not know: where the values come from.
+"""
+
+from dataclasses import dataclass, field
+
+from wire.limits import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Bounds are checked when it is made; a ValueError names the setting."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080  # 0: any free one
+    domain: str = "localhost"  # <route>.<namespace>.<domain>
+    reporter: str = "activator"  # who sends the stats
+    queue_depth_max: int = 10_000  # requests held per revision → 429
+    queue_bytes_max: int = 256 * 1024 * 1024  # bytes of bodies held per revision → 429
+    body_bytes_max: int = 64 * 1024 * 1024  # of one request → 413
+    timeout_s_max: float = 3600.0  # the longest wait a caller may ask for
+    report_period_s: float = 1.0
+    gather_s: float = 0.001  # a poke waits until no request came for so long
+    gather_max_s: float = 0.005  # but no longer than this
+    connect_s: float = 1.0  # to open a connection to a replica
+    probe_s: float = 60.0  # an unanswered probe is sent again
+    probe_back_off_s: float = 0.01  # after the first failed probe; doubles
+    probe_back_off_max_s: float = 1.0
+    upstream_idle_s: float = 4.0  # an unused connection to a replica is closed
+    deadline_grain_s: float = 0.05  # how late an execution deadline may be noticed
+    client: Limits = field(default_factory=Limits)  # what clients may send; body as above
+
+    def __post_init__(self) -> None:
+        for name in ("queue_depth_max", "queue_bytes_max", "body_bytes_max"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be at least 1")
+        if not 0 <= self.port < 65_536:
+            raise ValueError("port: must be 0 to 65535")
+        for name in (
+            "timeout_s_max",
+            "report_period_s",
+            "gather_s",
+            "gather_max_s",
+            "connect_s",
+            "probe_s",
+            "probe_back_off_s",
+            "probe_back_off_max_s",
+            "upstream_idle_s",
+            "deadline_grain_s",
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: must be over 0 seconds")
+        if self.gather_max_s < self.gather_s:
+            raise ValueError("gather_max_s: must not be under gather_s")

@@ -1,0 +1,39 @@
+"""Where something listens: a Unix socket or a TCP port, in one piece of text.
+
+For: naming an endpoint the same way in annotations, settings and logs.
+Must not know: who listens there.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from typing_extensions import override
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """`unix:/path` has a path; `tcp:host:port` has a host and a port."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for anything else."""
+        scheme, _, rest = text.partition(":")
+        if scheme == "unix" and rest.startswith("/"):
+            return cls(path=rest)
+        host, _, port = rest.rpartition(":")
+        if scheme == "tcp" and host and port.isdecimal() and 0 < int(port) < 65_536:
+            return cls(host=host.strip("[]"), port=int(port))
+        raise ValueError(f"{text!r}: expected unix:/path or tcp:host:port")
+
+    @override
+    def __str__(self) -> str:
+        """The text that `parse` reads."""
+        if self.path:
+            return f"unix:{self.path}"
+        return (
+            f"tcp:[{self.host}]:{self.port}" if ":" in self.host else f"tcp:{self.host}:{self.port}"
+        )

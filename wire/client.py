@@ -1,0 +1,267 @@
+"""One HTTP/1.1 connection to an upstream: a request out, its answer in, then the next.
+
+For: streaming both ways with back-pressure, and noticing every way in which an upstream can
+fail to finish an answer. Interim answers (1xx) are dropped; a 101 is a failure.
+Must not know: which upstream to use, retries, models, routes.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import httptools
+from typing_extensions import override
+
+from wire.messages import HOP_BY_HOP
+
+_HEAD_BYTES_MAX = 262_144
+_FRAMING = frozenset({b"content-length"})
+_PLAIN_CONNECTION = frozenset({b"close", b"keep-alive"})
+
+
+class AnswerReceiver(Protocol):
+    """What the sender of a request gives a connection to receive the answer."""
+
+    def on_answer(self, connection: "Connection") -> None:
+        """The head has arrived, and `early` of the body; all of it if `is_answer_complete`."""
+
+    def on_answer_body(self, data: bytes) -> None:
+        """One more piece of the body."""
+
+    def on_answer_end(self) -> None:
+        """The answer is complete. Not called when it already was in `on_answer`."""
+
+    def on_answer_lost(self, why: str) -> None:
+        """The connection ended, or the upstream broke HTTP, before the answer was complete."""
+
+    def on_upstream_writable(self, is_writable: bool) -> None:
+        """Whether the upstream takes more of the request now."""
+
+
+class Connection(asyncio.Protocol):
+    """Between requests it has no receiver, and tells `on_idle_end` when it ends then.
+
+    `stripped` names response headers that are left out of `head_lines`.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        *,
+        stripped: frozenset[bytes] = frozenset(),
+        on_idle_end: Callable[["Connection"], None] | None = None,
+    ) -> None:
+        self._on_idle_end = on_idle_end
+        self._stripped = stripped | HOP_BY_HOP | _FRAMING
+        self._parser: httptools.HttpResponseParser | None = None
+        self._receiver: AnswerReceiver | None = None
+        self._lines: list[bytes] = []
+        self._nominated = b""  # header names that a Connection header makes hop-by-hop
+        self._is_head = False
+        self._has_head = False
+        self._is_told = False
+        self._is_interim = False
+        self._is_chunked = False
+        self._is_write_paused = False
+        self._is_used_up = False
+        self._is_unreadable = False
+        self._head_bytes = 0
+        self.status = 0
+        self.content_length: int | None = None
+        self.early = b""
+        self.is_answer_complete = False
+        self.is_request_complete = True
+        self.idle_since_s = 0.0
+
+    def send(
+        self, receiver: AnswerReceiver, data: bytes, *, is_head: bool, is_complete: bool
+    ) -> None:
+        """Send a request head and what there is of its body; `is_complete`: that is all."""
+        self._receiver = receiver
+        self._is_head = is_head
+        self._has_head = self._is_told = self._is_chunked = False
+        self._lines = []
+        self._nominated = b""
+        self.is_answer_complete = False
+        self.is_request_complete = is_complete
+        self.content_length = None
+        self.early = b""
+        self.transport.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Send more of the body, framed by the caller."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def finish_request(self) -> None:
+        """The whole request has been written."""
+        self.is_request_complete = True
+
+    def head_lines(self) -> bytes:
+        """The answer's end-to-end header lines, without content-length."""
+        if self._nominated:
+            self._drop_nominated()
+        return b"".join(self._lines)
+
+    def let_go(self) -> bool:
+        """End the exchange; True when the connection can serve another one, else it closes."""
+        self._receiver = None
+        if (
+            self.is_answer_complete
+            and self.is_request_complete
+            and not self._is_used_up
+            and not self._is_write_paused
+            and not self.transport.is_closing()
+        ):
+            return True
+        self.transport.abort()
+        return False
+
+    def pause(self) -> None:
+        """Read no more of the answer for now."""
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._parser = httptools.HttpResponseParser(self)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None or self._parser is None:
+            # Nobody asked: the upstream is confused, or says 408 to a connection it closes.
+            self._is_used_up = True
+            self.transport.abort()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            raise error.__context__ or error from None
+        except httptools.HttpParserError:
+            self._is_used_up = True  # what follows a complete answer does not spoil it
+            if not self.is_answer_complete:
+                self._is_unreadable = True
+        if self._is_unreadable:
+            self._fail("the replica's answer is not valid HTTP/1.1")
+            return
+        if self._has_head:
+            if self._is_head:
+                # llhttp would read a body that HEAD answers never have.
+                self._parser = httptools.HttpResponseParser(self)
+            if not self._is_told:
+                self._is_told = True
+                receiver.on_answer(self)
+        else:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES_MAX:
+                self._fail("the replica's answer has too large a head")
+
+    @override
+    def eof_received(self) -> bool:
+        receiver = self._receiver
+        if receiver is None:
+            if self._on_idle_end is not None:
+                self._on_idle_end(self)
+        elif self.is_answer_complete:
+            pass
+        elif self._has_head and self.content_length is None and not self._is_chunked:
+            self._is_used_up = True  # the end of the connection is the end of the body
+            self.is_answer_complete = True
+            receiver.on_answer_end()
+        else:
+            self._fail("the replica closed the connection")
+        return False
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._parser = None  # it holds our bound methods: a cycle
+        if self._receiver is None:
+            if self._on_idle_end is not None:
+                self._on_idle_end(self)
+        elif not self.is_answer_complete:
+            self._fail("the replica closed the connection")
+
+    @override
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+        if self._receiver is not None:
+            self._receiver.on_upstream_writable(False)
+
+    @override
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        if self._receiver is not None:
+            self._receiver.on_upstream_writable(True)
+
+    def _fail(self, why: str) -> None:
+        self._is_used_up = True
+        receiver, self._receiver = self._receiver, None
+        self.transport.abort()
+        if receiver is not None:
+            receiver.on_answer_lost(why)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header that travels on; note what frames the body."""
+        lower = name.lower()
+        if lower not in self._stripped:
+            if not self._has_head:  # else it is a trailer
+                self._lines += (name, b": ", value, b"\r\n")
+        elif lower == b"content-length":
+            self.content_length = int(value)
+        elif lower == b"transfer-encoding":
+            self._is_chunked = True
+            if value.lower() != b"chunked":
+                self._is_unreadable = True
+        elif lower == b"connection" and value.lower() not in _PLAIN_CONNECTION:
+            self._nominated = value.lower()
+
+    def on_headers_complete(self) -> None:
+        """Read the status; an interim answer is passed over."""
+        assert self._parser is not None
+        self.status = status = self._parser.get_status_code()
+        if status < 200:
+            self._is_interim = True
+            self._is_unreadable = status == 101  # nobody asked to upgrade
+            self._lines = []
+            return
+        self._has_head = True
+        self._head_bytes = 0
+        if not self._parser.should_keep_alive():
+            self._is_used_up = True
+        if self._is_head:
+            self.is_answer_complete = True
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        if self._is_head:
+            self._is_used_up = True  # bytes behind an answer that has no body
+        elif not self._is_told:
+            self.early = self.early + data if self.early else data
+        elif self._receiver is not None:
+            self._receiver.on_answer_body(data)
+
+    def on_message_complete(self) -> None:
+        """Take the end of an answer."""
+        if self._is_interim:
+            self._is_interim = False
+            return
+        if self.is_answer_complete:
+            return
+        self.is_answer_complete = True
+        if self._is_told and self._receiver is not None:
+            self._receiver.on_answer_end()
+
+    def _drop_nominated(self) -> None:
+        names = {name.strip() for name in self._nominated.split(b",")}
+        lines, self._lines, self._nominated = self._lines, [], b""
+        for at in range(0, len(lines), 4):
+            if lines[at].lower() not in names:
+                self._lines += lines[at : at + 4]
