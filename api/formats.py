@@ -87,7 +87,7 @@ def dns_1123_label(text: str) -> list[str]:
 def dns_1035_prefix(text: str) -> list[str]:
     """What is wrong with a `generateName`, which may end in a dash."""
     is_open = len(text) > 1 and text.endswith("-")
-    return dns_1035_label(f"{text[:-2]}a" if is_open else text)
+    return dns_1035_label(f"{text[:-1]}a" if is_open else text)
 
 
 def qualified_name(text: str) -> list[str]:

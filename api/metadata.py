@@ -63,7 +63,10 @@ def check_annotations(annotations: Mapping[str, str], path: str, faults: fields.
     """Keys as Kubernetes wants them, and no more text than it takes."""
     for key in annotations:
         _check_key(key.lower(), path, faults)  # Kubernetes, too, ignores case in these
-    size = sum(len(key) + len(value) for key, value in annotations.items())
+    # A lone surrogate, which JSON can spell, is no reason to fail here.
+    size = sum(
+        len(text.encode(errors="surrogatepass")) for each in annotations.items() for text in each
+    )
     if size > ANNOTATIONS_BYTES_MAX:
         faults.add(f"must have at most {ANNOTATIONS_BYTES_MAX} bytes", path)
 

@@ -1,0 +1,37 @@
+from api import openapi
+
+
+def test_each_form() -> None:
+    assert openapi.record(
+        "R.",
+        {
+            "t": openapi.text("T."),
+            "i": openapi.integer("I.", minimum=0),
+            "b": openapi.boolean("B."),
+            "a": openapi.array("A.", openapi.STRING),
+            "m": openapi.mapping("M.", openapi.QUANTITY),
+        },
+        required=("t",),
+    ) == {
+        "type": "object",
+        "description": "R.",
+        "required": ["t"],
+        "properties": {
+            "t": {"type": "string", "description": "T."},
+            "i": {"type": "integer", "format": "int64", "description": "I.", "minimum": 0},
+            "b": {"type": "boolean", "description": "B."},
+            "a": {"type": "array", "description": "A.", "items": {"type": "string"}},
+            "m": {
+                "type": "object",
+                "description": "M.",
+                "additionalProperties": {
+                    "anyOf": [{"type": "integer"}, {"type": "string"}],
+                    "x-kubernetes-int-or-string": True,
+                },
+            },
+        },
+    }
+
+
+def test_nothing_is_required_unless_said() -> None:
+    assert "required" not in openapi.record("R.", {})
