@@ -6,47 +6,24 @@ Must not know: sockets, URLs, bodies, or what any kind is for.
 
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from api.errors import InvalidObjectError
+from api.admission import admit
 from api.kinds import EVENTS, NAMESPACES, Resource
 from api.objects import Raw, rfc3339
 from cluster.client import ObjectList, PatchKind
-from cluster.errors import (
-    AlreadyExistsError,
-    ApiError,
-    BadRequestError,
-    ForbiddenError,
-    GoneError,
-    InternalError,
-    MethodNotAllowedError,
-)
+from cluster.errors import BadRequestError, ForbiddenError, MethodNotAllowedError
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
-from embedded import applying, bodies, builtin, listing, patching, resources, scale
+from embedded import applying, bodies, builtin, listing, patching, resources, scale, starting
+from embedded.admitting import Admission, Admit
 from embedded.deletion import DEFAULT_NAMESPACE, Deletion
 from embedded.expiry import Expiry
-from embedded.history import CompactedError
+from embedded.identity import Identities
 from embedded.owners import Owners
 from embedded.selection import parse
-from embedded.storage_errors import StorageError
+from embedded.storage_errors import answered
 from embedded.store import Store
-from embedded.watching import Hub, HubStatistics, Watcher, bookmark, event_of, type_for
-
-_SUFFIX_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes': no vowels, no words
-_SUFFIX_LENGTH: Final = 5
-_GENERATED_NAME_MAX: Final = 58  # of the prefix, so that the whole is a DNS label
-_GENERATE_TRIES: Final = 8
-_DENIED: Final = 'admission webhook "validation.webhook.serving.knative.dev" denied the request: '
-
-
-class Admit(Protocol):
-    """Check an object and fill in defaults; InvalidObjectError."""
-
-    def __call__(
-        self, resource: Resource, new: Raw, old: Raw | None, *, user: str
-    ) -> dict[str, Any]:
-        """The object to store."""
-        ...
+from embedded.watching import Hub, HubStatistics, Watcher, bookmark
 
 
 class LogsPort(Protocol):
@@ -57,17 +34,6 @@ class LogsPort(Protocol):
     ) -> AsyncIterator[bytes]:
         """Pieces of the log, in order."""
         ...
-
-
-def admit_anything(
-    resource: Resource,
-    new: Raw,
-    old: Raw | None,
-    *,
-    user: str,
-) -> dict[str, Any]:
-    """Admission for those who want none."""
-    return dict(new)
 
 
 class ApiServer:
@@ -82,12 +48,12 @@ class ApiServer:
         *,
         clock: Callable[[], float],
         rng: random.Random,
-        admit: Admit = admit_anything,
+        admit: Admit = admit,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._rng = rng
-        self._admit_port = admit
+        self._identities = Identities(store, clock=clock, rng=rng)
+        self._admit = Admission(admit)
         self._hub = Hub()
         owners = Owners()
         for resource in (each for each in resources.ALL if store.serves(each)):
@@ -108,6 +74,10 @@ class ApiServer:
     def version(self) -> str:
         """The resourceVersion of the last write."""
         return str(self._store.version)
+
+    def now_s(self) -> float:
+        """The server's wall clock, in seconds since the epoch."""
+        return self._clock()
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Read one object; NotFoundError."""
@@ -138,14 +108,14 @@ class ApiServer:
         if new["metadata"].get("resourceVersion"):
             raise BadRequestError("resourceVersion should not be set on objects to be created")
         self._check_namespace(resource, home)
-        self._set_identity(resource, new)
+        self._identities.give(resource, new)
         name = new["metadata"]["name"]
         if self._store.get(resource, home, name) is not None:
             raise resources.already_exists(resource, name)
         if resource in resources.WITH_STATUS:
             new.pop("status", None)
         new = builtin.defaulted(resource, new)
-        new = self._admitted(resource, new, None, options)
+        new = self._admit(resource, new, None, options)
         applying.note(new, None, options, now=rfc3339(self._clock()))
         bodies.check_metadata(resource, new["metadata"])
         builtin.check(resource, new, None)
@@ -212,7 +182,7 @@ class ApiServer:
     ) -> dict[str, Any]:
         """Delete, or begin to; a Status when it is gone, else the object that is going."""
         obj = self._existing(resource, namespace, name)
-        with _Explained():
+        with answered():
             left = self._deletion.delete(resource, obj, options or DeleteOptions())
         if left is not None:
             return left
@@ -236,7 +206,7 @@ class ApiServer:
             home = metadata.get("namespace", "")
             current = self._store.get(resource, home, metadata["name"])
             if current is not None:  # a cascade may have taken it
-                with _Explained():
+                with answered():
                     self._deletion.delete(resource, current, options)
         return found
 
@@ -245,30 +215,7 @@ class ApiServer:
         self._served(resource)
         self._expire(resource)
         selector = parse(resource, selection)
-        version = options.resource_version
-        is_fresh = version in ("", "0") or options.send_initial_events
-        events = []
-        if is_fresh:
-            start = listing.number(version)
-            listing.check_reached(start, self._store.version)
-            present = listing.selected(self._store, resource, selector)
-            events = listing.added(present)
-            if options.send_initial_events and options.has_bookmarks:
-                events.append(bookmark(resource, self._store.version, ends_initial=True))
-        else:
-            start = listing.number(version)
-            if start > self._store.version:
-                raise GoneError(f"resourceVersion {version} is in the future of this server")
-            try:
-                changes = self._store.changes_since(resource, start)
-            except CompactedError as error:
-                raise GoneError(
-                    f"too old resource version: {version} ({self._store.oldest_version})"
-                ) from error
-            for change in changes:
-                type_ = type_for(selector, change)
-                if type_ is not None:
-                    events.append(event_of(type_, change))
+        events = starting.events(self._store, resource, selector, options)
         watcher = self._hub.open(resource, selector)
         watcher.start(events)
         return watcher
@@ -301,7 +248,7 @@ class ApiServer:
             if resource in resources.WITH_STATUS:
                 _keep_status(old, new)
             if not options.subresource:
-                new = self._admitted(resource, builtin.defaulted(resource, new), old, options)
+                new = self._admit(resource, builtin.defaulted(resource, new), old, options)
         if new == old:
             return old
         if new["metadata"] != old["metadata"]:
@@ -318,7 +265,7 @@ class ApiServer:
 
     def _write(self, resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
         if self._deletion.is_final(resource, new):
-            with _Explained():
+            with answered():
                 last = self._deletion.remove(resource, new)
             self._deletion.drain()
             return last
@@ -327,54 +274,8 @@ class ApiServer:
         return stored
 
     def _put(self, resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
-        with _Explained():
+        with answered():
             return self._store.put(resource, new)
-
-    def _admitted(
-        self, resource: Resource, new: dict[str, Any], old: Raw | None, options: WriteOptions
-    ) -> dict[str, Any]:
-        try:
-            admitted = self._admit_port(resource, new, old, user=options.user)
-        except InvalidObjectError as error:
-            if resource in resources.BUILT_IN:
-                causes = [(", ".join(each.paths), each.message) for each in error.errors]
-                raise resources.invalid(resource, new["metadata"]["name"], causes) from error
-            raise BadRequestError(f"{_DENIED}validation failed: {error}") from error
-        return {**admitted, "metadata": dict(admitted["metadata"])}
-
-    def _set_identity(self, resource: Resource, new: dict[str, Any]) -> None:
-        given = new["metadata"]
-        kept = {key: value for key, value in given.items() if key not in bodies.SYSTEM_FIELDS}
-        metadata: dict[str, Any] = {"name": given.get("name") or self._generated(resource, given)}
-        if resource.is_namespaced:
-            metadata["namespace"] = given["namespace"]
-        metadata["uid"] = self._uid()
-        metadata["creationTimestamp"] = rfc3339(self._clock())
-        if resource not in resources.WITHOUT_GENERATION:
-            metadata["generation"] = 1
-        kept = {key: value for key, value in kept.items() if value not in (None, {}, [], ())}
-        new["metadata"] = metadata | kept
-
-    def _generated(self, resource: Resource, metadata: Raw) -> str:
-        prefix = metadata.get("generateName")
-        if not prefix:
-            raise resources.invalid(
-                resource,
-                "",
-                [("metadata.name", "Required value: name or generateName is required")],
-                reason="FieldValueRequired",
-            )
-        for _ in range(_GENERATE_TRIES):
-            suffix = "".join(self._rng.choices(_SUFFIX_LETTERS, k=_SUFFIX_LENGTH))
-            name = f"{prefix[:_GENERATED_NAME_MAX]}{suffix}"
-            if self._store.get(resource, metadata.get("namespace", ""), name) is None:
-                return name
-        raise AlreadyExistsError(f"no free name was found for generateName {prefix!r}: try again")
-
-    def _uid(self) -> str:
-        text = f"{self._rng.getrandbits(128):032x}"
-        variant = "89ab"[int(text[16], 16) & 3]
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
     def _existing(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         home = self._home(resource, namespace)
@@ -407,21 +308,8 @@ class ApiServer:
 
     def _expire(self, resource: Resource, *, room: int = 0) -> None:
         if resource is EVENTS:
-            with _Explained():
+            with answered():
                 self._expiry.expire(room=room)
-
-
-class _Explained:
-    """Storage failures and impossible values as answers to the caller."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, StorageError):
-            raise InternalError(f"storage refused the write: {error}") from error
-        if isinstance(error, TypeError | ValueError) and not isinstance(error, ApiError):
-            raise BadRequestError(f"the object is not JSON: {error}") from error
 
 
 def _keep_status(old: Raw, new: dict[str, Any]) -> None:

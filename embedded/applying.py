@@ -43,9 +43,10 @@ def note(new: dict[str, Any], old: Raw | None, options: WriteOptions, *, now: st
         "operation": "Apply" if options.applied is not None else "Update",
         "apiVersion": new["apiVersion"],
         "time": now,
+        "fieldsType": "FieldsV1",
+        # Never left out: kubectl before 1.33 crashes on an entry without it.
+        "fieldsV1": {} if options.applied is None else fields_of(options.applied),
     }
-    if options.applied is not None:
-        entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields_of(options.applied)}
     if options.subresource:
         entry["subresource"] = options.subresource
     others = [each for each in before if _identity(each) != _identity(entry)]

@@ -185,10 +185,7 @@ def check_unmoved(resource: Resource, old: Raw, metadata: Raw) -> None:
 def updated_metadata(resource: Resource, old: Raw, new: Raw) -> dict[str, Any]:
     """The metadata of an update: the caller's, with the server's own fields as they were."""
     before = old["metadata"]
-    kept = {key: value for key, value in new.items() if key not in SYSTEM_FIELDS}
-    result = {key: before[key] for key in SYSTEM_FIELDS if key in before} | {
-        key: value for key, value in kept.items() if value not in (None, {}, [], ())
-    }
+    result = {key: before[key] for key in SYSTEM_FIELDS if key in before} | own_fields(new)
     if "generateName" in before:
         result["generateName"] = before["generateName"]
     added = set(result.get("finalizers") or ()) - set(before.get("finalizers") or ())
@@ -205,6 +202,15 @@ def updated_metadata(resource: Resource, old: Raw, new: Raw) -> dict[str, Any]:
             ],
         )
     return result
+
+
+def own_fields(metadata: Raw) -> dict[str, Any]:
+    """What a writer may say in metadata, without what is empty."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key not in SYSTEM_FIELDS and value not in (None, "", {}, [], ())
+    }
 
 
 def is_spec_changed(old: Raw, new: Raw) -> bool:

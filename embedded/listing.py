@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from api.kinds import Resource
-from cluster.client import ObjectList, WatchEvent
+from cluster.client import ObjectList
 from cluster.errors import ApiError, BadRequestError, GoneError
 from cluster.options import ListOptions
 from embedded.selection import Selector
@@ -35,11 +35,6 @@ def selected(
     for obj in store.select(resource, namespace, after=after):
         if selector.matches(obj):
             yield obj
-
-
-def added(objects: Iterator[dict[str, Any]]) -> list[WatchEvent]:
-    """The events with which a watch begins that was given no start."""
-    return [WatchEvent(type="ADDED", object=obj) for obj in objects]
 
 
 def page(store: Store, resource: Resource, selector: Selector, options: ListOptions) -> ObjectList:

@@ -7,6 +7,10 @@ Must not know: what was being written.
 import sqlite3
 from types import TracebackType
 
+import orjson
+
+from cluster.errors import BadRequestError, InternalError
+
 _ADVICE = {
     sqlite3.SQLITE_FULL: "the disk is full: free space there; nothing was changed, so try again",
     sqlite3.SQLITE_READONLY: "the file or its directory is read-only: make both writable",
@@ -47,3 +51,18 @@ class explained:  # noqa: N801 - reads as a keyword where it is used
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             advice = _ADVICE.get(code, "nothing was changed; try again, and report it if it stays")
             raise StorageError(f"{self._path}: {error}; {advice}") from error
+
+
+class answered:  # noqa: N801 - reads as a keyword where it is used
+    """Storage failures and values that are not JSON, as answers to the caller of the server."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, StorageError):
+            raise InternalError(f"storage refused the write: {error}") from error
+        if isinstance(error, orjson.JSONEncodeError):
+            raise BadRequestError(f"the object is not JSON: {error}") from error

@@ -121,7 +121,7 @@ class Hub:
                 continue
             event = built.get(type_)
             if event is None:
-                event = built[type_] = event_of(type_, change)
+                event = built[type_] = WatchEvent(type=type_, object=change.object)
             watcher.push(event)
 
     def close(self) -> None:
@@ -137,7 +137,10 @@ class Hub:
 
 
 def type_for(selector: Selector, change: Change) -> EventType | None:
-    """What a change is to someone who sees only the selected objects; None: nothing."""
+    """What a change is to someone who sees only the selected objects; None: nothing.
+
+    An object that leaves the selection is DELETED, with its new state, as in Kubernetes.
+    """
     is_selected = selector.matches(change.object)
     if change.type == "ADDED":
         return "ADDED" if is_selected else None
@@ -147,11 +150,6 @@ def type_for(selector: Selector, change: Change) -> EventType | None:
     if is_selected:
         return "MODIFIED" if was_selected else "ADDED"
     return "DELETED" if was_selected else None
-
-
-def event_of(type_: EventType, change: Change) -> WatchEvent:
-    """The event; one that left the selection is DELETED with its new version, as in Kubernetes."""
-    return WatchEvent(type=type_, object=change.object)
 
 
 def bookmark(resource: Resource, version: int, *, ends_initial: bool = False) -> WatchEvent:

@@ -1,0 +1,50 @@
+"""Admission as the server asks for it, and its refusals as Kubernetes would word them.
+
+For: one place where an object that breaks the rules of its kind becomes an answer.
+Must not know: the rules themselves.
+"""
+
+from typing import Any, Protocol
+
+from api.errors import InvalidObjectError
+from api.kinds import Resource
+from api.objects import Raw
+from cluster.errors import BadRequestError
+from cluster.options import WriteOptions
+from embedded import resources
+
+# What users of Knative see, word for word.
+_DENIED = (
+    'admission webhook "validation.webhook.serving.knative.dev" denied the request: '
+    "validation failed: "
+)
+
+
+class Admit(Protocol):
+    """Check an object and fill in defaults; InvalidObjectError."""
+
+    def __call__(
+        self, resource: Resource, new: Raw, old: Raw | None, *, user: str
+    ) -> dict[str, Any]:
+        """The object to store."""
+        ...
+
+
+class Admission:
+    """Asks `admit`, and answers for it."""
+
+    def __init__(self, admit: Admit) -> None:
+        self._admit = admit
+
+    def __call__(
+        self, resource: Resource, new: Raw, old: Raw | None, options: WriteOptions
+    ) -> dict[str, Any]:
+        """The object to store, with metadata of its own; BadRequestError or InvalidError."""
+        try:
+            admitted = self._admit(resource, new, old, user=options.user)
+        except InvalidObjectError as error:
+            if resource not in resources.BUILT_IN:
+                raise BadRequestError(f"{_DENIED}{error}") from error
+            causes = [(", ".join(each.paths), each.message) for each in error.errors]
+            raise resources.invalid(resource, new["metadata"]["name"], causes) from error
+        return {**admitted, "metadata": dict(admitted["metadata"])}

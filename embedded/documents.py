@@ -1,0 +1,95 @@
+"""The answers that do not depend on any object: discovery, OpenAPI, health, version.
+
+For: finding the document a path and an Accept header name.
+Must not know: objects, or how an answer is sent.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from cluster.errors import ApiError, NotFoundError
+from embedded import discovery, openapi
+
+_HEALTH: Final = ("/healthz", "/livez", "/readyz")
+# Everyone who gets this far may do everything, so the answer is the same for every question.
+_ACCESS_REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A whole answer."""
+
+    body: bytes
+    content_type: str = "application/json"
+    is_for_any_method: bool = False
+
+
+def document(path: str, accept: str) -> Document | None:
+    """The document at a path, None if the path names objects; NotFoundError, ApiError 406."""
+    steps = tuple(step for step in path.split("/") if step)
+    match steps:
+        case ("healthz" | "livez" | "readyz", *_):
+            return Document(body=b"ok", content_type="text/plain; charset=utf-8")
+        case ():
+            return _json({"paths": ["/api", "/apis", *_HEALTH, "/openapi/v3", "/version"]})
+        case ("version",):
+            return _json(discovery.VERSION)
+        case ("api",) | ("apis",):
+            return _discovered(accept, is_core=steps[0] == "api")
+        case ("openapi", *rest):
+            return _openapi(rest)
+        case ("api", version):
+            return _json(_known(discovery.resource_list("", version)))
+        case ("apis", group):
+            return _json(_known(discovery.group(group)))
+        case ("apis", group, version):
+            return _json(_known(discovery.resource_list(group, version)))
+        case _ if path == _ACCESS_REVIEW:
+            return _access_review()
+        case _:
+            return None
+
+
+def _discovered(accept: str, *, is_core: bool) -> Document:
+    for version in ("v2", "v2beta1"):
+        wanted = f"g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+        if any(wanted in offer and "json" in offer for offer in accept.replace(" ", "").split(",")):
+            raw = discovery.aggregated(is_core=is_core, version=version)
+            return _json(raw, discovery.AGGREGATED.format(version))
+    if accept and not any(form in accept for form in ("json", "*/*")):
+        raise ApiError(406, "NotAcceptable", "only application/json is served here")
+    return _json(discovery.core_versions() if is_core else discovery.groups())
+
+
+def _openapi(rest: list[str]) -> Document:
+    if rest == ["v3"]:
+        return Document(body=openapi.index())
+    if rest[:1] != ["v3"]:
+        raise NotFoundError("only OpenAPI v3 is served here, at /openapi/v3")
+    try:
+        return Document(body=openapi.document("/".join(rest[1:])))
+    except KeyError as error:
+        raise NotFoundError("no such group and version is served here") from error
+
+
+def _access_review() -> Document:
+    raw = {
+        "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "metadata": {},
+        "spec": {},
+        "status": {"allowed": True, "reason": "one machine has one user, who may do everything"},
+    }
+    return Document(body=orjson.dumps(raw), is_for_any_method=True)
+
+
+def _known(raw: dict[str, Any] | None) -> dict[str, Any]:
+    if raw is None:
+        raise NotFoundError("the server could not find the requested resource")
+    return raw
+
+
+def _json(raw: Any, content_type: str = "application/json") -> Document:
+    return Document(body=orjson.dumps(raw), content_type=content_type)

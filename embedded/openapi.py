@@ -1,0 +1,107 @@
+"""OpenAPI v3 documents: what fields each kind has, and what can be asked of it.
+
+For: `kubectl explain`, and kubectl's decision to have the server check fields.
+Must not know: HTTP, or how anything is validated.
+"""
+
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from api import schemas
+from api.kinds import Resource
+from api.openapi import Schema
+from embedded import builtin_schemas, discovery, resources
+
+_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_QUERY_OF_WRITES: Final = ("dryRun", "fieldManager", "fieldValidation")
+
+
+@cache
+def index() -> bytes:
+    """The answer to GET /openapi/v3."""
+    paths = {
+        name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={sha256(document(name)).hexdigest()}"}
+        for name in map(_name, discovery.group_versions())
+    }
+    return orjson.dumps({"paths": paths})
+
+
+@cache
+def document(name: str) -> bytes:
+    """The document of "api/v1" or "apis/GROUP/VERSION"; KeyError if there is none."""
+    found = {_name(each): each for each in discovery.group_versions()}[name]
+    served = [each for each in resources.ALL if (each.group, each.version) == found]
+    paths = {path: item for each in served for path, item in _paths(each).items()}
+    defined = {schema_name(each): _schema(each) for each in served}
+    return orjson.dumps(
+        {
+            "openapi": "3.0.0",
+            "info": {"title": "Relight", "version": discovery.VERSION["gitVersion"]},
+            "paths": paths,
+            "components": {"schemas": {_META: builtin_schemas.METADATA, **defined}},
+        }
+    )
+
+
+def _name(group_version: tuple[str, str]) -> str:
+    group, version = group_version
+    return f"apis/{group}/{version}" if group else f"api/{version}"
+
+
+def schema_name(resource: Resource) -> str:
+    """The name under which a kind's schema stands: the group reversed, version, kind."""
+    group = ".".join(reversed((resource.group or "core").split(".")))
+    return f"{group}.{resource.version}.{resource.kind}"
+
+
+def _schema(resource: Resource) -> Schema:
+    schema = builtin_schemas.SCHEMAS.get(resource) or schemas.SCHEMAS[resource]
+    described = {"allOf": [{"$ref": f"#/components/schemas/{_META}"}]}
+    properties = schema["properties"]
+    metadata = described | {"description": properties["metadata"]["description"]}
+    return {
+        **schema,
+        "properties": {**properties, "metadata": metadata},
+        "x-kubernetes-group-version-kind": [_gvk(resource)],
+    }
+
+
+def _gvk(resource: Resource) -> dict[str, str]:
+    return {"group": resource.group, "version": resource.version, "kind": resource.kind}
+
+
+def _paths(resource: Resource) -> dict[str, Any]:
+    root = f"/{_name((resource.group, resource.version))}"
+    home = f"{root}/namespaces/{{namespace}}" if resource.is_namespaced else root
+    collection, item = f"{home}/{resource.plural}", f"{home}/{resource.plural}/{{name}}"
+    paths = {
+        collection: _item(resource, ("get", "post", "delete")),
+        item: _item(resource, ("get", "put", "patch", "delete")),
+    }
+    if resource.is_namespaced:
+        paths[f"{root}/{resource.plural}"] = _item(resource, ("get",))
+    if resource in resources.WITH_STATUS:
+        paths[f"{item}/status"] = _item(resource, ("get", "put", "patch"))
+    return paths
+
+
+def _item(resource: Resource, verbs: tuple[str, ...]) -> dict[str, Any]:
+    return {verb: _operation(resource, verb) for verb in verbs}
+
+
+def _operation(resource: Resource, verb: str) -> dict[str, Any]:
+    reference = {"$ref": f"#/components/schemas/{schema_name(resource)}"}
+    content = {"application/json": {"schema": reference}}
+    operation: dict[str, Any] = {
+        "x-kubernetes-action": verb,
+        "x-kubernetes-group-version-kind": _gvk(resource),
+        "responses": {"200": {"description": "OK", "content": content}},
+    }
+    if verb in ("post", "put", "patch"):
+        operation["parameters"] = [
+            {"name": name, "in": "query", "schema": {"type": "string"}} for name in _QUERY_OF_WRITES
+        ]
+    return operation
