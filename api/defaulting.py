@@ -10,7 +10,7 @@ from typing import Any
 from api import kinds
 from api.kinds import Resource
 from api.objects import Raw
-from api.pods import DEFAULT_CONTAINER_NAME
+from api.pods import DEFAULT_CONTAINER_NAME, DEFAULT_PORT
 from api.templates import TIMEOUT_S_DEFAULT
 from api.traffic import LATEST
 
@@ -50,8 +50,7 @@ def _route_spec(raw: Raw) -> dict[str, Any]:
 
 def _revision_spec(raw: Raw) -> dict[str, Any]:
     result = dict(raw)
-    timeout_s = result.get("timeoutSeconds")
-    if timeout_s is None or (type(timeout_s) is int and timeout_s == 0):
+    if _is_zero(result.get("timeoutSeconds")):
         result["timeoutSeconds"] = TIMEOUT_S_DEFAULT
     if result.get("containerConcurrency") is None:
         result["containerConcurrency"] = 0
@@ -62,8 +61,24 @@ def _revision_spec(raw: Raw) -> dict[str, Any]:
 
 
 def _container(raw: Any) -> Any:
-    is_unnamed = isinstance(raw, Mapping) and raw.get("name") in (None, "")
-    return {**raw, "name": DEFAULT_CONTAINER_NAME} if is_unnamed else raw
+    if not isinstance(raw, Mapping):
+        return raw
+    result = dict(raw)
+    if result.get("name") in (None, ""):
+        result["name"] = DEFAULT_CONTAINER_NAME
+    if isinstance(result.get("ports"), list):
+        result["ports"] = [_port(each) for each in result["ports"]]
+    return result
+
+
+def _port(raw: Any) -> Any:
+    is_open = isinstance(raw, Mapping) and _is_zero(raw.get("containerPort"))
+    return {**raw, "containerPort": DEFAULT_PORT} if is_open else raw
+
+
+def _is_zero(value: object) -> bool:
+    """Whether a number is absent or 0, which in Go are the same."""
+    return value is None or (type(value) is int and value == 0)
 
 
 def _traffic(raw: Any) -> Any:

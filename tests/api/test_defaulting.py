@@ -48,6 +48,13 @@ def test_a_route_without_traffic_gets_none(route: dict[str, Any]) -> None:
     assert defaulted(kinds.ROUTES, route)["spec"] == {}
 
 
+@pytest.mark.parametrize("port", [{}, {"containerPort": None}, {"containerPort": 0}])
+def test_a_port_without_a_number_is_8080(port: dict[str, Any], revision: dict[str, Any]) -> None:
+    revision["spec"]["containers"][0]["ports"] = [{"name": "http1", **port}]
+    (container,) = defaulted(kinds.REVISIONS, revision)["spec"]["containers"]
+    assert container["ports"] == [{"name": "http1", "containerPort": 8080}]
+
+
 def test_what_is_said_stays(service: dict[str, Any]) -> None:
     service["spec"]["template"]["spec"] = {
         "containers": [{"image": "a/b", "name": "mine"}],
@@ -75,6 +82,8 @@ def test_the_kind_is_filled_in(revision: dict[str, Any]) -> None:
         {"timeoutSeconds": False},
         {"containers": 1},
         {"containers": [1]},
+        {"containers": [{"name": "c", "ports": 1}]},
+        {"containers": [{"name": "c", "ports": [1, {"containerPort": False}]}]},
     ],
 )
 def test_a_wrong_type_is_left_for_the_parser(spec: Any) -> None:
@@ -83,14 +92,23 @@ def test_a_wrong_type_is_left_for_the_parser(spec: Any) -> None:
         assert found == spec or all(found[name] == spec[name] for name in spec)
 
 
+_NAMES = [
+    "spec",
+    "template",
+    "containers",
+    "ports",
+    "containerPort",
+    "traffic",
+    "timeoutSeconds",
+    "name",
+    "percent",
+]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(0, 2) | st.text(max_size=2),
     lambda inner: (
         st.lists(inner, max_size=2)
         | st.dictionaries(
-            st.sampled_from(
-                ["spec", "template", "containers", "traffic", "timeoutSeconds", "name", "percent"]
-            ),
+            st.sampled_from(_NAMES),
             inner,
             max_size=4,
         )
