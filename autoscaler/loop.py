@@ -106,7 +106,7 @@ class Loop:
             self._wake(key, watched)
         for key, watched in pressing.items():
             self._pokes += 1
-            self._look(key, watched, now_s=now_s, is_turn=True, is_poke=True)
+            self._look(key, watched, now_s=now_s, is_turn=True)
 
     def autoscaler_changed(self, raw: Mapping[str, Any], *, now_s: float) -> None:
         """Follow a PodAutoscaler that appeared or changed; foreign classes are left alone."""
@@ -198,7 +198,6 @@ class Loop:
         *,
         now_s: float,
         is_turn: bool = False,
-        is_poke: bool = False,
     ) -> None:
         """Look at one Revision; an error of ours costs that Revision one look, no other."""
         scale = self._scales.get((key[0], watched.deployment), _NO_DEPLOYMENT)
@@ -206,13 +205,11 @@ class Loop:
         try:
             if is_turn:
                 self._turns += 1
-                outcome = watched.pilot.turn(
-                    scale, now_s=now_s, listening_since_s=since_s, is_poke=is_poke
-                )
+                outcome = watched.pilot.turn(scale, now_s=now_s, listening_since_s=since_s)
             else:
                 outcome = watched.pilot.look(scale, now_s=now_s, listening_since_s=since_s)
             self._apply(key, watched, scale, outcome)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a task boundary: logged, counted, others go on
             self._faults += 1
             _LOG.exception("deciding for %s/%s", *key)
 

@@ -38,7 +38,16 @@ class Outcome:
 class Pilot:
     """Flies one Revision. Not told the time twice: every call gets `now_s`, never falling."""
 
-    __slots__ = ("_collector", "_decision", "_journal", "_life", "_spec", "_state", "_wanted")
+    __slots__ = (
+        "_collector",
+        "_decision",
+        "_is_poked",
+        "_journal",
+        "_life",
+        "_spec",
+        "_state",
+        "_wanted",
+    )
 
     def __init__(
         self, spec: Spec, life: Life, *, scale: Scale, wanted: int | None, now_s: float
@@ -48,6 +57,7 @@ class Pilot:
         self._collector = Collector(spec, now_s=now_s)
         self._state = initial_state(ready=scale.ready, now_s=now_s)
         self._decision: Decision | None = None
+        self._is_poked = False  # since the last turn
         self._journal = Journal(length_max=spec.journal_length_max)
         self._wanted = wanted  # what was wanted last, before a restart too
 
@@ -72,19 +82,18 @@ class Pilot:
             self._collector.respec(spec, now_s=now_s)
 
     def receive(self, stat: Stat, *, now_s: float) -> bool:
-        """Take in a report; True asks for a `turn` at once, with `is_poke`.
+        """Take in a report; True asks for a `turn` at once.
 
-        Class kpa: only the first sign of load at zero. Ours: every poke, and any load at zero.
+        Class kpa: only load at zero. Ours: every poke too, and a queue at zero is a poke.
         """
         self._collector.record(stat, now_s=now_s)
-        is_load = stat.is_poke or stat.average_concurrency > 0 or stat.queued > 0
-        if self._spec.is_kpa:
-            return is_load and self._state.recommended == 0
-        return stat.is_poke or (is_load and not self._state.recommended)
+        is_zero = self._state.recommended == 0
+        if not self._spec.is_kpa and (stat.is_poke or (is_zero and stat.queued > 0)):
+            self._is_poked = True
+            return True
+        return is_zero and (stat.is_poke or stat.average_concurrency > 0)
 
-    def turn(
-        self, scale: Scale, *, now_s: float, listening_since_s: float, is_poke: bool = False
-    ) -> Outcome:
+    def turn(self, scale: Scale, *, now_s: float, listening_since_s: float) -> Outcome:
         """Observe and decide: on every tick, and at once when `receive` asked for it."""
         load = self._collector.observe(
             now_s=now_s, ready=scale.ready, listening_since_s=listening_since_s
@@ -94,11 +103,12 @@ class Pilot:
             panic=load.panic,
             ready=scale.ready,
             queued=load.queued,
-            is_poke=is_poke and not self._spec.is_kpa,
+            is_poke=self._is_poked,
             idle_s=load.idle_s,
             is_initialized=self._life.is_initialized,
             is_activating=self._life.phase is Phase.ACTIVATING,
         )
+        self._is_poked = False
         self._decision, self._state = decide(self._spec, seen, self._state, now_s=now_s)
         return self._conclude(self._decision, scale, idle_s=load.idle_s, now_s=now_s)
 

@@ -72,10 +72,13 @@ class Autoscaler:
         return self._loop.statistics(), self._scaler.statistics()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        if self._tasks is None:
-            work.close()  # stopped: what is not written now is written by whoever runs next
-            return
-        self._tasks.create_task(work)
+        try:
+            if self._tasks is not None:
+                self._tasks.create_task(work)
+                return
+        except RuntimeError:  # the group is being cancelled
+            pass
+        work.close()  # stopping: what is not written now is decided again by whoever runs next
 
     def _on_deployment(self, old: Raw | None, new: Raw | None) -> None:
         metadata = (new or old or {})["metadata"]

@@ -1,0 +1,175 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.stats import Stat
+from autoscaler.collector import REPORTERS_MAX, Collector, Load
+from autoscaler.spec import Spec
+from tests.autoscaler.specs import spec
+
+OURS = spec(is_kpa=False)
+
+
+def stat(time_s: float, load: float = 0.0, **changes: Any) -> Stat:
+    fields: dict[str, Any] = {
+        "namespace": "default",
+        "revision": "r",
+        "reporter": "a",
+        "time_s": time_s,
+        "average_concurrency": load,
+        "requests_per_s": load * 10,
+    }
+    return Stat(**(fields | changes))
+
+
+class Told:
+    """A collector that is told stats at their own time."""
+
+    def __init__(self, wanted: Spec = OURS) -> None:
+        self.collector = Collector(wanted, now_s=0)
+
+    def tell(self, *stats: Stat) -> "Told":
+        for each in stats:
+            self.collector.record(each, now_s=each.time_s)
+        return self
+
+    def at(self, now_s: float, *, ready: int = 1, listening_since_s: float = -1000) -> Load:
+        return self.collector.observe(now_s=now_s, ready=ready, listening_since_s=listening_since_s)
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_reporters_add_up(is_kpa: bool) -> None:
+    load = Told(spec(is_kpa=is_kpa)).tell(stat(1.0, 3.0), stat(1.5, 4.0, reporter="b")).at(1.9)
+    assert (load.stable, load.panic) == (7.0, 7.0)
+
+
+def test_rps_is_measured_in_requests() -> None:
+    assert Told(spec(is_rps=True)).tell(stat(1.0, 3.0)).at(1.9).stable == 30.0
+
+
+def test_silence_means_nothing_before_a_stable_window_of_listening() -> None:
+    assert Told().at(59, listening_since_s=0).stable is None
+    assert Told().at(60, listening_since_s=0).stable == 0.0
+
+
+def test_a_report_ends_the_wait_and_a_lost_connection_begins_another() -> None:
+    told = Told().tell(stat(5.0, 2.0))
+    assert told.at(6, listening_since_s=0).stable == 2.0
+    assert told.at(20, listening_since_s=10).stable is None
+    assert told.at(70, listening_since_s=10).stable == 0.0
+
+
+def test_a_report_older_than_the_last_is_dropped() -> None:
+    told = Told().tell(stat(5.0, 2.0))
+    told.collector.record(stat(4.0, 50.0), now_s=5.5)
+    assert told.at(5.5).stable == 2.0
+    assert told.collector.rejected == 1
+
+
+def test_a_reporter_that_comes_back_with_another_clock_is_heard() -> None:
+    told = Told().tell(stat(500.0, 2.0))
+    told.collector.record(stat(1.0, 3.0), now_s=600.0)
+    assert told.at(600.0).stable == 3.0
+
+
+@given(jitter=st.lists(st.integers(-2, 2), min_size=4, max_size=60), phase=st.integers(0, 9))
+def test_ours_reads_a_steady_load_as_it_is_whatever_the_timer_does(
+    jitter: list[int], phase: int
+) -> None:
+    told = Told()
+    for second, tenths in enumerate(jitter, start=1):
+        now = second + (phase + tenths) / 10
+        told.tell(stat(now, 1.0))
+        load = told.at(now)
+        assert (load.stable, load.panic) == (1.0, 1.0)
+
+
+def test_kpa_adds_what_falls_into_one_second() -> None:
+    told = Told(spec()).tell(stat(1.0, 1.0), stat(1.9, 1.0))
+    assert told.at(1.95).stable == 2.0
+
+
+def test_ours_keeps_the_poke_out_of_the_averages() -> None:
+    told = Told().tell(stat(1.0, queued=100, is_poke=True))
+    load = told.at(1.1, ready=0)
+    assert (load.stable, load.queued) == (0.0, 100)
+    told.tell(stat(2.0, 50.0, queued=100))
+    assert told.at(2.1, ready=0).stable == 50.0
+
+
+def test_kpa_counts_the_first_poke_as_one_and_takes_it_off_the_next_report() -> None:
+    told = Told(spec()).tell(
+        stat(1.0, queued=100, is_poke=True), stat(1.1, queued=120, is_poke=True)
+    )
+    assert told.at(1.2, ready=0).stable == 1.0
+    told.tell(stat(1.9, 50.0))
+    assert told.at(1.95, ready=0).stable == 50.0
+    told.tell(stat(2.9, 50.0))
+    assert told.at(2.95, ready=0).stable == 50.0
+
+
+def test_kpa_never_reports_less_than_nothing() -> None:
+    told = Told(spec()).tell(stat(1.0, is_poke=True, queued=1), stat(2.0, 0.25))
+    assert told.at(2.0, ready=0).stable == 0.5
+
+
+def test_queues_of_reporters_add_up_until_they_are_stale() -> None:
+    told = Told().tell(
+        stat(1.0, queued=5, is_poke=True), stat(3.0, queued=7, is_poke=True, reporter="b")
+    )
+    assert told.at(3.0).queued == 12
+    assert told.at(4.5).queued == 7
+    assert told.at(9.0).queued == 0
+
+
+def test_ours_decays_while_a_replica_runs_unmentioned() -> None:
+    told = Told().tell(*(stat(float(each), 6.0) for each in range(10)))
+    assert told.at(11.5).panic == 6.0  # a report may be two seconds late
+    assert told.at(14.5).panic == 1.5  # of seconds 9 to 14 the first four are known: 6, 0, 0, 0
+    assert told.at(14.5).stable == pytest.approx(60 / 13)
+
+
+def test_kpa_stands_still_when_nobody_is_asked() -> None:
+    reports = [stat(float(each), 6.0) for each in range(10)]
+    assert Told(spec(target_burst_capacity=-1.0)).tell(*reports).at(40.0).stable == 6.0
+    asked = Told(spec(target_burst_capacity=211.0)).tell(*reports)
+    assert asked.at(40.0).stable == pytest.approx(60 / 39)
+    assert asked.at(40.0, ready=0).stable == pytest.approx(60 / 39)
+
+
+def test_a_window_of_ours_begins_with_data_not_with_silence() -> None:
+    told = Told()
+    assert told.at(50.0).stable == 0.0
+    assert told.tell(stat(51.0, 6.0)).at(51.0).stable == 6.0
+
+
+def test_idle_counts_from_the_last_load() -> None:
+    told = Told().tell(stat(5.0, 1.0), stat(6.0, 0.0))
+    assert told.at(65.0).idle_s == 60.0
+    assert told.tell(stat(70.0, queued=1)).at(71.0).idle_s == 1.0
+
+
+def test_idle_counts_from_the_start_of_listening_and_of_the_revision() -> None:
+    assert Told().at(70.0, listening_since_s=40.0).idle_s == 30.0
+    assert Told().at(70.0).idle_s == 70.0
+
+
+def test_another_metric_starts_from_nothing() -> None:
+    told = Told().tell(stat(5.0, 1.0))
+    told.collector.respec(spec(is_kpa=False, is_rps=True), now_s=5.5)
+    assert told.at(5.6).stable == 0.0
+
+
+def test_another_window_keeps_what_fits() -> None:
+    told = Told().tell(*(stat(float(each), float(each)) for each in range(10)))
+    told.collector.respec(spec(is_kpa=False, stable_window_s=2.0), now_s=9.5)
+    assert told.at(9.6).stable == 8.5
+
+
+def test_reporters_are_limited() -> None:
+    told = Told()
+    for each in range(REPORTERS_MAX + 10):
+        told.tell(stat(each / 1000, queued=1, reporter=str(each)))
+    assert told.at(0.3).queued == REPORTERS_MAX

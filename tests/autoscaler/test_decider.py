@@ -1,0 +1,281 @@
+from math import ceil, floor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.decider import (
+    Decision,
+    Observation,
+    Reason,
+    State,
+    bounded,
+    decide,
+    initial_state,
+)
+from autoscaler.spec import Spec
+from tests.autoscaler.specs import spec
+
+
+def seen(**changes: object) -> Observation:
+    fields: dict[str, object] = {"stable": 0.0, "panic": 0.0, "ready": 1}
+    return Observation(**(fields | changes))  # type: ignore[arg-type]  # checked by the dataclass
+
+
+def one(wanted: Spec, look: Observation, state: State | None = None, now_s: float = 0) -> Decision:
+    return decide(wanted, look, state or State(), now_s=now_s)[0]
+
+
+class SlowKpa:
+    """Knative's Scale(), written a second time: one mutable thing, all history kept."""
+
+    def __init__(self, wanted: Spec, ready: int, now: int) -> None:
+        self.spec = wanted
+        self.panic_from: float | None = now if ready > 1 else None
+        self.peak = ready
+        self.history: list[tuple[int, int]] = []
+
+    def scale(self, now: int, ready: int, stable: float, panic: float) -> tuple[int, int]:
+        want = self.spec
+        pods = ready or 1
+        top = ceil(pods * want.max_up_rate)
+        bottom = floor(pods / want.max_down_rate) if want.is_reachable else 0
+        numbers = []
+        for load in (stable, panic):
+            raw = ceil(load / want.target)
+            number = sorted((bottom, raw, top))[1]
+            if raw and want.activation_scale > 1:
+                number = max(number, want.activation_scale)
+            numbers.append(number)
+        if ceil(panic / want.target) >= want.panic_threshold * pods:
+            self.panic_from = now
+        elif self.panic_from is not None and now > self.panic_from + want.stable_window_s:
+            self.panic_from, self.peak = None, 0
+        answer = numbers[0]
+        if self.panic_from is not None:
+            answer = self.peak = max(*numbers, self.peak)
+        if want.is_reachable and want.scale_down_delay_s:
+            self.history.append((now // 2, answer))
+            slots = ceil(want.scale_down_delay_s / 2)
+            answer = max(n for slot, n in self.history if now // 2 - slot < slots)
+        return answer, self.burst(ready, panic)
+
+    def burst(self, ready: int, panic: float) -> int:
+        capacity = self.spec.target_burst_capacity
+        if capacity in (0, -1):
+            return int(capacity)
+        return floor(ready * self.spec.total - capacity - panic)
+
+
+SPECS = st.builds(
+    spec,
+    target=st.sampled_from([0.5, 0.75, 1.0, 7.0]),
+    total=st.sampled_from([1.0, 10.0]),
+    target_burst_capacity=st.sampled_from([-1.0, 0.0, 3.0, 211.0]),
+    is_reachable=st.booleans(),
+    activation_scale=st.sampled_from([1, 2, 5]),
+    stable_window_s=st.sampled_from([6.0, 8.0]),
+    scale_down_delay_s=st.sampled_from([0.0, 1.0, 4.0, 7.0]),
+    max_up_rate=st.sampled_from([1.5, 2.0, 1000.0]),
+    max_down_rate=st.sampled_from([1.5, 2.0, 3.0]),
+    panic_threshold=st.sampled_from([1.25, 2.0, 10.0]),
+)
+# Seconds since the last look, ready replicas, and two averages in quarters.
+HISTORY = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 8), st.integers(0, 60), st.integers(0, 60)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(wanted=SPECS, ready=st.integers(0, 4), history=HISTORY)
+def test_kpa_equals_the_slow_twin(
+    wanted: Spec, ready: int, history: list[tuple[int, int, int, int]]
+) -> None:
+    now = 10
+    state, twin = initial_state(ready=ready, now_s=now), SlowKpa(wanted, ready, now)
+    for step, pods, stable, panic in history:
+        now += step
+        look = seen(stable=stable / 4, panic=panic / 4, ready=pods)
+        decision, state = decide(wanted, look, state, now_s=now)
+        expected = twin.scale(now, pods, stable / 4, panic / 4)
+        assert (decision.recommended, decision.excess_burst_capacity) == expected
+        assert decision.is_panicking == (twin.panic_from is not None)
+
+
+@given(
+    wanted=SPECS,
+    is_kpa=st.booleans(),
+    low=st.integers(0, 3),
+    high=st.integers(0, 6),
+    history=HISTORY,
+)
+def test_a_desired_number_is_within_its_bounds(
+    wanted: Spec, is_kpa: bool, low: int, high: int, history: list[tuple[int, int, int, int]]
+) -> None:
+    high = max(low, high) if high else 0
+    fields = {name: getattr(wanted, name) for name in Spec.__slots__}
+    limited = Spec(**(fields | {"is_kpa": is_kpa, "min_scale": low, "max_scale": high}))
+    now, state = 0, State()
+    for step, pods, stable, panic in history:
+        now += step
+        look = seen(stable=stable / 4, panic=panic / 4, ready=pods, idle_s=float(step * 3))
+        decision, state = decide(limited, look, state, now_s=now)
+        assert decision.desired is not None
+        assert decision.desired >= limited.floor
+        assert high == 0 or decision.desired <= high
+
+
+@given(wanted=SPECS, history=HISTORY, queued=st.lists(st.integers(0, 30), max_size=5))
+def test_ours_never_goes_down_in_panic_and_a_poke_never_lowers(
+    wanted: Spec, history: list[tuple[int, int, int, int]], queued: list[int]
+) -> None:
+    fields = {name: getattr(wanted, name) for name in Spec.__slots__}
+    ours = Spec(**(fields | {"is_kpa": False}))
+    now, state = 0, State(recommended=0)
+    for position, (step, pods, stable, panic) in enumerate(history):
+        now += step
+        before = state
+        poke = position < len(queued)
+        look = seen(
+            stable=stable / 4,
+            panic=panic / 4,
+            ready=pods,
+            is_poke=poke,
+            queued=queued[position] if poke else 0,
+        )
+        decision, state = decide(ours, look, state, now_s=now)
+        assert decision.recommended is not None
+        if state.is_panicking and before.panic_since_s is not None:
+            assert decision.recommended >= before.panic_scale
+        if poke:
+            assert state.is_panicking
+            assert decision.recommended >= 1
+
+
+def test_missing_data_keeps_the_number() -> None:
+    state = State(recommended=4, panic_scale=4)
+    decision, after = decide(spec(), seen(stable=None, panic=None), state, now_s=5)
+    assert (decision.desired, decision.reason) == (4, Reason.NO_DATA)
+    assert (after.recommended, after.panic_scale) == (4, 4)
+
+
+def test_missing_data_from_the_start_is_no_number() -> None:
+    assert one(spec(), seen(stable=None, panic=None)).desired is None
+
+
+@pytest.mark.parametrize(
+    ("is_kpa", "target", "queued", "desired"),
+    [
+        (False, 1.0, 100, 100),
+        (False, 1.0, 1, 1),
+        (False, 7.0, 100, 15),
+        (False, 7.0, 0, 1),
+        (True, 0.7, 100, 0),  # Knative does not know the queue; its poke is a stat of 1
+    ],
+)
+def test_the_queue_sizes_the_first_decision_of_ours(
+    is_kpa: bool, target: float, queued: int, desired: int
+) -> None:
+    look = seen(ready=0, is_poke=True, queued=queued)
+    assert one(spec(is_kpa=is_kpa, target=target), look).desired == desired
+
+
+def test_a_poke_decides_without_any_data() -> None:
+    look = seen(stable=None, panic=None, ready=0, is_poke=True, queued=3)
+    decision = one(spec(is_kpa=False, target=1.0), look)
+    assert (decision.desired, decision.reason) == (3, Reason.QUEUE)
+
+
+def test_the_queue_obeys_the_rate_and_the_activation_scale() -> None:
+    look = seen(ready=0, is_poke=True, queued=100)
+    slow = spec(is_kpa=False, target=1.0, max_up_rate=10.0)
+    assert (one(slow, look).desired, one(slow, look).reason) == (10, Reason.UP_RATE)
+    wide = spec(is_kpa=False, target=100.0, activation_scale=3)
+    assert (one(wide, look).desired, one(wide, look).reason) == (3, Reason.ACTIVATION_SCALE)
+
+
+def test_a_panic_is_left_after_the_stable_window_not_at_its_end() -> None:
+    state = State(recommended=20, panic_since_s=2.0, panic_scale=20)
+    at_end = one(spec(), seen(ready=20), state, now_s=62)
+    after = one(spec(), seen(ready=20), state, now_s=62.5)
+    assert (at_end.desired, at_end.reason) == (20, Reason.PANIC_HOLD)
+    assert (after.desired, after.reason) == (10, Reason.DOWN_RATE)
+
+
+def test_unreachable_ignores_the_down_rate_and_min_scale() -> None:
+    decision = one(spec(is_reachable=False, min_scale=3), seen(ready=20))
+    assert decision.desired == 0
+
+
+def test_a_stable_window_of_nothing_is_zero_for_ours_whatever_runs() -> None:
+    state = State(recommended=20, panic_since_s=59.0, panic_scale=20)
+    look = seen(ready=20, idle_s=60.0)
+    decision, after = decide(spec(is_kpa=False), look, state, now_s=60)
+    assert (decision.desired, decision.reason) == (0, Reason.IDLE)
+    assert not after.is_panicking
+    assert one(spec(is_kpa=False), seen(ready=20, idle_s=59.9), state, now_s=60).desired == 20
+
+
+def test_idle_obeys_the_scale_down_delay() -> None:
+    wanted = spec(is_kpa=False, scale_down_delay_s=10.0)
+    _, state = decide(wanted, seen(stable=70.0, panic=70.0, ready=10), State(), now_s=0)
+    decision, state = decide(wanted, seen(ready=10, idle_s=60.0), state, now_s=8)
+    assert (decision.desired, decision.reason) == (10, Reason.SCALE_DOWN_DELAY)
+    assert decide(wanted, seen(ready=10, idle_s=62.0), state, now_s=10)[0].desired == 0
+
+
+@pytest.mark.parametrize(
+    ("recommended", "initialized", "activating", "expected"),
+    [
+        (None, True, False, (None, None)),
+        (None, True, True, (2, Reason.MIN_SCALE)),
+        (None, False, True, (4, Reason.INITIAL_SCALE)),
+        (1, True, False, (2, Reason.MIN_SCALE)),
+        (1, False, False, (4, Reason.INITIAL_SCALE)),
+        (5, True, False, (5, None)),
+        (9, True, False, (8, Reason.MAX_SCALE)),
+    ],
+)
+def test_bounds(
+    recommended: int | None, initialized: bool, activating: bool, expected: tuple[object, object]
+) -> None:
+    wanted = spec(min_scale=2, max_scale=8, initial_scale=4)
+    assert (
+        bounded(wanted, recommended, is_initialized=initialized, is_activating=activating)
+        == expected
+    )
+
+
+def test_initial_scale_does_not_hold_without_a_route() -> None:
+    wanted = spec(initial_scale=4, is_reachable=False)
+    assert bounded(wanted, 0, is_initialized=False, is_activating=True) == (0, None)
+
+
+@pytest.mark.parametrize(("capacity", "expected"), [(-1.0, -1), (0.0, 0), (5.0, 12), (211.0, -194)])
+def test_excess_burst_capacity(capacity: float, expected: int) -> None:
+    look = seen(ready=2, panic=2.5)
+    decision = one(spec(target_burst_capacity=capacity), look)
+    assert decision.excess_burst_capacity == expected
+
+
+def test_excess_burst_capacity_before_any_data() -> None:
+    look = seen(stable=None, panic=None, ready=0)
+    wanted = spec(target_burst_capacity=25.5, initial_scale=3)
+    assert one(wanted, look).excess_burst_capacity == 4
+    assert one(spec(target_burst_capacity=-1.0), look).excess_burst_capacity == -1
+
+
+def test_a_restart_with_several_replicas_begins_in_panic() -> None:
+    assert initial_state(ready=2, now_s=5) == State(panic_since_s=5, panic_scale=2)
+    assert not initial_state(ready=1, now_s=5).is_panicking
+
+
+def test_why_names_the_rule_the_inputs_and_the_number() -> None:
+    look = seen(stable=20.0, panic=140.0, ready=1, is_poke=True, queued=9)
+    why = one(spec(is_kpa=False), look).why
+    assert why == (
+        "20 by panic: concurrent 20.00 over 60 s and 140.00 over 6 s, 9 queued, "
+        "7 a replica, 1 ready, in panic"
+    )
+    assert one(spec(), seen(stable=None, panic=None)).why.startswith("unknown by no-data: no load")

@@ -1,0 +1,180 @@
+from typing import Any
+
+import pytest
+
+from api.stats import Stat
+from autoscaler.decider import Reason
+from autoscaler.idling import Phase
+from autoscaler.pilot import Outcome, Pilot, Scale, first_life
+from tests.autoscaler.specs import spec
+
+LONG_AGO_S = -1000.0
+
+
+def stat(time_s: float, load: float = 0.0, **changes: Any) -> Stat:
+    return Stat(
+        namespace="n",
+        revision="r",
+        reporter="a",
+        time_s=time_s,
+        average_concurrency=load,
+        requests_per_s=load,
+        **changes,
+    )
+
+
+def pilot(
+    *, active: str = "False", scale: Scale | None = None, wanted: int | None = 0, **changes: Any
+) -> Pilot:
+    return Pilot(
+        spec(**({"is_kpa": False, "target": 1.0} | changes)),
+        first_life(active=active, is_initialized=active != "", now_s=0),
+        scale=scale or Scale(replicas=0, ready=0),
+        wanted=wanted,
+        now_s=0,
+    )
+
+
+def turn(flown: Pilot, now_s: float, replicas: int | None = 0, ready: int = 0) -> Outcome:
+    return flown.turn(
+        Scale(replicas=replicas, ready=ready), now_s=now_s, listening_since_s=LONG_AGO_S
+    )
+
+
+def look(flown: Pilot, now_s: float, replicas: int | None = 0, ready: int = 0) -> Outcome:
+    return flown.look(
+        Scale(replicas=replicas, ready=ready), now_s=now_s, listening_since_s=LONG_AGO_S
+    )
+
+
+def test_a_poke_is_pressing_and_sizes_the_decision() -> None:
+    flown = pilot()
+    turn(flown, 1)
+    assert flown.receive(stat(5, queued=40, is_poke=True), now_s=5)
+    outcome = turn(flown, 5)
+    assert (outcome.replicas, outcome.want, outcome.changed_from) == (40, 40, 0)
+    assert outcome.decision.reason is Reason.QUEUE
+    assert flown.phase is Phase.ACTIVATING
+
+
+def test_a_poke_counts_once() -> None:
+    flown = pilot()
+    flown.receive(stat(5, queued=40, is_poke=True), now_s=5)
+    turn(flown, 5)
+    assert turn(flown, 6, replicas=40).decision.reason is Reason.PANIC_HOLD
+
+
+def test_a_queue_told_by_a_plain_report_at_zero_is_a_poke() -> None:
+    flown = pilot()
+    turn(flown, 1)
+    assert flown.receive(stat(5, 1.0, queued=7), now_s=5)
+    assert turn(flown, 5).want == 7
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_plain_load_is_pressing_at_zero_only(is_kpa: bool) -> None:
+    flown = pilot(is_kpa=is_kpa)
+    turn(flown, 1)
+    assert flown.receive(stat(5, 2.0), now_s=5)
+    assert turn(flown, 5).want == 2
+    assert not flown.receive(stat(6, 3.0), now_s=6)
+
+
+def test_a_report_of_nothing_presses_nobody() -> None:
+    flown = pilot()
+    turn(flown, 1)
+    assert not flown.receive(stat(4, 0.0), now_s=4)
+
+
+def test_kpa_is_not_pressed_by_a_poke_above_zero_nor_before_its_first_decision() -> None:
+    flown = pilot(is_kpa=True)
+    assert not flown.receive(stat(0.5, is_poke=True, queued=1), now_s=0.5)
+    assert turn(flown, 1).want == 1
+    assert not flown.receive(stat(2, is_poke=True, queued=1), now_s=2)
+
+
+def test_nothing_is_written_without_a_deployment_or_twice() -> None:
+    flown = pilot()
+    flown.receive(stat(5, queued=4, is_poke=True), now_s=5)
+    assert turn(flown, 5, replicas=None).replicas is None
+    assert look(flown, 6, replicas=0).replicas == 4
+    assert look(flown, 6, replicas=4).replicas is None
+
+
+def test_a_number_changed_by_someone_else_is_put_right() -> None:
+    flown = pilot()
+    flown.receive(stat(5, queued=4, is_poke=True), now_s=5)
+    turn(flown, 5)
+    assert turn(flown, 6, replicas=9).replicas == 4
+
+
+def test_a_look_does_not_decide_again() -> None:
+    flown = pilot(active="True", scale=Scale(replicas=16, ready=16), is_reachable=True)
+    flown.receive(stat(61, 1.0), now_s=61)
+    assert turn(flown, 62, replicas=16, ready=16).replicas == 8
+    assert look(flown, 62, replicas=8, ready=8).want == 8
+    assert turn(flown, 64, replicas=8, ready=8).replicas == 4
+
+
+def test_a_look_follows_bounds_that_end() -> None:
+    flown = pilot(active="", initial_scale=3, wanted=None)
+    assert turn(flown, 1, replicas=3, ready=1).want == 3
+    reached = look(flown, 2, replicas=3, ready=3)
+    assert flown.phase is Phase.ACTIVE
+    assert {each.type: each.status for each in reached.conditions}["Ready"] == "True"
+    assert look(flown, 3, replicas=3, ready=3).decision.reason is Reason.ACTIVE_TOO_SHORT
+
+
+def test_new_bounds_hold_at_the_next_look() -> None:
+    flown = pilot()
+    flown.receive(stat(5, queued=40, is_poke=True), now_s=5)
+    turn(flown, 5)
+    flown.respec(spec(is_kpa=False, target=1.0, max_scale=6), now_s=6)
+    outcome = look(flown, 6, replicas=40)
+    assert (outcome.replicas, outcome.changed_from) == (6, 40)
+
+
+def test_activating_without_replicas_gets_its_initial_scale() -> None:
+    assert turn(pilot(active="", initial_scale=3, wanted=None), 1).replicas == 3
+    assert turn(pilot(active="", wanted=None), 1).replicas == 1
+    assert turn(pilot(active="", wanted=None), 1, replicas=1).replicas is None
+
+
+def test_sleep_is_for_the_inactive_without_replicas() -> None:
+    flown = pilot()
+    nothing = Scale(replicas=0, ready=0)
+    assert flown.is_asleep(nothing)
+    assert flown.is_asleep(Scale(replicas=None, ready=0))
+    assert not flown.is_asleep(Scale(replicas=0, ready=1))
+    assert not flown.is_asleep(Scale(replicas=1, ready=0))
+    flown.receive(stat(5, queued=4, is_poke=True), now_s=5)
+    turn(flown, 5)
+    assert not flown.is_asleep(nothing)
+
+
+def test_the_first_number_is_a_change_only_from_a_known_one() -> None:
+    flown = pilot(wanted=None)
+    flown.receive(stat(5, queued=4, is_poke=True), now_s=5)
+    assert turn(flown, 5).changed_from is None
+
+
+def test_the_journal_tells_what_was_wanted_in_the_end() -> None:
+    flown = pilot(max_scale=6)
+    flown.receive(stat(5, queued=40, is_poke=True), now_s=5)
+    turn(flown, 5)
+    (entry,) = flown.journal()
+    assert (entry.decision.desired, entry.decision.reason) == (6, Reason.MAX_SCALE)
+    assert (entry.decision.recommended, entry.decision.recommended_by) == (40, Reason.QUEUE)
+
+
+def test_the_phase_of_a_revision_first_seen_comes_from_its_status() -> None:
+    def phase(active: str) -> Phase:
+        return first_life(active=active, is_initialized=True, now_s=0).phase
+
+    assert [phase(each) for each in ("True", "False", "Unknown", "", "?")] == [
+        Phase.ACTIVE,
+        Phase.INACTIVE,
+        Phase.ACTIVATING,
+        Phase.ACTIVATING,
+        Phase.ACTIVATING,
+    ]

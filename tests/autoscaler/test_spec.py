@@ -1,0 +1,115 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api import keys
+from api.autoscaling import PodAutoscaler
+from api.errors import InvalidObjectError
+from api.objects import ObjectMeta
+from autoscaler.config import Settings
+from autoscaler.spec import Spec, build, class_of, headroom_target, is_ours
+
+PREFIX = keys.AUTOSCALING_PREFIX
+
+
+def built(concurrency: int = 0, reachability: str = "Reachable", **annotations: str) -> Spec:
+    named = {PREFIX + name.replace("_", "-"): text for name, text in annotations.items()}
+    autoscaler = PodAutoscaler(
+        metadata=ObjectMeta(name="r", annotations=named),
+        scale_target_name="r-deployment",
+        container_concurrency=concurrency,
+        reachability=reachability,
+    )
+    return build(autoscaler, Settings())
+
+
+def test_the_class_is_ours_when_none_is_named() -> None:
+    assert class_of({}) == keys.CLASS_RELIGHT
+    assert is_ours({})
+    assert is_ours({keys.SCALING_CLASS: keys.CLASS_KPA})
+    assert not is_ours({keys.SCALING_CLASS: keys.CLASS_HPA})
+    assert not is_ours({keys.SCALING_CLASS: "example.com/mine"})
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "class_", "target"),
+    [
+        (1, keys.CLASS_KPA, 0.7),
+        (1, keys.CLASS_RELIGHT, 1.0),
+        (2, keys.CLASS_RELIGHT, 1.4),
+        (10, keys.CLASS_RELIGHT, 7.0),
+        (0, keys.CLASS_RELIGHT, 70.0),
+    ],
+)
+def test_headroom_stops_at_one_whole_request(concurrency: int, class_: str, target: float) -> None:
+    assert built(concurrency, **{"class": class_}).target == pytest.approx(target)
+
+
+def test_a_target_below_one_request_is_taken_as_it_is() -> None:
+    assert built(target="0.5").target == 0.5
+
+
+def test_rps_keeps_its_headroom() -> None:
+    assert built(metric="rps", target="1").target == pytest.approx(0.7)
+    assert built(metric="rps").is_rps
+
+
+@given(total=st.floats(0.01, 1000), use=st.floats(0.01, 1))
+def test_a_target_is_between_headroom_and_total(total: float, use: float) -> None:
+    target = headroom_target(total * use, total)
+    assert total * use <= target <= total
+    assert target >= min(total, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("window", "percentage", "panic_s"),
+    [("60s", "10", 6.0), ("6s", "10", 1.0), ("6s", "1", 1.0), ("25s", "10", 3.0)],
+)
+def test_the_panic_window_is_whole_seconds(window: str, percentage: str, panic_s: float) -> None:
+    assert built(window=window, panic_window_percentage=percentage).panic_window_s == panic_s
+
+
+def test_without_a_route_neither_min_scale_nor_retention_holds() -> None:
+    words = {"min_scale": "2", "scale_to_zero_pod_retention_period": "30s"}
+    reachable, unknown = built(**words), built(reachability="", **words)
+    unreachable = built(reachability="Unreachable", **words)
+    assert (reachable.floor, reachable.retention_s, reachable.is_reachable) == (2, 30.0, True)
+    assert (unknown.floor, unknown.is_reachable) == (2, True)
+    assert (unreachable.floor, unreachable.retention_s, unreachable.is_reachable) == (0, 0.0, False)
+
+
+def test_the_progress_deadline_gets_half_a_minute_more() -> None:
+    def deadline(text: str | None) -> float:
+        annotations = {} if text is None else {keys.PROGRESS_DEADLINE: text}
+        autoscaler = PodAutoscaler(
+            metadata=ObjectMeta(name="r", annotations=annotations), scale_target_name="d"
+        )
+        return build(autoscaler, Settings()).activation_timeout_s
+
+    assert deadline(None) == 630.0
+    assert deadline("2m") == 150.0
+    for wrong in ("soon", "-2m"):
+        with pytest.raises(InvalidObjectError, match=f"invalid value: {wrong}"):
+            deadline(wrong)
+
+
+def test_a_wrong_annotation_is_named() -> None:
+    with pytest.raises(InvalidObjectError, match="target-burst-capacity"):
+        built(target_burst_capacity="-2")
+
+
+def test_the_rest_is_passed_on() -> None:
+    wanted = built(
+        min_scale="1",
+        max_scale="9",
+        initial_scale="2",
+        activation_scale="3",
+        scale_down_delay="15s",
+        panic_threshold_percentage="300",
+        metric_aggregation_algorithm="weighted-exponential",
+        target_burst_capacity="5",
+    )
+    assert (wanted.min_scale, wanted.max_scale, wanted.initial_scale) == (1, 9, 2)
+    assert (wanted.activation_scale, wanted.scale_down_delay_s) == (3, 15.0)
+    assert (wanted.panic_threshold, wanted.is_weighted) == (3.0, True)
+    assert (wanted.target_burst_capacity, wanted.total) == (5.0, 100.0)

@@ -1,0 +1,197 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.window import AverageWindow, MaxWindow
+
+
+class SlowAverage:
+    """The obvious twin: every record kept, every average computed from the definition."""
+
+    def __init__(self, window_s: int) -> None:
+        self.window_s = window_s
+        self.kept: dict[int, float] = {}
+        self.first: int | None = None
+        self.last: int | None = None
+
+    def record(self, now_s: float, value: float) -> None:
+        second = math.floor(now_s)
+        if self.last is not None and second <= self.last - self.window_s:
+            return
+        if self.last is None or second - self.last >= self.window_s:
+            self.kept, self.first = {}, second
+        self.first = second if self.first is None else min(self.first, second)
+        self.last = second if self.last is None else max(self.last, second)
+        self.kept[second] = self.kept.get(second, 0.0) + value
+
+    def linear(self, now_s: float) -> float:
+        """Sum of the known seconds over how many they are."""
+        second = math.floor(now_s)
+        if self.last is None or self.first is None or second - self.last >= self.window_s:
+            return 0.0
+        second = max(second, self.last)
+        span = range(max(self.first, second - self.window_s + 1), self.last + 1)
+        # Records before the first second never happen; a very early first one widens the span.
+        total = sum(self.kept.get(each, 0.0) for each in span)
+        return total / len(span)
+
+    def weighted(self, now_s: float) -> float:
+        second = math.floor(now_s)
+        if self.last is None or second - self.last > self.window_s:
+            return 0.0
+        second = max(second, self.last)
+        newest = max(1 - 0.0001 ** (1 / self.window_s), 0.2)
+        return sum(
+            self.kept.get(second - age, 0.0) * newest * (1 - newest) ** age
+            for age in range(self.window_s)
+        )
+
+
+RECORDS = st.lists(
+    st.tuples(st.integers(-4, 9), st.integers(0, 20)),  # seconds later, quarters of load
+    max_size=40,
+)
+
+
+@given(window_s=st.integers(1, 8), records=RECORDS, later_s=st.integers(0, 12))
+def test_average_equals_the_slow_twin(
+    window_s: int, records: list[tuple[int, int]], later_s: int
+) -> None:
+    linear = AverageWindow(window_s=window_s)
+    weighted = AverageWindow(window_s=window_s, is_weighted=True)
+    twin = SlowAverage(window_s)
+    now = 100
+    for step, quarters in records:
+        now += step
+        for window in (linear, weighted, twin):
+            window.record(now, quarters / 4)
+        for at in (now, now + later_s):
+            assert linear.average(at) == pytest.approx(twin.linear(at), abs=1e-6)
+            assert weighted.average(at) == pytest.approx(twin.weighted(at), abs=1e-9)
+
+
+def filled(window: AverageWindow, values: list[float], *, start_s: float = 0.0) -> AverageWindow:
+    for offset, value in enumerate(values):
+        window.record(start_s + offset, value)
+    return window
+
+
+def test_an_empty_window_averages_zero() -> None:
+    window = AverageWindow(window_s=6)
+    assert window.average(3) == 0.0
+    assert window.is_empty(3)
+    assert window.last_s is None
+
+
+def test_values_of_one_second_add_up() -> None:
+    window = AverageWindow(window_s=6)
+    window.record(1.0, 2.0)
+    window.record(1.9, 3.0)
+    assert window.average(1.95) == 5.0
+
+
+def test_only_seconds_since_the_first_record_count() -> None:
+    assert filled(AverageWindow(window_s=60), [10.0, 20.0]).average(1) == 15.0
+
+
+def test_gaps_count_as_zero_and_trailing_silence_does_not() -> None:
+    window = AverageWindow(window_s=6)
+    window.record(0, 6.0)
+    window.record(2, 6.0)
+    assert window.average(2) == 4.0
+    assert window.average(4) == 4.0
+
+
+def test_old_seconds_leave_while_silence_lasts() -> None:
+    window = filled(AverageWindow(window_s=4), [4.0, 4.0, 4.0, 8.0])
+    assert window.average(3) == 5.0
+    assert window.average(5) == 6.0
+    assert window.average(6) == 8.0
+    assert window.average(7) == 0.0
+
+
+def test_a_window_of_silence_starts_afresh() -> None:
+    window = filled(AverageWindow(window_s=4), [4.0, 4.0])
+    window.record(5, 1.0)
+    assert window.average(5) == 1.0
+
+
+def test_a_record_a_window_late_is_dropped() -> None:
+    window = filled(AverageWindow(window_s=4), [0.0, 0.0, 0.0, 0.0, 4.0])
+    window.record(0, 100.0)
+    assert window.average(4) == 1.0
+    window.record(1, 4.0)
+    assert window.average(4) == 2.0
+
+
+def test_the_linear_average_is_rounded_to_six_digits() -> None:
+    window = filled(AverageWindow(window_s=3), [0.1, 0.1, 0.1])
+    assert window.average(2) == 0.1
+    assert filled(AverageWindow(window_s=3), [0.0, 0.0, 1e-6]).average(2) == 0.0
+    assert filled(AverageWindow(window_s=2), [0.0, 1e-6]).average(1) == 1e-6  # half: away from 0
+
+
+def test_is_empty_after_more_than_a_window() -> None:
+    window = filled(AverageWindow(window_s=4), [1.0])
+    assert not window.is_empty(4)
+    assert window.is_empty(5)
+
+
+def test_weights_of_sixty_seconds_are_a_fifth_and_of_six_more() -> None:
+    assert filled(AverageWindow(window_s=60, is_weighted=True), [1.0]).average(0) == 0.2
+    six = filled(AverageWindow(window_s=6, is_weighted=True), [1.0]).average(0)
+    assert six == pytest.approx(0.785, abs=1e-3)
+
+
+def test_silence_decays_a_weighted_average() -> None:
+    window = filled(AverageWindow(window_s=60, is_weighted=True), [10.0])
+    assert window.average(2) == pytest.approx(10 * 0.2 * 0.8**2)
+
+
+def test_shrinking_keeps_the_newest() -> None:
+    window = filled(AverageWindow(window_s=6), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    window.resize(2, now_s=5)
+    assert window.average(5) == 5.5
+
+
+def test_growing_keeps_all_and_counts_back_to_the_old_length() -> None:
+    window = filled(AverageWindow(window_s=3), [3.0])
+    window.resize(6, now_s=0)
+    assert window.average(0) == 1.0  # three seconds are taken for known, as in Knative
+    window.record(1, 5.0)
+    assert window.average(1) == 2.0
+
+
+def test_resizing_an_expired_window_forgets_it() -> None:
+    window = filled(AverageWindow(window_s=3), [3.0])
+    window.resize(6, now_s=10)
+    assert window.average(10) == 0.0
+    window.record(5, 6.0)
+    assert window.average(5) == 6.0
+
+
+def test_resizing_to_the_same_length_changes_nothing() -> None:
+    window = filled(AverageWindow(window_s=3), [3.0])
+    window.resize(3, now_s=100)
+    assert window.average(0) == 3.0
+
+
+@given(
+    span=st.integers(1, 6),
+    records=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=40),
+)
+def test_maximum_equals_the_slow_twin(span: int, records: list[tuple[int, int]]) -> None:
+    window, slots, now = MaxWindow(), dict[int, int](), 0
+    for step, value in records:
+        now += step
+        slots[now] = max(value, slots.get(now, 0))
+        window = window.record(now, value, span=span)
+        assert window.current == max(v for slot, v in slots.items() if now - slot < span)
+        assert len(window.entries) <= span
+
+
+def test_in_one_slot_the_larger_value_stays() -> None:
+    window = MaxWindow().record(7, 5, span=3).record(7, 2, span=3)
+    assert window.entries == ((7, 5),)
