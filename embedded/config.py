@@ -5,8 +5,10 @@ Must not know: what any of the settings switches.
 """
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 # sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
@@ -62,6 +64,18 @@ class Settings:
     def addresses(self) -> Path:
         """Where a running platform says how it is reached."""
         return self.data_dir / "relight.json"
+
+
+def machine_capacity(data_dir: Path) -> dict[str, Decimal]:
+    """What Pods may request of this machine: cores, bytes of memory and disk, GPUs."""
+    pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    gpus = len([path for path in Path("/dev").glob("nvidia*") if path.name[6:].isdigit()])
+    return {
+        "cpu": Decimal(os.cpu_count() or 1),
+        "memory": Decimal(pages * page_bytes),
+        "ephemeral-storage": Decimal(shutil.disk_usage(data_dir).free),
+        "nvidia.com/gpu": Decimal(gpus),
+    }
 
 
 def inherited_environment() -> dict[str, str]:

@@ -7,7 +7,8 @@ Must not know: how one Pod is started, or why it exists.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from api.kinds import PODS
@@ -18,6 +19,7 @@ from embedded import podlog
 from embedded.launching import unschedulable_status
 from embedded.podlife import PodLife, Surroundings
 from embedded.podlog import PodLog
+from embedded.room import Room
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +32,16 @@ class _Resident:
     pod: Raw
     log: PodLog
     life: PodLife | None = None  # None: no room yet
-    is_leaving: bool = field(default=False)
+    is_leaving: bool = False
 
 
 class Kubelet:
     """Runs the Pods of this machine until stopped."""
 
-    def __init__(self, around: Surroundings, *, pods_dir: Path, max_pods: int) -> None:
+    def __init__(self, around: Surroundings, *, pods_dir: Path, room: Room) -> None:
         self._around = around
         self._pods_dir = pods_dir
-        self._max_pods = max_pods
+        self._room = room
         self._informer = Informer(around.client, PODS)
         self._informer.on_change(self._changed)
         self._residents: dict[str, _Resident] = {}  # by uid, in order of arrival
@@ -90,10 +92,12 @@ class Kubelet:
         assert self._tasks is not None
         if self._is_stopping:
             return
-        if sum(1 for r in self._residents.values() if r.life) >= self._max_pods:
-            self._tasks.create_task(self._report_full(resident))
+        lacking = self._room.enter(uid, resident.pod)
+        if lacking:
+            self._tasks.create_task(self._report_full(resident, lacking))
             return
-        resident.life = PodLife(resident.pod, self._around, resident.log)
+        devices = self._room.devices(uid)
+        resident.life = PodLife(resident.pod, self._around, resident.log, devices=devices)
         self._tasks.create_task(self._live(uid, resident, resident.life))
 
     def _leave(self, uid: str, resident: _Resident) -> None:
@@ -111,16 +115,17 @@ class Kubelet:
             await life.run()
         finally:
             resident.life = None
+            self._room.leave(uid)
             self._check_gone()
         if resident.is_leaving:
             await self._remove(uid, resident)
         self._admit_next()
 
     def _admit_next(self) -> None:
+        """Room was given back: whoever waits may try, the first to come first."""
         for uid, resident in self._residents.items():
             if resident.life is None and not resident.is_leaving:
                 self._admit(uid, resident)
-                return
 
     async def _remove(self, uid: str, resident: _Resident) -> None:
         """The process is gone: the object and what it wrote may go too."""
@@ -136,8 +141,7 @@ class Kubelet:
         self._residents.pop(uid, None)
         resident.log.remove()
 
-    async def _report_full(self, resident: _Resident) -> None:
-        message = f"0/1 nodes are available: 1 Too many pods (--max-pods {self._max_pods})."
+    async def _report_full(self, resident: _Resident, message: str) -> None:
         metadata = resident.pod["metadata"]
         status = unschedulable_status(resident.pod, message, now=rfc3339(self._around.clock()))
         self._around.events.warning(resident.pod, "FailedScheduling", message)
@@ -172,9 +176,9 @@ class Kubelet:
             metadata = resident.pod["metadata"]
             if (metadata["namespace"], metadata["name"]) == (namespace, name):
                 path = resident.log.previous_path if previous else resident.log.path
-                return podlog.read(
-                    path,
-                    tail_lines=tail_lines,
-                    is_following=lambda: follow and uid in self._residents,
-                )
+                is_following = partial(self._is_following, follow, uid)
+                return podlog.read(path, tail_lines=tail_lines, is_following=is_following)
         raise NotFoundError(f'pods "{name}" not found')
+
+    def _is_following(self, follow: bool, uid: str) -> bool:
+        return follow and uid in self._residents

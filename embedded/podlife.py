@@ -9,7 +9,7 @@ import hashlib
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from embedded.process import (
     listen,
     until_listening,
 )
+from embedded.room import limits_of
 from embedded.zygote import Zygote
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,12 @@ class Surroundings:
 class PodLife:
     """Runs one Pod until it is stopped."""
 
-    def __init__(self, pod: Raw, around: Surroundings, pod_log: PodLog) -> None:
+    def __init__(
+        self, pod: Raw, around: Surroundings, pod_log: PodLog, *, devices: Sequence[int] = ()
+    ) -> None:
+        """`devices` are the GPUs that are this Pod's own, by index."""
         self._pod = pod
+        self._env = {**around.base_env, **_visible(devices)}
         self._around = around
         self._log = pod_log
         self._key: tuple[str, str] = (pod["metadata"]["namespace"], pod["metadata"]["name"])
@@ -120,9 +125,8 @@ class PodLife:
         news: asyncio.Queue[News] = asyncio.Queue()
         self._news = news
         self._starts += 1
-        process = ReplicaProcess(
-            f"{self._pod['metadata']['uid']}/{self._starts}", self._around.zygote, news
-        )
+        name = f"{self._pod['metadata']['uid']}/{self._starts}"
+        process = ReplicaProcess(name, self._around.zygote, news, limits=limits_of(self._pod))
         async with asyncio.TaskGroup() as tasks:
             if isinstance(launch, CommandLaunch):
                 port = await self._start_command(process, launch)
@@ -147,7 +151,7 @@ class PodLife:
         request = {
             "kind": "predictor",
             "args": args,
-            "env": {**self._around.base_env, **launch.env},
+            "env": {**self._env, **launch.env},
             "cwd": str(self._around.work_dir),
         }
         with self._log.open() as output:
@@ -161,7 +165,7 @@ class PodLife:
         request = {
             "kind": "exec",
             "argv": launch.argv,
-            "env": {**self._around.base_env, **launch.env},
+            "env": {**self._env, **launch.env},
             "cwd": str(self._around.work_dir),
         }
         with self._log.open() as output:
@@ -252,6 +256,11 @@ class PodLife:
                 if not self._stopping.is_set():
                     continue
             return
+
+
+def _visible(devices: Sequence[int]) -> dict[str, str]:
+    """CUDA's own variable; a Pod that asks for no GPU sees what the platform sees."""
+    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, devices))} if devices else {}
 
 
 async def _ended(news: "asyncio.Queue[News]") -> None:

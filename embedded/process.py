@@ -5,7 +5,9 @@ Must not know: Pods, statuses, restarts, or API objects.
 """
 
 import asyncio
+import logging
 import os
+import resource
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +16,12 @@ from typing import Any
 
 import orjson
 
+from embedded.room import Limits
 from embedded.zygote import Zygote
 
+log = logging.getLogger(__name__)
+
+NO_LIMITS = Limits()
 _LINE_BYTES_MAX = 64 * 1024
 _BACKLOG = 4096  # first requests wait here until the model is loaded
 _PROBE_S = 0.05  # Knative's aggressive probe period (knative.md 3.4)
@@ -76,8 +82,11 @@ async def until_listening(port: int, news: "asyncio.Queue[News]") -> None:
 class ReplicaProcess:
     """A process that has been asked for. Its news arrive in the queue it was given."""
 
-    def __init__(self, name: str, zygote: Zygote, news: "asyncio.Queue[News]") -> None:
+    def __init__(
+        self, name: str, zygote: Zygote, news: "asyncio.Queue[News]", *, limits: Limits = NO_LIMITS
+    ) -> None:
         self._name = name
+        self._limits = limits
         self._zygote = zygote
         self._news = news
         self._report_fd = -1
@@ -88,7 +97,9 @@ class ReplicaProcess:
         self._report_fd, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(theirs, True)  # the replica writes whole lines and may wait
         try:
-            self._zygote.launch(self._name, request, (*fds, theirs), self._exited)
+            self._zygote.launch(
+                self._name, request, (*fds, theirs), on_start=self._bound, on_exit=self._exited
+            )
         finally:
             os.close(theirs)
         asyncio.get_running_loop().add_reader(self._report_fd, self._readable)
@@ -96,6 +107,22 @@ class ReplicaProcess:
     def signal(self, number: int) -> None:
         """Send it a signal."""
         self._zygote.signal(self._name, number)
+
+    def _bound(self, pid: int) -> None:
+        """Set the Pod's limits on its process, as far as the system lets us without cgroups.
+
+        Memory bounds private writable memory (RLIMIT_DATA): an allocation beyond it fails.
+        CPU bounds the number of cores the process may run on.
+        """
+        try:
+            if self._limits.memory_bytes is not None:
+                bound = (self._limits.memory_bytes, self._limits.memory_bytes)
+                resource.prlimit(pid, resource.RLIMIT_DATA, bound)
+            if self._limits.cores is not None:
+                allowed = sorted(os.sched_getaffinity(0))
+                os.sched_setaffinity(pid, allowed[: self._limits.cores])
+        except (ProcessLookupError, PermissionError, AttributeError) as error:
+            log.warning("%s runs without its limits: %s", self._name, error)
 
     def _exited(self, code: int | None, number: int | None) -> None:
         self._readable()  # what it said last comes before the news of its end

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import uvloop
+from activator.server import Activator
 from aiohttp import web
 
 from activator.config import Settings as ActivatorSettings
-from activator.server import Activator
 from api.keys import MODEL_DIGEST
 from api.kinds import REVISIONS
 from api.objects import Raw
@@ -29,13 +29,14 @@ from cluster.informer import Informer
 from controller.config import Settings as ControllerSettings
 from controller.server import Controller
 from embedded.apiserver import ApiServer
-from embedded.config import Settings, inherited_environment
+from embedded.config import Settings, inherited_environment, machine_capacity
 from embedded.datadir import DataDirectory
 from embedded.deployments import DeploymentController
 from embedded.http import make_app
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
 from embedded.podlife import Surroundings
+from embedded.room import Room
 from embedded.store import Store
 from embedded.zygote import Zygote
 
@@ -61,10 +62,18 @@ def run(settings: Settings, *, announce: Callable[[Addresses], None]) -> int:
     port that is taken) before anything was started.
     """
     _raise_descriptor_limit()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        with DataDirectory(settings.data_dir) as folder:
-            runner.run(Platform(settings, folder).run(announce))
+    with (
+        DataDirectory(settings.data_dir) as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_run(settings, folder, announce))
     return 0
+
+
+async def _run(
+    settings: Settings, folder: DataDirectory, announce: Callable[[Addresses], None]
+) -> None:
+    await Platform(settings, folder).run(announce)  # its parts want the running loop
 
 
 def _raise_descriptor_limit() -> None:
@@ -96,8 +105,11 @@ class Platform:
             report=self._autoscaler.receive,
             rng=rng,
         )
+        capacity = machine_capacity(folder.path)
         self._kubelet = Kubelet(
-            self._surroundings(), pods_dir=folder.pods, max_pods=settings.max_pods
+            self._surroundings(),
+            pods_dir=folder.pods,
+            room=Room(pods_max=settings.max_pods, capacity=capacity),
         )
         self._server.logs_port = self._kubelet.logs
 

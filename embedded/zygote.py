@@ -24,6 +24,7 @@ _STOP_S = 10.0
 # process that forks has one thread.
 _ENV = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
+StartCallback = Callable[[int], None]  # process id
 ExitCallback = Callable[[int | None, int | None], None]  # exit code, signal
 
 
@@ -36,6 +37,7 @@ class Zygote:
         self._process: asyncio.subprocess.Process | None = None
         self._socket: socket.socket | None = None
         self._outbox: deque[tuple[bytes, list[int]]] = deque()
+        self._starts: dict[str, StartCallback] = {}
         self._exits: dict[str, ExitCallback] = {}
         self._is_ready: asyncio.Future[dict[str, Any]] | None = None
 
@@ -73,9 +75,16 @@ class Zygote:
         return code
 
     def launch(
-        self, name: str, request: Mapping[str, Any], fds: Sequence[int], on_exit: ExitCallback
+        self,
+        name: str,
+        request: Mapping[str, Any],
+        fds: Sequence[int],
+        *,
+        on_start: StartCallback,
+        on_exit: ExitCallback,
     ) -> None:
         """Ask for a process; the descriptors are duplicated and closed here once sent."""
+        self._starts[name] = on_start
         self._exits[name] = on_exit
         self._send({"op": "start", "id": name, **request}, [os.dup(fd) for fd in fds])
 
@@ -158,11 +167,12 @@ class Zygote:
             case "exited":
                 self._exited(message["id"], message.get("code"), message.get("signal"))
             case "started":
-                log.debug("%s runs as process %s", message["id"], message["pid"])
+                self._starts.pop(message["id"])(message["pid"])
             case other:
                 log.error("the zygote said %r, which is not known", other)
 
     def _exited(self, name: str, code: int | None, number: int | None) -> None:
+        self._starts.pop(name, None)
         callback = self._exits.pop(name, None)
         if callback is not None:
             callback(code, number)

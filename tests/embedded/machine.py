@@ -14,11 +14,12 @@ from api.kinds import DEPLOYMENTS, PODS
 from cluster.direct import DirectClient
 from cluster.events import EventRecorder
 from embedded.apiserver import ApiServer
-from embedded.config import inherited_environment
+from embedded.config import inherited_environment, machine_capacity
 from embedded.deployments import DeploymentController
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
 from embedded.podlife import Surroundings
+from embedded.room import Room
 from embedded.store import Store
 from embedded.zygote import Zygote
 
@@ -124,7 +125,8 @@ async def running(*, max_pods: int = 10, spares: int = 1) -> AsyncIterator[Machi
             clock=time.time,
             release=release,
         )
-        kubelet = Kubelet(around, pods_dir=folder / "pods", max_pods=max_pods)
+        room = Room(pods_max=max_pods, capacity=machine_capacity(folder))
+        kubelet = Kubelet(around, pods_dir=folder / "pods", room=room)
         deployments = DeploymentController(
             client, events=events, rng=random.Random(2), clock=time.time
         )

@@ -95,3 +95,33 @@ async def test_what_ignores_sigterm_is_killed_after_its_grace() -> None:
         )
         await machine.until_ready("p")
         # Leaving the block stops the kubelet, which waits for the life to end.
+
+
+async def test_limits_bind_the_process() -> None:
+    # Limits are set once the zygote has told of the start, so the program looks for them.
+    script = (
+        "import os, socket, time\n"
+        "while len(os.sched_getaffinity(0)) > 1: time.sleep(0.01)\n"
+        "listener = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))\n"
+        "print('cores', len(os.sched_getaffinity(0)), flush=True)\n"
+        "try:\n"
+        "    bytearray(1 << 30)\n"
+        "except MemoryError:\n"
+        "    print('no memory', flush=True)\n"
+        "listener.accept()"
+    )
+    async with running() as machine:
+        await machine.create_pod(
+            "p",
+            image="x",
+            command=["python3", "-c", script],
+            args=[],
+            resources={"limits": {"memory": "256Mi", "cpu": "1"}},
+        )
+
+        async def is_bound() -> bool:
+            pieces = [piece async for piece in machine.kubelet.logs("default", "p")]
+            return b"cores 1" in b"".join(pieces) and b"no memory" in b"".join(pieces)
+
+        await machine.until_ready("p")
+        await machine.until(is_bound)

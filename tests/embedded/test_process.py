@@ -14,7 +14,7 @@ class Asked:
         self.report_fd = -1
         self.on_exit: ExitCallback | None = None
 
-    def launch(self, name, request, fds, on_exit):  # type: ignore[no-untyped-def] # as Zygote.launch
+    def launch(self, name, request, fds, *, on_start, on_exit):  # type: ignore[no-untyped-def] # as Zygote.launch
         self.report_fd = os.dup(fds[-1])
         self.on_exit = on_exit
 

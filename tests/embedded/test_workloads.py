@@ -116,8 +116,8 @@ def test_a_plan_carried_out_and_made_again_changes_nothing(
 ) -> None:
     owner, older = deployment(replicas=replicas), deployment(image="older")
     pods = [
-        pod(older if is_old else owner, f"p{i}", ready=is_ready) | ({} if not is_going else {})
-        for i, (is_old, is_ready, is_going) in enumerate(states)
+        pod(older if is_old else owner, f"p{i}", ready=is_ready)
+        for i, (is_old, is_ready, _) in enumerate(states)
     ]
     for item, (_, _, is_going) in zip(pods, states, strict=True):
         if is_going:

@@ -25,13 +25,15 @@ async def run(
     zygote: Zygote, name: str, *argv: str
 ) -> "asyncio.Future[tuple[int | None, int | None]]":
     ended = asyncio.get_running_loop().create_future()
+    started: list[int] = []
     read, write = os.pipe()
     with open(os.devnull, "wb") as output:  # noqa: PTH123 - a device
         zygote.launch(
             name,
             request(*argv),
             (output.fileno(), write),
-            lambda code, number: ended.set_result((code, number)),
+            on_start=started.append,
+            on_exit=lambda code, number: ended.set_result((code, number)),
         )
     os.close(read)
     os.close(write)
