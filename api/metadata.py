@@ -13,6 +13,9 @@ from api.objects import ObjectMeta, Raw
 ANNOTATIONS_BYTES_MAX = 262_144  # Kubernetes' TotalAnnotationSizeLimitB
 CONTAINER_CONCURRENCY_MAX = 1000
 
+# Our own annotations that are read from a template, and from nowhere else.
+TEMPLATE_ANNOTATIONS = frozenset({keys.MODEL_NAME, keys.SOURCE_DIGEST})
+
 # Annotations of these domains change what Knative does; each that we do not serve is refused.
 _KNATIVE_DOMAINS = (
     keys.SERVING_PREFIX,
@@ -20,9 +23,7 @@ _KNATIVE_DOMAINS = (
     "features.knative.dev/",
     "queue.sidecar.serving.knative.dev/",
 )
-_WRONG_PLACE = (
-    'autoscaling annotations must be put under "spec.template.metadata.annotations" to work'
-)
+_WRONG_PLACE = '{} must be put under "spec.template.metadata.annotations" to work'
 
 
 def open_object(raw: Raw, resource: Resource, faults: fields.Faults) -> fields.Fields:
@@ -71,11 +72,13 @@ def check_annotations(annotations: Mapping[str, str], path: str, faults: fields.
         faults.add(f"must have at most {ANNOTATIONS_BYTES_MAX} bytes", path)
 
 
-def check_no_scaling(metadata: ObjectMeta, faults: fields.Faults) -> None:
-    """Autoscaling annotations do nothing on this object: say where they belong."""
+def check_placed(metadata: ObjectMeta, faults: fields.Faults) -> None:
+    """Annotations of a template do nothing on this object: say where they belong."""
     for key in metadata.annotations:
-        if key.startswith(keys.AUTOSCALING_PREFIX.rstrip("/")):
-            faults.invalid_key(key, "metadata.annotations", _WRONG_PLACE)
+        is_scaling = key.startswith(keys.AUTOSCALING_PREFIX.rstrip("/"))
+        if is_scaling or key in TEMPLATE_ANNOTATIONS:
+            what = "autoscaling annotations" if is_scaling else "this annotation"
+            faults.invalid_key(key, "metadata.annotations", _WRONG_PLACE.format(what))
 
 
 def check_served(

@@ -57,7 +57,7 @@ class Service:
         meta = ObjectMeta.read(source.child("metadata"))
         metadata.check(meta, faults)
         metadata.check_serving_labels(meta, faults)
-        metadata.check_no_scaling(meta, faults)
+        metadata.check_placed(meta, faults)
         metadata.check_served(meta.annotations, "metadata.annotations", faults, served=_USERS)
         spec = source.child("spec")
         service = cls(
@@ -93,7 +93,7 @@ class Configuration:
             allowed=frozenset({keys.ROUTE, keys.CONFIGURATION_UID, keys.SERVICE_UID}),
             owned={keys.SERVICE: "Service"},
         )
-        metadata.check_no_scaling(meta, faults)
+        metadata.check_placed(meta, faults)
         served = _USERS | _ROUTING
         metadata.check_served(meta.annotations, "metadata.annotations", faults, served=served)
         spec = source.child("spec")
@@ -171,7 +171,7 @@ class Route:
         meta = ObjectMeta.read(source.child("metadata"))
         metadata.check(meta, faults)
         metadata.check_serving_labels(meta, faults, owned={keys.SERVICE: "Service"})
-        metadata.check_no_scaling(meta, faults)
+        metadata.check_placed(meta, faults)
         metadata.check_served(meta.annotations, "metadata.annotations", faults, served=_USERS)
         spec = source.child("spec")
         route = cls(

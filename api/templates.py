@@ -20,7 +20,6 @@ DEADLINE_ANNOTATIONS = frozenset(
     {keys.PROGRESS_DEADLINE, annotations.camel_case(keys.PROGRESS_DEADLINE)}
 )
 _OUR_PREFIX = "relight.dev/"
-_OUR_ANNOTATIONS = frozenset({keys.MODEL_NAME, keys.SOURCE_DIGEST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ def _check_template_annotations(found: Mapping[str, str], source: fields.Fields)
     autoscaling.read_scaling(found, path, faults)
     read_progress_deadline(found, path, faults)
     for key in found:
-        if key.startswith(_OUR_PREFIX) and key not in _OUR_ANNOTATIONS:
+        if key.startswith(_OUR_PREFIX) and key not in metadata.TEMPLATE_ANNOTATIONS:
             faults.invalid_key(key, path, "not an annotation that Relight reads here")
 
 

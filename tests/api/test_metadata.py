@@ -64,6 +64,16 @@ def test_autoscaling_annotations_are_sent_to_the_template(
     )
 
 
+def test_our_annotations_too_are_sent_to_the_template(
+    service: dict[str, Any], refused: Callable[..., str]
+) -> None:
+    service["metadata"]["annotations"] = {keys.MODEL_NAME: "m"}
+    assert refused(Service.parse, service) == (
+        f'invalid key name "{keys.MODEL_NAME}": metadata.annotations\n'
+        'this annotation must be put under "spec.template.metadata.annotations" to work'
+    )
+
+
 @pytest.mark.parametrize(
     "key",
     [
