@@ -1,0 +1,74 @@
+"""What users can type or read stands in docs/, and what stands there exists."""
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from api import keys
+from predictor import config as predictor_config
+from relight import up
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "docs/reference.md").read_text()
+# Spellings that are parts of keys, not keys.
+PARTS = {"AUTOSCALING_PREFIX", "SERVING_PREFIX"}
+
+
+def public_keys() -> dict[str, str]:
+    found = {name: value for name, value in vars(keys).items() if name.isupper()}
+    return {name: value for name, value in found.items() if name not in PARTS}
+
+
+@pytest.mark.parametrize("name", public_keys())
+def test_every_key_is_documented(name: str) -> None:
+    assert f"`{public_keys()[name]}`" in REFERENCE
+
+
+def test_every_flag_of_a_predictor_is_documented() -> None:
+    flags = set(re.findall(r"--[a-z][a-z-]+", predictor_config.usage()))
+    assert flags
+    assert [flag for flag in flags if flag not in REFERENCE] == []
+
+
+def test_every_flag_of_up_is_documented() -> None:
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    up.add_parser(subparsers)
+    flags = set(re.findall(r"--[a-z][a-z-]+", subparsers.choices["up"].format_help())) - {"--help"}
+    assert flags
+    assert [flag for flag in flags if f"{flag}" not in REFERENCE] == []
+
+
+def links() -> list[tuple[str, str]]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    found = []
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            found.append((str(page.relative_to(ROOT)), target))
+    return found
+
+
+@pytest.mark.parametrize(("page", "target"), links())
+def test_links_lead_somewhere(page: str, target: str) -> None:
+    assert (ROOT / page).parent.joinpath(target).exists()
+
+
+def test_the_code_map_names_every_folder() -> None:
+    architecture = (ROOT / "docs/architecture.md").read_text()
+    folders = [p.parent.name for p in ROOT.glob("*/__init__.py") if p.parent.name != "tests"]
+    assert folders
+    assert [name for name in folders if f"**`{name}/`**" not in architecture] == []
+
+
+def test_every_decision_is_listed() -> None:
+    listed = (ROOT / "docs/decisions/README.md").read_text()
+    pages = [p.name for p in (ROOT / "docs/decisions").glob("[0-9]*.md")]
+    assert pages
+    assert [name for name in pages if name not in listed] == []
+
+
+def test_make_help_lists_every_verb() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    verbs = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
+    assert {"setup", "demo", "test", "check", "sim", "bench", "up", "docs", "help"} <= verbs
