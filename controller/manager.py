@@ -33,13 +33,9 @@ class Statistics:
 class Manager:
     """Works through the queue, up to `workers_max` objects at once, none twice at once."""
 
-    def __init__(
-        self, reconcile: Reconcile, *, workers_max: int, clock: Callable[[], float]
-    ) -> None:
-        """`clock` is monotonic, in seconds."""
+    def __init__(self, reconcile: Reconcile, *, workers_max: int) -> None:
         self._reconcile = reconcile
         self._workers_max = workers_max
-        self._clock = clock
         self._queue: WorkQueue[Work] = WorkQueue()
         self._wake = asyncio.Event()
         self._working = 0
@@ -49,7 +45,7 @@ class Manager:
 
     def enqueue(self, work: Work) -> None:
         """Look at an object as soon as possible."""
-        self._queue.add(work, due_s=self._clock())
+        self._queue.add(work, due_s=_now_s())
         self._wake.set()
 
     def statistics(self) -> Statistics:
@@ -74,7 +70,7 @@ class Manager:
     def _due(self) -> Sequence[Work]:
         due: list[Work] = []
         while self._working + len(due) < self._workers_max:
-            work = self._queue.take(now_s=self._clock())
+            work = self._queue.take(now_s=_now_s())
             if work is None:
                 break
             due.append(work)
@@ -86,7 +82,7 @@ class Manager:
             await self._wake.wait()
             return
         try:
-            async with asyncio.timeout(max(0.0, next_s - self._clock())):
+            async with asyncio.timeout(max(0.0, next_s - _now_s())):
                 await self._wake.wait()
         except TimeoutError:
             return
@@ -97,18 +93,18 @@ class Manager:
         except StaleError as error:
             self._stale += 1
             _LOG.debug("%s: %s; looking again", _spell(work), error)
-            self._queue.failed(work, now_s=self._clock())
+            self._queue.failed(work, now_s=_now_s())
         except (ApiError, RefusedError) as error:
             self._failed += 1
-            rest_s = self._queue.failed(work, now_s=self._clock())
+            rest_s = self._queue.failed(work, now_s=_now_s())
             _LOG.warning("%s: %s; trying again in %.3g s", _spell(work), error, rest_s)
         except Exception:  # noqa: BLE001 - our own fault; the boundary of one unit of work
             self._failed += 1
             _LOG.exception("%s: planning failed", _spell(work))
-            self._queue.failed(work, now_s=self._clock())
+            self._queue.failed(work, now_s=_now_s())
         else:
             self._reconciled += 1
-            self._queue.succeeded(work, now_s=self._clock(), again_after_s=again_after_s)
+            self._queue.succeeded(work, now_s=_now_s(), again_after_s=again_after_s)
         finally:
             self._working -= 1
             self._wake.set()
@@ -117,3 +113,7 @@ class Manager:
 def _spell(work: Work) -> str:
     task, (namespace, name) = work
     return f"{task.value} {namespace}/{name}"
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

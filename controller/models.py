@@ -6,12 +6,12 @@ Must not know: Kubernetes objects beyond the container that names the file.
 
 import asyncio
 import hashlib
+import logging
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from api.objects import Raw
 from controller.pinning import (
@@ -25,6 +25,7 @@ from controller.pinning import (
     serving_container,
 )
 
+_LOG = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 20
 _READERS_MAX = 4  # files hashed at once
 _CACHE_MAX = 1000  # files whose digest is remembered
@@ -102,26 +103,25 @@ def _version(facts: os.stat_result) -> _Version:
 class Resolutions:
     """Digests on their way: asked for by name, waited for a moment, told of when they come."""
 
-    def __init__(
-        self,
-        resolve: Resolve,
-        *,
-        spawn: Callable[[Coroutine[Any, Any, Digest | Problem]], "asyncio.Task[Digest | Problem]"],
-        wake: Callable[[Key], None],
-        grace_s: float,
-    ) -> None:
-        """`spawn` starts a task; `wake(key)` is called when a late digest has come."""
+    def __init__(self, resolve: Resolve, *, wake: Callable[[Key], None], grace_s: float) -> None:
+        """`wake(key)` is called when a late digest has come."""
         self._resolve = resolve
-        self._spawn = spawn
         self._wake = wake
         self._grace_s = grace_s
         self._tasks: dict[Key, asyncio.Task[Digest | Problem]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Be ready to look, until cancelled; what is on its way then is given up."""
+        async with asyncio.TaskGroup() as self._group:
+            await asyncio.Event().wait()
 
     async def look(self, key: Key, revision: Raw) -> Resolution:
         """The digest if it is known within the grace period; else None, and `wake` later."""
         task = self._tasks.get(key)
         if task is None:
-            task = self._tasks[key] = self._spawn(self._run(revision))
+            assert self._group is not None, "look() before run()"
+            task = self._tasks[key] = self._group.create_task(self._find(revision))
             await asyncio.wait({task}, timeout=self._grace_s)
         if not task.done():
             task.add_done_callback(lambda _: self._wake(key))
@@ -129,5 +129,16 @@ class Resolutions:
         del self._tasks[key]
         return task.result()
 
-    async def _run(self, revision: Raw) -> Digest | Problem:
-        return await self._resolve(revision)
+    def forget(self, key: Key) -> None:
+        """Nobody will ask for this one again."""
+        task = self._tasks.pop(key, None)
+        if task is not None:
+            task.cancel()
+
+    async def _find(self, revision: Raw) -> Digest | Problem:
+        try:
+            return await self._resolve(revision)
+        except Exception:  # noqa: BLE001 - our own fault; the boundary of one unit of work
+            _LOG.exception("model of %s: finding its digest failed", revision["metadata"]["name"])
+            message = "the model could not be examined; the controller's log says why"
+            return Problem(reason=MODEL_UNREADABLE, message=message)

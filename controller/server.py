@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES, Resource
-from api.objects import Raw, rfc3339
+from api.objects import rfc3339
 from cluster.client import Client
 from cluster.events import EventRecorder
 from cluster.informer import Informer
@@ -18,7 +18,7 @@ from controller.concerns import Task, Work, work_for
 from controller.config import Settings
 from controller.manager import Manager, Statistics
 from controller.models import ModelDigests, Resolutions, Resolve
-from controller.pinning import Resolution, needs_digest
+from controller.pinning import needs_digest
 from controller.reconciler import RefusedError, Writer
 from controller.view import WATCHED, Key, View
 
@@ -43,14 +43,17 @@ class Controller:
         """
         self._settings = settings
         self._clock = clock
-        self._resolve = resolve_digest or ModelDigests(settings.model_root).resolve
         self._addresses = route.Addresses(domain=settings.domain, port=settings.external_port)
         self._events = EventRecorder(client, "controller", clock=clock)
         self._writer = Writer(client, self._events)
         self._informers = {resource: Informer(client, resource) for resource in WATCHED}
         self._view = View({each: found.objects for each, found in self._informers.items()})
-        self._resolutions: Resolutions | None = None
-        self._manager: Manager | None = None
+        self._manager = Manager(self._reconcile, workers_max=settings.workers_max)
+        self._digests = Resolutions(
+            resolve_digest or ModelDigests(settings.model_root).resolve,
+            wake=lambda key: self._manager.enqueue((Task.REVISION, key)),
+            grace_s=settings.digest_grace_s,
+        )
         self._tasks = {
             Task.SERVICE: self._service,
             Task.CONFIGURATION: self._configuration,
@@ -61,32 +64,23 @@ class Controller:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        loop = asyncio.get_running_loop()
-        manager = Manager(self._reconcile, workers_max=self._settings.workers_max, clock=loop.time)
-        self._manager = manager
         async with asyncio.TaskGroup() as tasks:
-            self._resolutions = Resolutions(
-                self._resolve,
-                spawn=tasks.create_task,
-                wake=lambda key: manager.enqueue((Task.REVISION, key)),
-                grace_s=self._settings.digest_grace_s,
-            )
             for resource, informer in self._informers.items():
                 informer.on_change(self._follow(resource))
                 tasks.create_task(informer.run())
             tasks.create_task(self._events.run())
+            tasks.create_task(self._digests.run())
             # A plan made from half a view would make children that exist already.
             for informer in self._informers.values():
                 await informer.synced()
-            tasks.create_task(manager.run())
+            tasks.create_task(self._manager.run())
 
-    def statistics(self) -> Statistics | None:
-        """What was done and what is left to do; None before `run`."""
-        return self._manager.statistics() if self._manager is not None else None
+    def statistics(self) -> Statistics:
+        """What was done and what is left to do."""
+        return self._manager.statistics()
 
     def _follow(self, resource: Resource) -> Callable[[Any, Any], None]:
         def change(old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
-            assert self._manager is not None
             self._view.change(resource, old, new)
             for work in work_for(self._view, resource, old, new):
                 self._manager.enqueue(work)
@@ -124,19 +118,16 @@ class Controller:
     async def _revision(self, key: Key) -> Planned:
         seen = self._view.revision(key)
         if seen is None:
+            self._digests.forget(key)
             return None
         if needs_digest(seen.revision):
-            model = await self._model(key, seen.revision)
+            model = await self._digests.look(key, seen.revision)
             seen = self._view.revision(key, model)
             if seen is None:
                 return None
         plan = revision.plan(seen, now=self._now())
         await self._writer.carry_out(REVISIONS, seen.revision, plan)
         return plan.requeue_after_s
-
-    async def _model(self, key: Key, raw: Raw) -> Resolution:
-        assert self._resolutions is not None
-        return await self._resolutions.look(key, raw)
 
     async def _route(self, key: Key) -> Planned:
         seen = self._view.route(key)

@@ -1,0 +1,93 @@
+from typing import Any
+
+from api.kinds import CONFIGURATIONS, DEPLOYMENTS, PODAUTOSCALERS, PODS, REVISIONS, ROUTES, SERVICES
+from controller.concerns import work_for
+from controller.view import View
+from tests.controller.objects import (
+    a_configuration,
+    a_revision,
+    a_route,
+    a_service,
+    owned_by,
+    ready,
+    saying,
+    stored,
+)
+from tests.controller.test_view import Objects
+
+
+def work(view: View, resource: Any, old: Any, new: Any) -> set[str]:
+    return {f"{task.value} {key[1]}" for task, key in work_for(view, resource, old, new)}
+
+
+def test_a_service_concerns_itself() -> None:
+    assert work(Objects().view, SERVICES, None, a_service()) == {"service mnist"}
+
+
+def test_a_configuration_concerns_its_service_and_the_routes_that_follow_it() -> None:
+    view = Objects(a_route({"configurationName": "mnist"}, name="other")).view
+    assert work(view, CONFIGURATIONS, None, a_configuration()) == {
+        "configuration mnist",
+        "service mnist",
+        "route other",
+        "labels other",
+    }
+
+
+def test_a_route_that_is_gone_still_has_marks_to_take_back() -> None:
+    assert work(Objects().view, ROUTES, a_route(), None) == {
+        "route mnist",
+        "labels mnist",
+        "service mnist",
+    }
+
+
+def test_a_revision_concerns_all_who_may_be_waiting_for_it() -> None:
+    view = Objects(
+        a_configuration("waiting", revision="mnist-00001"),
+        a_route({"revisionName": "mnist-00001"}, name="pinned"),
+        a_route({"configurationName": "mnist"}, name="latest"),
+    ).view
+    expected = {
+        "revision mnist-00001",
+        "configuration mnist",
+        "service mnist",
+        "configuration waiting",
+        "service waiting",
+        "route pinned",
+        "labels pinned",
+        "route latest",
+        "labels latest",
+        "labels mnist",
+    }
+    revision = a_revision(labels={"serving.knative.dev/service": "mnist"})
+    assert work(view, REVISIONS, None, revision) == expected
+    assert work(view, REVISIONS, revision, None) == expected
+    assert work(view, REVISIONS, revision, saying(revision, ready())) == expected
+
+
+def test_a_count_of_replicas_concerns_nobody_else() -> None:
+    old = saying(a_revision(), ready(), actualReplicas=1)
+    new = saying(a_revision(), ready(), actualReplicas=2)
+    assert work(Objects().view, REVISIONS, old, new) == {"revision mnist-00001"}
+
+
+def test_children_concern_their_revision() -> None:
+    view = Objects().view
+    deployment = stored("Deployment", "anything", ownerReferences=owned_by(a_revision()))
+    assert work(view, DEPLOYMENTS, None, deployment) == {"revision mnist-00001"}
+    assert work(view, DEPLOYMENTS, None, stored("Deployment", "nginx")) == set()
+    autoscaler = stored("PodAutoscaler", "mnist-00001")
+    assert work(view, PODAUTOSCALERS, None, autoscaler) == {"revision mnist-00001"}
+
+
+def test_a_pod_concerns_its_revision_while_it_is_in_trouble() -> None:
+    view = Objects().view
+    well = stored("Pod", "p", labels={"serving.knative.dev/revision": "mnist-00001"})
+    unwell = {
+        **well,
+        "status": {"containerStatuses": [{"state": {"terminated": {"exitCode": 1}}}]},
+    }
+    assert work(view, PODS, None, well) == set()
+    for old, new in ((well, unwell), (unwell, well), (unwell, None)):
+        assert work(view, PODS, old, new) == {"revision mnist-00001"}

@@ -1,0 +1,163 @@
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from api.objects import Raw
+from controller import models
+from controller.models import ModelDigests, Resolutions
+from controller.pinning import Digest, Problem
+from tests.controller.objects import a_revision
+
+DEADLINE_S = 10
+
+
+def revision(model: str) -> Raw:
+    container = {"name": "c", "image": "relight/predictor", "args": ["--model", model]}
+    return a_revision(spec={"containers": [container]})
+
+
+def digest(content: bytes) -> Digest:
+    return Digest(text=f"sha256:{hashlib.sha256(content).hexdigest()}")
+
+
+async def test_a_path_is_relative_to_the_model_root(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"weights")
+    digests = ModelDigests(tmp_path)
+    assert await digests.resolve(revision("m.onnx")) == digest(b"weights")
+    assert await digests.resolve(revision(str(tmp_path / "m.onnx"))) == digest(b"weights")
+
+
+async def test_a_changed_file_has_another_digest(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    digests = ModelDigests(tmp_path)
+    path.write_bytes(b"old")
+    assert await digests.resolve(revision("m.onnx")) == digest(b"old")
+    (tmp_path / "new").write_bytes(b"new")
+    # Same size, same time: the file is another one all the same.
+    facts = path.stat()
+    os.utime(tmp_path / "new", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    (tmp_path / "new").replace(path)
+    assert await digests.resolve(revision("m.onnx")) == digest(b"new")
+
+
+async def test_an_unchanged_file_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"weights")
+    digests = ModelDigests(tmp_path)
+    first = await digests.resolve(revision("m.onnx"))
+    monkeypatch.setattr(models, "hashlib", None)  # any hashing would fail
+    assert await digests.resolve(revision("m.onnx")) == first
+
+
+async def test_what_is_wrong_with_a_file_names_it(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    expected = {
+        "missing.onnx": ("ModelMissing", "does not exist"),
+        "folder": ("ModelNotAFile", "is a directory"),
+        "loop": ("ModelUnreadable", "cannot be read"),
+        "pipe": ("ModelUnreadable", "not a regular file"),
+        "nul\0": ("ModelUnreadable", "cannot be read"),
+        "folder/m.onnx": ("ModelMissing", "does not exist"),
+    }
+    for name, (reason, words) in expected.items():
+        found = await ModelDigests(tmp_path).resolve(revision(name))
+        assert isinstance(found, Problem), name
+        assert found.reason == reason
+        assert words in found.message
+        assert str(tmp_path) in found.message
+
+
+async def test_a_file_that_is_being_written_is_not_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"w")
+    real = hashlib.sha256
+
+    def appending() -> object:
+        with path.open("ab") as file:
+            file.write(b"w")
+        return real()
+
+    monkeypatch.setattr(models.hashlib, "sha256", appending)
+    found = await ModelDigests(tmp_path).resolve(revision("m.onnx"))
+    assert isinstance(found, Problem)
+    assert "being written" in found.message
+
+
+KEY = ("default", "mnist-00001")
+
+
+class Oracle:
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        self.may_answer = asyncio.Event()
+        self.woken = asyncio.Event()
+        self.asked = 0
+
+    async def resolve(self, raw: Raw) -> Digest | Problem:
+        self.asked += 1
+        await self.may_answer.wait()
+        return Digest(text="sha256:ab")
+
+    @asynccontextmanager
+    async def resolutions(self, grace_s: float) -> AsyncIterator[Resolutions]:
+        found = Resolutions(self.resolve, wake=lambda key: self.woken.set(), grace_s=grace_s)
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(found.run())
+            await asyncio.sleep(0)
+            yield found
+            task.cancel()
+
+
+async def test_a_quick_digest_is_waited_for() -> None:
+    oracle = Oracle()
+    oracle.may_answer.set()
+    async with oracle.resolutions(grace_s=DEADLINE_S) as resolutions:
+        assert await resolutions.look(KEY, revision("m")) == Digest(text="sha256:ab")
+
+
+async def test_a_slow_digest_is_told_when_it_comes() -> None:
+    oracle = Oracle()
+    async with oracle.resolutions(grace_s=0) as resolutions:
+        assert await resolutions.look(KEY, revision("m")) is None
+        assert await resolutions.look(KEY, revision("m")) is None
+        oracle.may_answer.set()
+        await asyncio.wait_for(oracle.woken.wait(), DEADLINE_S)
+        assert await resolutions.look(KEY, revision("m")) == Digest(text="sha256:ab")
+    assert oracle.asked == 1
+
+
+async def test_a_forgotten_one_is_asked_for_again() -> None:
+    oracle = Oracle()
+    async with oracle.resolutions(grace_s=0) as resolutions:
+        resolutions.forget(KEY)
+        assert await resolutions.look(KEY, revision("m")) is None
+        resolutions.forget(KEY)
+        oracle.may_answer.set()
+        await resolutions.look(KEY, revision("m"))
+        await asyncio.wait_for(oracle.woken.wait(), DEADLINE_S)
+    assert oracle.asked == 2
+
+
+async def test_a_fault_of_our_own_concerns_one_revision_only() -> None:
+    async def fail(raw: Raw) -> Digest | Problem:
+        raise ZeroDivisionError
+
+    resolutions = Resolutions(fail, wake=lambda key: None, grace_s=DEADLINE_S)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(resolutions.run())
+        await asyncio.sleep(0)
+        found = await resolutions.look(KEY, revision("m"))
+        task.cancel()
+    assert isinstance(found, Problem)
+    assert found.reason == "ModelUnreadable"

@@ -1,0 +1,73 @@
+from typing import Any
+
+import pytest
+
+from controller.pinning import (
+    ModelFile,
+    Problem,
+    model_file,
+    needs_digest,
+    pinned_digest,
+    serving_container,
+)
+from tests.controller.objects import a_revision
+
+
+def container(*args: str, **more: Any) -> dict[str, Any]:
+    return {"name": "c", "image": "relight/predictor", "args": list(args), **more}
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        (["--model", "m.onnx"], "m.onnx"),
+        (["--model=m.onnx"], "m.onnx"),
+        (["--model", "/abs/m.onnx", "--threads", "2"], "/abs/m.onnx"),
+        (["--model", "file:///abs/a%20b.onnx"], "/abs/a b.onnx"),
+        (["--model", "file://localhost/abs/m.onnx"], "/abs/m.onnx"),
+        (["--model", "old.onnx", "--model", "new.onnx"], "new.onnx"),
+        (["--python", "code/model.py:Model"], "code/model.py"),
+        (["--python", "model.py"], "model.py"),
+    ],
+)
+def test_which_file_it_is(args: list[str], path: str) -> None:
+    assert model_file(container(*args)) == ModelFile(path=path)
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        ([], "ModelMissing"),
+        (["--model"], "ModelMissing"),
+        (["--model="], "ModelMissing"),
+        (["--model", "s3://bucket/m.onnx"], "ModelUnsupported"),
+        (["--model", "file://elsewhere/m.onnx"], "ModelUnsupported"),
+    ],
+)
+def test_no_file_is_a_problem(args: list[str], reason: str) -> None:
+    found = model_file(container(*args))
+    assert isinstance(found, Problem)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        (container(), True),
+        (container(image="registry.example.com/relight/predictor:v1@sha256:ab"), True),
+        (container(image="notrelight/predictor"), False),
+        (container(command=["/bin/mine"]), False),
+    ],
+)
+def test_who_needs_a_digest(container: dict[str, Any], expected: bool) -> None:
+    revision = a_revision(spec={"containers": [container]})
+    assert needs_digest(revision) is expected
+    revision["metadata"]["annotations"] = {"relight.dev/model-digest": "sha256:ab"}
+    assert not needs_digest(revision)
+    assert pinned_digest(revision) == "sha256:ab"
+
+
+def test_of_several_containers_the_one_with_a_port_serves() -> None:
+    side, main = {"name": "side"}, {"name": "main", "ports": [{"containerPort": 1}]}
+    assert serving_container({"spec": {"containers": [side, main]}}) == main
+    assert serving_container({"spec": {"containers": [side]}}) == side

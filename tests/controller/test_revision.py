@@ -1,0 +1,298 @@
+from typing import Any
+
+import pytest
+
+from api.conditions import Condition
+from controller.pinning import Digest, Problem
+from controller.revision import MODEL_RETRY_S, NOT_OWNED_RETRY_S, Observed, plan
+from controller.workload import make_deployment, make_podautoscaler
+from tests.controller.objects import (
+    LATER,
+    NOW,
+    a_revision,
+    applied,
+    condition,
+    ready,
+    saying,
+)
+
+PREDICTOR = {
+    "containers": [
+        {"name": "user-container", "image": "relight/predictor", "args": ["--model", "m.onnx"]}
+    ]
+}
+NO_TRAFFIC = Condition(
+    type="Active",
+    status="False",
+    reason="NoTraffic",
+    message="The target is not receiving traffic.",
+)
+
+
+def as_stored(made: dict[str, Any]) -> dict[str, Any]:
+    metadata = {**made["metadata"], "uid": f"{made['kind']}-1", "resourceVersion": "5"}
+    return {**made, "metadata": {**metadata, "generation": 1}}
+
+
+def deployment_of(revision: dict[str, Any], *, replicas: int = 1, available: int = 0) -> Any:
+    made = as_stored(make_deployment(revision))
+    made["spec"] = {**made["spec"], "replicas": replicas}
+    made["status"] = {"availableReplicas": available} if available else {}
+    return made
+
+
+def autoscaler_of(revision: dict[str, Any], *conditions: Condition, **fields: Any) -> Any:
+    return saying(as_stored(make_podautoscaler(revision, is_broken=False)), *conditions, **fields)
+
+
+def crashed(message: str = "out of memory", **state: Any) -> dict[str, Any]:
+    ended = {"terminated": {"exitCode": 137, "message": message}}
+    status = {"containerStatuses": [{"name": "user-container", "state": state or ended}]}
+    return {"metadata": {"name": "p", "labels": {}}, "status": status}
+
+
+def seeing(revision: dict[str, Any], **seen: Any) -> Observed:
+    defaults = {"deployment": None, "podautoscaler": None, "pods": []}
+    return Observed(revision=revision, **{**defaults, **seen})
+
+
+INITIALIZED = Condition(type="ScaleTargetInitialized", status="True")
+ACTIVE = Condition(type="Active", status="True")
+
+
+def test_deployment_and_podautoscaler_are_made() -> None:
+    step = plan(seeing(a_revision()), now=NOW)
+    assert [write.object["kind"] for write in step.creates] == ["Deployment", "PodAutoscaler"]
+    for type_ in ("ResourcesAvailable", "ContainerHealthy"):
+        assert condition(step.status, type_) == {
+            "type": type_,
+            "status": "Unknown",
+            "reason": "Deploying",
+        }
+    assert condition(step.status, "Active")["severity"] == "Info"
+
+
+def test_it_is_ready_when_the_first_replicas_served() -> None:
+    revision = a_revision()
+    seen = seeing(
+        revision,
+        deployment=deployment_of(revision, available=1),
+        podautoscaler=autoscaler_of(revision, ACTIVE, INITIALIZED, actualScale=1, desiredScale=1),
+    )
+    step = plan(seen, now=NOW)
+    assert step.creates == step.updates == ()
+    assert step.status is not None
+    assert condition(step.status)["status"] == "True"
+    assert (step.status["actualReplicas"], step.status["desiredReplicas"]) == (1, 1)
+    assert [note.reason for note in step.notes] == ["RevisionReady"]
+    again = plan(
+        seeing(
+            applied(revision, step), deployment=seen.deployment, podautoscaler=seen.podautoscaler
+        ),
+        now=LATER,
+    )
+    assert (again.status, again.notes) == (None, ())
+
+
+def test_it_stays_ready_at_zero() -> None:
+    revision = saying(a_revision(), ready())
+    step = plan(
+        seeing(
+            revision,
+            deployment=deployment_of(revision, replicas=0),
+            podautoscaler=autoscaler_of(revision, NO_TRAFFIC, actualScale=0),
+        ),
+        now=NOW,
+    )
+    assert condition(step.status)["status"] == "True"
+    assert condition(step.status, "Active") == {
+        "type": "Active",
+        "status": "False",
+        "severity": "Info",
+        "reason": "NoTraffic",
+        "message": "The target is not receiving traffic.",
+    }
+
+
+def test_a_crash_before_the_first_success_fails_it() -> None:
+    revision = a_revision()
+    seen = seeing(
+        revision,
+        deployment=deployment_of(revision),
+        podautoscaler=autoscaler_of(revision),
+        pods=[crashed()],
+    )
+    step = plan(seen, now=NOW)
+    assert condition(step.status) == {
+        "type": "Ready",
+        "status": "False",
+        "reason": "ExitCode137",
+        "message": "Container failed with: out of memory",
+    }
+    assert [note.reason for note in step.notes] == ["ExitCode137"]
+    # The Pods may go: what they said stays, and is said once.
+    gone = plan(
+        seeing(
+            applied(revision, step),
+            deployment=deployment_of(revision),
+            podautoscaler=autoscaler_of(revision),
+        ),
+        now=LATER,
+    )
+    assert (gone.status, gone.notes) == (None, ())
+
+
+def test_a_replica_that_serves_after_all_makes_it_ready() -> None:
+    revision = saying(
+        a_revision(),
+        ready("False", "ExitCode1"),
+        Condition(type="ContainerHealthy", status="False", reason="ExitCode1"),
+    )
+    step = plan(
+        seeing(
+            revision,
+            deployment=deployment_of(revision, available=1),
+            podautoscaler=autoscaler_of(revision, ACTIVE, INITIALIZED),
+        ),
+        now=NOW,
+    )
+    assert condition(step.status)["status"] == "True"
+
+
+def test_a_crash_after_the_first_success_is_told_without_failing_it() -> None:
+    revision = saying(a_revision(), ready())
+    seen = seeing(
+        revision,
+        deployment=deployment_of(revision),
+        podautoscaler=autoscaler_of(revision, INITIALIZED),
+        pods=[crashed("weights are gone")],
+    )
+    step = plan(seen, now=NOW)
+    assert condition(step.status)["status"] == "True"
+    assert condition(step.status, "Active") == {
+        "type": "Active",
+        "status": "False",
+        "severity": "Info",
+        "reason": "ExitCode137",
+        "message": "Container failed with: weights are gone",
+    }
+    assert [(note.type, note.reason) for note in step.notes] == [("Warning", "ExitCode137")]
+
+
+def test_initial_scale_never_achieved() -> None:
+    revision = a_revision()
+    step = plan(
+        seeing(
+            revision,
+            deployment=deployment_of(revision, replicas=0),
+            podautoscaler=autoscaler_of(revision, NO_TRAFFIC),
+        ),
+        now=NOW,
+    )
+    assert condition(step.status, "ResourcesAvailable") == {
+        "type": "ResourcesAvailable",
+        "status": "False",
+        "reason": "ProgressDeadlineExceeded",
+        "message": "Initial scale was never achieved",
+    }
+
+
+@pytest.mark.parametrize("kind", ["deployment", "podautoscaler"])
+def test_a_child_that_is_somebody_elses_is_left_alone(kind: str) -> None:
+    revision = a_revision()
+    children = {"deployment": deployment_of(revision), "podautoscaler": autoscaler_of(revision)}
+    theirs = children[kind]
+    theirs["metadata"] = {**theirs["metadata"], "ownerReferences": [], "labels": {}}
+    theirs["spec"] = {**theirs["spec"], "template": {}, "containerConcurrency": 9}
+    step = plan(seeing(revision, **children), now=NOW)
+    assert theirs["metadata"]["name"] not in [write.name for write in step.updates]
+    assert condition(step.status)["reason"] == "NotOwned"
+    assert condition(step.status)["message"] == (
+        f'There is an existing {theirs["kind"]} "{theirs["metadata"]["name"]}" that we do not own.'
+    )
+    assert step.requeue_after_s == NOT_OWNED_RETRY_S
+
+
+def test_a_changed_template_keeps_the_replicas_and_others_annotations() -> None:
+    revision = a_revision()
+    deployment = deployment_of(revision, replicas=7)
+    deployment["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "1"}
+    revision["metadata"]["annotations"] = {"example.com/note": "new"}
+    step = plan(seeing(revision, deployment=deployment), now=NOW)
+    written = step.updates[0].object
+    assert written["spec"]["replicas"] == 7
+    assert written["metadata"]["annotations"] == {
+        "deployment.kubernetes.io/revision": "1",
+        "example.com/note": "new",
+    }
+    assert written["spec"]["template"]["metadata"]["annotations"] == {"example.com/note": "new"}
+    again = plan(seeing(revision, deployment=written), now=NOW)
+    assert again.updates == ()
+
+
+def test_what_an_api_server_adds_to_a_template_is_no_change() -> None:
+    revision = a_revision()
+    deployment = deployment_of(revision)
+    deployment["spec"] = {**deployment["spec"], "revisionHistoryLimit": 10}
+    assert plan(seeing(revision, deployment=deployment), now=NOW).updates == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "reachability"), [("active", "Reachable"), ("reserve", "Unreachable")]
+)
+def test_the_podautoscaler_learns_whether_a_route_points_here(
+    state: str, reachability: str
+) -> None:
+    revision = a_revision()
+    autoscaler = autoscaler_of(revision)
+    revision["metadata"]["labels"]["serving.knative.dev/routingState"] = state
+    step = plan(seeing(revision, podautoscaler=autoscaler), now=NOW)
+    assert step.updates[0].object["spec"]["reachability"] == reachability
+
+
+def test_a_broken_revision_is_out_of_reach() -> None:
+    revision = a_revision(labels={"serving.knative.dev/routingState": "active"})
+    step = plan(
+        seeing(
+            revision,
+            deployment=deployment_of(revision),
+            podautoscaler=autoscaler_of(revision),
+            pods=[crashed()],
+        ),
+        now=NOW,
+    )
+    assert step.updates[0].object["spec"]["reachability"] == "Unreachable"
+
+
+def test_nothing_is_made_before_the_model_is_pinned() -> None:
+    revision = a_revision(spec=PREDICTOR)
+    waiting = plan(seeing(revision), now=NOW)
+    assert waiting.creates == ()
+    assert condition(waiting.status, "ContainerHealthy")["reason"] == "ResolvingDigests"
+    found = plan(seeing(revision, model=Digest(text="sha256:ab")), now=NOW)
+    assert found.creates == ()
+    assert found.status is None
+    pinned = found.updates[0].object
+    assert pinned["metadata"]["annotations"] == {"relight.dev/model-digest": "sha256:ab"}
+    step = plan(seeing(pinned), now=NOW)
+    assert len(step.creates) == 2
+    assert step.status is not None
+    assert step.status["containerStatuses"] == [
+        {"name": "user-container", "imageDigest": "sha256:ab"}
+    ]
+
+
+def test_a_model_that_is_missing_is_told_and_looked_for_again() -> None:
+    revision = a_revision(spec=PREDICTOR)
+    problem = Problem(reason="ModelMissing", message="model /m.onnx does not exist")
+    step = plan(seeing(revision, model=problem), now=NOW)
+    assert condition(step.status)["reason"] == "ModelMissing"
+    assert condition(step.status)["message"] == "model /m.onnx does not exist"
+    assert step.requeue_after_s == MODEL_RETRY_S
+    again = plan(seeing(applied(revision, step), model=problem), now=LATER)
+    assert (again.status, again.notes) == (None, ())
+
+
+def test_a_revision_that_is_going_is_left_alone() -> None:
+    step = plan(seeing(a_revision(deletionTimestamp=NOW)), now=NOW)
+    assert (step.creates, step.status) == ((), None)

@@ -1,0 +1,157 @@
+from typing import Any
+
+import pytest
+
+from api.admission import admit
+from api.kinds import PODAUTOSCALERS
+from controller.workload import make_deployment, make_podautoscaler
+from tests.controller.objects import SPEC, a_configuration, a_revision, owned_by
+
+
+def revision(**container: Any) -> dict[str, Any]:
+    spec = {**SPEC, "containers": [{**SPEC["containers"][0], **container}]}
+    return a_revision(
+        spec=spec,
+        labels={"serving.knative.dev/service": "mnist", "team": "vision"},
+        annotations={
+            "autoscaling.knative.dev/min-scale": "2",
+            "autoscaling.knative.dev/initial-scale": "3",
+            "serving.knative.dev/routes": "mnist",
+            "serving.knative.dev/routingStateModified": "2027",
+            "serving.knative.dev/progress-deadline": "2m",
+            "relight.dev/model-digest": "sha256:ab",
+        },
+    )
+
+
+def env(container: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container["env"]}
+
+
+def test_the_deployment() -> None:
+    made = make_deployment(revision())
+    assert made["metadata"]["name"] == "mnist-00001-deployment"
+    assert made["metadata"]["ownerReferences"] == owned_by(revision())
+    spec = made["spec"]
+    assert spec["replicas"] == 3
+    assert spec["progressDeadlineSeconds"] == 120
+    uid = {"serving.knative.dev/revisionUID": "Revision-mnist-00001"}
+    assert spec["selector"] == {"matchLabels": uid}
+    labels = spec["template"]["metadata"]["labels"]
+    assert labels == {
+        "app": "mnist-00001",
+        "team": "vision",
+        "serving.knative.dev/configuration": "mnist",
+        "serving.knative.dev/configurationGeneration": "1",
+        "serving.knative.dev/revision": "mnist-00001",
+        "serving.knative.dev/service": "mnist",
+        **uid,
+    }
+    assert spec["template"]["metadata"]["annotations"] == {
+        "serving.knative.dev/progress-deadline": "2m",
+        "relight.dev/model-digest": "sha256:ab",
+    }
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 60
+    assert "containerConcurrency" not in spec["template"]["spec"]
+
+
+def test_the_runtime_contracts_environment() -> None:
+    container = make_deployment(revision(env=[{"name": "A", "value": "1"}]))["spec"]["template"][
+        "spec"
+    ]["containers"][0]
+    assert env(container) == {
+        "A": "1",
+        "PORT": "8080",
+        "K_SERVICE": "mnist",
+        "K_CONFIGURATION": "mnist",
+        "K_REVISION": "mnist-00001",
+    }
+    assert container["ports"] == [{"name": "user-port", "containerPort": 8080, "protocol": "TCP"}]
+    assert container["readinessProbe"]["tcpSocket"] == {"port": 8080}
+
+
+def test_our_predictor_is_told_more() -> None:
+    made = make_deployment(revision(image="relight/predictor:v1", ports=[{"containerPort": 9000}]))
+    container = made["spec"]["template"]["spec"]["containers"][0]
+    assert env(container) == {
+        "PORT": "9000",
+        "K_SERVICE": "mnist",
+        "K_CONFIGURATION": "mnist",
+        "K_REVISION": "mnist-00001",
+        "RELIGHT_MODEL_DIGEST": "sha256:ab",
+        "RELIGHT_CONTAINER_CONCURRENCY": "4",
+        "RELIGHT_TIMEOUT_S": "60",
+    }
+    assert container["readinessProbe"]["httpGet"] == {"path": "/v2/health/ready", "port": 9000}
+
+
+def test_only_the_serving_container_gets_the_port() -> None:
+    raw = a_revision(
+        spec={
+            "containers": [
+                {"name": "side", "image": "side"},
+                {"name": "main", "image": "main", "ports": [{"containerPort": 9000}]},
+            ]
+        }
+    )
+    side, main = make_deployment(raw)["spec"]["template"]["spec"]["containers"]
+    assert "PORT" not in env(side)
+    assert env(main)["PORT"] == "9000"
+    assert env(main)["K_SERVICE"] == ""  # a Configuration of its own has no Service
+
+
+def test_a_label_app_of_the_users_stands() -> None:
+    raw = a_revision(labels={"app": "mine"})
+    assert make_deployment(raw)["metadata"]["labels"]["app"] == "mine"
+
+
+def test_the_hash_tells_of_every_change_but_scaling() -> None:
+    def hash_of(raw: dict[str, Any]) -> str:
+        return str(
+            make_deployment(raw)["metadata"]["labels"]["serving.knative.dev/deployment-hash"]
+        )
+
+    before = hash_of(revision())
+    assert hash_of(revision()) == before
+    assert hash_of(revision(args=["other"])) != before
+    scaled = revision()
+    scaled["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "9"
+    scaled["metadata"]["labels"]["serving.knative.dev/routingState"] = "active"
+    assert hash_of(scaled) == before
+    assert len(before) <= 63
+
+
+@pytest.mark.parametrize(
+    ("state", "is_broken", "reachability"),
+    [
+        ("pending", False, None),
+        ("active", False, "Reachable"),
+        ("reserve", False, "Unreachable"),
+        ("active", True, "Unreachable"),
+    ],
+)
+def test_the_podautoscaler(state: str, is_broken: bool, reachability: str | None) -> None:
+    raw = revision()
+    raw["metadata"]["labels"]["serving.knative.dev/routingState"] = state
+    made = make_podautoscaler(raw, is_broken=is_broken)
+    assert made["metadata"]["name"] == "mnist-00001"
+    assert made["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] == "2"
+    assert "serving.knative.dev/routes" not in made["metadata"]["annotations"]
+    spec = dict(made["spec"])
+    assert spec.pop("reachability", None) == reachability
+    assert spec == {
+        "scaleTargetRef": {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": "mnist-00001-deployment",
+        },
+        "containerConcurrency": 4,
+        "protocolType": "http1",
+    }
+
+
+def test_what_is_made_is_admitted_unchanged() -> None:
+    # A default filled in by the server would be taken for a change, and written for ever.
+    raw = a_revision(of=a_configuration(), spec=SPEC)
+    made = make_podautoscaler(raw, is_broken=False)
+    assert admit(PODAUTOSCALERS, made, None, user="controller") == made
