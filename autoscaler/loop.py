@@ -15,6 +15,7 @@ from typing import Any
 
 from api import conditions
 from api.autoscaling import PodAutoscaler
+from api.conditions import Condition
 from api.errors import InvalidObjectError
 from api.kinds import PODAUTOSCALERS
 from api.objects import rfc3339
@@ -51,6 +52,8 @@ class _Watched:
     pilot: Pilot
     raw: Mapping[str, Any]
     deployment: str
+    # Conditions, wanted and ready number that the stored status is known to say.
+    settled: tuple[tuple[Condition, ...], int | None, int] | None = None
 
 
 class Loop:
@@ -82,12 +85,17 @@ class Loop:
         self.listen(now_s=loop.time())
         while True:
             started_s = loop.time()
-            for count, (key, watched) in enumerate(list(self._awake.items()), start=1):
-                if self._awake.get(key) is watched:
-                    self._look(key, watched, now_s=loop.time(), is_turn=True)
-                if count % _TURNS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+            await self.tick()
             await asyncio.sleep(max(0.0, started_s + self._settings.tick_s - loop.time()))
+
+    async def tick(self) -> None:
+        """Decide for every Revision that is awake, letting others on in between."""
+        loop = asyncio.get_running_loop()
+        for count, (key, watched) in enumerate(list(self._awake.items()), start=1):
+            if self._awake.get(key) is watched:
+                self._look(key, watched, now_s=loop.time(), is_turn=True)
+            if count % _TURNS_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def listen(self, *, now_s: float) -> None:
         """Take silence before `now_s` for nothing: stats may have been missed until then."""
@@ -119,7 +127,7 @@ class Loop:
         watched = self._watched.get(key)
         is_same = watched is not None and _inputs(watched.raw) == _inputs(raw)
         if watched is not None:
-            watched.raw = raw
+            watched.raw, watched.settled = raw, None
         if is_same:
             return  # an echo of our own status
         try:
@@ -218,7 +226,7 @@ class Loop:
             key,
             watched.deployment,
             replicas=outcome.replicas,
-            status=self._new_status(watched.raw, scale, outcome),
+            status=self._new_status(watched, scale, outcome),
         )
         if outcome.changed_from is not None:
             self._tell(watched.raw, outcome)
@@ -232,9 +240,13 @@ class Loop:
         self._awake.setdefault(key, watched)
 
     def _new_status(
-        self, raw: Mapping[str, Any], scale: Scale, outcome: Outcome
+        self, watched: _Watched, scale: Scale, outcome: Outcome
     ) -> dict[str, Any] | None:
         """The status to write; None when the stored one says the same."""
+        said = (outcome.conditions, outcome.want, scale.ready)
+        if said == watched.settled:  # quick, for unchanged conditions are the same object
+            return None
+        raw = watched.raw
         stored = raw.get("status") or {}
         wanted: dict[str, Any] = {
             "observedGeneration": raw["metadata"].get("generation", 0),
@@ -246,6 +258,7 @@ class Loop:
         if outcome.want is not None:
             wanted["desiredScale"] = outcome.want
         if all(stored.get(name) == value for name, value in wanted.items()):
+            watched.settled = said
             return None
         return wanted
 

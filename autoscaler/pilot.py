@@ -44,6 +44,7 @@ class Pilot:
         "_is_poked",
         "_journal",
         "_life",
+        "_said",
         "_spec",
         "_state",
         "_wanted",
@@ -58,6 +59,7 @@ class Pilot:
         self._state = initial_state(ready=scale.ready, now_s=now_s)
         self._decision: Decision | None = None
         self._is_poked = False  # since the last turn
+        self._said: tuple[tuple[Phase, bool, str], tuple[Condition, ...]] | None = None
         self._journal = Journal(length_max=spec.journal_length_max)
         self._wanted = wanted  # what was wanted last, before a restart too
 
@@ -153,10 +155,17 @@ class Pilot:
         return Outcome(
             replicas=self._to_write(verdict.replicas, scale),
             want=want,
-            conditions=conditions(self._life, reason),
+            conditions=self._say(reason),
             changed_from=before if before != self._wanted else None,
             decision=decision,
         )
+
+    def _say(self, reason: str) -> tuple[Condition, ...]:
+        """The conditions: the same object while they are the same, so comparing is free."""
+        said = (self._life.phase, self._life.is_initialized, reason)
+        if self._said is None or self._said[0] != said:
+            self._said = said, conditions(self._life, reason)
+        return self._said[1]
 
     def _to_write(self, replicas: int | None, scale: Scale) -> int | None:
         if scale.replicas is None or replicas == scale.replicas:
