@@ -111,8 +111,8 @@ def not_running(label: str) -> UnreachableError:
 def _load(path: Path) -> auth.Address:
     try:
         return auth.load_kubeconfig(path)
-    except (OSError, ValueError, auth.KubeconfigError) as error:
-        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except auth.CredentialsError as error:
+        raise UsageError(str(error)) from error
 
 
 def _addresses(folder: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ For: every verb: objects by way of the client, requests by way of the session.
 Must not know: any verb.
 """
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from api.kinds import Resource
+from cluster.auth import CredentialsError
 from cluster.client import Client
 from cluster.errors import (
     ApiError,
@@ -79,7 +79,7 @@ def _of_group(group: BaseExceptionGroup[BaseException], label: str) -> BaseExcep
 
 
 def _connector(location: Location) -> aiohttp.TCPConnector:
-    authority = location.address.ca
-    if authority is None:
-        return aiohttp.TCPConnector()
-    return aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=authority))
+    try:
+        return aiohttp.TCPConnector(ssl=location.address.ssl_context() or True)
+    except CredentialsError as error:
+        raise UsageError(str(error)) from error

@@ -39,11 +39,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Run until interrupted."""
     # Imported here: the other commands must not pay for loading a platform.
-    from embedded import up
     from embedded.config import Settings, SettingsError
     from embedded.datadir import DataDirectoryError
+    from embedded.storage_errors import StorageError
+    from embedded.up import Addresses
+    from embedded.up import run as run_platform
 
-    def announce(addresses: up.Addresses) -> None:
+    def announce(addresses: Addresses) -> None:
         if not args.quiet:
             print(f"Requests: {addresses.activator}\nAPI server: {addresses.api}")
             print(f"kubectl --kubeconfig {addresses.kubeconfig} get ksvc", flush=True)
@@ -59,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
             max_pods=args.max_pods,
             spares=args.spares,
         )
-        return up.run(settings, announce=announce)
+        return run_platform(settings, announce=announce)
     except SettingsError as error:
         print(f"relight: {error}", file=sys.stderr)
         return Exit.USAGE
-    except (DataDirectoryError, OSError) as error:
+    except (DataDirectoryError, StorageError, OSError) as error:
         print(f"relight: {error}", file=sys.stderr)
         return Exit.FAILED

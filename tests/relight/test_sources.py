@@ -1,0 +1,59 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from relight import sources
+from relight.errors import UsageError
+
+
+def test_a_relative_path_becomes_absolute_and_is_fingerprinted(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"weights")
+    source = sources.model("a.onnx", folder=tmp_path, is_checked=True)
+    assert source.text == str(tmp_path / "a.onnx")
+    assert source.digest == "sha256:" + hashlib.sha256(b"weights").hexdigest()
+
+
+def test_a_file_uri_is_a_local_path(tmp_path: Path) -> None:
+    (tmp_path / "a b.onnx").write_bytes(b"")
+    source = sources.model(f"file://{tmp_path}/a%20b.onnx", folder=Path("/"), is_checked=True)
+    assert source.text == str(tmp_path / "a b.onnx")
+
+
+def test_another_uri_is_taken_as_it_is() -> None:
+    source = sources.model("s3://bucket/a.onnx", folder=Path("/"), is_checked=True)
+    assert source == sources.Source(text="s3://bucket/a.onnx", digest=None)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"--model: {tmp_path}/no.onnx does not exist"):
+        sources.model("no.onnx", folder=tmp_path, is_checked=True)
+
+
+def test_a_folder_is_refused_with_the_models_in_it(tmp_path: Path) -> None:
+    (tmp_path / "b.onnx").touch()
+    with pytest.raises(UsageError, match=r"is a directory with b\.onnx in it; name a file"):
+        sources.model(".", folder=tmp_path, is_checked=True)
+
+
+def test_unchecked_paths_may_be_anything(tmp_path: Path) -> None:
+    source = sources.model("no.onnx", folder=tmp_path, is_checked=False)
+    assert source == sources.Source(text=f"{tmp_path}/no.onnx", digest=None)
+
+
+def test_a_python_class(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("class Model: ...")
+    source = sources.python("m.py:Model", folder=tmp_path, is_checked=True)
+    assert source.text == f"{tmp_path}/m.py:Model"
+    assert source.digest is not None
+
+
+@pytest.mark.parametrize("given", ["m.py", "m.py:", "m.py:1x", "m.py:a.b"])
+def test_a_python_source_without_a_class(given: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"expected FILE\.py:CLASS"):
+        sources.python(given, folder=tmp_path, is_checked=True)
+
+
+def test_a_missing_python_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--python: .*/m\.py does not exist"):
+        sources.python("m.py:Model", folder=tmp_path, is_checked=True)
