@@ -71,7 +71,7 @@ _BY_DTYPE = {row.dtype: row for row in DATATYPES.values()}
 
 
 def of_array(array: Tensor) -> Datatype | None:
-    """The datatype an array is sent as; None when V2 has none (complex, dates …)."""
+    """The datatype an array is sent as; None when V2 has none."""
     found = _BY_DTYPE.get(array.dtype)
     if found is None and array.dtype.kind in "US":
         return DATATYPES["BYTES"]
@@ -197,17 +197,22 @@ def check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
                 )
 
 
-def to_json(name: str, array: Tensor) -> Any:
-    """An array as a value that orjson writes with OPT_SERIALIZE_NUMPY, nesting kept."""
+def describe(name: str, array: Tensor) -> Datatype:
+    """The datatype of an output; RequestError when there is none (complex, dates …)."""
     datatype = of_array(array)
     if datatype is None:
         raise RequestError(
             Fault.BAD_OUTPUT,
             detail=f"output '{name}' holds {array.dtype}, which V2 has no name for",
         )
+    return datatype
+
+
+def to_json(name: str, array: Tensor, datatype: Datatype) -> Any:
+    """An array as a value that orjson writes with OPT_SERIALIZE_NUMPY, nesting kept."""
     if datatype.kind == "O":
         return _texts(name, array.tolist())
-    if not array.flags.c_contiguous or array.dtype.char != datatype.dtype.char:
+    if array.dtype is not datatype.dtype or not array.flags.c_contiguous:
         # orjson knows int64 and not its twin longlong, which is what ONNX Runtime returns.
         array = np.ascontiguousarray(array, datatype.dtype.char).reshape(array.shape)
     return array if array.ndim else array[()]

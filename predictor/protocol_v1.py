@@ -93,7 +93,10 @@ class CodecV1:
 
 
 def _rows(outputs: Mapping[str, Tensor]) -> Any:
-    columns = {name: datatypes.to_json(name, array) for name, array in outputs.items()}
+    columns = {
+        name: datatypes.to_json(name, array, datatypes.describe(name, array))
+        for name, array in outputs.items()
+    }
     if len(columns) == 1:
         return next(iter(columns.values()))
     if len({array.shape[:1] for array in outputs.values()}) != 1 or any(

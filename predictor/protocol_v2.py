@@ -209,10 +209,10 @@ def _output(name: str, outputs: Mapping[str, Tensor]) -> dict[str, Any]:
     array = outputs.get(name)
     if array is None:
         raise RequestError(Fault.BAD_OUTPUT, detail=f"output '{name}' is missing from it")
-    datatype = datatypes.of_array(array)
+    datatype = datatypes.describe(name, array)
     return {
         "name": name,
         "shape": array.shape,
-        "datatype": datatype.name if datatype else "",
-        "data": datatypes.to_json(name, array.ravel()),
+        "datatype": datatype.name,
+        "data": datatypes.to_json(name, array.ravel(), datatype),
     }

@@ -78,7 +78,8 @@ class PythonModel:
             _LOG.exception("%s.predict failed", self._class_name)
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
         if not isinstance(outputs, Mapping) or not outputs:
-            got = f"a {type(outputs).__name__}" if outputs else f"an empty {type(outputs).__name__}"
+            empty = "an empty " if isinstance(outputs, Mapping) else ""
+            got = f"{empty}{type(outputs).__name__}"
             raise _bad_output(f"{self._class_name}.predict gave {got}, not a dict of arrays")
         return {name: _array(name, value) for name, value in outputs.items()}
 

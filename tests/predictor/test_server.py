@@ -1,0 +1,350 @@
+"""The server over a real socket, with models that do as the test says."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from predictor import config, serving
+from predictor.errors import Fault, RequestError
+from predictor.loader import Loaded
+from predictor.model import Signature, Tensor, TensorSpec
+from predictor.server import Server
+from predictor.worker import Worker
+from tests.predictor.talking import Reply, infer_body, read_reply, request
+
+X = TensorSpec(name="x", datatype="FP32", shape=(-1, 2))
+INFER = "/v2/models/m/infer"
+BODY = infer_body([[1.0, 2.0]])
+DIGEST = "sha256:" + "d" * 64
+
+
+class Doubler:
+    """y = 2x, once `go` is set; `failing` makes it raise."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.go.set()
+        self.runs = 0
+        self.failing: Exception | None = None
+
+    def __call__(
+        self, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None
+    ) -> Mapping[str, Tensor]:
+        assert self.go.wait(20)
+        self.runs += 1
+        if self.failing is not None:
+            raise self.failing
+        return {"y": feeds["x"] * 2}
+
+
+class Bench:
+    """One served model and connections to it."""
+
+    def __init__(self, server: Server, model: Doubler, path: Path, worker: Worker) -> None:
+        self.server = server
+        self.model = model
+        self.worker = worker
+        self._path = path
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_unix_connection(str(self._path))
+        self.writers.append(writer)
+        return reader, writer
+
+    async def send(self, data: bytes) -> asyncio.StreamReader:
+        """Send on a connection of its own."""
+        reader, writer = await self.connect()
+        writer.write(data)
+        return reader
+
+    async def ask(self, data: bytes) -> Reply:
+        return await read_reply(await self.send(data), has_body=not data.startswith(b"HEAD"))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+
+Start = Callable[..., contextlib.AbstractAsyncContextManager[Bench]]
+
+
+@pytest.fixture
+def start(short_path: Path) -> Start:
+    @contextlib.asynccontextmanager
+    async def run(
+        *arguments: str, concurrency: int = 0, timeout_s: float = 10, **environment: str
+    ) -> AsyncIterator[Bench]:
+        environment = {"K_REVISION": "m-00001", **environment}
+        settings = config.parse(["--model", "m.onnx", *arguments], environment)
+        settings = replace(settings, container_concurrency=concurrency, timeout_s=timeout_s)
+        model = Doubler()
+        loaded = Loaded(
+            run=model,
+            signature=Signature(inputs=[X], outputs=[replace(X, name="y")]),
+            digest=DIGEST,
+            provider="CPUExecutionProvider",
+            platform="onnx_onnxv1",
+        )
+        worker = Worker(asyncio.get_running_loop())
+        server = Server(settings, loaded, worker, start_timing="fork;dur=1.00, load;dur=2.00")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(short_path / "s"))
+        connections = serving.Connections()
+        accepting = await serving.listen(server, settings, listener, connections)
+        bench = Bench(server, model, short_path / "s", worker)
+        yield bench
+        model.go.set()
+        for writer in bench.writers:
+            writer.close()
+        await bench.until(lambda: not connections.transports and not server.is_busy)
+        accepting.close()
+        await accepting.wait_closed()
+
+    return run
+
+
+async def test_v2_and_v1_answer_with_who_answered(start: Start) -> None:
+    async with start() as bench:
+        first = await bench.ask(request("POST", INFER, BODY))
+        assert first.status == 200
+        assert first.json["outputs"][0]["data"] == [2, 4]
+        assert first.headers["relight-revision"] == "m-00001"
+        assert first.headers["relight-model-digest"] == DIGEST
+        assert first.headers["content-type"] == "application/json"
+        timing = first.headers["server-timing"]
+        assert timing.startswith("fork;dur=1.00, load;dur=2.00, run;dur=")
+        second = await bench.ask(request("POST", "/v1/models/m:predict", b'{"instances":[[3,4]]}'))
+        assert second.json == {"predictions": [[6, 8]]}
+        assert second.headers["server-timing"].startswith("run;dur=")
+
+
+@pytest.mark.parametrize(
+    ("path", "json"),
+    [
+        ("/", {"status": "alive"}),
+        ("/healthz", {"ready": True}),
+        ("/v1/models", {"models": ["m"]}),
+        ("/v1/models/m", {"name": "m", "ready": True}),
+        ("/v2/health/live", {"live": True}),
+        ("/v2/health/ready", {"ready": True}),
+        ("/v2/models", {"models": ["m"]}),
+        ("/v2/models/m/ready", {"name": "m", "ready": True}),
+        ("/v2/models/m/versions/m-00001/ready?x=1", {"name": "m", "ready": True}),
+    ],
+)
+async def test_what_is_told(start: Start, path: str, json: Any) -> None:
+    async with start() as bench:
+        reply = await bench.ask(request("GET", path))
+        assert (reply.status, reply.json) == (200, json)
+        assert reply.headers["relight-revision"] == "m-00001"
+        assert (await bench.ask(request("HEAD", path))).status == 200
+
+
+async def test_metadata_tells_the_provider_that_is_used(start: Start) -> None:
+    async with start() as bench:
+        found = (await bench.ask(request("GET", "/v2/models/m"))).json
+        assert found["parameters"] == {"execution_provider": "CPUExecutionProvider"}
+        assert found["platform"] == "onnx_onnxv1"
+        assert found["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}]
+        server = (await bench.ask(request("GET", "/v2"))).json
+        assert server["name"] == "relight"
+        assert server["extensions"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [
+        (request("POST", INFER, b"{"), 400, "the body is not JSON"),
+        (request("POST", INFER, b'{"inputs":[]}'), 400, "missing input 'x'"),
+        (request("POST", "/v1/models/m:predict", b"[]"), 400, "must be a JSON object"),
+        (request("POST", "/v2/models/q/infer", BODY), 404, "Model with name q does not exist."),
+        (request("GET", "/nope"), 404, "nothing is served at /nope"),
+        (request("GET", INFER), 405, "takes POST, not GET"),
+        (request("POST", "/v2/health/ready"), 405, "takes GET, not POST"),
+        (request("POST", INFER, b"x" * 3000), 413, "larger than"),
+        (request("POST", INFER, BODY, content_encoding="gzip"), 415, "'gzip' is not served"),
+        (
+            request("POST", INFER, BODY, inference_header_content_length="10"),
+            400,
+            "the binary tensor extension is not served",
+        ),
+    ],
+)
+async def test_refusals(start: Start, data: bytes, status: int, said: str) -> None:
+    async with start("--max-body-bytes", "2000") as bench:
+        reply = await bench.ask(data)
+        assert reply.status == status
+        assert said in reply.json["error"]
+        assert bench.model.runs == 0
+        if status == 405:
+            assert reply.headers["allow"] in ("GET", "POST")
+
+
+async def test_a_missing_content_type_and_an_identity_encoding_are_fine(start: Start) -> None:
+    async with start() as bench:
+        data = request("POST", INFER, BODY, content_encoding="identity")
+        assert (await bench.ask(data)).status == 200
+
+
+async def test_a_body_in_pieces_and_in_chunks(start: Start) -> None:
+    async with start() as bench:
+        reader, writer = await bench.connect()
+        data = request("POST", INFER, BODY)
+        for size in range(0, len(data), 40):
+            writer.write(data[size : size + 40])
+            await asyncio.sleep(0)
+        assert (await read_reply(reader)).status == 200
+        head = b"POST %b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n" % INFER.encode()
+        writer.write(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY))
+        assert (await read_reply(reader)).json["outputs"][0]["data"] == [2, 4]
+
+
+async def test_what_the_model_raises_is_500_and_it_serves_on(start: Start) -> None:
+    async with start() as bench:
+        bench.model.failing = RequestError(Fault.MODEL_RAISED, kind="Boom")
+        assert (await bench.ask(request("POST", INFER, BODY))).status == 500
+        bench.model.failing = KeyError("secret")
+        reply = await bench.ask(request("POST", INFER, BODY))
+        assert reply.status == 500
+        assert b"secret" not in reply.body
+        bench.model.failing = None
+        assert (await bench.ask(request("POST", INFER, BODY))).status == 200
+
+
+async def test_an_answer_that_cannot_be_sent_is_500(start: Start) -> None:
+    async with start() as bench:
+        bench.server._run = lambda feeds, wanted: {"y": np.array([1j])}
+        reply = await bench.ask(request("POST", INFER, BODY))
+        assert reply.status == 500
+        assert "output 'y' holds complex128" in reply.json["error"]
+
+
+async def test_a_bug_of_ours_is_500_and_frees_its_slot(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise KeyError("secret")
+
+    async with start(concurrency=1) as bench:
+        for method in ("decode", "encode"):
+            with monkeypatch.context() as patch:
+                patch.setattr(type(bench.server._v2), method, fail)
+                reply = await bench.ask(request("POST", INFER, BODY))
+                assert reply.status == 500
+                assert b"secret" not in reply.body
+        assert (await bench.ask(request("POST", INFER, BODY))).status == 200
+
+
+async def test_the_limit_queues_ten_and_refuses_the_twelfth(start: Start) -> None:
+    async with start(concurrency=1) as bench:
+        bench.model.go.clear()
+        waiting = [await bench.send(request("POST", INFER, BODY)) for _ in range(11)]
+        await bench.until(lambda: bench.server._gate.statistics().queued == 10)
+        refused = await bench.ask(request("POST", INFER, BODY))
+        assert refused.status == 503
+        assert refused.json == {"error": "pending request queue full"}
+        assert (await bench.ask(request("GET", "/v2/health/ready"))).status == 200
+        bench.model.go.set()
+        for reader in waiting:
+            assert (await read_reply(reader)).status == 200
+        assert bench.server._gate.statistics().running == 0
+
+
+async def test_a_client_that_leaves_the_queue_is_not_run(start: Start) -> None:
+    async with start(concurrency=1) as bench:
+        bench.model.go.clear()
+        first = await bench.send(request("POST", INFER, BODY))
+        await bench.send(request("POST", INFER, BODY))
+        await bench.until(lambda: bench.server._gate.statistics().queued == 1)
+        bench.writers[-1].close()
+        await bench.until(lambda: bench.server._gate.statistics().queued == 0)
+        bench.model.go.set()
+        assert (await read_reply(first)).status == 200
+        assert bench.model.runs == 1
+        assert bench.server.stats.in_flight == 0
+
+
+async def test_a_client_that_leaves_its_run_frees_the_slot_when_the_run_ends(start: Start) -> None:
+    async with start(concurrency=1) as bench:
+        bench.model.go.clear()
+        await bench.send(request("POST", INFER, BODY))
+        await bench.until(lambda: bench.server._gate.running == 1)
+        bench.writers[-1].close()
+        await bench.until(lambda: bench.server.stats.in_flight == 0)
+        assert bench.server._gate.running == 1
+        bench.model.go.set()
+        await bench.until(lambda: bench.server._gate.running == 0)
+        assert (await bench.ask(request("POST", INFER, BODY))).status == 200
+
+
+async def test_a_client_that_leaves_before_its_body_is_forgotten(start: Start) -> None:
+    async with start() as bench:
+        await bench.send(request("POST", INFER, BODY)[:-5])
+        await bench.until(lambda: bench.server.stats.in_flight == 1)
+        bench.writers[-1].close()
+        await bench.until(lambda: bench.server.stats.in_flight == 0)
+        assert bench.server._gate.running == 0
+
+
+async def test_timeouts_of_the_run_the_queue_and_the_body(start: Start) -> None:
+    async with start(concurrency=1, timeout_s=0.05) as bench:
+        bench.model.go.clear()
+        running = await bench.send(request("POST", INFER, BODY))
+        await bench.until(lambda: bench.server._gate.running == 1)
+        queued = await bench.send(request("POST", INFER, BODY))
+        sending = await bench.send(request("POST", INFER, BODY)[:-5])
+        for reader in (running, queued, sending):
+            reply = await read_reply(reader)
+            assert reply.status == 504
+            assert "no answer within the revision's timeout of 0.05 s" in reply.json["error"]
+        assert bench.server._gate.running == 1, "the abandoned run keeps its slot"
+        bench.model.go.set()
+        await bench.until(lambda: bench.server._gate.running == 0)
+        assert bench.model.runs == 1
+        assert (await bench.ask(request("POST", INFER, BODY))).status == 200
+
+
+async def test_the_load_is_told_with_the_activators_part_apart(start: Start) -> None:
+    async with start(concurrency=2) as bench:
+        await bench.ask(request("POST", INFER, BODY))
+        await bench.ask(request("POST", INFER, BODY, k_proxy_request="activator"))
+        bench.model.go.clear()
+        bench.worker.forget()
+        held = await bench.send(request("POST", INFER, BODY, k_proxy_request="activator"))
+        await bench.until(lambda: bench.server._gate.running == 1)
+        found = (await bench.ask(request("GET", "/relight/stats"))).json
+        assert (found["requests"], found["proxied_requests"]) == (3, 2)
+        assert (found["in_flight"], found["proxied_in_flight"]) == (1, 1)
+        assert (found["running"], found["running_max"], found["queued_max"]) == (1, 2, 20)
+        assert found["concurrency_seconds"] >= found["proxied_concurrency_seconds"] > 0
+        bench.model.go.set()
+        assert (await read_reply(held)).status == 200
+
+
+async def test_while_draining_it_serves_closes_and_says_it_is_not_ready(start: Start) -> None:
+    async with start() as bench:
+        bench.server.is_draining = True
+        reply = await bench.ask(request("POST", INFER, BODY))
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        for path in ("/v2/health/ready", "/healthz", "/v1/models/m", "/v2/models/m/ready"):
+            reply = await bench.ask(request("GET", path))
+            assert (reply.status, reply.json["ready"]) == (503, False)
+        assert (await bench.ask(request("GET", "/v2/health/live"))).status == 200
+
+
+async def test_pipelined_requests_are_answered_in_order(start: Start) -> None:
+    async with start(concurrency=1) as bench:
+        bodies = [infer_body([[float(number), 0.0]]) for number in range(5)]
+        reader = await bench.send(b"".join(request("POST", INFER, body) for body in bodies))
+        for number in range(5):
+            assert (await read_reply(reader)).json["outputs"][0]["data"][0] == 2 * number

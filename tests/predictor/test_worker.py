@@ -1,0 +1,89 @@
+"""The choice between the loop and the thread."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+
+from predictor.errors import RequestError
+from predictor.model import Tensor
+from predictor.worker import INLINE_MAX_S, Outcome, Worker
+
+Wanted = tuple[str, ...] | None
+
+
+class Recorder:
+    """A model that notes the thread it ran on and may wait to be let go."""
+
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def __call__(self, feeds: dict[str, Tensor], wanted: Wanted) -> Mapping[str, Tensor]:
+        self.threads.append(threading.current_thread().name)
+        assert self.go.wait(10)
+        return feeds
+
+
+async def run_there(worker: Worker, run: Recorder) -> Outcome:
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    worker.run_there(run, {"x": np.ones(1)}, None, future.set_result)
+    return await asyncio.wait_for(future, 10)
+
+
+def after(worker: Worker, *runs_s: float) -> bool:
+    for run_s in runs_s:
+        worker._saw(run_s)
+    return worker.is_quick
+
+
+async def test_the_first_run_is_never_on_the_loop() -> None:
+    worker, run = Worker(asyncio.get_running_loop()), Recorder()
+    assert not worker.is_quick
+    outcome = await run_there(worker, run)
+    assert outcome.outputs is not None
+    assert outcome.run_s >= 0
+    assert run.threads == ["model"]
+
+
+async def test_quick_models_run_on_the_loop_and_a_slow_run_ends_that() -> None:
+    worker = Worker(asyncio.get_running_loop())
+    assert after(worker, INLINE_MAX_S / 10)
+    assert not after(worker, INLINE_MAX_S * 2)
+    assert not after(worker, 0.0)
+    assert after(worker, *[0.0] * 10)
+    worker.forget()
+    assert not worker.is_quick
+
+
+async def test_runs_never_overlap() -> None:
+    worker, run = Worker(asyncio.get_running_loop()), Recorder()
+    after(worker, 0.0)
+    assert worker.is_quick
+    run.go.clear()
+    first = asyncio.gather(run_there(worker, run), run_there(worker, run))
+    await asyncio.sleep(0)
+    assert not worker.is_quick
+    run.go.set()
+    await first
+    worker.forget()
+    after(worker, 0.0)
+    assert worker.is_quick
+
+
+async def test_run_here_is_on_this_thread() -> None:
+    worker, run = Worker(asyncio.get_running_loop()), Recorder()
+    assert worker.run_here(run, {"x": np.ones(1)}, None).outputs is not None
+    assert run.threads == [threading.current_thread().name]
+
+
+async def test_what_escapes_a_run_is_a_fault_without_details() -> None:
+    def fail(feeds: dict[str, Tensor], wanted: Wanted) -> Mapping[str, Tensor]:
+        raise KeyError("secret")
+
+    outcome = Worker(asyncio.get_running_loop()).run_here(fail, {}, None)
+    assert isinstance(outcome.error, RequestError)
+    assert outcome.error.status == 500
+    assert "secret" not in str(outcome.error)
