@@ -19,7 +19,9 @@ class Settings:
     domain: str = "localhost"  # public hosts are <route>.<namespace>.<domain>
     external_port: int | None = None  # of the activator, from outside; None or 80: not shown
     model_root: Path = field(default_factory=Path)  # relative model paths start here
-    workers_max: int = 16  # objects worked on at once
+    # Objects worked on at once. Where the API server is in this process, work does not wait:
+    # this many are done in one turn of the event loop, and requests wait for that.
+    workers_max: int = 4
     digest_grace_s: float = 0.05  # a digest that takes longer is waited for in the background
 
     def __post_init__(self) -> None:

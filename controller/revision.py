@@ -66,11 +66,11 @@ def plan(seen: Observed, *, now: str) -> Plan:
     creates, updates = [], []
     failures = Failures()
     foreign = _foreign(seen)
-    deployment = make_deployment(seen.revision)
     if seen.deployment is None:
-        creates.append(Write(resource=DEPLOYMENTS, object=deployment))
+        made = make_deployment(seen.revision, replicas=initial_scale(seen.revision))
+        creates.append(Write(resource=DEPLOYMENTS, object=made))
     elif foreign is None:
-        updates.append(_deployment_update(seen.deployment, deployment))
+        updates.append(_deployment_update(seen.deployment, seen.revision))
         failures = failures_of(seen.deployment, seen.pods)
     conditions = _conditions(seen, failures, foreign)
     podautoscaler = make_podautoscaler(
@@ -126,15 +126,14 @@ def _foreign(seen: Observed) -> Condition | None:
     return None
 
 
-def _deployment_update(existing: Raw, wanted: dict[str, Any]) -> Write | None:
+def _deployment_update(existing: Raw, revision: Raw) -> Write | None:
     """Compare by hash: an API server may write a template's defaults and units differently."""
+    wanted = make_deployment(revision, replicas=existing["spec"].get("replicas", 1))
     hash_ = wanted["metadata"]["labels"][keys.DEPLOYMENT_HASH]
     if labels_of(existing).get(keys.DEPLOYMENT_HASH) == hash_:
         return None
     annotations = {**annotations_of(existing), **annotations_of(wanted)}
-    spec = {**wanted["spec"], "replicas": existing["spec"].get("replicas", 1)}
-    changed = {**with_metadata(wanted, annotations=annotations), "spec": spec}
-    return rewrite(DEPLOYMENTS, existing, changed)
+    return rewrite(DEPLOYMENTS, existing, with_metadata(wanted, annotations=annotations))
 
 
 def _wants_replicas(seen: Observed) -> bool:

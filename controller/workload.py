@@ -31,11 +31,8 @@ _NOT_OF_CHILDREN = frozenset({keys.ROUTE, keys.ROUTING_STATE})
 _REACHABILITY = {ACTIVE: "Reachable", RESERVE: "Unreachable"}
 
 
-def make_deployment(revision: Raw) -> dict[str, Any]:
-    """The Deployment of a Revision, labelled with a hash of all that is wanted of it.
-
-    The number of replicas is only where it starts: the autoscaler owns it from then on.
-    """
+def make_deployment(revision: Raw, *, replicas: int) -> dict[str, Any]:
+    """The Deployment of a Revision, labelled with a hash of all else that is wanted of it."""
     name, uid = revision["metadata"]["name"], revision["metadata"]["uid"]
     metadata = {"labels": child_labels(revision), "annotations": _pod_annotations(revision)}
     spec = {
@@ -46,7 +43,6 @@ def make_deployment(revision: Raw) -> dict[str, Any]:
     text = orjson.dumps([metadata, spec], option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha256(text).hexdigest()[:_HASH_LENGTH]
     labels = {**metadata["labels"], keys.DEPLOYMENT_HASH: digest}
-    replicas = parse_scaling(annotations_of(revision)).initial_scale
     return make_child(
         DEPLOYMENTS,
         revision,
@@ -95,7 +91,7 @@ def child_labels(revision: Raw) -> dict[str, str]:
 
 
 def initial_scale(revision: Raw) -> int:
-    """How many replicas a Revision starts with."""
+    """How many replicas a Revision starts with; from then on the autoscaler decides."""
     return parse_scaling(annotations_of(revision)).initial_scale
 
 

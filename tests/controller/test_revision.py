@@ -35,8 +35,7 @@ def as_stored(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def deployment_of(revision: dict[str, Any], *, replicas: int = 1, available: int = 0) -> Any:
-    made = as_stored(make_deployment(revision))
-    made["spec"] = {**made["spec"], "replicas": replicas}
+    made = as_stored(make_deployment(revision, replicas=replicas))
     made["status"] = {"availableReplicas": available} if available else {}
     return made
 
@@ -61,8 +60,10 @@ ACTIVE = Condition(type="Active", status="True")
 
 
 def test_deployment_and_podautoscaler_are_made() -> None:
-    step = plan(seeing(a_revision()), now=NOW)
+    two = {"autoscaling.knative.dev/initial-scale": "2"}
+    step = plan(seeing(a_revision(annotations=two)), now=NOW)
     assert [write.object["kind"] for write in step.creates] == ["Deployment", "PodAutoscaler"]
+    assert step.creates[0].object["spec"]["replicas"] == 2
     for type_ in ("ResourcesAvailable", "ContainerHealthy"):
         assert condition(step.status, type_) == {
             "type": type_,

@@ -4,7 +4,7 @@ import pytest
 
 from api.admission import admit
 from api.kinds import PODAUTOSCALERS
-from controller.workload import make_deployment, make_podautoscaler
+from controller.workload import initial_scale, make_deployment, make_podautoscaler
 from tests.controller.objects import SPEC, a_configuration, a_revision, owned_by
 
 
@@ -29,7 +29,7 @@ def env(container: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_deployment() -> None:
-    made = make_deployment(revision())
+    made = make_deployment(revision(), replicas=3)
     assert made["metadata"]["name"] == "mnist-00001-deployment"
     assert made["metadata"]["ownerReferences"] == owned_by(revision())
     spec = made["spec"]
@@ -56,9 +56,9 @@ def test_the_deployment() -> None:
 
 
 def test_the_runtime_contracts_environment() -> None:
-    container = make_deployment(revision(env=[{"name": "A", "value": "1"}]))["spec"]["template"][
-        "spec"
-    ]["containers"][0]
+    container = make_deployment(revision(env=[{"name": "A", "value": "1"}]), replicas=3)["spec"][
+        "template"
+    ]["spec"]["containers"][0]
     assert env(container) == {
         "A": "1",
         "PORT": "8080",
@@ -71,7 +71,9 @@ def test_the_runtime_contracts_environment() -> None:
 
 
 def test_our_predictor_is_told_more() -> None:
-    made = make_deployment(revision(image="relight/predictor:v1", ports=[{"containerPort": 9000}]))
+    made = make_deployment(
+        revision(image="relight/predictor:v1", ports=[{"containerPort": 9000}]), replicas=3
+    )
     container = made["spec"]["template"]["spec"]["containers"][0]
     assert env(container) == {
         "PORT": "9000",
@@ -94,21 +96,28 @@ def test_only_the_serving_container_gets_the_port() -> None:
             ]
         }
     )
-    side, main = make_deployment(raw)["spec"]["template"]["spec"]["containers"]
+    side, main = make_deployment(raw, replicas=3)["spec"]["template"]["spec"]["containers"]
     assert "PORT" not in env(side)
     assert env(main)["PORT"] == "9000"
     assert env(main)["K_SERVICE"] == ""  # a Configuration of its own has no Service
 
 
+def test_how_many_replicas_it_starts_with() -> None:
+    assert initial_scale(revision()) == 3
+    assert initial_scale(a_revision()) == 1
+
+
 def test_a_label_app_of_the_users_stands() -> None:
     raw = a_revision(labels={"app": "mine"})
-    assert make_deployment(raw)["metadata"]["labels"]["app"] == "mine"
+    assert make_deployment(raw, replicas=3)["metadata"]["labels"]["app"] == "mine"
 
 
 def test_the_hash_tells_of_every_change_but_scaling() -> None:
     def hash_of(raw: dict[str, Any]) -> str:
         return str(
-            make_deployment(raw)["metadata"]["labels"]["serving.knative.dev/deployment-hash"]
+            make_deployment(raw, replicas=3)["metadata"]["labels"][
+                "serving.knative.dev/deployment-hash"
+            ]
         )
 
     before = hash_of(revision())
