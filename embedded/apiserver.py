@@ -92,6 +92,7 @@ class ApiServer:
         self, resource: Resource, selection: Selection, options: ListOptions | None = None
     ) -> ObjectList:
         """Read the objects a selection names, in order of namespace and name."""
+        self._served(resource)
         self._expire(resource)
         return listing.page(
             self._store, resource, parse(resource, selection), options or ListOptions()
