@@ -1,0 +1,90 @@
+"""`python -m predictor`: one predictor as a process of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.predictor.talking import PATIENCE_S, infer_body
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-m", "predictor", *arguments, "--port", "0"]
+    env = {**os.environ, "ORT_DISABLE_TELEMETRY": "1", "K_REVISION": "m-00001"}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            line = process.stderr.readline()
+            found = re.search(r"http://[\d.]+:\d+", line)
+            assert found, line + process.stderr.read()
+            yield process, found[0]
+        finally:
+            process.kill()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "predictor", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def post(url: str, body: bytes) -> tuple[int, dict[str, object]]:
+    ask = urllib.request.Request(url, data=body)
+    try:
+        with urllib.request.urlopen(ask, timeout=PATIENCE_S) as reply:
+            return reply.status, orjson.loads(reply.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, orjson.loads(error.read())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_told_to_stop(
+    identity_model: Callable[..., Path], number: signal.Signals
+) -> None:
+    with running("--model", str(identity_model()), "--model-name", "m") as (process, url):
+        status, answer = post(f"{url}/v2/models/m/infer", infer_body([[1.0, 2.0]]))
+        assert status == 200
+        assert answer["model_version"] == "m-00001"
+        assert post(f"{url}/v2/models/m/infer", b"no")[0] == 400
+        process.send_signal(number)
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_kserves_request_gets_kserves_answer(kserve_model: Path) -> None:
+    body = (kserve_model.parents[1] / "requests/iris_input.json").read_bytes()
+    with running("--model", str(kserve_model), "--model-name", "iris") as (_process, url):
+        status, answer = post(f"{url}/v1/models/iris:predict", body)
+    assert status == 200
+    predictions = answer["predictions"]
+    assert isinstance(predictions, list)
+    assert [row["label"] for row in predictions] == [1, 1]
+
+
+def test_errors_are_one_sentence_and_an_exit_code(tmp_path: Path) -> None:
+    wrong = run("--model", "x", "--threads", "0")
+    assert (wrong.returncode, wrong.stderr) == (2, "--threads: expected 1 to 1024, got 0\n")
+    missing = run("--model", str(tmp_path / "no.onnx"), "--port", "0")
+    assert missing.returncode == 1
+    assert f"there is no model file at {tmp_path / 'no.onnx'}" in missing.stderr
+    assert "Traceback" not in missing.stderr
+    address = run("--model", "x.onnx", "--host", "203.0.113.1", "--port", "0")
+    assert address.returncode == 2
+    assert "--host, --port: cannot listen on 203.0.113.1:0" in address.stderr
+
+
+def test_help() -> None:
+    found = run("--help")
+    assert found.returncode == 0
+    assert "--model URI" in found.stdout

@@ -1,0 +1,188 @@
+"""Load, listen, serve, drain, leave: one predictor on the test's own loop, told by signals."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictor import config, serving
+from predictor.worker import Worker
+from tests.predictor.talking import infer_body, read_reply, request
+
+BODY = infer_body([[1.0, 2.0]])
+INFER = request("POST", "/v2/models/m/infer", BODY)
+
+# A model that waits for a file beside it, in load or in predict, so that a test can hold it.
+HELD = """
+import pathlib, time
+HERE = pathlib.Path(__file__).parent
+def wait(name):
+    (HERE / (name + "-began")).touch()
+    while not (HERE / name).exists():
+        time.sleep(0.002)
+class Held(Model):
+    def load(self):
+        wait("load")
+    def predict(self, inputs):
+        wait("predict")
+        return {"y": inputs["x"]}
+"""
+
+
+class Served:
+    """A predictor that runs beside the test, and what it reported."""
+
+    def __init__(self, path: Path, facts: list[dict[str, Any]], done: asyncio.Task[int]) -> None:
+        self.path = path
+        self.facts = facts
+        self.done = done
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.002)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(str(self.path))
+
+    async def code(self) -> int:
+        async with asyncio.timeout(20):
+            return await self.done
+
+
+Serve = Callable[..., contextlib.AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+def serve(short_path: Path) -> Serve:
+    @contextlib.asynccontextmanager
+    async def run(*arguments: str, **environment: str) -> AsyncIterator[Served]:
+        settings = config.parse([*arguments, "--model-name", "m"], environment)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(short_path / "s"))
+        listener.listen()
+        listener.setblocking(False)
+        facts: list[dict[str, Any]] = []
+        worker = Worker(asyncio.get_running_loop())
+        with listener:
+            async with asyncio.TaskGroup() as group:
+                done = group.create_task(
+                    serving.serve(settings, listener, worker, facts.append, fork_ms=1.5)
+                )
+                yield Served(short_path / "s", facts, done)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    return run
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def test_ready_is_reported_with_what_is_served(
+    serve: Serve, identity_model: Callable[..., Path]
+) -> None:
+    async with serve("--model", str(identity_model())) as served:
+        reader, writer = await served.connect()
+        writer.write(INFER)
+        reply = await read_reply(reader)
+        assert reply.status == 200
+        assert reply.headers["server-timing"].startswith("fork;dur=1.50, load;dur=")
+        (fact,) = served.facts
+        assert (fact["ready"], fact["fork_ms"]) == (True, 1.5)
+        assert fact["digest"] == reply.headers["relight-model-digest"]
+        assert fact["provider"] == "CPUExecutionProvider"
+        assert fact["load_ms"] > 0
+        writer.close()
+        stop()
+        assert await served.code() == 0
+
+
+async def test_a_model_that_does_not_load_is_reported_and_ends_it(
+    serve: Serve, tmp_path: Path
+) -> None:
+    async with serve("--model", str(tmp_path / "no.onnx")) as served:
+        assert await served.code() == 1
+        assert served.facts == [{"failed": f"there is no model file at {tmp_path / 'no.onnx'}"}]
+
+
+async def test_a_stop_while_loading_ends_it_at_once(
+    serve: Serve, python_file: Callable[[str], Path]
+) -> None:
+    path = python_file(HELD)
+    async with serve("--python", f"{path}:Held") as served:
+        await served.until((path.parent / "load-began").exists)
+        stop()
+        assert await served.code() == 0
+        assert served.facts == []
+    (path.parent / "load").touch()
+
+
+async def test_nothing_is_lost_when_it_is_stopped(
+    serve: Serve, python_file: Callable[[str], Path]
+) -> None:
+    """One request runs, one waits, one is half sent, one comes on an idle connection."""
+    path = python_file(HELD)
+    (path.parent / "load").touch()
+    async with serve("--python", f"{path}:Held", RELIGHT_CONTAINER_CONCURRENCY="1") as served:
+        await served.until(lambda: bool(served.facts))
+        running, waiting, sending, idle = [await served.connect() for _ in range(4)]
+        running[1].write(INFER)
+        await served.until((path.parent / "predict-began").exists)
+        waiting[1].write(INFER)
+        sending[1].write(INFER[:-4])
+        await served.until(lambda: True)
+        stop()
+        late = await served.connect()  # in the backlog, or accepted: served either way
+        for writer in (idle[1], late[1]):
+            writer.write(INFER)
+        sending[1].write(INFER[-4:])
+        (path.parent / "predict").touch()
+        for reader, writer in (running, waiting, sending, idle, late):
+            reply = await read_reply(reader)
+            assert reply.status == 200
+            assert reply.headers["connection"] == "close"
+            assert await reader.read() == b""
+            writer.close()
+        assert await served.code() == 0
+        with pytest.raises(OSError, match="refused"):
+            await served.connect()
+
+
+async def test_an_idle_connection_is_closed_after_the_quiet_period(
+    serve: Serve, identity_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "QUIET_S", 0.05)
+    async with serve("--model", str(identity_model())) as served:
+        reader, writer = await served.connect()
+        writer.write(INFER)
+        await read_reply(reader)
+        stop()
+        assert await served.code() == 0
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_large_answer_is_sent_whole_before_it_leaves(
+    serve: Serve, identity_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "QUIET_S", 0.01)
+    rows = [[1.5, 2.5]] * 200_000
+    async with serve("--model", str(identity_model())) as served:
+        reader, writer = await served.connect()
+        writer.write(request("POST", "/v2/models/m/infer", infer_body(rows)))
+        head = await reader.readuntil(b"\r\n\r\n")
+        stop()
+        while not served.done.done() and len(reader._buffer) < 100:  # type: ignore[attr-defined] # asyncio's own
+            await asyncio.sleep(0)
+        length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+        assert len(await reader.readexactly(length)) == length
+        writer.close()
+        assert await served.code() == 0

@@ -1,0 +1,34 @@
+"""The throw-away model and its rehearsals."""
+
+import asyncio
+import gc
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from predictor.warming import MODEL, Rehearsal
+from predictor.worker import Worker
+
+
+def test_the_model_is_valid_and_does_what_it_says() -> None:
+    onnx.checker.check_model(onnx.load_model_from_string(MODEL))
+    session = onnxruntime.InferenceSession(MODEL, providers=["CPUExecutionProvider"])
+    (y,) = session.run(None, {"x": np.array([[1, -2]], np.float32)})
+    assert y.tolist() == [[2, 0]]
+
+
+def test_both_rehearsals_run_and_a_worker_knows_nothing_afterwards() -> None:
+    rehearsal = Rehearsal()
+    loop = asyncio.new_event_loop()
+    try:
+        assert rehearsal.model_path.exists()
+        rehearsal.in_zygote()
+        worker = Worker(loop)
+        rehearsal.in_spare(loop, worker)
+        assert not worker.is_quick
+    finally:
+        rehearsal.close()
+        loop.close()
+        gc.unfreeze()
+    assert not rehearsal.model_path.exists()
