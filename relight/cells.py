@@ -4,16 +4,16 @@ For: reading an object's status the way kubectl's columns do, and a little furth
 Must not know: how a table is laid out, or the time (it is an argument).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from api import conditions, keys
-from relight import containers
+from api import keys
+from relight import containers, replicas
 from relight.ages import age
+from relight.replicas import Replicas, at
 
 Raw = Mapping[str, Any]
-Replicas = Mapping[tuple[str, str], tuple[int, int]]  # (namespace, service) → (ready, all)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +31,6 @@ class Column:
     title: str
     cell: Callable[[Raw, Facts], Any]
     is_wide: bool = False
-
-
-def at(raw: Raw, *path: str) -> Any:
-    """The value at a path of keys, or None."""
-    value: Any = raw
-    for key in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
 
 
 def _field(*path: str) -> Callable[[Raw, Facts], Any]:
@@ -75,18 +65,6 @@ def _replicas(raw: Raw, facts: Facts) -> str:
     return f"{ready}/{whole}" if whole else "0"
 
 
-def count_replicas(pods: Iterable[Raw]) -> Replicas:
-    """How many replicas each Service has; those on their way out do not count."""
-    counted: dict[tuple[str, str], tuple[int, int]] = {}
-    for pod in pods:
-        service = at(pod, "metadata", "labels", keys.SERVICE)
-        if service and not at(pod, "metadata", "deletionTimestamp"):
-            key = (at(pod, "metadata", "namespace") or "", service)
-            ready, whole = counted.get(key, (0, 0))
-            counted[key] = (ready + conditions.is_true(pod, "Ready"), whole + 1)
-    return counted
-
-
 def _container(raw: Raw) -> Raw:
     spec = at(raw, "spec", "template", "spec") or at(raw, "spec") or {}
     first: Raw = (spec.get("containers") or [{}])[0]
@@ -95,32 +73,6 @@ def _container(raw: Raw) -> Raw:
 
 def _source(raw: Raw, _facts: Facts) -> str:
     return containers.model_source(_container(raw))
-
-
-def _pod_statuses(raw: Raw) -> Sequence[Raw]:
-    return at(raw, "status", "containerStatuses") or ()
-
-
-def _pod_ready(raw: Raw, _facts: Facts) -> str:
-    statuses = _pod_statuses(raw)
-    wanted = len(at(raw, "spec", "containers") or statuses)
-    return f"{sum(bool(status.get('ready')) for status in statuses)}/{wanted}"
-
-
-def _pod_restarts(raw: Raw, _facts: Facts) -> int:
-    return sum(int(status.get("restartCount") or 0) for status in _pod_statuses(raw))
-
-
-def pod_status(raw: Raw, _facts: Facts | None = None) -> str:
-    """The word kubectl shows: why a Pod waits or ended, else its phase."""
-    if at(raw, "metadata", "deletionTimestamp"):
-        return "Terminating"
-    for status in _pod_statuses(raw):
-        for state in ("waiting", "terminated"):
-            reason = at(status, "state", state, "reason")
-            if reason:
-                return str(reason)
-    return str(at(raw, "status", "phase") or "Unknown")
 
 
 _NAME = Column("NAME", _field("metadata", "name"))
@@ -163,9 +115,9 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
     "pods": (
         _NAME,
-        Column("READY", _pod_ready),
-        Column("STATUS", pod_status),
-        Column("RESTARTS", _pod_restarts),
+        Column("READY", lambda pod, _facts: replicas.ready_containers(pod)),
+        Column("STATUS", lambda pod, _facts: replicas.status(pod)),
+        Column("RESTARTS", lambda pod, _facts: replicas.restarts(pod)),
         _AGE,
         Column("REVISION", _label(keys.REVISION), True),
         Column("ENDPOINT", _field("metadata", "annotations", keys.ENDPOINT), True),

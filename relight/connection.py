@@ -62,7 +62,9 @@ async def find(
 def explain(error: ApiError, label: str) -> CommandError:
     """The CommandError that says what an API server's refusal means to who typed."""
     if isinstance(error, UnavailableError):
-        if isinstance(error.__cause__, OSError | aiohttp.ClientError):
+        cause = error.__cause__
+        # A server that is slow is there; one that refuses or breaks off is not.
+        if isinstance(cause, OSError | aiohttp.ClientError) and not isinstance(cause, TimeoutError):
             return not_running(label)
         return UnreachableError(error.message)
     if isinstance(error, InvalidError | BadRequestError):

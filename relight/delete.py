@@ -11,7 +11,8 @@ from cluster.errors import NotFoundError
 from relight import config, rendering
 from relight.connection import Connection, connect
 from relight.errors import Exit, FailedError
-from relight.watching import View, until
+from relight.waiting import until
+from relight.watching import View
 
 _EXAMPLE = "example:\n  relight delete iris wine --wait\n"
 

@@ -17,7 +17,8 @@ from relight.connection import Connection, connect, find
 from relight.errors import Exit, FailedError, UnreachableError
 from relight.phases import Seen, failure, is_done, phase
 from relight.progress import Progress
-from relight.watching import View, until
+from relight.waiting import until
+from relight.watching import View
 
 _WRITES_MAX = 5  # attempts at storing an object that others change too
 

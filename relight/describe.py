@@ -12,9 +12,10 @@ from typing import Any
 from api import kinds
 from relight import config, rendering
 from relight.ages import age
-from relight.cells import Facts, at, count_replicas
+from relight.cells import Facts
 from relight.connection import Connection, connect
 from relight.errors import Exit
+from relight.replicas import at, count_replicas
 from relight.shifting import generation
 
 Raw = Mapping[str, Any]

@@ -12,9 +12,11 @@ from typing import Any
 from api import keys, kinds
 from api.kinds import Resource
 from relight import rendering
-from relight.cells import Facts, Replicas, count_replicas
+from relight.cells import Facts
 from relight.connection import Connection
-from relight.watching import Change, View, follow, key_of
+from relight.replicas import Replicas, count_replicas
+from relight.waiting import follow
+from relight.watching import Change, View, key_of
 
 
 def namespace_of(args: argparse.Namespace) -> str | None:

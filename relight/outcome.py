@@ -48,7 +48,8 @@ def advice(service: Raw, url: str) -> str:
         return f"Call it:\n  curl {url}"
     return (
         f"Call it:\n  relight invoke {name} --data @request.json\n"
-        f"  curl {url}/v2/models/{model_name(template, name)}/infer -d @request.json"
+        f"  curl -H content-type:application/json -d @request.json "
+        f"{url}/v2/models/{model_name(template, name)}/infer"
     )
 
 

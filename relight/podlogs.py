@@ -12,8 +12,8 @@ import aiohttp
 import orjson
 
 from cluster.errors import UnavailableError, from_status
-from relight.cells import at
 from relight.connection import Connection
+from relight.replicas import at
 
 _LINE_BYTES_MAX = 65536  # a longer line is printed in pieces
 _NOT_FOUND = 404

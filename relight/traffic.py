@@ -15,7 +15,8 @@ from relight import config, rendering, shifting, splitting
 from relight.connection import Connection, connect
 from relight.errors import Exit, FailedError, UsageError
 from relight.shifting import Shift
-from relight.watching import View, until
+from relight.waiting import until
+from relight.watching import View
 
 Raw = Mapping[str, Any]
 _EXAMPLE = """example:

@@ -1,21 +1,20 @@
-"""Watch some objects until something is true of them.
+"""What a selection of objects holds now, and each change of it.
 
-For: every verb that waits or follows: one list, then changes, no polling.
+For: every verb that waits or follows: one list, then changes, over watches that end.
 Must not know: what is waited for, or who is told about it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from api.kinds import Resource
 from cluster.client import Client, EventType, WatchEvent
 from cluster.errors import GoneError
 
 Key = tuple[str, str]  # namespace, name
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,50 +108,3 @@ def key_of(raw: dict[str, Any]) -> Key:
 
 def _version(raw: dict[str, Any]) -> Any:
     return raw["metadata"].get("resourceVersion")
-
-
-async def follow(views: Sequence[View], told: Callable[[View, list[Change]], None]) -> None:
-    """Tell of every change of every view, until cancelled or until one of them fails."""
-
-    async def feed(view: View) -> None:
-        async with aclosing(view.changes()) as changes:
-            async for change in changes:
-                told(view, change)
-
-    async with asyncio.TaskGroup() as group:
-        for view in views:
-            group.create_task(feed(view))
-
-
-async def until(
-    views: Sequence[View],
-    answer: Callable[[], T | None],
-    *,
-    timeout_s: float,
-    repaint_s: float | None = None,
-) -> T | None:
-    """Ask for an answer after every change, once all views are listed; None when time is up.
-
-    With `repaint_s` it is also asked that often, for a terminal whose clock must go on.
-    """
-    changed = asyncio.Event()
-    try:
-        async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
-            feeding = group.create_task(follow(views, lambda _view, _changes: changed.set()))
-            while True:
-                await _either(changed, repaint_s)
-                changed.clear()
-                found = answer() if all(view.is_listed for view in views) else None
-                if found is not None:
-                    feeding.cancel()
-                    return found
-    except TimeoutError:
-        return None
-
-
-async def _either(changed: asyncio.Event, repaint_s: float | None) -> None:
-    try:
-        async with asyncio.timeout(repaint_s):
-            await changed.wait()
-    except TimeoutError:
-        return

@@ -34,6 +34,7 @@ class Platform:
         self.activator = Activator()
         self.standin: Controller
         self.controller: asyncio.Task[None]
+        self.runners: list[web.AppRunner] = []
         self._capsys = capsys
 
     async def type(self, *words: str) -> tuple[int, str, str]:
@@ -44,6 +45,11 @@ class Platform:
             code = await execute(args)
         out, err = self._capsys.readouterr()
         return code, out, err
+
+    async def stop(self) -> None:
+        """Stop serving, as a platform that ends does."""
+        for runner in self.runners:
+            await runner.cleanup()
 
     async def service(self, name: str = "iris") -> dict[str, Any]:
         """What the API server holds of a Service."""
@@ -73,9 +79,8 @@ async def platform(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncI
     store = Store(folder / "relight.db")
     clock = asyncio.get_running_loop().time
     platform = Platform(folder, ApiServer(store, clock=clock, rng=random.Random(1)), capsys)
-    runners: list[web.AppRunner] = []
-    api = await serve(make_app(platform.server), runners)
-    activator = await serve(platform.activator.app(), runners)
+    api = await serve(make_app(platform.server), platform.runners)
+    activator = await serve(platform.activator.app(), platform.runners)
     addresses = {"api": api, "activator": activator, "domain": "localhost", "pid": os.getpid()}
     (folder / "relight.json").write_bytes(orjson.dumps(addresses))
     (folder / "kubeconfig").write_text(kubeconfig(api))
@@ -86,8 +91,7 @@ async def platform(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncI
     platform.controller.cancel()
     with suppress(asyncio.CancelledError):
         await platform.controller
-    for runner in runners:
-        await runner.cleanup()
+    await platform.stop()
     store.close()
 
 

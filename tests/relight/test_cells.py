@@ -1,10 +1,8 @@
 from typing import Any
 
-import pytest
-
 from api import kinds
-from relight import cells, rendering
-from relight.cells import Facts, count_replicas, pod_status
+from relight import rendering
+from relight.cells import Facts
 
 
 def row(resource: kinds.Resource, raw: dict[str, Any], **facts: Any) -> dict[str, str]:
@@ -101,41 +99,3 @@ def test_a_pod() -> None:
     assert cells_["READY"] == "1/1"
     assert (cells_["STATUS"], cells_["RESTARTS"]) == ("Running", "2")
     assert cells_["ENDPOINT"] == "unix:/x"
-
-
-@pytest.mark.parametrize(
-    ("raw", "word"),
-    [
-        ({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, "Terminating"),
-        (
-            {
-                "metadata": {},
-                "status": {
-                    "phase": "Running",
-                    "containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}],
-                },
-            },
-            "CrashLoopBackOff",
-        ),
-        ({"metadata": {}, "status": {"phase": "Pending"}}, "Pending"),
-        ({"metadata": {}}, "Unknown"),
-    ],
-)
-def test_the_status_of_a_pod_is_kubectls_word(raw: dict[str, Any], word: str) -> None:
-    assert pod_status(raw) == word
-
-
-def test_replicas_on_their_way_out_do_not_count() -> None:
-    pods = [
-        pod("a"),
-        pod("b", is_ready=False),
-        pod("c", deletionTimestamp="2026-01-01T00:00:00Z"),
-        {"metadata": {"name": "stranger", "namespace": "default"}},
-    ]
-    assert count_replicas(pods) == {("default", "iris"): (1, 2)}
-
-
-def test_at_stops_where_the_path_ends() -> None:
-    assert cells.at({"a": {"b": 1}}, "a", "b") == 1
-    assert cells.at({"a": None}, "a", "b") is None
-    assert cells.at({"a": [1]}, "a", "b") is None

@@ -31,6 +31,13 @@ def test_a_connection_that_fails_means_there_is_no_platform() -> None:
     assert str(explain(error, "/data")).startswith("no platform is running for /data")
 
 
+def test_a_slow_platform_is_not_said_to_be_none() -> None:
+    error = errors.UnavailableError("GET http://127.0.0.1:1: TimeoutError()")
+    error.__cause__ = TimeoutError()
+    told = explain(error, "/data")
+    assert (told.exit_code, str(told)) == (Exit.UNREACHABLE, error.message)
+
+
 async def test_find_is_none_where_there_is_nothing(platform: Platform, model: Path) -> None:
     assert await find(platform.client, kinds.SERVICES, "default", "iris") is None
     await platform.type("deploy", "iris", "--model", str(model))

@@ -75,3 +75,17 @@ async def test_a_watch_as_yaml_is_a_stream_of_documents(
     await platform.type("deploy", "iris", "--model", str(model))
     told = await watched(platform, "get rev -A -w -o yaml", capsys, "iris-00001")
     assert told.startswith("---\n")
+
+
+async def test_a_watch_ends_when_the_platform_does(
+    platform: Platform, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await platform.type("deploy", "iris", "--model", str(model))
+    words = ["get", "services", "-w", "--data-dir", str(platform.folder)]
+    async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
+        watching = group.create_task(execute(build_parser().parse_args(words)))
+        while "iris" not in capsys.readouterr().out:
+            await asyncio.sleep(0.005)
+        await platform.stop()
+        assert await watching == 3
+    assert "no platform is running for" in capsys.readouterr().err

@@ -1,3 +1,5 @@
+import asyncio
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -8,6 +10,7 @@ import pytest
 from relight import __main__ as program
 from relight import get
 from relight.errors import EXPLAINED
+from tests.relight.conftest import DEADLINE_S, Platform
 
 VERBS = ("up", "deploy", "get", "describe", "invoke", "traffic", "logs", "delete")
 
@@ -81,3 +84,17 @@ def test_a_reader_that_left_gets_no_traceback(tmp_path: Path) -> None:
     process.stderr.close()
     assert process.wait(30) == 1
     assert told == b""
+
+
+async def test_ctrl_c_ends_a_watch_cleanly(platform: Platform, model: Path) -> None:
+    await platform.type("deploy", "iris", "--model", str(model))
+    words = ["-m", "relight", "get", "services", "-w", "--data-dir", str(platform.folder)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        assert (await process.stdout.readline()).startswith(b"NAME")
+        process.send_signal(signal.SIGINT)
+        _, told = await process.communicate()
+    assert (process.returncode, told) == (130, b"")

@@ -30,7 +30,7 @@ def test_only_the_url_goes_to_standard_output(capsys: pytest.CaptureFixture[str]
         "Revision iris-00002 is ready and has 100 % of the traffic.\n"
         "Call it:\n"
         "  relight invoke iris --data @request.json\n"
-        f"  curl {URL}/v2/models/flowers/infer -d @request.json\n"
+        f"  curl -H content-type:application/json -d @request.json {URL}/v2/models/flowers/infer\n"
     )
 
 
