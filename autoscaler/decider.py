@@ -195,7 +195,7 @@ def _weigh(
         queue, queue_reason = _limited(
             spec, math.ceil(max(1, seen.queued) / spec.target), replicas, Reason.QUEUE
         )
-        if queue > max(stable, panic):
+        if queue > stable:
             stable, reason = queue, queue_reason
 
     if since_s is None:

@@ -52,6 +52,7 @@ class _Watched:
     pilot: Pilot
     raw: Mapping[str, Any]
     deployment: str
+    ordered: Mapping[str, Any] | None = None  # status on its way; None: what is stored counts
     # Conditions, wanted and ready number that the stored status is known to say.
     settled: tuple[tuple[Condition, ...], int | None, int] | None = None
 
@@ -93,6 +94,7 @@ class Loop:
         loop = asyncio.get_running_loop()
         for count, (key, watched) in enumerate(list(self._awake.items()), start=1):
             if self._awake.get(key) is watched:
+                watched.ordered = None  # not stored after a whole tick: order it again
                 self._look(key, watched, now_s=loop.time(), is_turn=True)
             if count % _TURNS_AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -127,7 +129,7 @@ class Loop:
         watched = self._watched.get(key)
         is_same = watched is not None and _inputs(watched.raw) == _inputs(raw)
         if watched is not None:
-            watched.raw, watched.settled = raw, None
+            watched.raw, watched.ordered, watched.settled = raw, None, None
         if is_same:
             return  # an echo of our own status
         try:
@@ -230,7 +232,7 @@ class Loop:
         )
         if outcome.changed_from is not None:
             self._tell(watched.raw, outcome)
-        if watched.pilot.is_asleep(scale):
+        if watched.pilot.is_asleep(scale) and watched.ordered is None:
             if self._awake.pop(key, None) is not None:
                 watched.pilot.fall_asleep()
         else:
@@ -242,12 +244,12 @@ class Loop:
     def _new_status(
         self, watched: _Watched, scale: Scale, outcome: Outcome
     ) -> dict[str, Any] | None:
-        """The status to write; None when the stored one says the same."""
+        """The status to write; None when the stored one, or one on its way, says the same."""
         said = (outcome.conditions, outcome.want, scale.ready)
         if said == watched.settled:  # quick, for unchanged conditions are the same object
             return None
         raw = watched.raw
-        stored = raw.get("status") or {}
+        stored = watched.ordered or raw.get("status") or {}
         wanted: dict[str, Any] = {
             "observedGeneration": raw["metadata"].get("generation", 0),
             "actualScale": scale.ready,
@@ -257,10 +259,12 @@ class Loop:
         }
         if outcome.want is not None:
             wanted["desiredScale"] = outcome.want
-        if all(stored.get(name) == value for name, value in wanted.items()):
+        if any(stored.get(name) != value for name, value in wanted.items()):
+            watched.ordered = {**stored, **wanted}
+            return wanted
+        if watched.ordered is None:
             watched.settled = said
-            return None
-        return wanted
+        return None
 
     def _tell(self, raw: Mapping[str, Any], outcome: Outcome) -> None:
         reason = "".join(word.capitalize() for word in outcome.decision.reason.value.split("-"))

@@ -86,6 +86,15 @@ def test_ours_reads_a_steady_load_as_it_is_whatever_the_timer_does(
         assert (load.stable, load.panic) == (1.0, 1.0)
 
 
+def test_a_missed_second_is_filled_with_the_smaller_neighbour() -> None:
+    assert Told().tell(stat(1.0, 2.0), stat(3.0, 50.0)).at(3.0).panic == 18.0  # 2, 2, 50
+    assert Told().tell(stat(1.0, 50.0), stat(3.0, 2.0)).at(3.0).panic == 18.0  # 50, 2, 2
+
+
+def test_a_longer_silence_is_not_filled() -> None:
+    assert Told().tell(stat(1.0, 8.0), stat(4.0, 8.0)).at(4.0).panic == 4.0
+
+
 def test_kpa_adds_what_falls_into_one_second() -> None:
     told = Told(spec()).tell(stat(1.0, 1.0), stat(1.9, 1.0))
     assert told.at(1.95).stable == 2.0
@@ -135,8 +144,8 @@ def test_kpa_stands_still_when_nobody_is_asked() -> None:
     reports = [stat(float(each), 6.0) for each in range(10)]
     assert Told(spec(target_burst_capacity=-1.0)).tell(*reports).at(40.0).stable == 6.0
     asked = Told(spec(target_burst_capacity=211.0)).tell(*reports)
-    assert asked.at(40.0).stable == pytest.approx(60 / 39)
-    assert asked.at(40.0, ready=0).stable == pytest.approx(60 / 39)
+    assert asked.at(40.0, ready=0).stable == 6.0  # there is nobody to ask
+    assert asked.at(40.0, ready=1).stable == pytest.approx(60 / 39)
 
 
 def test_a_window_of_ours_begins_with_data_not_with_silence() -> None:

@@ -279,3 +279,47 @@ def test_why_names_the_rule_the_inputs_and_the_number() -> None:
         "7 a replica, 1 ready, in panic"
     )
     assert one(spec(), seen(stable=None, panic=None)).why.startswith("unknown by no-data: no load")
+
+
+def test_numbers_of_knatives_own_delay_test() -> None:
+    """Five minutes of delay, falling at once and in steps, as in autoscaler_test.go."""
+    wanted = spec(target=10.0, max_down_rate=10.0, panic_threshold=100.0, scale_down_delay_s=300.0)
+    steps = [
+        (2, 40, 4),
+        (300, 0, 4),
+        (302, 0, 0),
+        (540, 40, 4),
+        (600, 30, 4),
+        (660, 0, 4),
+        (840, 0, 3),
+        (900, 0, 0),
+    ]
+    state = State()
+    for now, load, expected in steps:
+        look = seen(stable=float(load), panic=float(load))
+        decision, state = decide(wanted, look, state, now_s=now)
+        assert (now, decision.recommended) == (now, expected)
+
+
+def test_a_delay_is_forgotten_when_the_last_route_goes() -> None:
+    held = spec(scale_down_delay_s=300.0)
+    _, state = decide(held, seen(stable=40.0, panic=40.0), State(), now_s=2)
+    decision, state = decide(held, seen(), state, now_s=60)
+    assert decision.recommended == 6
+    free = spec(scale_down_delay_s=300.0, is_reachable=False)
+    calm = State(recommended=6, delay=state.delay)
+    assert decide(free, seen(), calm, now_s=62)[0].recommended == 0
+
+
+def test_numbers_of_knatives_own_panic_test() -> None:
+    """In, growing by half, out after the stable window although still growing."""
+    wanted = spec(target=1.0, target_burst_capacity=98.0, total=1 / 0.75)
+    state = State()
+    for now, ready, loads, expected in (
+        (0, 10, (11.0, 25.0), (25, True)),
+        (30, 40, (30.0, 41.0), (41, True)),
+        (62, 55, (50.0, 56.0), (50, False)),
+    ):
+        look = seen(stable=loads[0], panic=loads[1], ready=ready)
+        decision, state = decide(wanted, look, state, now_s=now)
+        assert (decision.recommended, decision.is_panicking) == expected

@@ -195,3 +195,24 @@ def test_maximum_equals_the_slow_twin(span: int, records: list[tuple[int, int]])
 def test_in_one_slot_the_larger_value_stays() -> None:
     window = MaxWindow().record(7, 5, span=3).record(7, 2, span=3)
     assert window.entries == ((7, 5),)
+
+
+def test_numbers_of_knatives_own_window_test() -> None:
+    """A five-second window through holes, laggards and a long silence, as in bucketing_test.go."""
+    window = filled(AverageWindow(window_s=5), [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert [window.average(at) for at in (4, 3.6, 6, 10)] == [3.0, 3.0, 4.0, 0.0]
+    window.record(6, 91.0)
+    assert window.average(6) == (15 - 1 - 2 + 91) / 5
+    window.record(60, 1984.0)
+    assert window.average(60) == 1984.0
+    window.record(57, 4.0)
+    assert window.average(60) == (4 + 1984) / 4
+    window.record(61, 5.0)
+    assert window.average(61) == 398.6
+    window.record(58, 10.0)
+    assert window.average(61) == 400.6
+    for too_early in (55, 56):
+        window.record(too_early, 10.0)
+        assert window.average(61) == 400.6
+    window.record(66, 10.0)
+    assert window.average(66) == 10.0

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from api.conditions import merge
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
+from api.objects import rfc3339
+from autoscaler.idling import Life, Phase
+from autoscaler.status import conditions
 from cluster.direct import DirectClient
 from embedded.apiserver import ApiServer
 from embedded.store import IN_MEMORY, Store
@@ -75,12 +79,12 @@ class World:
         await self.client.create(DEPLOYMENTS, deployment(name, replicas))
         await self.client.create(PODAUTOSCALERS, podautoscaler(name, **words))
         if status is None:
+            life = Life(phase=Phase.INACTIVE, since_s=0, is_initialized=True, proxy_since_s=0)
             status = {
+                "observedGeneration": 1,
                 "desiredScale": 0,
-                "conditions": [
-                    {"type": "Active", "status": "False", "reason": "NoTraffic"},
-                    {"type": "ScaleTargetInitialized", "status": "True"},
-                ],
+                "actualScale": 0,
+                "conditions": merge((), conditions(life, "NoTraffic"), now=rfc3339(EPOCH_S)),
             }
         if status:
             await self.client.patch(
