@@ -89,8 +89,10 @@ class Pilot:
         Class kpa: only load at zero. Ours: every poke too, and a queue at zero is a poke.
         """
         self._collector.record(stat, now_s=now_s)
-        is_zero = self._state.recommended == 0
-        if not self._spec.is_kpa and (stat.is_poke or (is_zero and stat.queued > 0)):
+        known = self._state.recommended
+        is_zero = known == 0
+        is_down = is_zero or (known is None and self._life.phase is Phase.INACTIVE)
+        if not self._spec.is_kpa and (stat.is_poke or (is_down and stat.queued > 0)):
             self._is_poked = True
             return True
         return is_zero and (stat.is_poke or stat.average_concurrency > 0)
