@@ -7,6 +7,7 @@ Must not know: what the child does, messages, models.
 import asyncio
 import ctypes
 import gc
+import io
 import os
 import signal
 import sys
@@ -93,8 +94,14 @@ def redirect(log_fd: int) -> None:
     os.dup2(log_fd, 2)
     for descriptor in {null, log_fd} - {0, 1, 2}:
         os.close(descriptor)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr] # TextIOWrapper
+    sys.stdout = sys.__stdout__ = _unbuffered(1)  # type: ignore[misc] # final, but not its file
+    sys.stderr = sys.__stderr__ = _unbuffered(2)  # type: ignore[misc] # as above
+
+
+def _unbuffered(descriptor: int) -> io.TextIOWrapper:
+    """What `python -u` makes of it: nothing is lost when the process is killed."""
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(raw, errors="backslashreplace", write_through=True)
 
 
 def _flush() -> None:

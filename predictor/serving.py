@@ -5,6 +5,7 @@ Must not know: who started the process, zygotes, what a request means.
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 import select
@@ -151,7 +152,8 @@ def load_aside(worker: Worker, load: Callable[[], Loaded]) -> asyncio.Future[Loa
             outcome = load()
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
             outcome = error
-        loop.call_soon_threadsafe(_settle, future, outcome)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: stopped meanwhile
+            loop.call_soon_threadsafe(_settle, future, outcome)
 
     worker.call(work)
     return future

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,9 +14,10 @@ import pytest
 from predictor import zygote
 from tests.predictor.talking import Client, infer_body, request, wait_until
 from tests.predictor.test_serving import HELD
-from tests.predictor.zygotes import ROOT, children_of, is_alive, platform
+from tests.predictor.zygotes import ROOT, Platform, children_of, is_alive, platform
 
 INFER = request("POST", "/v2/models/m/infer", infer_body([[1.0, 2.0]]))
+READY = request("GET", "/v2/health/ready")
 
 
 def test_a_request_sent_before_the_replica_exists_is_answered(
@@ -43,8 +45,6 @@ def test_a_request_sent_before_the_replica_exists_is_answered(
 
 
 def test_it_says_what_it_has(short_path: Path) -> None:
-    from tests.predictor.zygotes import Platform
-
     it = Platform(short_path, 0)
     try:
         ready = it.event()
@@ -69,11 +69,12 @@ def test_without_a_spare_it_forks_at_once(
 
 
 def test_a_spare_that_died_is_replaced_and_costs_no_request(
-    short_path: Path, identity_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    short_path: Path, identity_model: Callable[..., Path]
 ) -> None:
     with platform(short_path) as it:
         (spare,) = it.wait_for_spares()
         os.kill(spare, signal.SIGKILL)
+        wait_until(lambda: not is_alive(spare), "the spare is dead")
         replica = it.start("--model", str(identity_model()), "--model-name", "m")
         client = Client(replica.path)
         assert client.ask(INFER).status == 200
@@ -129,7 +130,11 @@ def test_a_request_in_flight_survives_the_stop(
         client = Client(replica.path)
         client.send(INFER)
         wait_until((path.parent / "predict-began").exists, "the run began")
+        probe = Client(replica.path)
+        assert probe.ask(READY).status == 200
         it.say(op="signal", id=replica.id, signal=signal.SIGTERM)
+        wait_until(lambda: probe.ask(READY).status == 503, "it drains")
+        probe.close()
         (path.parent / "predict").touch()
         reply = client.read()
         assert (reply.status, reply.headers["connection"]) == (200, "close")
@@ -203,9 +208,7 @@ def test_no_process_survives(
         wait_until(lambda: not any(map(is_alive, pids)), "every process is gone")
 
 
-def test_who_ignores_sigterm_is_killed_when_the_platform_is_gone(
-    short_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_ignores_sigterm_is_killed_when_the_platform_is_gone(short_path: Path) -> None:
     with platform(short_path, spares=0) as it:
         stubborn = it.execute("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
         it.started(stubborn)
@@ -240,7 +243,7 @@ def test_it_refuses_to_run_beside_other_threads(short_path: Path) -> None:
     )
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
     command = [sys.executable, "-c", code, "--control-fd", "0"]
-    ours, theirs = __import__("socket").socketpair()
+    ours, theirs = socket.socketpair()
     with ours, theirs:
         found = subprocess.run(
             command, cwd=ROOT, env=env, stdin=theirs, capture_output=True, text=True, check=False
