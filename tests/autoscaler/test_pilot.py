@@ -71,13 +71,13 @@ def test_a_queue_told_by_a_plain_report_at_zero_is_a_poke() -> None:
     assert turn(flown, 5).want == 7
 
 
-@pytest.mark.parametrize("is_kpa", [True, False])
 def test_so_it_is_before_the_first_number_if_the_revision_is_inactive() -> None:
     assert pilot().receive(stat(5, 1.0, queued=7), now_s=5)
     running = Scale(replicas=4, ready=4)
     assert not pilot(active="True", scale=running).receive(stat(5, 1.0, queued=7), now_s=5)
 
 
+@pytest.mark.parametrize("is_kpa", [True, False])
 def test_plain_load_is_pressing_at_zero_only(is_kpa: bool) -> None:
     flown = pilot(is_kpa=is_kpa)
     turn(flown, 1)
