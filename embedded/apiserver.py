@@ -14,7 +14,17 @@ from api.objects import Raw, rfc3339
 from cluster.client import ObjectList, PatchKind
 from cluster.errors import BadRequestError, ForbiddenError, MethodNotAllowedError
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
-from embedded import applying, bodies, builtin, listing, patching, resources, scale, starting
+from embedded import (
+    applying,
+    bodies,
+    builtin,
+    listing,
+    patching,
+    resources,
+    scale,
+    starting,
+    typecheck,
+)
 from embedded.admitting import Admission, Admit
 from embedded.deletion import DEFAULT_NAMESPACE, Deletion
 from embedded.expiry import Expiry
@@ -115,6 +125,7 @@ class ApiServer:
             raise resources.already_exists(resource, name)
         if resource in resources.WITH_STATUS:
             new.pop("status", None)
+        typecheck.check(resource, new, {})
         new = builtin.defaulted(resource, new)
         new = self._admit(resource, new, None, options)
         applying.note(new, None, options, now=rfc3339(self._clock()))
@@ -242,6 +253,7 @@ class ApiServer:
     ) -> dict[str, Any]:
         metadata = changed["metadata"]
         bodies.check_unmoved(resource, old, metadata)
+        typecheck.check(resource, changed, old)
         if options.subresource == "status":
             new = builtin.with_status(resource, old, changed)
         else:

@@ -179,7 +179,31 @@ _POD_STATUS: Final = record(
     {
         "phase": text("Pending, Running, Succeeded or Failed."),
         "conditions": array("What is true of the Pod.", _CONDITION),
-        "containerStatuses": array("How its container is.", _ANYTHING),
+        "containerStatuses": array(
+            "How its container is.",
+            record(
+                "How one container is.",
+                {
+                    "name": text("The name of the container."),
+                    "ready": {"type": "boolean", "description": "Whether it takes requests."},
+                    "started": {"type": "boolean", "description": "Whether it has started."},
+                    "restartCount": integer("How often it was started again."),
+                    "state": _ANYTHING | {"description": "Running, waiting or terminated."},
+                    "lastState": _ANYTHING | {"description": "How the run before ended."},
+                    "image": text("The image as it was asked for."),
+                    "imageID": text("The image as it was found."),
+                    "containerID": text("The name of the process."),
+                    **_kubernetes(
+                        "allocatedResources",
+                        "allocatedResourcesStatus",
+                        "resources",
+                        "stopSignal",
+                        "user",
+                        "volumeMounts",
+                    ),
+                },
+            ),
+        ),
         "startTime": _time("When this machine took the Pod."),
         "podIP": text("The address of the Pod."),
         "hostIP": text("The address of the machine."),

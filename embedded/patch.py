@@ -47,10 +47,11 @@ def apply_operations(target: Any, operations: Any) -> Any:
     for at, operation in enumerate(operations):
         if not isinstance(operation, Mapping):
             raise MalformedPatchError(f"operation {at} is not an object")
-        verb = _VERBS.get(operation.get("op") or "")
+        name = operation.get("op")
+        verb = _VERBS.get(name) if isinstance(name, str) else None
         if verb is None:
-            raise MalformedPatchError(f"operation {at}: unknown op {operation.get('op')!r}")
-        if operation["op"] == "copy":
+            raise MalformedPatchError(f"operation {at}: unknown op {name!r}")
+        if name == "copy":
             value = _get(document, _pointer(operation, "from"))
             copied_bytes += len(orjson.dumps(value))
             if copied_bytes > COPIED_BYTES_MAX:

@@ -43,6 +43,7 @@ def merge(target: Any, patch: Any) -> Any:
     if directive not in (None, "replace", "merge"):
         raise MalformedPatchError(f"unknown directive $patch: {directive!r}")
     if _RETAIN in patch:
+        _check_list(_RETAIN, patch[_RETAIN])
         result = {key: value for key, value in result.items() if key in patch[_RETAIN]}
     for key, value in patch.items():
         if key.startswith("$"):
@@ -63,11 +64,17 @@ def _is_deletion(value: Any) -> bool:
 
 def _direct(result: dict[str, Any], key: str, value: Any) -> None:
     if key.startswith(_DELETE_FROM):
+        _check_list(key, value)
         field = key.removeprefix(_DELETE_FROM)
-        kept = [each for each in result.get(field) or [] if each not in value]
-        result[field] = kept
+        old = result.get(field)
+        result[field] = [each for each in old if each not in value] if isinstance(old, list) else []
     elif key not in (_PATCH, _RETAIN) and not key.startswith(_ORDER):
         raise MalformedPatchError(f"unknown directive {key!r}")
+
+
+def _check_list(directive: str, value: Any) -> None:
+    if not isinstance(value, list):
+        raise MalformedPatchError(f"directive {directive!r} must be a list")
 
 
 def _value(key: str, old: Any, new: Any) -> Any:
@@ -110,7 +117,8 @@ def _position(items: list[Any], merge_key: str, value: Any) -> int | None:
 def _reorder(result: dict[str, Any], field: str, order: Any) -> None:
     """Put the listed items in the listed order, before those that the list does not name."""
     items = result.get(field)
-    if not isinstance(items, list) or not isinstance(order, list):
+    _check_list(f"{_ORDER}{field}", order)
+    if not isinstance(items, list):
         return
     merge_key = MERGE_KEYS.get(field, "")
 

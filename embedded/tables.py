@@ -84,9 +84,9 @@ def _namespace(obj: Raw, now_s: float) -> list[Any]:
 
 def _pod(obj: Raw, now_s: float) -> list[Any]:
     spec, status = _at(obj, "spec"), _at(obj, "status")
-    states = status.get("containerStatuses") or []
+    states = _states(obj)
     ready = sum(1 for state in states if state.get("ready"))
-    restarts = sum(int(state.get("restartCount") or 0) for state in states)
+    restarts = sum(state.get("restartCount") or 0 for state in states)
     return [
         obj["metadata"]["name"],
         f"{ready}/{len(spec.get('containers') or ())}",
@@ -104,14 +104,18 @@ def pod_status(pod: Raw) -> str:
     """The word that says best how a Pod is, as Kubernetes' printer chooses it."""
     status = _at(pod, "status")
     word = str(status.get("reason") or status.get("phase") or "Pending")
-    for state in status.get("containerStatuses") or []:
-        now = state.get("state") or {}
-        waiting, terminated = now.get("waiting") or {}, now.get("terminated")
+    for state in _states(pod):
+        now = _at(state, "state")
+        waiting, terminated = _at(now, "waiting"), _at(now, "terminated")
         if waiting.get("reason"):
             word = str(waiting["reason"])
-        elif terminated is not None:
+        elif terminated:
             word = str(terminated.get("reason") or f"ExitCode:{terminated.get('exitCode')}")
     return "Terminating" if pod["metadata"].get("deletionTimestamp") else word
+
+
+def _states(pod: Raw) -> list[Raw]:
+    return _at(pod, "status").get("containerStatuses") or []
 
 
 def _deployment(obj: Raw, now_s: float) -> list[Any]:
