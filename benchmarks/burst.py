@@ -43,7 +43,7 @@ def deploy(platform: Platform) -> bytes:
         "spec": {"template": template},
     }
     path = "/apis/serving.knative.dev/v1/namespaces/default/services"
-    answer = send(platform.api, "api", path, manifest)
+    answer = send(platform.api, "localhost", path, manifest)
     assert answer.status == 201, answer.body
     wait_until(lambda: is_ready(platform.service(NAME)), 60, "the service")
     wait_until(lambda: not platform.pods(NAME), 90, "scale to zero")

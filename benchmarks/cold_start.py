@@ -185,7 +185,7 @@ def deploy(platform: Platform, found: list[Case]) -> None:
     path = "/apis/serving.knative.dev/v1/namespaces/default/services"
     for case in found:
         for turn in range(SERVICES_PER_MODEL):
-            answer = send(platform.api, "api", path, manifest(case, turn))
+            answer = send(platform.api, "localhost", path, manifest(case, turn))
             if answer.status != 201:
                 raise RuntimeError(answer.body.decode())
     for case in found:

@@ -96,13 +96,13 @@ class ReplicaProcess:
         """Ask the zygote for it. `fds` go before the write end of our status pipe."""
         self._report_fd, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(theirs, True)  # the replica writes whole lines and may wait
+        asyncio.get_running_loop().add_reader(self._report_fd, self._readable)
         try:
             self._zygote.launch(
                 self._name, request, (*fds, theirs), on_start=self._bound, on_exit=self._exited
             )
         finally:
             os.close(theirs)
-        asyncio.get_running_loop().add_reader(self._report_fd, self._readable)
 
     def signal(self, number: int) -> None:
         """Send it a signal."""

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import uvloop
-from activator.server import Activator
 from aiohttp import web
 
 from activator.config import Settings as ActivatorSettings
+from activator.server import Activator
 from api.keys import MODEL_DIGEST
 from api.kinds import REVISIONS
 from api.objects import Raw
@@ -38,12 +38,12 @@ from embedded.modelstore import ModelStore
 from embedded.podlife import Surroundings
 from embedded.room import Room
 from embedded.store import Store
-from embedded.zygote import Zygote
+from embedded.zygote import Zygote, ZygoteError
 
 log = logging.getLogger(__name__)
 
 _STOP_S = 20.0
-_ZYGOTE_RESTART_S = 1.0
+_ZYGOTE_RESTART_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,10 @@ class Platform:
             code = await self._zygote.wait()
             log.error("the zygote ended with code %s: starting another", code)
             await asyncio.sleep(_ZYGOTE_RESTART_S)
-            await self._zygote.start()
+            try:
+                await self._zygote.start()
+            except ZygoteError as error:
+                log.warning("%s", error)
 
     async def _keep_models(self) -> None:
         """Drop the copy of a model when the last Revision that pins it is gone."""

@@ -28,6 +28,10 @@ StartCallback = Callable[[int], None]  # process id
 ExitCallback = Callable[[int | None, int | None], None]  # exit code, signal
 
 
+class ZygoteError(Exception):
+    """The zygote did not start; what it said is on standard error."""
+
+
 class Zygote:
     """One zygote process and the control socket to it."""
 
@@ -40,9 +44,13 @@ class Zygote:
         self._starts: dict[str, StartCallback] = {}
         self._exits: dict[str, ExitCallback] = {}
         self._is_ready: asyncio.Future[dict[str, Any]] | None = None
+        self._is_stopped = False
 
     async def start(self) -> dict[str, Any]:
-        """Start the process; return what it said of itself once it is warm."""
+        """Start the process; return what it said of itself once it is warm.
+
+        What was asked for while there was none is asked for now. Raises `ZygoteError`.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         for end in (ours, theirs):
@@ -61,6 +69,7 @@ class Zygote:
         loop = asyncio.get_running_loop()
         self._is_ready = loop.create_future()
         loop.add_reader(ours.fileno(), self._readable)
+        self._flush()
         return await self._is_ready
 
     async def wait(self) -> int:
@@ -70,9 +79,11 @@ class Zygote:
         self._close()
         for name in list(self._exits):
             self._exited(name, None, signal.SIGKILL)
-        if self._is_ready is not None and not self._is_ready.done():
-            self._is_ready.set_exception(RuntimeError(f"the zygote ended with code {code}"))
         return code
+
+    def _fail(self, why: str) -> None:
+        if self._is_ready is not None and not self._is_ready.done():
+            self._is_ready.set_exception(ZygoteError(why))
 
     def launch(
         self,
@@ -95,7 +106,9 @@ class Zygote:
 
     async def stop(self) -> None:
         """End the process and all it started."""
+        self._is_stopped = True
         if self._process is None or self._process.returncode is not None:
+            self._close()
             return
         self._send({"op": "stop"}, [])
         try:
@@ -118,10 +131,10 @@ class Zygote:
 
     def _send(self, message: Mapping[str, Any], fds: list[int]) -> None:
         data = orjson.dumps(message)
-        if self._socket is None or len(data) > _MESSAGE_BYTES_MAX:
+        is_late = self._is_stopped and message["op"] == "start"
+        if is_late or len(data) > _MESSAGE_BYTES_MAX:
+            log.error("a start request of %s bytes is refused", len(data))
             _close_all(fds)
-            if self._socket is not None:
-                log.error("a start request of %s bytes is too large", len(data))
             self._exited(str(message.get("id", "")), 1, None)
             return
         self._outbox.append((data, fds))
@@ -129,7 +142,8 @@ class Zygote:
             self._flush()
 
     def _flush(self) -> None:
-        assert self._socket is not None
+        if self._socket is None:
+            return  # the next one gets it
         loop = asyncio.get_running_loop()
         while self._outbox:
             data, fds = self._outbox[0]
@@ -156,6 +170,7 @@ class Zygote:
                 data = b""
             if not data:
                 asyncio.get_running_loop().remove_reader(self._socket.fileno())
+                self._fail("the zygote ended before it was warm; it said why above")
                 return
             self._heard(orjson.loads(data))
 

@@ -5,6 +5,7 @@ Must not know: what a platform consists of; it is imported only when it shall ru
 """
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -44,12 +45,14 @@ def run(args: argparse.Namespace) -> int:
     from embedded.storage_errors import StorageError
     from embedded.up import Addresses
     from embedded.up import run as run_platform
+    from telemetry import logs
 
     def announce(addresses: Addresses) -> None:
         if not args.quiet:
             print(f"Requests: {addresses.activator}\nAPI server: {addresses.api}")
             print(f"kubectl --kubeconfig {addresses.kubeconfig} get ksvc", flush=True)
 
+    logs.configure(level=logging.ERROR if args.quiet else logging.INFO)
     try:
         settings = Settings(
             data_dir=config.data_dir(args.data_dir, config.surroundings()).absolute(),
@@ -65,6 +68,6 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         print(f"relight: {error}", file=sys.stderr)
         return Exit.USAGE
-    except (DataDirectoryError, StorageError, OSError) as error:
+    except (DataDirectoryError, StorageError, ZygoteError, OSError) as error:
         print(f"relight: {error}", file=sys.stderr)
         return Exit.FAILED

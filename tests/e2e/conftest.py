@@ -94,7 +94,7 @@ def service(name: str, *args: str, **spec: Any) -> dict[str, Any]:
 
 def create(platform: Platform, made: dict[str, Any]) -> str:
     """Create it, wait until it is ready, and return its host."""
-    answer = send(platform.api, "api", SERVICES, made)
+    answer = send(platform.api, "localhost", SERVICES, made)
     assert answer.status == 201, answer.body
     name = made["metadata"]["name"]
     wait_until(lambda: condition(platform, name)["status"] == "True", 60, f"{name} to be ready")

@@ -202,10 +202,8 @@ ONE = {**ALWAYS, "autoscaling.knative.dev/max-scale": "1"}
 def concurrency(platform: Platform, name: str) -> int:
     """Requests held or running for the first Revision of a Service."""
     debug = platform.request("localhost", "/relight/debug").json()
-    for revision in debug["revisions"]:
-        if revision["revision"] == f"{name}-00001":
-            return int(revision["queued"] + revision["executing"])
-    return 0
+    revision = debug["revisions"].get(f"default/{name}-00001", {"queued": 0, "executing": 0})
+    return int(revision["queued"] + revision["executing"])
 
 
 def replica_of(platform: Platform, name: str) -> int:
@@ -218,7 +216,7 @@ def replica_of(platform: Platform, name: str) -> int:
             inode = line.split()[6]
             break
     for pid in children_of(platform.process.pid):
-        names = (os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir())
+        names = (str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
         if f"socket:[{inode}]" in names:
             return pid
     raise AssertionError(f"nobody listens on {address}")
@@ -255,4 +253,4 @@ def platform_create(platform: Platform, made: dict[str, object]) -> None:
     from examples.running import send
     from tests.e2e.conftest import SERVICES
 
-    assert send(platform.api, "api", SERVICES, made).status == 201
+    assert send(platform.api, "localhost", SERVICES, made).status == 201

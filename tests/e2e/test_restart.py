@@ -96,7 +96,7 @@ def test_a_stop_answers_what_runs(folder: Path) -> None:
 
 def running(platform: Platform) -> int:
     debug = platform.request("localhost", "/relight/debug").json()
-    return sum(int(revision["executing"]) for revision in debug["revisions"])
+    return sum(int(revision["executing"]) for revision in debug["revisions"].values())
 
 
 def test_a_taken_port_is_named(folder: Path) -> None:

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from embedded.config import inherited_environment
-from embedded.zygote import Zygote
+from embedded.zygote import Zygote, ZygoteError
 
 
 @pytest.fixture
@@ -68,4 +68,20 @@ async def test_when_it_dies_everyone_waiting_is_told(zygote: Zygote) -> None:
         await waiting
         assert await ended == (None, signal.SIGKILL)
         late = await run(zygote, "b", "true")
-        assert await late == (1, None), "nobody is there to start it"
+        assert not late.done(), "nobody is there to start it"
+        await zygote.start()
+        assert await late == (0, None), "the next one does"
+
+
+async def test_what_comes_after_the_stop_ends_at_once() -> None:
+    made = Zygote(env=inherited_environment(), spares=0)
+    await made.stop()
+    assert await (await run(made, "a", "true")) == (1, None)
+
+
+async def test_one_that_can_not_start_says_so() -> None:
+    made = Zygote(env={"PATH": "", "PYTHONHOME": "/nowhere"}, spares=0)
+    with pytest.raises(ZygoteError):
+        async with asyncio.timeout(20):
+            await made.start()
+    await made.stop()
