@@ -5,10 +5,10 @@ Must not know: what an endpoint is, queues, clocks, sockets.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 from typing import Generic, TypeVar
 
-E = TypeVar("E", bound=Hashable)
+E = TypeVar("E")  # hashable
 
 
 class Balancer(Generic[E]):

@@ -7,14 +7,14 @@ Must not know: sockets, tasks, clocks, Kubernetes, or what is in a request.
 import enum
 import heapq
 from collections import OrderedDict
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from activator.balancing import Balancer
 
-E = TypeVar("E", bound=Hashable)
-R = TypeVar("R", bound=Hashable)
+E = TypeVar("E")  # an endpoint, hashable
+R = TypeVar("R")  # a request, hashable
 
 _STALE_MAX = 64  # deadlines of requests that are held no more, before the heap is rebuilt
 

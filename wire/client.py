@@ -64,13 +64,14 @@ class Connection(asyncio.Protocol):
         self._is_interim = False
         self._is_chunked = False
         self._is_write_paused = False
+        self._is_read_paused = False
         self._is_used_up = False
         self._is_unreadable = False
         self._head_bytes = 0
         self.status = 0
         self.content_length: int | None = None
         self.early = b""
-        self.is_answer_complete = False
+        self.is_answer_complete = True  # nothing runs
         self.is_request_complete = True
         self.idle_since_s = 0.0
 
@@ -107,6 +108,8 @@ class Connection(asyncio.Protocol):
     def let_go(self) -> bool:
         """End the exchange; True when the connection can serve another one, else it closes."""
         self._receiver = None
+        if self._is_read_paused:
+            self.resume()
         if (
             self.is_answer_complete
             and self.is_request_complete
@@ -121,10 +124,12 @@ class Connection(asyncio.Protocol):
     def pause(self) -> None:
         """Read no more of the answer for now."""
         if not self.transport.is_closing():
+            self._is_read_paused = True
             self.transport.pause_reading()
 
     def resume(self) -> None:
         """Undo `pause`."""
+        self._is_read_paused = False
         if not self.transport.is_closing():
             self.transport.resume_reading()
 

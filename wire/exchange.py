@@ -156,6 +156,7 @@ class Exchange:
             assert self._state == _DONE, "an answer was already started"
             return
         self._state = _DONE
+        self.receiver = None  # here and below: receiver and exchange know each other, a cycle
         if self.is_http_10 or not self.keep_alive or not self.is_complete:
             headers += self._connection_line()
         length = len(body)
@@ -219,6 +220,7 @@ class Exchange:
             self.abort()
             return
         self._state = _DONE
+        self.receiver = None
         if self._is_chunking:
             self._link.transport.write(b"0\r\n\r\n")
         self._link.finished(self)
@@ -231,6 +233,7 @@ class Exchange:
         # shows that this one did not.
         is_unframed = self._state == _STARTED and self._remaining is None and not self._is_chunking
         self._state = _DONE
+        self.receiver = None
         self._link.break_off(is_reset=is_unframed)
 
     def admit_body(self) -> None:
@@ -244,8 +247,9 @@ class Exchange:
         if self._state == _DONE:
             return
         self._state = _DONE
-        if self.receiver is not None:
-            self.receiver.on_abort()
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.on_abort()
 
     def wants_end(self) -> bool:
         """Whether the receiver is still to be told that the request is complete."""

@@ -1,0 +1,93 @@
+"""The head of a forwarded request: what is added, appended to, and left out.
+
+For: building it once, as bytes. Names travel in lower case; HTTP does not mind.
+Must not know: connections, replicas, how the body is sent.
+"""
+
+from wire.exchange import Exchange
+from wire.messages import HOP_BY_HOP
+
+_CACHE_MAX = 1024
+_FORWARDED = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
+)
+# Left out: what is rewritten here, and what only a platform may say to a replica.
+_LEFT_OUT = (
+    HOP_BY_HOP
+    | _FORWARDED
+    | {
+        b"content-length",
+        b"expect",
+        b"k-network-probe",
+        b"k-proxy-request",
+        b"knative-serving-namespace",
+        b"knative-serving-revision",
+        b"x-request-id",
+    }
+)
+_PROXY = b"k-proxy-request: activator\r\n"
+
+
+class HeadWriter:
+    """Builds request heads; remembers the lines that are the same for a client and a host."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, bytes], bytes] = {}
+
+    def write(self, exchange: Exchange, request_id: bytes, framing: bytes) -> bytes:
+        """The whole head. `framing` is the content-length or transfer-encoding line, or empty."""
+        index = exchange.index
+        parts = [exchange.method, b" ", exchange.target, b" HTTP/1.1\r\n"]
+        is_forwarded = False
+        nominated = index.get(b"connection")
+        for name, value in exchange.headers:
+            if name not in _LEFT_OUT:
+                parts += (name, b": ", value, b"\r\n")
+            elif name in _FORWARDED:
+                is_forwarded = True
+        if nominated is not None and nominated.lower() not in {b"close", b"keep-alive"}:
+            parts[4:] = _without(parts[4:], nominated)
+        host = index.get(b"host", b"")
+        if is_forwarded:
+            lines = _forwarded_lines(exchange.peer, host, index)
+        else:
+            key = (exchange.peer, host)
+            known = self._lines.get(key)
+            lines = known if known is not None else self._remember(key)
+        parts += (lines, b"x-request-id: ", request_id, b"\r\n", framing, b"\r\n")
+        return b"".join(parts)
+
+    def _remember(self, key: tuple[str, bytes]) -> bytes:
+        if len(self._lines) >= _CACHE_MAX:
+            self._lines.clear()
+        lines = self._lines[key] = _forwarded_lines(*key, {})
+        return lines
+
+
+def _without(parts: list[bytes], nominated: bytes) -> list[bytes]:
+    """Leave out the headers that the client's Connection header makes hop-by-hop."""
+    names = {name.strip() for name in nominated.lower().split(b",")} - {b"host"}
+    kept: list[bytes] = []
+    for at in range(0, len(parts), 4):
+        if parts[at] not in names:
+            kept += parts[at : at + 4]
+    return kept
+
+
+def _forwarded_lines(peer: str, host: bytes, index: dict[bytes, bytes]) -> bytes:
+    """Who asked for what: appended to what proxies before us said (RFC 7239)."""
+    address = peer.encode() or b"unknown"
+    node = b'"[%b]"' % address if b":" in address else address
+    before = index.get(b"x-forwarded-for")
+    chain = b"%b, %b" % (before, address) if before else address
+    proto = index.get(b"x-forwarded-proto", b"http")
+    asked = index.get(b"x-forwarded-host", host)
+    said = index.get(b"forwarded")
+    element = b'for=%b;host="%b";proto=http' % (node, host)
+    return b"%bx-forwarded-for: %b\r\nx-forwarded-proto: %b\r\nx-forwarded-host: %b\r\n%b" % (
+        _PROXY,
+        chain,
+        proto,
+        asked,
+        b"forwarded: %b\r\n" % (b"%b, %b" % (said, element) if said else element),
+    )

@@ -1,0 +1,258 @@
+"""All requests of one Revision: the shell around its throttler.
+
+For: carrying out what the throttler decides, one timer for its deadlines, and the poke that
+leaves zero.
+Must not know: routes, how replicas are found or proven, how bytes are copied.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from activator import errors
+from activator.concurrency import Load, LoadCounter
+from activator.config import Settings
+from activator.headers import HeadWriter
+from activator.proxy import Passage, Upstream
+from activator.routing import RevisionKey
+from activator.throttler import Forward, Refusal, Throttler
+
+_FIRST_POKE = 0  # no poke yet since a replica was ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a Revision promises and whether it can keep it."""
+
+    container_concurrency: int  # 0: no limit
+    timeout_s: float
+    failure: str = ""  # not empty: it failed for good, and why
+
+
+class Office(Protocol):
+    """What holders of all revisions share."""
+
+    settings: Settings
+    heads: HeadWriter
+
+    def activate(self, holder: "Holder", now_s: float) -> None:
+        """Include a holder in the periodic look at deadlines and in reports."""
+
+    def poke(self, holder: "Holder", now_s: float) -> None:
+        """Ask for a decision now."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run it as a task that ends with the activator at the latest."""
+        ...
+
+
+class Holder:
+    """The queue of one Revision, and its way to the replicas. Calls never block."""
+
+    def __init__(self, key: RevisionKey, terms: Terms, office: Office) -> None:
+        settings = office.settings
+        loop = asyncio.get_running_loop()
+        self.key = key
+        self.name = key.name
+        self.terms = terms
+        self.timeout_s = terms.timeout_s
+        self.heads = office.heads
+        self.now_s: Callable[[], float] = loop.time
+        self.is_active = False  # owned by the office: in its set
+        self.pod_count = 0  # replicas that exist in any state
+        self._loop = loop
+        self._office = office
+        self._settings = settings
+        self._throttler: Throttler[Passage, Upstream] = Throttler(
+            capacity=terms.container_concurrency,
+            depth_max=settings.queue_depth_max,
+            bytes_max=settings.queue_bytes_max,
+        )
+        self._counter = LoadCounter(now_s=loop.time())
+        self._finished_per_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._gathering: asyncio.TimerHandle | None = None
+        self._gather_ends_s = 0.0
+        self._last_held_s = 0.0
+        self._poked = _FIRST_POKE  # length of the queue at the last poke
+
+    @property
+    def queued(self) -> int:
+        """Requests held."""
+        return self._throttler.queued
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of their bodies."""
+        return self._throttler.queued_bytes
+
+    @property
+    def executing(self) -> int:
+        """Requests at a replica."""
+        return len(self._throttler.executing)
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def admit(self, passage: Passage, now_s: float) -> None:
+        """A request came: forward, hold or refuse it."""
+        if not self.is_active:
+            self._counter.restart(now_s)
+            self._office.activate(self, now_s)
+        self._counter.arrived(now_s)
+        replica = self._throttler.admit(passage)
+        if replica is not None:
+            passage.forward(replica)
+        else:
+            self._hold(passage, now_s)
+
+    def finished(self, passage: Passage, now_s: float) -> None:
+        """A request needs its slot no more."""
+        self._counter.finished(now_s)
+        self._carry_out(self._throttler.finished(passage))
+
+    def abandoned(self, passage: Passage) -> None:
+        """The client of a held or running request left."""
+        self._counter.finished(self.now_s())
+        self._carry_out(self._throttler.abandoned(passage))
+
+    def returned(self, passage: Passage) -> None:
+        """Nothing of a request was sent: it waits again, first in line."""
+        passage.held()
+        forwards = self._throttler.returned(
+            passage, size=passage.size, deadline_s=passage.deadline_s, is_usable=False
+        )
+        self._carry_out(forwards)
+        self._arm()
+        self._consider_poke(self.now_s())
+
+    def connect(self, passage: Passage) -> None:
+        """Open a connection for a request that has a slot."""
+        self._office.spawn(self._connect(passage))
+
+    async def _connect(self, passage: Passage) -> None:
+        assert passage.replica is not None
+        try:
+            async with asyncio.timeout(self._settings.connect_s):
+                connection = await passage.replica.pool.connect()
+        except OSError:  # TimeoutError is one
+            passage.unreachable()
+        else:
+            passage.connected(connection)
+
+    def _hold(self, passage: Passage, now_s: float) -> None:
+        failure = self.terms.failure
+        if failure and not self._throttler.has_ready_endpoints:
+            self._counter.finished(now_s)
+            passage.refuse(Refusal.REVISION_FAILED, detail=failure)
+            return
+        refusal = self._throttler.hold(passage, size=passage.size, deadline_s=passage.deadline_s)
+        if refusal is not None:
+            self._counter.finished(now_s)
+            passage.refuse(refusal, retry_s=self._retry_after_s())
+            return
+        passage.held()
+        self._last_held_s = now_s
+        self._arm()
+        self._consider_poke(now_s)
+
+    def _retry_after_s(self) -> int:
+        return errors.retry_after_s(queued=self.queued, finished_per_s=self._finished_per_s)
+
+    def _carry_out(self, forwards: Sequence[Forward[Passage, Upstream]]) -> None:
+        for passage, replica in forwards:
+            passage.forward(replica)
+
+    # -- replicas ---------------------------------------------------------------------------
+
+    def endpoints_changed(self, ready: Collection[Upstream]) -> None:
+        """Which replicas may be used."""
+        if ready:
+            self._poked = _FIRST_POKE
+        self._carry_out(self._throttler.endpoints_changed(ready))
+
+    def change_terms(self, terms: Terms) -> None:
+        """The Revision's status changed. A failure refuses what is held in vain."""
+        self.terms = terms
+        if terms.failure and not self._throttler.has_ready_endpoints:
+            self.give_up(Refusal.REVISION_FAILED, terms.failure)
+
+    def give_up(self, why: Refusal, detail: str = "") -> None:
+        """Refuse all that is held."""
+        for passage, _ in self._throttler.give_up(why):
+            self._counter.finished(self.now_s())
+            passage.refuse(why, detail=detail)
+
+    # -- deadlines --------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        deadline_s = self._throttler.next_deadline_s()
+        if deadline_s is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline_s:
+                return  # when it fires, it is armed again
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline_s, self._expire)
+
+    def _expire(self) -> None:
+        assert self._timer is not None
+        # A loop may call a little early; its own time for the call is what counts.
+        now_s = max(self._timer.when(), self.now_s())
+        self._timer = None
+        for passage, why in self._throttler.expire(now_s=now_s):
+            self._counter.finished(now_s)
+            passage.refuse(why)
+        self._arm()
+
+    def expire_executing(self, now_s: float) -> None:
+        """End the executions whose deadline has passed. Cost: linear in what runs."""
+        late = [each for each in self._throttler.executing if each.deadline_s <= now_s]
+        for passage in late:
+            if not passage.is_over:
+                passage.expire()
+
+    # -- leaving zero -----------------------------------------------------------------------
+
+    def _consider_poke(self, now_s: float) -> None:
+        """Poke when requests wait for a replica that nobody asked for; again when they double."""
+        if self._gathering is not None or self._throttler.has_ready_endpoints or not self.queued:
+            return
+        if self._poked == _FIRST_POKE and not self.pod_count:
+            self._gather_ends_s = now_s + self._settings.gather_max_s
+            self._gathering = self._loop.call_later(self._settings.gather_s, self._gathered)
+        elif self.queued >= 2 * max(self._poked, 1):
+            self._poke(now_s)
+
+    def _gathered(self) -> None:
+        """Wait on while requests of the same burst arrive, so that one poke tells of them all."""
+        now_s = self.now_s()
+        quiet_at_s = self._last_held_s + self._settings.gather_s
+        self._gathering = None
+        if now_s < quiet_at_s and now_s < self._gather_ends_s:
+            self._gathering = self._loop.call_at(
+                min(quiet_at_s, self._gather_ends_s), self._gathered
+            )
+        elif self.queued and not self._throttler.has_ready_endpoints:
+            self._poke(now_s)
+
+    def _poke(self, now_s: float) -> None:
+        self._poked = self.queued
+        self._office.poke(self, now_s)
+
+    # -- reports ----------------------------------------------------------------------------
+
+    def report(self, now_s: float) -> Load:
+        """End a period."""
+        load = self._counter.report(now_s)
+        self._finished_per_s = load.finished_per_s
+        if not self.queued:
+            self._poked = _FIRST_POKE
+        return load
+
+    def close(self) -> None:
+        """End the timers."""
+        for timer in (self._timer, self._gathering):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._gathering = None

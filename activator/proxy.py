@@ -1,0 +1,327 @@
+"""Carry one request to one replica, and stream the answer back.
+
+For: copying bytes both ways with back-pressure, and giving each way to fail its one answer.
+Must not know: which replica to choose, how long a queue is, Kubernetes.
+"""
+
+from typing import Protocol
+
+from activator import errors
+from activator.errors import About, Fault
+from activator.headers import HeadWriter
+from activator.throttler import Refusal
+from wire.client import Connection
+from wire.exchange import Exchange
+from wire.pool import Pool
+
+# A held body of unknown length is read so far; one of known length was admitted as a whole.
+HELD_CHUNKED_BYTES_MAX = 65_536
+
+
+class Upstream(Protocol):
+    """The replica, as its passages see it."""
+
+    pool: Pool
+    running: int  # requests that occupy a slot there
+    is_leaving: bool
+
+    def drained(self) -> None:
+        """The last request of a leaving replica is over."""
+
+    def suspect(self) -> None:
+        """It failed in a way that working replicas do not: send nothing until it is probed."""
+
+
+class Keeper(Protocol):
+    """The queue a passage belongs to."""
+
+    name: str  # of the revision
+    timeout_s: float
+    heads: HeadWriter
+
+    def now_s(self) -> float:
+        """The loop's time."""
+        ...
+
+    def connect(self, passage: "Passage") -> None:
+        """Open a connection to its replica and call `connected` or `unreachable`."""
+
+    def finished(self, passage: "Passage", now_s: float) -> None:
+        """The passage needs its slot no more."""
+
+    def abandoned(self, passage: "Passage") -> None:
+        """The client left; the passage waits or runs no more."""
+
+    def returned(self, passage: "Passage") -> None:
+        """Nothing was sent: choose again."""
+
+
+class Passage:
+    """One request on its way. It is a Receiver of its exchange and of the answer.
+
+    Held until `forward`; over when the answer is written, refused, or nobody waits for it.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_exchange",
+        "_is_body_chunked",
+        "_is_held",
+        "_is_over",
+        "_is_paused",
+        "_keeper",
+        "_pieces",
+        "_sent_s",
+        "_size",
+        "arrived_s",
+        "deadline_s",
+        "replica",
+        "request_id",
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        keeper: Keeper,
+        *,
+        request_id: bytes,
+        arrived_s: float,
+        deadline_s: float,
+    ) -> None:
+        self._exchange = exchange
+        self._keeper = keeper
+        self.request_id = request_id
+        self.arrived_s = arrived_s
+        self.deadline_s = deadline_s  # of the wait; once sent, of the execution
+        self.replica: Upstream | None = None
+        self._connection: Connection | None = None
+        self._pieces: list[bytes] = []  # of the body, until there is a connection
+        self._size = 0
+        self._sent_s = arrived_s
+        self._is_held = False
+        self._is_over = False
+        self._is_paused = False
+        self._is_body_chunked = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory this request may take while it is held."""
+        length = self._exchange.content_length
+        if length is not None:
+            return length
+        if not self._exchange.is_complete:
+            return HELD_CHUNKED_BYTES_MAX
+        return self._size + len(self._exchange.early)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more happens to it."""
+        return self._is_over
+
+    def held(self) -> None:
+        """It waits for a replica."""
+        self._is_held = True
+
+    # -- toward the replica -----------------------------------------------------------------
+
+    def forward(self, replica: Upstream) -> None:
+        """A slot on `replica` is ours."""
+        self.replica = replica
+        replica.running += 1
+        connection = replica.pool.take()
+        if connection is None:
+            self._keeper.connect(self)
+        else:
+            self.connected(connection)
+
+    def connected(self, connection: Connection) -> None:
+        """Send the request on a connection on which nothing runs."""
+        keeper = self._keeper
+        if self._is_over:
+            # The client left meanwhile; the slot is freed, the connection is as good as new.
+            assert self.replica is not None
+            self.replica.pool.give_back(connection, now_s=keeper.now_s())
+            return
+        exchange = self._exchange
+        body = exchange.take()
+        if self._pieces:
+            body = b"".join(self._pieces) + body
+            self._pieces = []
+        is_complete = exchange.is_complete
+        length = len(body) if is_complete else exchange.content_length
+        if length is None:
+            framing = b"transfer-encoding: chunked\r\n"
+            self._is_body_chunked = True
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        elif length or exchange.content_length is not None:
+            framing = b"content-length: %d\r\n" % length
+        else:
+            framing = b""
+        self._connection = connection
+        now_s = self._sent_s = keeper.now_s()
+        self.deadline_s = min(self._own_deadline_s(), now_s + keeper.timeout_s)
+        connection.send(
+            self,
+            keeper.heads.write(exchange, self.request_id, framing) + body,
+            is_head=exchange.method == b"HEAD",
+            is_complete=is_complete,
+        )
+        if self._is_paused:
+            self._is_paused = False
+            exchange.resume()
+
+    def _own_deadline_s(self) -> float:
+        """What the caller asked for covers wait and execution; else only the revision's counts."""
+        if b"relight-timeout" in self._exchange.index:
+            return self.deadline_s
+        return float("inf")
+
+    def unreachable(self) -> None:
+        """No connection could be opened: nothing was sent, so another replica may try."""
+        assert self.replica is not None
+        self.replica.suspect()
+        if not self._is_over:
+            self._leave_replica()
+            self.replica = None
+            self._keeper.returned(self)
+
+    def on_body(self, data: bytes) -> None:
+        """Pass on a piece of the request's body, or keep it while there is no connection."""
+        connection = self._connection
+        if connection is None:
+            if self._is_over:
+                return
+            self._pieces.append(data)
+            self._size += len(data)
+            is_unmeasured = self._exchange.content_length is None
+            if is_unmeasured and self._size >= HELD_CHUNKED_BYTES_MAX and not self._is_paused:
+                self._is_paused = True
+                self._exchange.pause()
+        elif self._is_body_chunked:
+            connection.write(b"%x\r\n%b\r\n" % (len(data), data))
+        else:
+            connection.write(data)
+
+    def on_end(self) -> None:
+        """The request is whole."""
+        connection = self._connection
+        if connection is not None and not connection.is_request_complete:
+            if self._is_body_chunked:
+                connection.write(b"0\r\n\r\n")
+            connection.finish_request()
+
+    def on_upstream_writable(self, is_writable: bool) -> None:
+        """The replica takes no more for now, or again."""
+        if is_writable:
+            self._exchange.resume()
+        else:
+            self._exchange.pause()
+
+    # -- toward the client ------------------------------------------------------------------
+
+    def on_answer(self, connection: Connection) -> None:
+        """Send the answer's head, and all of it when all of it is here."""
+        exchange = self._exchange
+        status = connection.status
+        early = connection.early
+        length = connection.content_length
+        headers = b"%bx-request-id: %b\r\n" % (connection.head_lines(), self.request_id)
+        if self._is_held:
+            waited_ms = (self._sent_s - self.arrived_s) * 1000
+            headers += b"server-timing: queue;dur=%.1f\r\n" % waited_ms
+        if not connection.is_answer_complete:
+            exchange.start(status, headers, content_length=length)
+            exchange.write(early)
+            return
+        # First give back connection and slot: the next in line goes on them.
+        self._finish()
+        if exchange.method == b"HEAD" or status == 304:
+            exchange.start(status, headers, content_length=length)
+            exchange.end()
+        else:
+            exchange.respond(status, headers, early)
+
+    def on_answer_body(self, data: bytes) -> None:
+        """Pass on a piece of the answer."""
+        self._exchange.write(data)
+
+    def on_answer_end(self) -> None:
+        """The answer is whole."""
+        self._finish()
+        self._exchange.end()
+
+    def on_writable(self, is_writable: bool) -> None:
+        """The client reads no more for now, or again."""
+        if self._connection is not None:
+            if is_writable:
+                self._connection.resume()
+            else:
+                self._connection.pause()
+
+    # -- endings ----------------------------------------------------------------------------
+
+    def on_abort(self) -> None:
+        """The client left: its place in the queue or its slot is free in this very tick."""
+        if self._is_over:
+            return
+        self._drop_connection()
+        if self.replica is not None:
+            self._leave_replica()
+        self._keeper.abandoned(self)
+
+    def on_answer_lost(self, why: str) -> None:
+        """The replica died, or does not speak HTTP. A cut answer must look cut."""
+        assert self.replica is not None
+        self._connection = None
+        self.replica.suspect()
+        self._fail(Fault.REPLICA_DIED, why)
+
+    def expire(self) -> None:
+        """The execution deadline has passed."""
+        self._fail(Fault.EXECUTION_TIMEOUT, "")
+
+    def refuse(self, why: Refusal | Fault, *, detail: str = "", retry_s: int | None = None) -> None:
+        """Answer with a refusal. The keeper has let go of it already."""
+        self._is_over = True
+        self._pieces = []
+        about = About(
+            revision=self._keeper.name,
+            request_id=self.request_id,
+            detail=detail,
+            retry_after_s=retry_s,
+        )
+        answer = errors.answer(why, about)
+        self._exchange.respond(answer.status, answer.headers, answer.body)
+
+    def _fail(self, why: Fault, detail: str) -> None:
+        self._drop_connection()
+        self._leave_replica()
+        self._keeper.finished(self, self._keeper.now_s())
+        if self._exchange.is_started:
+            self._exchange.abort()
+        else:
+            self.refuse(why, detail=detail)
+
+    def _drop_connection(self) -> None:
+        self._is_over = True
+        self._pieces = []
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.let_go()
+
+    def _finish(self) -> None:
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        assert self.replica is not None
+        self._is_over = True
+        now_s = self._keeper.now_s()
+        self.replica.pool.give_back(connection, now_s=now_s)
+        self._leave_replica()
+        self._keeper.finished(self, now_s)
+
+    def _leave_replica(self) -> None:
+        replica = self.replica
+        assert replica is not None
+        replica.running -= 1
+        if replica.is_leaving and not replica.running:
+            replica.drained()

@@ -1,0 +1,61 @@
+"""What a Pod says about the replica in it: which Revision, where it listens, how to prove it.
+
+For: reading Pods once, at the edge.
+Must not know: sockets, probes, queues.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from activator.routing import RevisionKey
+from api import keys
+from api.images import is_predictor_image
+from api.objects import Raw
+from api.pods import DEFAULT_PORT
+from wire.address import Address
+
+PodKey = tuple[str, str]  # namespace, name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFacts:
+    """One Pod, as far as sending requests to it goes."""
+
+    pod: PodKey
+    revision: RevisionKey
+    address: Address | None  # None: not yet known
+    is_predictor: bool  # it answers GET /v2/health/ready when, and only when, it can serve
+    is_leaving: bool  # being deleted, or ended
+
+
+def read_pod(raw: Raw) -> PodFacts | None:
+    """None for a Pod that belongs to no Revision."""
+    metadata = raw["metadata"]
+    name = (metadata.get("labels") or {}).get(keys.REVISION)
+    if not name:
+        return None
+    namespace = metadata.get("namespace", "default")
+    containers = (raw.get("spec") or {}).get("containers") or [{}]
+    has_ended = (raw.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+    return PodFacts(
+        pod=(namespace, metadata["name"]),
+        revision=RevisionKey(namespace, name),
+        address=_address(raw, containers[0]),
+        is_predictor=is_predictor_image(containers[0].get("image", "")),
+        is_leaving=bool(metadata.get("deletionTimestamp")) or has_ended,
+    )
+
+
+def _address(raw: Raw, container: dict[str, Any]) -> Address | None:
+    """The kubelet of one machine says where; on a cluster a Pod has an address of its own."""
+    said = (raw["metadata"].get("annotations") or {}).get(keys.ENDPOINT)
+    if said:
+        try:
+            return Address.parse(said)
+        except ValueError:
+            return None  # a replica we cannot reach is one we do not use
+    ip = (raw.get("status") or {}).get("podIP")
+    if not ip:
+        return None
+    ports = container.get("ports") or [{}]
+    return Address(host=ip, port=ports[0].get("containerPort", DEFAULT_PORT))
