@@ -79,6 +79,8 @@ class OnnxModel:
         choice = self._choose()
         for warning in choice.warnings:
             _LOG.warning("WARNING: %s", warning)
+        if providers.CUDA in choice.providers and hasattr(self._ort, "preload_dlls"):
+            self._ort.preload_dlls()  # finds CUDA and cuDNN where pip put them
         try:
             self._session = self._ort.InferenceSession(
                 str(self.path), sess_options=self._options(), providers=list(choice.providers)

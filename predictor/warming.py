@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from api import keys
-from predictor import config, loader, serving
+from predictor import config, loader, providers, serving
 from predictor.loader import Loaded
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2
@@ -44,7 +44,9 @@ class Rehearsal:
         with tempfile.TemporaryFile(buffering=0) as file:  # no name: nothing is left behind
             file.write(MODEL)
             self._model_fd = os.dup(file.fileno())
-        self._arguments = ("--model", f"/dev/fd/{self._model_fd}", "--model-name", "warm")
+        # On the CPU even where there is a GPU: a CUDA context does not survive a fork.
+        flags = f"--model /dev/fd/{self._model_fd} --model-name warm --providers {providers.CPU}"
+        self._arguments = tuple(flags.split())
         self._environment = {keys.ENV_REVISION: "warm-00001"}
         self._settings = config.parse(self._arguments, self._environment)
 

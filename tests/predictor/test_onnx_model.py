@@ -181,7 +181,11 @@ class FakeOrt:
         self.available = available
         self.used = used
         self.asked: list[str] = []
+        self.preloaded = 0
         self.SessionOptions = onnxruntime.SessionOptions
+
+    def preload_dlls(self) -> None:
+        self.preloaded += 1
 
     def get_all_providers(self) -> list[str]:
         return [CUDA, CPU]
@@ -211,6 +215,7 @@ def test_a_gpu_is_used_where_there_is_one(identity_model: Callable[..., Path]) -
     ort = FakeOrt([CUDA, CPU], [CUDA, CPU])
     model = on(ort, identity_model())
     assert ort.asked == [CUDA, CPU]
+    assert ort.preloaded == 1
     assert model.provider == CUDA
     assert model.run({"x": np.ones((1, 2), np.float32)}, None)["y"].tolist() == [[1, 1]]
 
@@ -231,6 +236,7 @@ def test_an_asked_gpu_that_is_not_there_is_shouted_about(
         assert on(ort, identity_model(), CUDA).provider == CPU
     assert f"WARNING: {CUDA} was asked for and is not available here" in caplog.text
     assert ort.asked == [CPU]
+    assert ort.preloaded == 0
 
 
 def test_kserves_iris_model_gives_kserves_answer(kserve_model: Path) -> None:

@@ -6,7 +6,11 @@ import gc
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 
+from predictor import loader
+from predictor.config import Settings
+from predictor.errors import LoadError
 from predictor.warming import MODEL, Rehearsal
 from predictor.worker import Worker
 
@@ -16,6 +20,21 @@ def test_the_model_is_valid_and_does_what_it_says() -> None:
     session = onnxruntime.InferenceSession(MODEL, providers=["CPUExecutionProvider"])
     (y,) = session.run(None, {"x": np.array([[1, -2]], np.float32)})
     assert y.tolist() == [[2, 0]]
+
+
+def test_a_gpu_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def note(settings: Settings) -> None:
+        asked.append(settings.providers)
+        raise LoadError("enough")
+
+    monkeypatch.setattr(loader, "load", note)
+    rehearsal = Rehearsal()
+    with pytest.raises(LoadError, match="enough"):
+        rehearsal.in_zygote()
+    rehearsal.close()
+    assert asked == [("CPUExecutionProvider",)]
 
 
 def test_both_rehearsals_run_and_a_worker_knows_nothing_afterwards() -> None:
