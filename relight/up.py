@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from embedded.storage_errors import StorageError
     from embedded.up import Addresses
     from embedded.up import run as run_platform
+    from embedded.zygote import ZygoteError
     from telemetry import logs
 
     def announce(addresses: Addresses) -> None:

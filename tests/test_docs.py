@@ -70,5 +70,5 @@ def test_every_decision_is_listed() -> None:
 
 def test_make_help_lists_every_verb() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    verbs = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
+    verbs = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
     assert {"setup", "demo", "test", "check", "sim", "bench", "up", "docs", "help"} <= verbs
