@@ -61,18 +61,27 @@ async def read(
     path: Path, *, tail_lines: int | None, is_following: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
     """The bytes of a log from its last `tail_lines` on; more of them while `is_following`."""
-    if not path.exists():
+    file = _opened(path)
+    if file is None:
         return
-    with path.open("rb") as file:
+    with file:
         _seek_tail(file, tail_lines)
         while True:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
             if not is_following():
                 return
-            if path.exists() and path.stat().st_size < file.tell():
-                file.seek(0)  # it was cut to its bound
+            if _was_cut(path, file.tell()):
+                file.seek(0)
             await asyncio.sleep(_FOLLOW_S)
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    return path.open("rb") if path.exists() else None
+
+
+def _was_cut(path: Path, position: int) -> bool:
+    return path.exists() and path.stat().st_size < position
 
 
 def _seek_tail(file: BinaryIO, lines: int | None) -> None:

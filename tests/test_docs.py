@@ -42,11 +42,11 @@ def test_every_flag_of_up_is_documented() -> None:
 
 def links() -> list[tuple[str, str]]:
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    found = []
-    for page in pages:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            found.append((str(page.relative_to(ROOT)), target))
-    return found
+    return [
+        (str(page.relative_to(ROOT)), target)
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    ]
 
 
 @pytest.mark.parametrize(("page", "target"), links())
