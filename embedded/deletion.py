@@ -36,10 +36,7 @@ class Deletion:
         # Work that follows from a removal. A queue, not recursion: chains may be long.
         self._pending: deque[Callable[[], None]] = deque()
         self._is_draining = False
-        for uid in owners.missing():  # the process died between an owner and its dependents
-            self._collect_dependents(uid)
-        for namespace in store.select(NAMESPACES):
-            self._finish_namespace(namespace["metadata"]["name"])
+        self._resume()
         self.drain()
 
     def delete(self, resource: Resource, obj: Raw, options: DeleteOptions) -> dict[str, Any] | None:
@@ -95,6 +92,20 @@ class Deletion:
         finally:
             self._is_draining = False
 
+    def _resume(self) -> None:
+        """Queue what an earlier process left undone when it died in the middle of a deletion."""
+        for uid in self._owners.missing():
+            self._collect_dependents(uid)
+        for namespace in self._store.select(NAMESPACES):
+            if "deletionTimestamp" in namespace["metadata"]:
+                self._empty_namespace(namespace["metadata"]["name"])
+                finish = partial(self._finish_namespace, namespace["metadata"]["name"])
+                self._pending.append(finish)
+        for resource in kinds.ALL:
+            for obj in self._store.select(resource):
+                if FOREGROUND in (obj["metadata"].get("finalizers") or ()):
+                    self._delete_dependents(obj["metadata"]["uid"])
+
     def _delete(
         self, resource: Resource, obj: Raw, options: DeleteOptions
     ) -> dict[str, Any] | None:
@@ -114,9 +125,7 @@ class Deletion:
             self._empty_namespace(metadata["name"])
             self._pending.append(partial(self._finish_namespace, metadata["name"]))
         if FOREGROUND in finalizers:
-            for dependent in self._owners.dependents(metadata["uid"]):
-                self._pending.append(partial(self._collect, dependent, "Foreground"))
-            self._pending.append(partial(self._finish_foreground, metadata["uid"]))
+            self._delete_dependents(metadata["uid"])
         self.drain()
         return self._store.get(*place)
 
@@ -156,19 +165,24 @@ class Deletion:
         for dependent in self._owners.dependents(uid):
             self._pending.append(partial(self._collect, dependent))
 
+    def _delete_dependents(self, uid: str) -> None:
+        """Before their owner, which waits for those that block it."""
+        for dependent in self._owners.dependents(uid):
+            self._pending.append(partial(self._collect, dependent, "Foreground"))
+        self._pending.append(partial(self._finish_foreground, uid))
+
     def _collect(self, place: Place, propagation: str = "") -> None:
         """Delete an object whose owners are going or gone; with another owner left, keep it."""
         obj = self._store.get(*place)
         if obj is None:
             return
         references = obj["metadata"].get("ownerReferences") or ()
-        dead = [owner["uid"] for owner in self._owners.dead(obj)]
-        going = [owner["uid"] for owner in references if self._is_going(owner["uid"])]
-        if not dead and not (propagation and going):
+        lost = {owner["uid"] for owner in self._owners.dead(obj)}
+        lost |= {owner["uid"] for owner in references if self._is_going(owner["uid"])}
+        if not lost:
             return
-        if len(set(dead) | set(going)) < len(references):
-            if dead:
-                self._drop_references(place[0], obj, set(dead))
+        if any(owner["uid"] not in lost for owner in references):
+            self._drop_references(place[0], obj, lost)
         elif "deletionTimestamp" not in obj["metadata"]:
             self._delete(place[0], obj, DeleteOptions(propagation=propagation))
 
