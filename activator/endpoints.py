@@ -221,7 +221,7 @@ class Endpoints:
             replica.pool.give_back(connection, now_s=loop.time())
             return True
         probe = _Probe(loop.create_future())
-        connection.send(probe, _PROBE, is_head=False, is_complete=True)
+        connection.send(probe, _PROBE)
         try:
             async with asyncio.timeout(self._settings.probe_s):
                 status = await probe.status

@@ -7,61 +7,41 @@ Must not know: connections, replicas, how the body is sent.
 from wire.exchange import Exchange
 from wire.messages import HOP_BY_HOP
 
-_CACHE_MAX = 1024
-_FORWARDED = frozenset(
-    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
-)
 # Left out: what is rewritten here, and what only a platform may say to a replica.
-_LEFT_OUT = (
-    HOP_BY_HOP
-    | _FORWARDED
-    | {
-        b"content-length",
-        b"expect",
-        b"k-network-probe",
-        b"k-proxy-request",
-        b"knative-serving-namespace",
-        b"knative-serving-revision",
-        b"x-request-id",
-    }
-)
+_LEFT_OUT = HOP_BY_HOP | {
+    b"content-length",
+    b"expect",
+    b"forwarded",
+    b"k-network-probe",
+    b"k-proxy-request",
+    b"knative-serving-namespace",
+    b"knative-serving-revision",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+    b"x-request-id",
+}
 _PROXY = b"k-proxy-request: activator\r\n"
 
 
-class HeadWriter:
-    """Builds request heads; remembers the lines that are the same for a client and a host."""
+def request_start(exchange: Exchange) -> bytes:
+    """The head of the request to the replica, without its id and the empty line.
 
-    def __init__(self) -> None:
-        self._lines: dict[tuple[str, bytes], bytes] = {}
-
-    def write(self, exchange: Exchange, request_id: bytes, framing: bytes) -> bytes:
-        """The whole head. `framing` is the content-length or transfer-encoding line, or empty."""
-        index = exchange.index
-        parts = [exchange.method, b" ", exchange.target, b" HTTP/1.1\r\n"]
-        is_forwarded = False
-        nominated = index.get(b"connection")
-        for name, value in exchange.headers:
-            if name not in _LEFT_OUT:
-                parts += (name, b": ", value, b"\r\n")
-            elif name in _FORWARDED:
-                is_forwarded = True
-        if nominated is not None and nominated.lower() not in {b"close", b"keep-alive"}:
-            parts[4:] = _without(parts[4:], nominated)
-        host = index.get(b"host", b"")
-        if is_forwarded:
-            lines = _forwarded_lines(exchange.peer, host, index)
-        else:
-            key = (exchange.peer, host)
-            known = self._lines.get(key)
-            lines = known if known is not None else self._remember(key)
-        parts += (lines, b"x-request-id: ", request_id, b"\r\n", framing, b"\r\n")
-        return b"".join(parts)
-
-    def _remember(self, key: tuple[str, bytes]) -> bytes:
-        if len(self._lines) >= _CACHE_MAX:
-            self._lines.clear()
-        lines = self._lines[key] = _forwarded_lines(*key, {})
-        return lines
+    Depends on the head and the client only. The framing of a body of unknown length is left
+    to the sender.
+    """
+    index = exchange.index
+    parts = [exchange.method, b" ", exchange.target, b" HTTP/1.1\r\n"]
+    for name, value in exchange.headers:
+        if name not in _LEFT_OUT:
+            parts += (name, b": ", value, b"\r\n")
+    nominated = index.get(b"connection")
+    if nominated is not None and nominated.lower() not in {b"close", b"keep-alive"}:
+        parts[4:] = _without(parts[4:], nominated)
+    parts.append(_forwarded_lines(exchange.peer, index))
+    if exchange.content_length is not None:
+        parts.append(b"content-length: %d\r\n" % exchange.content_length)
+    return b"".join(parts)
 
 
 def _without(parts: list[bytes], nominated: bytes) -> list[bytes]:
@@ -74,8 +54,9 @@ def _without(parts: list[bytes], nominated: bytes) -> list[bytes]:
     return kept
 
 
-def _forwarded_lines(peer: str, host: bytes, index: dict[bytes, bytes]) -> bytes:
+def _forwarded_lines(peer: str, index: dict[bytes, bytes]) -> bytes:
     """Who asked for what: appended to what proxies before us said (RFC 7239)."""
+    host = index.get(b"host", b"")
     address = peer.encode() or b"unknown"
     node = b'"[%b]"' % address if b":" in address else address
     before = index.get(b"x-forwarded-for")

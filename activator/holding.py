@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from activator import errors
 from activator.concurrency import Load, LoadCounter
 from activator.config import Settings
-from activator.headers import HeadWriter
 from activator.proxy import Passage, Upstream
 from activator.routing import RevisionKey
 from activator.throttler import Forward, Refusal, Throttler
@@ -34,7 +33,6 @@ class Office(Protocol):
     """What holders of all revisions share."""
 
     settings: Settings
-    heads: HeadWriter
 
     def activate(self, holder: "Holder", now_s: float) -> None:
         """Include a holder in the periodic look at deadlines and in reports."""
@@ -57,7 +55,6 @@ class Holder:
         self.name = key.name
         self.terms = terms
         self.timeout_s = terms.timeout_s
-        self.heads = office.heads
         self.now_s: Callable[[], float] = loop.time
         self.is_active = False  # owned by the office: in its set
         self.pod_count = 0  # replicas that exist in any state

@@ -4,11 +4,11 @@ For: copying bytes both ways with back-pressure, and giving each way to fail its
 Must not know: which replica to choose, how long a queue is, Kubernetes.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from activator import errors
 from activator.errors import About, Fault
-from activator.headers import HeadWriter
+from activator.plans import Plan
 from activator.throttler import Refusal
 from wire.client import Connection
 from wire.exchange import Exchange
@@ -37,7 +37,6 @@ class Keeper(Protocol):
 
     name: str  # of the revision
     timeout_s: float
-    heads: HeadWriter
 
     def now_s(self) -> float:
         """The loop's time."""
@@ -71,6 +70,7 @@ class Passage:
         "_is_paused",
         "_keeper",
         "_pieces",
+        "_plan",
         "_sent_s",
         "_size",
         "arrived_s",
@@ -83,19 +83,21 @@ class Passage:
         self,
         exchange: Exchange,
         keeper: Keeper,
-        *,
+        plan: Plan[Any],
         request_id: bytes,
         arrived_s: float,
-        deadline_s: float,
     ) -> None:
         self._exchange = exchange
         self._keeper = keeper
+        self._plan = plan
         self.request_id = request_id
         self.arrived_s = arrived_s
-        self.deadline_s = deadline_s  # of the wait; once sent, of the execution
+        asked_s = plan.asked_s
+        # Of the wait; once sent, of the execution.
+        self.deadline_s = arrived_s + (keeper.timeout_s if asked_s is None else asked_s)
         self.replica: Upstream | None = None
         self._connection: Connection | None = None
-        self._pieces: list[bytes] = []  # of the body, until there is a connection
+        self._pieces: list[bytes] | None = None  # of the body, until there is a connection
         self._size = 0
         self._sent_s = arrived_s
         self._is_held = False
@@ -144,37 +146,35 @@ class Passage:
             return
         exchange = self._exchange
         body = exchange.take()
-        if self._pieces:
+        if self._pieces is not None:
             body = b"".join(self._pieces) + body
-            self._pieces = []
-        is_complete = exchange.is_complete
-        length = len(body) if is_complete else exchange.content_length
-        if length is None:
-            framing = b"transfer-encoding: chunked\r\n"
-            self._is_body_chunked = True
-            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-        elif length or exchange.content_length is not None:
-            framing = b"content-length: %d\r\n" % length
-        else:
-            framing = b""
+            self._pieces = None
         self._connection = connection
         now_s = self._sent_s = keeper.now_s()
-        self.deadline_s = min(self._own_deadline_s(), now_s + keeper.timeout_s)
-        connection.send(
-            self,
-            keeper.heads.write(exchange, self.request_id, framing) + body,
-            is_head=exchange.method == b"HEAD",
-            is_complete=is_complete,
+        if self._plan.asked_s is None or now_s + keeper.timeout_s < self.deadline_s:
+            self.deadline_s = now_s + keeper.timeout_s
+        framing = b""
+        if exchange.content_length is None and (body or not exchange.is_complete):
+            framing, body = self._frame(body)
+        data = b"%b%bx-request-id: %b\r\n\r\n%b" % (
+            self._plan.start,
+            framing,
+            self.request_id,
+            body,
         )
+        connection.send(self, data, exchange.method == b"HEAD", exchange.is_complete)
         if self._is_paused:
             self._is_paused = False
             exchange.resume()
 
-    def _own_deadline_s(self) -> float:
-        """What the caller asked for covers wait and execution; else only the revision's counts."""
-        if b"relight-timeout" in self._exchange.index:
-            return self.deadline_s
-        return float("inf")
+    def _frame(self, body: bytes) -> tuple[bytes, bytes]:
+        """Framing line, and framed body, of a body of which the client did not say the length."""
+        if self._exchange.is_complete:
+            return b"content-length: %d\r\n" % len(body), body
+        self._is_body_chunked = True
+        if body:
+            body = b"%x\r\n%b\r\n" % (len(body), body)
+        return b"transfer-encoding: chunked\r\n", body
 
     def unreachable(self) -> None:
         """No connection could be opened: nothing was sent, so another replica may try."""
@@ -191,6 +191,7 @@ class Passage:
         if connection is None:
             if self._is_over:
                 return
+            self._pieces = self._pieces or []
             self._pieces.append(data)
             self._size += len(data)
             is_unmeasured = self._exchange.content_length is None
@@ -283,7 +284,7 @@ class Passage:
     def refuse(self, why: Refusal | Fault, *, detail: str = "", retry_s: int | None = None) -> None:
         """Answer with a refusal. The keeper has let go of it already."""
         self._is_over = True
-        self._pieces = []
+        self._pieces = None
         about = About(
             revision=self._keeper.name,
             request_id=self.request_id,
@@ -304,7 +305,7 @@ class Passage:
 
     def _drop_connection(self) -> None:
         self._is_over = True
-        self._pieces = []
+        self._pieces = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.let_go()

@@ -17,11 +17,11 @@ from activator import catalog, errors
 from activator.config import Settings
 from activator.endpoints import Endpoints, Replica
 from activator.errors import About, Fault
-from activator.headers import HeadWriter
 from activator.holding import Holder
+from activator.plans import Plan, client_request_id
 from activator.proxy import Passage
 from activator.reporting import Reporter
-from activator.routing import RevisionKey, Router
+from activator.routing import RevisionKey, Router, Target
 from activator.throttler import Refusal
 from api import keys, kinds
 from api.objects import Raw
@@ -35,8 +35,6 @@ from wire.server import ServerProtocol
 
 _TAG = keys.HEADER_TAG.encode()
 _TIMEOUT = keys.HEADER_TIMEOUT.encode()
-_REQUEST_ID = keys.HEADER_REQUEST_ID.encode()
-_REQUEST_ID_BYTES_MAX = 128
 _HEALTH_PATH = b"/relight/healthz"
 _DEBUG_PATH = b"/relight/debug"
 
@@ -74,7 +72,6 @@ class Activator:
     ) -> None:
         """`report` receives stats and pokes, synchronously; it must not block."""
         self.settings = settings
-        self.heads = HeadWriter()
         self._client = client
         self._router = Router(domain=settings.domain, draw=rng.random)
         self._holders: dict[RevisionKey, Holder] = {}
@@ -87,9 +84,8 @@ class Activator:
         self._address = ("", 0)
         self._requests = 0
         self._id_prefix = b"%016x-" % rng.getrandbits(64)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_time: Callable[[], float] = float
-        self._find = self._router.find
+        self._version = 0  # of what plans are made from
 
     # -- life -------------------------------------------------------------------------------
 
@@ -168,42 +164,58 @@ class Activator:
     def on_request(self, exchange: Exchange) -> None:
         """Find the Revision of a request and hand it over."""
         self._requests = number = self._requests + 1
-        index = exchange.index
-        request_id = index.get(_REQUEST_ID)
-        if request_id is None or len(request_id) > _REQUEST_ID_BYTES_MAX:
-            request_id = b"%b%x" % (self._id_prefix, number)
-        target = self._find(index.get(b"host", b""), exchange.target, index.get(_TAG))
-        if target is None:
-            self._answer_self(exchange, request_id)
-            return
-        key = target.only or target.pick()
-        if key is None:
-            _refuse(exchange, Fault.ROUTE_NOT_READY, About(request_id=request_id, retry_after_s=1))
-            return
-        holder = self._holders.get(key)
+        plan: Plan[Holder] | None = exchange.head.memo  # type: ignore[assignment] # ours
+        if plan is None or plan.version != self._version:
+            plan = self._plan(exchange)
+            if plan is None:
+                return
+        request_id = plan.request_id or b"%b%x" % (self._id_prefix, number)
+        holder = plan.holder or self._pick(exchange, plan.target, request_id)
         if holder is None:
-            about = About(revision=key.name, request_id=request_id)
-            _refuse(exchange, Refusal.REVISION_GONE, about)
             return
         now_s = self._loop_time()
-        timeout_s = holder.timeout_s
+        exchange.receiver = passage = Passage(exchange, holder, plan, request_id, now_s)
+        holder.admit(passage, now_s)
+
+    def _plan(self, exchange: Exchange) -> Plan[Holder] | None:
+        """Work out what follows from a head; None: the request has been answered."""
+        index = exchange.index
+        target = self._router.find(index.get(b"host", b""), exchange.target, index.get(_TAG))
+        if target is None:
+            self._answer_self(exchange, self._request_id(exchange))
+            return None
+        asked_s = None
         if _TIMEOUT in index:
             asked_s = _timeout_s(index[_TIMEOUT], self.settings.timeout_s_max)
             if asked_s is None:
                 detail = f"a number of seconds over 0, at most {self.settings.timeout_s_max:g}"
-                about = About(revision=key.name, request_id=request_id, detail=detail)
+                about = About(request_id=self._request_id(exchange), detail=detail)
                 _refuse(exchange, Fault.BAD_TIMEOUT, about)
-                return
-            timeout_s = asked_s
-        passage = Passage(
+                return None
+        only = target.only
+        exchange.head.memo = plan = Plan(
             exchange,
-            holder,
-            request_id=request_id,
-            arrived_s=now_s,
-            deadline_s=now_s + timeout_s,
+            version=self._version,
+            target=target,
+            holder=self._holders.get(only) if only is not None else None,
+            asked_s=asked_s,
         )
-        exchange.receiver = passage
-        holder.admit(passage, now_s)
+        return plan
+
+    def _pick(self, exchange: Exchange, target: Target, request_id: bytes) -> Holder | None:
+        """The Revision whose turn it is; None: the request has been answered."""
+        key = target.pick()
+        holder = self._holders.get(key) if key is not None else None
+        if key is None:
+            about = About(request_id=request_id, retry_after_s=1)
+            _refuse(exchange, Fault.ROUTE_NOT_READY, about)
+        elif holder is None:
+            about = About(revision=key.name, request_id=request_id)
+            _refuse(exchange, Refusal.REVISION_GONE, about)
+        return holder
+
+    def _request_id(self, exchange: Exchange) -> bytes:
+        return client_request_id(exchange) or b"%b%x" % (self._id_prefix, self._requests)
 
     def _answer_self(self, exchange: Exchange, request_id: bytes) -> None:
         """Requests that no Route serves: our own paths on the bare host, else 404."""
@@ -240,6 +252,7 @@ class Activator:
     # -- objects ----------------------------------------------------------------------------
 
     def _on_route(self, old: Raw | None, new: Raw | None) -> None:
+        self._version += 1
         metadata = (new or old or {})["metadata"]
         namespace, name = metadata.get("namespace", "default"), metadata["name"]
         if new is None:
@@ -248,6 +261,7 @@ class Activator:
             self._router.set_route(namespace, name, catalog.read_shares(new))
 
     def _on_revision(self, old: Raw | None, new: Raw | None) -> None:
+        self._version += 1
         metadata = (new or old or {})["metadata"]
         key = RevisionKey(metadata.get("namespace", "default"), metadata["name"])
         holder = self._holders.get(key)

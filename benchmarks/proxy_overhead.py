@@ -96,6 +96,18 @@ wrk.body = string.rep("x", {BODY_BYTES})
 wrk.headers["Host"] = "{HOST}"
 wrk.headers["Content-Type"] = "application/json"
 """
+# No two heads are alike: neither proxy can profit from having seen one before.
+VARY_SCRIPT = (
+    WRK_SCRIPT
+    + """
+local number = 0
+function request()
+  number = number + 1
+  wrk.headers["X-Request-Id"] = string.format("%016x", number)
+  return wrk.format()
+end
+"""
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +180,14 @@ def check_tools() -> None:
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         packages = [TOOLS[tool] for tool in missing]
-        subprocess.run(["apt-get", "install", "-y", *packages], stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["apt-get", "install", "-y", *packages], stdout=subprocess.DEVNULL, check=False
+        )
         missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
-        print(f"missing: {', '.join(missing)}; apt-get install {' '.join(TOOLS[t] for t in missing)}")
+        print(
+            f"missing: {', '.join(missing)}; apt-get install {' '.join(TOOLS[t] for t in missing)}"
+        )
         sys.exit(1)
     if (os.cpu_count() or 1) < 2:
         print("two processors are needed: one for the proxy, one for load and upstream")
@@ -217,7 +233,9 @@ def load(port: int, pid: int, folder: Path, seconds: int) -> Round:
     spent_s = cpu_s(pid) - before_s
     requests = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index] # wrk's form
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
-    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
+    broken = re.search(
+        r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output
+    )
     p99, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()  # type: ignore[union-attr]
     return Round(
         requests=requests,
@@ -236,14 +254,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measure(rounds: int, seconds: int) -> dict[str, list[Round]]:
+def measure(rounds: int, seconds: int, script: str) -> dict[str, list[Round]]:
     """Interleaved rounds on both proxies."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
         port = free_port()
         (folder / "upstream.conf").write_text(UPSTREAM_CONF.format(folder=folder))
         (folder / "proxy.conf").write_text(PROXY_CONF.format(folder=folder, port=port))
-        (folder / "post.lua").write_text(WRK_SCRIPT)
+        (folder / "post.lua").write_text(script)
         nginx = ["nginx", "-p", name, "-c"]
         activator = [sys.executable, "-m", "benchmarks.proxy_overhead", "--serve", name]
         with running([*nginx, str(folder / "upstream.conf")], LOAD_CPU):
@@ -271,14 +289,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--vary", action="store_true", help="give each request another head")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve is not None:
         uvloop.run(serve(arguments.serve))
         return
     check_tools()
-    found = measure(arguments.rounds, arguments.seconds)
-    print(f"{'proxy':10} {'cpu us/request':>15} {'min':>7} {'max':>7} {'requests':>9} {'errors':>7} {'p99 ms':>7}")
+    script = VARY_SCRIPT if arguments.vary else WRK_SCRIPT
+    found = measure(arguments.rounds, arguments.seconds, script)
+    print(
+        f"{'proxy':10} {'cpu us/request':>15} {'min':>7} {'max':>7} {'requests':>9} {'errors':>7} {'p99 ms':>7}"
+    )
     medians: dict[str, float] = {}
     for name, each in found.items():
         costs = [one.cpu_us for one in each]
@@ -292,7 +314,9 @@ def main() -> None:
         ours.cpu_us / theirs.cpu_us
         for ours, theirs in zip(found["activator"], found["nginx"], strict=True)
     )
-    print(f"activator_us={medians['activator']:.1f} nginx_us={medians['nginx']:.1f} ratio={ratio:.2f}")
+    print(
+        f"activator_us={medians['activator']:.1f} nginx_us={medians['nginx']:.1f} ratio={ratio:.2f}"
+    )
 
 
 if __name__ == "__main__":

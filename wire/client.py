@@ -15,6 +15,8 @@ from typing_extensions import override
 from wire.messages import HOP_BY_HOP
 
 _HEAD_BYTES_MAX = 262_144
+_MEMO_BYTES_MAX = 4096  # a longer head is not remembered
+_MEMO_MISSES_MAX = 8  # after so many heads in a row that differed, none is remembered any more
 _FRAMING = frozenset({b"content-length"})
 _PLAIN_CONNECTION = frozenset({b"close", b"keep-alive"})
 
@@ -66,6 +68,12 @@ class Connection(asyncio.Protocol):
         self._is_write_paused = False
         self._is_read_paused = False
         self._is_used_up = False
+        self._is_fed = False  # the parser has seen some of this answer
+        self._memo: tuple[int, bytes, int] | None = None  # status, header lines, content-length
+        self._memo_bytes = b""
+        self._memo_size = -1
+        self._memo_misses = 0
+        self._joined: bytes | None = None
         self._is_unreadable = False
         self._head_bytes = 0
         self.status = 0
@@ -76,13 +84,22 @@ class Connection(asyncio.Protocol):
         self.idle_since_s = 0.0
 
     def send(
-        self, receiver: AnswerReceiver, data: bytes, *, is_head: bool, is_complete: bool
+        self,
+        receiver: AnswerReceiver,
+        data: bytes,
+        is_head: bool = False,
+        is_complete: bool = True,
     ) -> None:
-        """Send a request head and what there is of its body; `is_complete`: that is all."""
+        """Send a request head and what there is of its body; `is_complete`: that is all.
+
+        `is_head`: the method is HEAD, so the answer has no body whatever its head says.
+        """
         self._receiver = receiver
         self._is_head = is_head
         self._has_head = self._is_told = self._is_chunked = False
         self._lines = []
+        self._joined = None
+        self._is_fed = False
         self._nominated = b""
         self.is_answer_complete = False
         self.is_request_complete = is_complete
@@ -101,9 +118,11 @@ class Connection(asyncio.Protocol):
 
     def head_lines(self) -> bytes:
         """The answer's end-to-end header lines, without content-length."""
-        if self._nominated:
-            self._drop_nominated()
-        return b"".join(self._lines)
+        if self._joined is None:
+            if self._nominated:
+                self._drop_nominated()
+            self._joined = b"".join(self._lines)
+        return self._joined
 
     def let_go(self) -> bool:
         """End the exchange; True when the connection can serve another one, else it closes."""
@@ -141,10 +160,42 @@ class Connection(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         receiver = self._receiver
-        if receiver is None or self._parser is None:
+        if receiver is None:
             # Nobody asked: the upstream is confused, or says 408 to a connection it closes.
             self._is_used_up = True
             self.transport.abort()
+            return
+        if (
+            len(data) == self._memo_size
+            and not self._is_fed
+            and not self._is_head
+            and data.startswith(self._memo_bytes)
+        ):
+            # The same head again, with a whole body and nothing else: no need to parse it.
+            assert self._memo is not None
+            self.status, self._joined, self.content_length = self._memo
+            self.early = data[len(self._memo_bytes) :]
+            self._has_head = self._is_told = self.is_answer_complete = True
+            self._memo_misses = 0
+            receiver.on_answer(self)
+            return
+        is_first = not self._is_fed
+        self._is_fed = True
+        self._parse(data)
+        if self._is_unreadable:
+            self._fail("the replica's answer is not valid HTTP/1.1")
+        elif not self._has_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES_MAX:
+                self._fail("the replica's answer has too large a head")
+        elif not self._is_told:
+            self._is_told = True
+            if is_first and self._memo_misses < _MEMO_MISSES_MAX:
+                self._remember(data)
+            receiver.on_answer(self)
+
+    def _parse(self, data: bytes) -> None:
+        if self._parser is None:
             return
         try:
             self._parser.feed_data(data)
@@ -154,20 +205,21 @@ class Connection(asyncio.Protocol):
             self._is_used_up = True  # what follows a complete answer does not spoil it
             if not self.is_answer_complete:
                 self._is_unreadable = True
-        if self._is_unreadable:
-            self._fail("the replica's answer is not valid HTTP/1.1")
+        if self._is_head and self._has_head:
+            # llhttp would read a body that HEAD answers never have.
+            self._parser = httptools.HttpResponseParser(self)
+
+    def _remember(self, data: bytes) -> None:
+        """Keep a head if `data` is exactly one answer that began with it."""
+        self._memo_misses += 1
+        length = self.content_length
+        if length is None or self._is_head or self._is_used_up or not self.is_answer_complete:
             return
-        if self._has_head:
-            if self._is_head:
-                # llhttp would read a body that HEAD answers never have.
-                self._parser = httptools.HttpResponseParser(self)
-            if not self._is_told:
-                self._is_told = True
-                receiver.on_answer(self)
-        else:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_BYTES_MAX:
-                self._fail("the replica's answer has too large a head")
+        size = len(data) - length
+        if 0 < size <= _MEMO_BYTES_MAX and data.find(b"\r\n\r\n") == size - 4:
+            self._memo = (self.status, self.head_lines(), length)
+            self._memo_bytes = data[:size]
+            self._memo_size = len(data)
 
     @override
     def eof_received(self) -> bool:
@@ -212,6 +264,11 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
         if receiver is not None:
             receiver.on_answer_lost(why)
+
+    def on_message_begin(self) -> None:
+        """The first byte of an answer; there must be none behind the one asked for."""
+        if self.is_answer_complete:
+            self._is_used_up = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header that travels on; note what frames the body."""

@@ -7,6 +7,7 @@ Must not know: how bytes are parsed, models, routes.
 import asyncio
 from typing import Protocol
 
+from wire.head import Head
 from wire.messages import CONTINUE, STATUS_LINES, status_line
 
 _COPY_BYTES_MAX = 65_536  # above this a second write is cheaper than one more copy
@@ -64,7 +65,7 @@ class Exchange:
         "_state",
         "content_length",
         "early",
-        "expects_continue",
+        "head",
         "headers",
         "index",
         "is_complete",
@@ -77,29 +78,21 @@ class Exchange:
         "target",
     )
 
-    def __init__(
-        self,
-        link: Link,
-        peer: str,
-        method: bytes,
-        target: bytes,
-        headers: list[tuple[bytes, bytes]],
-        index: dict[bytes, bytes],
-    ) -> None:
+    def __init__(self, link: Link, peer: str, head: Head) -> None:
         self._link = link
         self.peer = peer  # address of the client; "" on a Unix socket
-        self.method = method
-        self.target = target  # origin form, raw
-        self.headers = headers  # names in lower case
-        self.index = index
+        self.head = head
+        self.method = head.method
+        self.target = head.target  # origin form, raw
+        self.headers = head.headers  # names in lower case
+        self.index = head.index
         self.receiver: Receiver | None = None
-        self.content_length: int | None = None  # None: no body, or a chunked one
+        self.content_length = head.content_length  # None: no body, or a chunked one
         self.early = b""  # body bytes that came before the handler was asked
         self.received = 0  # body bytes so far
         self.is_complete = False  # the whole request has arrived
-        self.is_http_10 = False
-        self.keep_alive = True
-        self.expects_continue = False
+        self.is_http_10 = head.is_http_10
+        self.keep_alive = head.keep_alive
         self._is_taken = False
         self._state = _WAITING
         self._is_chunking = False
@@ -238,9 +231,8 @@ class Exchange:
 
     def admit_body(self) -> None:
         """Send 100 Continue when the client waits for it. The connection calls this."""
-        if self.expects_continue and not self.received and self._state == _WAITING:
+        if self.head.expects_continue and not self.received and self._state == _WAITING:
             self._link.transport.write(CONTINUE)
-        self.expects_continue = False
 
     def lost(self) -> None:
         """The client left. The connection calls this; tells the receiver once."""

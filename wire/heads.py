@@ -4,51 +4,51 @@ For: refusing heads that two servers in a row could read differently, and oversi
 Must not know: connections, bodies, routes. Every function returns a status, or 0 for "fine".
 """
 
-from wire.exchange import Exchange
+from wire.head import Head
 from wire.limits import Limits
 
 _FINE = 0
 
 
-def judge_version(exchange: Exchange, version: str) -> int:
+def judge_version(head: Head, version: str) -> int:
     """Note HTTP/1.0; refuse what is neither that nor HTTP/1.1."""
-    exchange.is_http_10 = version == "1.0"
+    head.is_http_10 = version == "1.0"
     return _FINE if version in {"1.0", "1.1"} else 505
 
 
-def judge_shape(exchange: Exchange, limits: Limits) -> int:
+def judge_shape(head: Head, limits: Limits) -> int:
     """Judge a head with many or repeated headers, a long target, no Host or no plain path."""
-    headers = exchange.headers
+    headers = head.headers
     if len(headers) > limits.header_count_max:
         return 431
-    if len(exchange.target) > limits.target_bytes_max:
+    if len(head.target) > limits.target_bytes_max:
         return 414
-    if len(exchange.index) != len(headers):
-        exchange.index = _joined(headers)
+    if len(head.index) != len(headers):
+        head.index = _joined(headers)
         if sum(name == b"host" for name, _ in headers) > 1:
             return 400
-    if b"host" not in exchange.index and not exchange.is_http_10:
+    if b"host" not in head.index and not head.is_http_10:
         return 400
-    if exchange.target[:1] != b"/" and not _to_origin_form(exchange):
+    if head.target[:1] != b"/" and not _to_origin_form(head):
         return 400
     return _FINE
 
 
-def judge_coding(exchange: Exchange) -> int:
+def judge_coding(head: Head) -> int:
     """Judge a Transfer-Encoding: HTTP/1.0 has none, and we know only `chunked`."""
-    if exchange.is_http_10:
+    if head.is_http_10:
         return 400
-    return _FINE if exchange.index[b"transfer-encoding"].lower() == b"chunked" else 501
+    return _FINE if head.index[b"transfer-encoding"].lower() == b"chunked" else 501
 
 
-def judge_wishes(exchange: Exchange) -> int:
+def judge_wishes(head: Head) -> int:
     """Judge CONNECT and Expect."""
-    if exchange.method == b"CONNECT":
+    if head.method == b"CONNECT":
         return 501
-    expect = exchange.index.get(b"expect")
+    expect = head.index.get(b"expect")
     if expect is None:
         return _FINE
-    exchange.expects_continue = not exchange.is_http_10
+    head.expects_continue = not head.is_http_10
     return _FINE if expect.lower() == b"100-continue" else 417
 
 
@@ -59,19 +59,19 @@ def _joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return index
 
 
-def _to_origin_form(exchange: Exchange) -> bool:
+def _to_origin_form(head: Head) -> bool:
     """Rewrite `http://host/path` to `/path` with that host (RFC 9112, 3.2.2)."""
-    target = exchange.target
+    target = head.target
     if target == b"*":
-        return exchange.method == b"OPTIONS"
+        return head.method == b"OPTIONS"
     scheme, _, rest = target.partition(b"://")
     ends = [end for end in (rest.find(b"/"), rest.find(b"?")) if end >= 0]
     end = min(ends, default=len(rest))
     authority, path = rest[:end], rest[end:]
     if scheme.lower() not in {b"http", b"https"} or not authority:
         return False
-    exchange.target = path if path.startswith(b"/") else b"/" + path
-    exchange.index[b"host"] = authority
-    exchange.headers[:] = [header for header in exchange.headers if header[0] != b"host"]
-    exchange.headers.append((b"host", authority))
+    head.target = path if path.startswith(b"/") else b"/" + path
+    head.index[b"host"] = authority
+    head.headers[:] = [header for header in head.headers if header[0] != b"host"]
+    head.headers.append((b"host", authority))
     return True

@@ -11,6 +11,7 @@ import httptools
 
 from wire import heads
 from wire.exchange import Exchange, Link
+from wire.head import Head
 from wire.limits import Limits
 from wire.roster import Roster
 
@@ -18,6 +19,8 @@ from wire.roster import Roster
 # slice holds bounds how many pipelined requests can be parsed behind one that runs.
 _SLICE_BYTES = 4096
 _CHUNKED_SLICE_BYTES = 16_384
+_MEMO_BYTES_MAX = 4096  # a longer head is not remembered
+_MEMO_MISSES_MAX = 8  # after so many heads in a row that differed, a connection remembers none
 STASH_BYTES_MAX = 65_536  # pipelined input kept while an exchange runs; then reading pauses
 NEVER = -1.0
 
@@ -44,6 +47,13 @@ class Intake(Link):
         self._head_bytes = 0
         self._head_since_s = NEVER
         self._framing_bytes = 0
+        self._is_between = True  # the parser has seen whole messages only
+        # The last request that came in one piece: head, its bytes, and its size with body.
+        self._memo: Head | None = None
+        self._memo_bytes = b""
+        self._memo_size = -1
+        self._memo_misses = 0
+        self._newest: Head | None = None  # whose request was completed last
 
     @abstractmethod
     def _dispatch(self, exchange: Exchange) -> None:
@@ -61,10 +71,42 @@ class Intake(Link):
         """Take bytes from the transport."""
         if self._current is not self._incoming or self._is_deaf or self._stash:
             self._keep(data)
-        elif len(data) > _SLICE_BYTES:
+        elif not self._is_between or self._current is not None:
             self._feed(data)
-        else:
+        elif len(data) == self._memo_size and data.startswith(self._memo_bytes):
+            # The same head again, with a whole body and nothing else: no need to parse it.
+            assert self._memo is not None
+            exchange = Exchange(self, self._peer, self._memo)
+            exchange.early = data[len(self._memo_bytes) :]
+            exchange.received = len(exchange.early)
+            exchange.is_complete = True
+            self._memo_misses = 0
+            self._dispatch(exchange)
+        elif self._memo_misses < _MEMO_MISSES_MAX and len(data) <= _SLICE_BYTES:
+            before = self._newest
             self._feed_slice(data)
+            newest = self._newest
+            if newest is not None and newest is not before:
+                self._remember(newest, data)
+        else:
+            self._feed(data)
+
+    def _remember(self, head: Head, data: bytes) -> None:
+        """Keep a head if `data` is exactly one request that began with it."""
+        self._memo_misses += 1
+        size = len(data) - (head.content_length or 0)
+        if (
+            0 < size <= _MEMO_BYTES_MAX
+            and data.find(b"\r\n\r\n") == size - 4
+            and b"transfer-encoding" not in head.index
+            and b"upgrade" not in head.index
+            and not head.expects_continue
+            and head.keep_alive
+            and self._is_between
+        ):
+            self._memo = head
+            self._memo_bytes = data[:size]
+            self._memo_size = len(data)
 
     def _keep(self, data: bytes) -> None:
         if self._is_deaf:
@@ -169,6 +211,10 @@ class Intake(Link):
         if rest:
             self._feed(bytes(rest))
 
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._is_between = False
+
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request target."""
         self._target = self._target + url if self._target else url
@@ -189,13 +235,13 @@ class Intake(Link):
         self._head_since_s = NEVER
         self._head_bytes = 0
         self._framing_bytes = 0
-        exchange = Exchange(self, self._peer, parser.get_method(), target, headers, index)
-        exchange.keep_alive = keep_alive = parser.should_keep_alive()
+        head = Head(parser.get_method(), target, headers, index)
+        head.keep_alive = keep_alive = parser.should_keep_alive()
         status = 0
-        if b"expect" in index or b"upgrade" in index or exchange.method == b"CONNECT":
-            status = self._judge_wishes(exchange)
+        if b"expect" in index or b"upgrade" in index or head.method == b"CONNECT":
+            status = self._judge_wishes(head)
         if not keep_alive or b"connection" in index:  # else it can only be HTTP/1.1
-            status = status or heads.judge_version(exchange, parser.get_http_version())
+            status = status or heads.judge_version(head, parser.get_http_version())
         if (
             len(index) != len(headers)
             or b"host" not in index
@@ -203,17 +249,17 @@ class Intake(Link):
             or target[0] != 47  # "/"
             or len(headers) > 16
         ):
-            status = status or heads.judge_shape(exchange, self._limits)
+            status = status or heads.judge_shape(head, self._limits)
         length = index.get(b"content-length")
         if length is not None:
-            exchange.content_length = size = int(length)
+            head.content_length = size = int(length)
             if size > self._limits.body_bytes_max:
                 status = status or 413
         elif b"transfer-encoding" in index:
-            status = status or heads.judge_coding(exchange)
+            status = status or heads.judge_coding(head)
         if status:
             self._refuse(status)
-        self._incoming = exchange
+        self._incoming = Exchange(self, self._peer, head)
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -234,6 +280,8 @@ class Intake(Link):
         if exchange is None or self._refusal or self._has_upgrade_body:
             return
         self._incoming = None
+        self._is_between = True
+        self._newest = exchange.head
         exchange.is_complete = True
         if exchange.content_length is None:
             self._headers = []  # trailers
@@ -248,13 +296,13 @@ class Intake(Link):
             self._waiting.append(exchange)
             self._has_backlog = True
 
-    def _judge_wishes(self, exchange: Exchange) -> int:
-        index = exchange.index
+    def _judge_wishes(self, head: Head) -> int:
+        index = head.index
         has_body = index.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in index
         self._has_upgrade_body = (
             has_body and self._parser is not None and self._parser.should_upgrade()
         )
-        return heads.judge_wishes(exchange)
+        return heads.judge_wishes(head)
 
     def _refuse(self, status: int) -> None:
         """Note why no more input is taken. The first reason counts."""

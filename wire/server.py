@@ -95,7 +95,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
                 if exchange.wants_end():
                     receiver.on_end()
                 return
-        if exchange.expects_continue:
+        if exchange.head.expects_continue:
             exchange.admit_body()
 
     @override

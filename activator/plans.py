@@ -1,0 +1,42 @@
+"""What follows from a request's head alone, worked out once.
+
+For: a client that repeats its head on a connection pays for routing and header rewriting once.
+Must not know: sockets, queues, bodies.
+"""
+
+from typing import Generic, TypeVar
+
+from activator.headers import request_start
+from activator.routing import Target
+from wire.exchange import Exchange
+
+H = TypeVar("H")
+_REQUEST_ID_BYTES_MAX = 128
+
+
+class Plan(Generic[H]):
+    """Kept with the head it was made from (`Head.memo`), until the routing table changes."""
+
+    __slots__ = ("asked_s", "holder", "request_id", "start", "target", "version")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        version: int,
+        target: Target,
+        holder: H | None,
+        asked_s: float | None,
+    ) -> None:
+        self.version = version  # of the routing table
+        self.target = target
+        self.holder = holder  # None: the target is a split, so each request is routed anew
+        self.start = request_start(exchange)
+        self.request_id = client_request_id(exchange)  # None: make one
+        self.asked_s = asked_s  # how long the caller waits; None: as long as the revision says
+
+
+def client_request_id(exchange: Exchange) -> bytes | None:
+    """The id the client gave its request, unless it is absurdly long."""
+    said = exchange.index.get(b"x-request-id")
+    return said if said and len(said) <= _REQUEST_ID_BYTES_MAX else None
