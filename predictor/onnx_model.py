@@ -31,6 +31,8 @@ _DATATYPES = {
     "tensor(double)": "FP64",
     "tensor(string)": "BYTES",
 }
+# Where in ONNX Runtime's own source it was thrown: file, line and C++ signature.
+_SOURCE = re.compile(r"/onnxruntime_src/\S+:\d+ .*?\)(?:::<lambda\(.*?\)>)?(?: const)? ")
 _LFS_HEAD = b"version https://git-lfs"
 _IR_FIELD = 0x08  # how a serialised ModelProto starts: field 1 (ir_version), a varint
 _IR_VERSION_MAX = 32
@@ -199,7 +201,7 @@ def check_file(path: Path) -> None:
 def explain(path: Path, message: str, version: str) -> str:
     """One sentence for a person from ONNX Runtime's own words."""
     reason = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", message)
-    reason = re.sub(r"/onnxruntime_src/\S+ .*?\) ", "", reason, count=1)
+    reason = _SOURCE.sub("", reason)
     reason = re.sub(rf"^Load model (from )?{re.escape(str(path))} failed:\s*", "", reason)
     reason = " ".join(reason.split())[:_REASON_CHARACTERS_MAX].rstrip(".")
     if "Protobuf parsing failed" in reason or "No graph was found" in reason:

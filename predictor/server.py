@@ -2,6 +2,9 @@
 
 For: the hot path from a parsed head to a written answer, within the gate and the timeout.
 Must not know: processes, signals, how bytes become requests, how the model was found.
+
+JSON is read and written on the loop however large it is: orjson and numpy hold the interpreter
+lock for the whole call, so a thread would block the loop just as long.
 """
 
 import asyncio

@@ -4,6 +4,7 @@ For: taking the fork itself out of a cold start.
 Must not know: the control socket's messages, who wants a replica, models.
 """
 
+import contextlib
 import os
 import socket
 import struct
@@ -23,12 +24,22 @@ FDS_MAX = 8
 _HEAD = struct.Struct("<q")  # when the zygote was asked, time.monotonic_ns()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Spare:
     """A child that waits, and our end of the pair over which it is told."""
 
     pid: int
     channel: socket.socket
+    _is_warm: bool = False
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether it has warmed up and waits; one that has not is slower than a fork."""
+        if not self._is_warm:
+            # Read, not peeked at: closing over unread bytes would reset the job away.
+            with contextlib.suppress(OSError):
+                self._is_warm = bool(self.channel.recv(1, socket.MSG_DONTWAIT))
+        return self._is_warm
 
 
 class Spares:
@@ -51,6 +62,11 @@ class Spares:
         """Who waits."""
         return tuple(one.pid for one in self._waiting)
 
+    @property
+    def warm_pids(self) -> tuple[int, ...]:
+        """Who could take a job now."""
+        return tuple(one.pid for one in self._waiting if one.is_warm)
+
     def add(self) -> None:
         """Fork one more. Its warming up happens in the child."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -69,9 +85,9 @@ class Spares:
         return forking.fork(main, close=(*self._close, *ours, *keep_out))
 
     def assign(self, message: bytes, fds: Sequence[int], *, received_ns: int) -> int | None:
-        """Give the job to one that waits: its pid, or None when nobody could take it."""
-        while self._waiting:
-            spare = self._waiting.pop(0)  # the oldest has had time to warm up
+        """Give the job to one that waits: its pid, or None when nobody can take it now."""
+        for spare in [one for one in self._waiting if one.is_warm]:
+            self._waiting.remove(spare)
             with spare.channel as channel:
                 try:
                     socket.send_fds(channel, [_HEAD.pack(received_ns) + message], list(fds))
@@ -109,7 +125,11 @@ def _wait(channel: socket.socket, rehearsal: Rehearsal) -> int:
     worker = Worker(loop)
     rehearsal.in_spare(loop, worker)
     rehearsal.close()
-    data, fds, _flags, _address = socket.recv_fds(channel, MESSAGE_BYTES_MAX, FDS_MAX)
+    try:
+        channel.send(b"w")
+        data, fds, _flags, _address = socket.recv_fds(channel, MESSAGE_BYTES_MAX, FDS_MAX)
+    except (BrokenPipeError, ConnectionResetError):
+        return 0  # dismissed before our word was read
     if not data:
         return 0
     channel.close()

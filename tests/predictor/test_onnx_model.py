@@ -153,6 +153,18 @@ def test_a_datatype_without_a_kernel(tmp_path: Path) -> None:
     assert said == f"{path} needs Sin(7), for which ONNX Runtime 1.2 has no kernel"
 
 
+def test_where_onnx_runtime_threw_is_not_told() -> None:
+    message = (
+        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Exception during initialization: "
+        "/onnxruntime_src/onnxruntime/core/text/string_normalizer.cc:235 onnxruntime::Locale::"
+        "Locale(const std::string&)::<lambda()> Failed to construct locale (en_US)"
+    )
+    assert onnx_model.explain(Path("m.onnx"), message, "1.2") == (
+        "ONNX Runtime 1.2 cannot load m.onnx: "
+        "Exception during initialization: Failed to construct locale (en_US)"
+    )
+
+
 def test_an_output_that_v2_cannot_express() -> None:
     path = Path(onnxruntime.__file__).parent / "datasets/logreg_iris.onnx"
     said = failure(path)

@@ -17,6 +17,7 @@ from tests.predictor.talking import infer_body, read_reply, request
 
 BODY = infer_body([[1.0, 2.0]])
 INFER = request("POST", "/v2/models/m/infer", BODY)
+READY = request("GET", "/v2/health/ready")
 
 # A model that waits for a file beside it, in load or in predict, so that a test can hold it.
 HELD = """
@@ -133,13 +134,17 @@ async def test_nothing_is_lost_when_it_is_stopped(
     (path.parent / "load").touch()
     async with serve("--python", f"{path}:Held", RELIGHT_CONTAINER_CONCURRENCY="1") as served:
         await served.until(lambda: bool(served.facts))
-        running, waiting, sending, idle = [await served.connect() for _ in range(4)]
+        running, waiting, sending, idle, probe = [await served.connect() for _ in range(5)]
         running[1].write(INFER)
         await served.until((path.parent / "predict-began").exists)
         waiting[1].write(INFER)
         sending[1].write(INFER[:-4])
         stop()
         late = await served.connect()  # in the backlog, or accepted: served either way
+        probe[1].write(READY)
+        while (await read_reply(probe[0])).status == 200:
+            probe[1].write(READY)
+        probe[1].close()
         for writer in (idle[1], late[1]):
             writer.write(INFER)
         sending[1].write(INFER[-4:])

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 # In a process of its own: pytest has threads and loops, and a fork of it would be wrong.
 POOL = """
-import os, signal
+import os, signal, time
 from predictor.spares import Spares
 from predictor.warming import Rehearsal
 rehearsal = Rehearsal()
@@ -19,10 +19,13 @@ while pool.is_short:
 first, second = pool.pids
 assert not pool.died(1) and pool.pids == (first, second)
 
+message = b'{"id": "a", "args": [], "env": {}, "cwd": "/"}'
+assert pool.assign(message, [], received_ns=0) is None, "nobody is warm yet"
+while len(pool.warm_pids) < 2:
+    time.sleep(0.01)
 os.kill(first, signal.SIGKILL)
 os.waitpid(first, 0)
-read, write = os.pipe()
-assert pool.assign(b'{"id": "a", "args": [], "env": {}, "cwd": "/"}', [], received_ns=0) == second
+assert pool.assign(message, [], received_ns=0) == second
 assert os.waitstatus_to_exitcode(os.waitpid(second, 0)[1]) == 1, "three descriptors are needed"
 assert pool.assign(b"", [], received_ns=0) is None and pool.is_short
 
@@ -32,6 +35,8 @@ assert pool.died(third) and not pool.died(third)
 os.waitpid(third, 0)
 pool.add()
 (fourth,) = pool.pids
+while not pool.warm_pids:
+    time.sleep(0.01)
 pool.dismiss()
 assert os.waitstatus_to_exitcode(os.waitpid(fourth, 0)[1]) == 0
 print("done")
