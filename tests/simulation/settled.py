@@ -1,0 +1,167 @@
+"""Whether the platform has come to rest where it should, once nothing disturbs it any more.
+
+For: the end of every run: what users wrote is what there is, and what is idle is at zero.
+Must not know: what happened before.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from api import keys
+from api.conditions import READY, find, is_ready
+from api.kinds import (
+    CONFIGURATIONS,
+    DEPLOYMENTS,
+    PODAUTOSCALERS,
+    PODS,
+    REVISIONS,
+    ROUTES,
+    SERVICES,
+    Resource,
+)
+from api.naming import deployment_name
+from api.objects import Raw
+from embedded.store import Store
+from tests.simulation.platform import bounds_of
+from tests.simulation.replicas import Machine, Model
+
+_OBSERVED = (SERVICES, CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS)
+_OWNED = (CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS, PODS)
+
+
+class Rest:
+    """One look at everything there is."""
+
+    def __init__(self, store: Store, machine: Machine) -> None:
+        self._machine = machine
+        self._objects: dict[Resource, dict[str, Raw]] = {
+            resource: {each["metadata"]["name"]: each for each in store.select(resource)}
+            for resource in (*_OBSERVED, PODS)
+        }
+
+    def problems(self) -> Iterator[str]:
+        """What is not as it should be."""
+        yield from self._generations()
+        yield from self._orphans()
+        for name, raw in self._objects[SERVICES].items():
+            yield from self._service(name, raw)
+        for name, raw in self._objects[ROUTES].items():
+            yield from self._route(name, raw)
+        for name, raw in self._objects[REVISIONS].items():
+            yield from self._scale(name, raw)
+        yield from self._processes()
+
+    def _generations(self) -> Iterator[str]:
+        for resource in _OBSERVED:
+            for name, raw in self._objects[resource].items():
+                wanted = raw["metadata"].get("generation")
+                seen = (raw.get("status") or {}).get("observedGeneration")
+                if wanted != seen:
+                    yield f"{resource.kind} {name}: observed generation {seen} of {wanted}"
+
+    def _orphans(self) -> Iterator[str]:
+        uids = {
+            raw["metadata"]["uid"] for every in self._objects.values() for raw in every.values()
+        }
+        for resource in (SERVICES, *_OWNED):
+            for name, raw in self._objects[resource].items():
+                if raw["metadata"].get("deletionTimestamp"):
+                    yield f"{resource.kind} {name} is still going"
+                owners = raw["metadata"].get("ownerReferences") or ()
+                if resource in _OWNED and not any(each["uid"] in uids for each in owners):
+                    yield f"{resource.kind} {name} is an orphan"
+
+    # -- what users wrote -----------------------------------------------------------------------
+
+    def _model(self, template: Raw) -> Model:
+        words = template["spec"]["containers"][0]["args"]
+        return self._machine.models[words[words.index("--model") + 1]]
+
+    def works(self, name: str) -> bool:
+        """Whether a Revision exists and its model loads."""
+        raw = self._objects[REVISIONS].get(name)
+        return raw is not None and self._model(raw).fate == "good"
+
+    def _service(self, name: str, raw: Raw) -> Iterator[str]:
+        model, said = self._model(raw["spec"]["template"]), find(raw, READY)
+        status = said.status if said is not None else "nothing"
+        named = [each.get("revisionName", "") for each in raw["spec"]["traffic"]]
+        are_named_good = all(self.works(each) for each in named if each)
+        if model.fate == "good" and are_named_good:
+            if status != "True":
+                yield f"Service {name} is {said}, but its model and its targets are good"
+        elif status == "True":
+            yield f"Service {name} is ready, though its model is {model.fate}"
+        elif model.fate in ("bad", "missing") and are_named_good:
+            told = find(raw, "ConfigurationsReady")
+            if status != "False" or told is None or model.message not in told.message:
+                yield f"Service {name} is {said}, {told}: the reason is that {model.message}"
+        elif model.fate == "never" and status != "False":
+            yield f"Service {name} is {said}, but its model never comes up"
+
+    def is_ready(self, name: str) -> bool:
+        raw = self._objects[SERVICES].get(name)
+        return raw is not None and is_ready(raw)
+
+    def _route(self, name: str, raw: Raw) -> Iterator[str]:
+        configuration = self._objects[CONFIGURATIONS].get(name, {})
+        latest = (configuration.get("status") or {}).get("latestReadyRevisionName", "")
+        wanted = [
+            (each.get("revisionName") or latest, each.get("percent") or 0, each.get("tag", ""))
+            for each in raw["spec"]["traffic"]
+        ]
+        assigned = [
+            (each["revisionName"], each.get("percent") or 0, each.get("tag", ""))
+            for each in (raw.get("status") or {}).get("traffic") or ()
+        ]
+        if all(self.works(each) for each, _, _ in wanted) and wanted != assigned:
+            yield f"Route {name} wants {wanted} and assigns {assigned}"
+
+    # -- what runs ------------------------------------------------------------------------------
+
+    def routed(self) -> dict[str, None]:
+        """Revisions that some Route wants or assigns, or that are the newest of one it follows."""
+        found: dict[str, None] = {}
+        for raw in self._objects[ROUTES].values():
+            lines = [*raw["spec"]["traffic"], *((raw.get("status") or {}).get("traffic") or ())]
+            for line in lines:
+                if line.get("revisionName"):
+                    found[line["revisionName"]] = None
+                if line.get("configurationName"):
+                    configuration = self._objects[CONFIGURATIONS][line["configurationName"]]
+                    status = configuration.get("status") or {}
+                    for key in ("latestCreatedRevisionName", "latestReadyRevisionName"):
+                        found[status.get(key, "")] = None
+        return found
+
+    def _scale(self, name: str, raw: Raw) -> Iterator[str]:
+        if self._model(raw).fate == "missing":
+            return  # nothing is made of it
+        deployment = self._objects[DEPLOYMENTS].get(deployment_name(name))
+        autoscaler = self._objects[PODAUTOSCALERS].get(name)
+        if deployment is None or autoscaler is None:
+            yield f"Revision {name} has no Deployment or no PodAutoscaler"
+            return
+        is_wanted = name in self.routed() and self.works(name)
+        wanted = bounds_of(raw)[0] if is_wanted else 0
+        status: Any = autoscaler.get("status") or {}
+        numbers = {
+            "replicas": deployment["spec"]["replicas"],
+            "ready": (deployment.get("status") or {}).get("readyReplicas", 0),
+            "desiredScale": status.get("desiredScale"),
+            "actualScale": status.get("actualScale"),
+            "Pods": sum(
+                each["metadata"]["labels"].get(keys.REVISION) == name
+                for each in self._objects[PODS].values()
+            ),
+        }
+        if any(number != wanted for number in numbers.values()):
+            yield f"Revision {name} should be at {wanted}: {numbers}"
+
+    def _processes(self) -> Iterator[str]:
+        uids = {raw["metadata"]["uid"] for raw in self._objects[PODS].values()}
+        for name in self._machine.processes:
+            if name.partition("/")[0] not in uids:
+                yield f"process {name} has no Pod"
+        if len(self._machine.processes) != len(uids):
+            yield f"{len(self._machine.processes)} processes for {len(uids)} Pods"
