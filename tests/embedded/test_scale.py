@@ -1,0 +1,52 @@
+from typing import Any
+
+import pytest
+
+from cluster.errors import BadRequestError
+from embedded.scale import scale_of, with_scale
+from tests.cluster.serving import deployment
+
+
+def test_a_scale_shows_how_many_and_which() -> None:
+    raw = deployment(replicas=3) | {"status": {"replicas": 2}}
+    raw["metadata"] |= {"uid": "u", "resourceVersion": "7", "labels": {"x": "y"}}
+    raw["spec"]["selector"]["matchLabels"] = {"b": "2", "a": "1"}
+    assert scale_of(raw) == {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {"name": "d", "namespace": "default", "uid": "u", "resourceVersion": "7"},
+        "spec": {"replicas": 3},
+        "status": {"replicas": 2, "selector": "a=1,b=2"},
+    }
+
+
+def test_a_new_deployment_has_none_yet() -> None:
+    raw = deployment()
+    del raw["spec"]["replicas"]
+    assert scale_of(raw)["spec"] == {"replicas": 1}
+    assert scale_of(raw)["status"]["replicas"] == 0
+
+
+def test_only_replicas_change() -> None:
+    raw = deployment()
+    after = with_scale(raw, {"spec": {"replicas": 0}})
+    assert after["spec"] == {**raw["spec"], "replicas": 0}
+    assert after["spec"]["template"] is raw["spec"]["template"]
+    assert raw["spec"]["replicas"] == 1
+    assert with_scale(raw, {"spec": {}})["spec"]["replicas"] == 0  # as in Kubernetes
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        None,
+        [],
+        {},
+        {"spec": None},
+        {"spec": 1},
+        *({"spec": {"replicas": x}} for x in (-1, "1", True, 1.0)),
+    ],
+)
+def test_what_is_no_scale_is_refused(scale: Any) -> None:
+    with pytest.raises(BadRequestError, match=r"spec\.replicas"):
+        with_scale(deployment(), scale)
