@@ -98,6 +98,10 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
         return Plan(updates=(Write(resource=REVISIONS, object=pinned),))
     if isinstance(seen.model, Problem):
         status, reason, message = FALSE, seen.model.reason, seen.model.message
+    elif (before := find(revision, CONTAINER_HEALTHY)) is not None and before.status == FALSE:
+        # It is looked for again. Until that has an answer, what was said of it holds: saying
+        # "unknown" in between would be a change, which causes a look, and so on for ever.
+        return Plan()
     else:
         status, reason, message = UNKNOWN, "ResolvingDigests", ""
     conditions = (

@@ -290,6 +290,8 @@ def test_a_model_that_is_missing_is_told_and_looked_for_again() -> None:
     assert condition(step.status)["reason"] == "ModelMissing"
     assert condition(step.status)["message"] == "model /m.onnx does not exist"
     assert step.requeue_after_s == MODEL_RETRY_S
+    told = {**revision, "status": step.status}
+    assert plan(seeing(told), now=LATER).status is None, "looking again is no news"
     again = plan(seeing(applied(revision, step), model=problem), now=LATER)
     assert (again.status, again.notes) == (None, ())
 
