@@ -184,6 +184,7 @@ class Pilot:
             and not scale.replicas
             and not scale.ready
             and not self._state.recommended
+            and not self._spec.floor  # after a restart only a tick finds that replicas are due
         )
 
     def fall_asleep(self) -> None:

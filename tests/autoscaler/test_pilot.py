@@ -158,6 +158,12 @@ def test_sleep_is_for_the_inactive_without_replicas() -> None:
     assert not flown.is_asleep(nothing)
 
 
+def test_a_minimum_is_kept_although_nothing_is_known_after_a_restart() -> None:
+    flown = pilot(min_scale=1)
+    assert not flown.is_asleep(Scale(replicas=0, ready=0))
+    assert turn(flown, 100).replicas == 1
+
+
 def test_the_first_number_is_a_change_only_from_a_known_one() -> None:
     flown = pilot(wanted=None)
     flown.receive(stat(5, queued=4, is_poke=True), now_s=5)
