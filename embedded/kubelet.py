@@ -13,7 +13,7 @@ from pathlib import Path
 
 from api.kinds import PODS
 from api.objects import Raw, rfc3339
-from cluster.errors import ApiError, NotFoundError
+from cluster.errors import ApiError, ConflictError, NotFoundError
 from cluster.informer import Informer
 from embedded import podlog
 from embedded.launching import unschedulable_status
@@ -24,6 +24,7 @@ from embedded.room import Room
 log = logging.getLogger(__name__)
 
 _LOG_CHECK_S = 10.0
+_REMOVE_RETRY_S = 0.5
 Key = tuple[str, str]
 
 
@@ -117,9 +118,9 @@ class Kubelet:
             resident.life = None
             self._room.leave(uid)
             self._check_gone()
+        self._admit_next()
         if resident.is_leaving:
             await self._remove(uid, resident)
-        self._admit_next()
 
     def _admit_next(self) -> None:
         """Room was given back: whoever waits may try, the first to come first."""
@@ -128,18 +129,28 @@ class Kubelet:
                 self._admit(uid, resident)
 
     async def _remove(self, uid: str, resident: _Resident) -> None:
-        """The process is gone: the object and what it wrote may go too."""
-        metadata = resident.pod["metadata"]
+        """The process is gone: the object and what it wrote may go too.
+
+        Nobody else ever deletes it for good, so this is tried until it holds.
+        """
+        while not self._is_stopping:
+            if await self._is_removed(uid, resident.pod["metadata"]):
+                break
+            await asyncio.sleep(_REMOVE_RETRY_S)
+        self._residents.pop(uid, None)
+        resident.log.remove()
+
+    async def _is_removed(self, uid: str, metadata: Raw) -> bool:
         try:
             await self._around.client.delete(
                 PODS, metadata["namespace"], metadata["name"], uid=uid, grace_period_s=0
             )
-        except NotFoundError:
-            log.debug("pod %s was already gone", metadata["name"])
+        except (NotFoundError, ConflictError):
+            return True  # the name is nobody's, or another Pod's by now
         except ApiError as error:
-            log.warning("pod %s could not be removed: %s", metadata["name"], error)
-        self._residents.pop(uid, None)
-        resident.log.remove()
+            log.warning("pod %s could not be removed: %s; trying again", metadata["name"], error)
+            return False
+        return True
 
     async def _report_full(self, resident: _Resident, message: str) -> None:
         metadata = resident.pod["metadata"]

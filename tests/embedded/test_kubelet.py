@@ -1,5 +1,10 @@
+from typing import Any
+
+import pytest
+
 from api.conditions import find
 from api.kinds import EVENTS, PODS
+from cluster.errors import InternalError
 from tests.embedded.machine import ROOT, container_status, running
 
 ECHO = {"image": "x", "command": ["python3", str(ROOT / "examples/echo.py")], "args": []}
@@ -21,6 +26,30 @@ async def test_a_pod_becomes_a_process_that_answers_and_goes_with_it() -> None:
         assert machine.released == ["p"], "the activator let go before SIGTERM"
         assert not list((machine.folder / "run").iterdir())
         assert not list((machine.folder / "pods").iterdir())
+
+
+async def test_a_pod_is_removed_although_the_first_attempt_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as machine:
+        await machine.create_pod("p")
+        await machine.until_ready("p")
+        delete, failed = machine.client.delete, []
+
+        async def fail_once(*names: Any, **options: Any) -> None:
+            if options.get("grace_period_s") == 0 and not failed:
+                failed.append(names)
+                raise InternalError("the disk is full")
+            await delete(*names, **options)
+
+        monkeypatch.setattr(machine.client, "delete", fail_once)
+        await machine.client.delete(PODS, "default", "p")
+
+        async def is_gone() -> bool:
+            return not await machine.pods()
+
+        await machine.until(is_gone)
+        assert failed
 
 
 async def test_a_command_gets_a_port_of_its_own() -> None:
