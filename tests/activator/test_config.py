@@ -1,0 +1,27 @@
+"""Settings and their bounds."""
+
+import pytest
+
+from activator.config import Settings
+
+
+def test_the_defaults_are_within_their_bounds() -> None:
+    assert Settings().domain == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("queue_depth_max", 0),
+        ("queue_bytes_max", 0),
+        ("body_bytes_max", -1),
+        ("port", 65_536),
+        ("gather_s", 0),
+        ("gather_max_s", 0.0001),
+        ("report_period_s", -1),
+        ("probe_s", float("nan")),
+    ],
+)
+def test_a_setting_out_of_bounds_is_named(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        Settings(**{name: value})
