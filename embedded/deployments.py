@@ -115,6 +115,8 @@ class DeploymentController:
             except AlreadyExistsError:
                 continue  # a name drawn twice: the next turn draws again
             self._remember(created)
+            # Let the first start before the last is written: requests may be waiting.
+            await asyncio.sleep(0)
         for name in step.deletes:
             try:
                 await self._client.delete(PODS, namespace, name)

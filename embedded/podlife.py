@@ -49,6 +49,7 @@ from embedded.process import (
     until_listening,
 )
 from embedded.room import limits_of
+from embedded.turns import Turn, Turns
 from embedded.zygote import Zygote
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Surroundings:
     client: Client
     zygote: Zygote
     models: ModelStore
+    turns: Turns
     events: EventRecorder
     run_dir: Path
     work_dir: Path
@@ -87,6 +89,7 @@ class PodLife:
         self._news: asyncio.Queue[News] = asyncio.Queue()
         self._stopping = asyncio.Event()
         self._listener: socket.socket | None = None
+        self._turn: Turn | None = None
         self._starts = 0
         statuses = (pod.get("status") or {}).get("containerStatuses") or ()
         # A Pod that already ran was lost with the platform's last life: this is a restart.
@@ -127,6 +130,19 @@ class PodLife:
         self._starts += 1
         name = f"{self._pod['metadata']['uid']}/{self._starts}"
         process = ReplicaProcess(name, self._around.zygote, news, limits=limits_of(self._pod))
+        self._turn = await self._around.turns.take()
+        try:
+            if not self._stopping.is_set():
+                await self._run(process, launch, news)
+        finally:
+            self._turn.end()
+
+    async def _run(
+        self,
+        process: ReplicaProcess,
+        launch: PredictorLaunch | CommandLaunch,
+        news: "asyncio.Queue[News]",
+    ) -> None:
         async with asyncio.TaskGroup() as tasks:
             if isinstance(launch, CommandLaunch):
                 port = await self._start_command(process, launch)
@@ -196,6 +212,8 @@ class PodLife:
                     return
 
     async def _ready(self, facts: Mapping[str, Any]) -> None:
+        assert self._turn is not None
+        self._turn.end()
         await self._report(running(self._now()), is_ready=True)
         timing = {name: facts[name] for name in ("fork_ms", "load_ms", "provider") if name in facts}
         if timing:
@@ -205,6 +223,8 @@ class PodLife:
 
     async def _failed(self, state: dict[str, Any], message: str) -> None:
         """Report an end that nobody asked for, and wait before the next start."""
+        assert self._turn is not None
+        self._turn.end()
         self._log.failure = ""
         self._restarts += 1
         self._last_state = state

@@ -6,6 +6,7 @@ Must not know: how any of them works. It decides nothing but the order.
 
 import asyncio
 import logging
+import os
 import random
 import resource
 import signal
@@ -38,12 +39,16 @@ from embedded.modelstore import ModelStore
 from embedded.podlife import Surroundings
 from embedded.room import Room
 from embedded.store import Store
+from embedded.turns import Turns
 from embedded.zygote import Zygote, ZygoteError
 
 log = logging.getLogger(__name__)
 
 _STOP_S = 20.0
 _ZYGOTE_RESTART_S = 0.2
+# Loading a model is processor time and some waiting for the disk.
+_STARTS_PER_CORE = 2
+_START_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +123,7 @@ class Platform:
             client=self._client,
             zygote=self._zygote,
             models=self._models,
+            turns=Turns(at_once_max=_STARTS_PER_CORE * (os.cpu_count() or 1), longest_s=_START_S),
             events=self._events,
             run_dir=self._folder.run,
             work_dir=self._settings.model_root,

@@ -21,6 +21,7 @@ from embedded.modelstore import ModelStore
 from embedded.podlife import Surroundings
 from embedded.room import Room
 from embedded.store import Store
+from embedded.turns import Turns
 from embedded.zygote import Zygote
 
 ROOT = Path(__file__).parent.parent.parent
@@ -118,6 +119,7 @@ async def running(*, max_pods: int = 10, spares: int = 1) -> AsyncIterator[Machi
             client=client,
             zygote=zygote,
             models=ModelStore(folder / "models", model_root=ROOT),
+            turns=Turns(at_once_max=4, longest_s=5.0),
             events=events,
             run_dir=folder / "run",
             work_dir=ROOT,
