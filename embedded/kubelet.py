@@ -118,6 +118,9 @@ class Kubelet:
             resident.life = None
             self._room.leave(uid)
             self._check_gone()
+        if not self._is_stopping:
+            # A life ends by itself when its Pod is no more, maybe before the watch says so.
+            resident.is_leaving = True
         self._admit_next()
         if resident.is_leaving:
             await self._remove(uid, resident)

@@ -4,7 +4,7 @@ import pytest
 
 from api.conditions import find
 from api.kinds import EVENTS, PODS
-from cluster.errors import InternalError
+from cluster.errors import InternalError, NotFoundError
 from tests.embedded.machine import ROOT, container_status, running
 
 ECHO = {"image": "x", "command": ["python3", str(ROOT / "examples/echo.py")], "args": []}
@@ -50,6 +50,26 @@ async def test_a_pod_is_removed_although_the_first_attempt_fails(
 
         await machine.until(is_gone)
         assert failed
+
+
+async def test_a_pod_that_vanished_is_not_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as machine:
+        patch = machine.client.patch
+
+        async def vanished(*names: Any, **options: Any) -> Any:
+            if names[0] is PODS:
+                raise NotFoundError("the watch will say so later")
+            return await patch(*names, **options)
+
+        monkeypatch.setattr(machine.client, "patch", vanished)
+        await machine.create_pod("p")
+
+        async def is_gone() -> bool:
+            return not await machine.pods()
+
+        await machine.until(is_gone)
 
 
 async def test_a_command_gets_a_port_of_its_own() -> None:
