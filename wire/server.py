@@ -20,6 +20,8 @@ from wire.limits import Limits
 from wire.messages import REFUSALS
 from wire.roster import Roster
 
+_NOT_LOOKED = -1  # unlike any number of body bytes
+
 
 class Handler(Protocol):
     """What answers requests."""
@@ -42,7 +44,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
         self._is_reading = True
         self._idle_since_s = 0.0
         self._body_since_s = NEVER
-        self._body_seen = 0
+        self._body_seen = _NOT_LOOKED
         self._closing_since_s = NEVER
 
     @override
@@ -95,6 +97,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
                 if exchange.wants_end():
                     receiver.on_end()
                 return
+        self._body_seen = _NOT_LOOKED  # the time of an earlier body says nothing about this one
         if exchange.head.expects_continue:
             exchange.admit_body()
 

@@ -560,6 +560,37 @@ async def test_a_stalled_body_is_refused() -> None:
         assert app.seen[0].is_aborted
 
 
+@pytest.mark.parametrize(
+    "earlier", [b"", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"]
+)
+@pytest.mark.parametrize("begun", [b"", b"ab"])
+async def test_a_body_has_its_whole_time_from_the_first_look(earlier: bytes, begun: bytes) -> None:
+    app = App()
+    limits = Limits()
+    roster = Roster(limits)
+    protocol = ServerProtocol(app, limits, roster)
+    wire = Wire()
+    protocol.connection_made(wire)
+
+    def pass_time(seconds: float) -> None:
+        roster.now_s += seconds
+        protocol.check(roster.now_s)
+
+    for part in (earlier[:-1], earlier[-1:]):
+        if part:
+            protocol.data_received(part)
+            pass_time(1)
+    pass_time(limits.idle_s - 2)
+    before = len(wire.sent)
+    protocol.data_received(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n" + begun)
+    pass_time(1)
+    pass_time(limits.body_s)
+    assert wire.sent[before:] == b""
+    pass_time(roster.period_s * 2)
+    assert wire.sent[before:].startswith(b"HTTP/1.1 408 ")
+    protocol.connection_lost(None)
+
+
 async def test_an_idle_connection_is_closed_in_silence() -> None:
     async with connected(App(), Limits(idle_s=0.02)) as client:
         client.send(GET)
