@@ -34,8 +34,8 @@ class Watcher(Protocol):
     ) -> None:
         """Which replicas of a Revision may be used, and how many Pods it has in any state."""
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run a task."""
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
+        """Run a task; None when it is too late for that."""
         ...
 
 
@@ -142,6 +142,11 @@ class Endpoints:
             self._leave(replica.facts)
         for leaving in tuple(self._leaving.get(key, ())):
             await leaving.drain()
+
+    def close(self) -> None:
+        """Use nothing any more."""
+        for replica in tuple(self._replicas.values()):
+            self._retire(replica)
 
     def _stay(self, facts: PodFacts) -> None:
         pods = self._pods.setdefault(facts.revision, set())

@@ -40,7 +40,7 @@ class Office(Protocol):
     def poke(self, holder: "Holder", now_s: float) -> None:
         """Ask for a decision now."""
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         """Run it as a task that ends with the activator at the latest."""
         ...
 

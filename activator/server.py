@@ -102,22 +102,28 @@ class Activator:
         """Serve until cancelled. OSError when the port is taken."""
         loop = asyncio.get_running_loop()
         self._loop_time = loop.time
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
                 await self._follow(group)
-                server = await loop.create_server(
-                    self._make, self.settings.host, self.settings.port
-                )
+                host, port = self.settings.host, self.settings.port
+                server = await loop.create_server(self._make, host, port)
                 async with server:
                     self._address = server.sockets[0].getsockname()[:2]
                     self._started.set()
                     await asyncio.Event().wait()
-        finally:
-            self._roster.retire()
-            self._reporter.close()
-            for holder in self._holders.values():
-                holder.close()
+            finally:
+                self._close()
+
+    def _close(self) -> None:
+        """Refuse what is held; what runs at a replica may still end well."""
+        self._group = None
+        self._endpoints.close()
+        for holder in self._holders.values():
+            holder.give_up(Refusal.SHUTTING_DOWN)
+            holder.close()
+        self._roster.retire()
+        self._reporter.close()
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         routes = Informer(self._client, kinds.ROUTES)
@@ -134,9 +140,11 @@ class Activator:
     def _make(self) -> ServerProtocol:
         return ServerProtocol(self, self._limits, self._roster)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a task that ends with the activator at the latest."""
-        assert self._group is not None, "not running"
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run a task that ends with the activator at the latest; None when it has ended."""
+        if self._group is None:
+            coroutine.close()
+            return None
         return self._group.create_task(coroutine)
 
     async def release(self, namespace: str, pod_name: str) -> None:

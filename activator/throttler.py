@@ -27,6 +27,7 @@ class Refusal(enum.Enum):
     DEADLINE = "DeadlineExceeded"
     REVISION_FAILED = "RevisionFailed"
     REVISION_GONE = "RevisionGone"
+    SHUTTING_DOWN = "ShuttingDown"
 
 
 class Forward(NamedTuple, Generic[R, E]):
