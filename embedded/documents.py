@@ -16,6 +16,9 @@ _HEALTH: Final = ("/healthz", "/livez", "/readyz")
 # Everyone who gets this far may do everything, so the answer is the same for every question.
 _ACCESS_REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
+# kube-apiserver answers with a dot where the Accept header has an @, which no MIME type may hold.
+_OPENAPI_V2_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
@@ -33,13 +36,14 @@ def document(path: str, accept: str) -> Document | None:
         case ("healthz" | "livez" | "readyz", *_):
             return Document(body=b"ok", content_type="text/plain; charset=utf-8")
         case ():
-            return _json({"paths": ["/api", "/apis", *_HEALTH, "/openapi/v3", "/version"]})
+            served = ["/api", "/apis", *_HEALTH, "/openapi/v2", "/openapi/v3", "/version"]
+            return _json({"paths": served})
         case ("version",):
             return _json(discovery.VERSION)
         case ("api",) | ("apis",):
             return _discovered(accept, is_core=steps[0] == "api")
         case ("openapi", *rest):
-            return _openapi(rest)
+            return _openapi(rest, accept)
         case ("api", version):
             return _json(_known(discovery.resource_list("", version)))
         case ("apis", group):
@@ -63,11 +67,17 @@ def _discovered(accept: str, *, is_core: bool) -> Document:
     return _json(discovery.core_versions() if is_core else discovery.groups())
 
 
-def _openapi(rest: list[str]) -> Document:
+def _openapi(rest: list[str], accept: str) -> Document:
     if rest == ["v3"]:
         return Document(body=openapi.index())
+    if rest == ["v2"]:
+        if "proto" in accept:
+            return Document(body=openapi.EMPTY_V2_PROTOBUF, content_type=_OPENAPI_V2_PROTOBUF)
+        return _json(openapi.EMPTY_V2)
     if rest[:1] != ["v3"]:
-        raise NotFoundError("only OpenAPI v3 is served here, at /openapi/v3")
+        raise NotFoundError(
+            "only OpenAPI v3 and v2 are served here, at /openapi/v3 and /openapi/v2"
+        )
     try:
         return Document(body=openapi.document("/".join(rest[1:])))
     except KeyError as error:

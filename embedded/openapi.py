@@ -18,6 +18,17 @@ from embedded import builtin_schemas, discovery, resources
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _QUERY_OF_WRITES: Final = ("dryRun", "fieldManager", "fieldValidation")
 
+# kubectl asks version 2 about what version 3 does not know, a `kind: List` or a kind nobody
+# serves, and gives up without an answer. A document that describes nothing makes it go on,
+# and the server checks the fields. The same in both forms: a gnostic openapi_v2.Document
+# {swagger = 1, info = 2 {title = 1, version = 2}, paths = 8}.
+EMPTY_V2: Final[dict[str, Any]] = {
+    "swagger": "2.0",
+    "info": {"title": "Relight", "version": "0"},
+    "paths": {},
+}
+EMPTY_V2_PROTOBUF: Final = b"\x0a\x032.0\x12\x0c\x0a\x07Relight\x12\x010B\x00"
+
 
 @cache
 def index() -> bytes:

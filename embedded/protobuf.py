@@ -30,7 +30,7 @@ def namespace_of(body: bytes) -> dict[str, Any]:
             "for example with kubectl apply -f"
         )
     metadata: dict[str, Any] = {}
-    for number, value in _fields(raw):
+    for number, value in fields(raw):
         if number == 1:
             metadata = _metadata(value)
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
@@ -41,24 +41,24 @@ def _envelope(body: bytes) -> tuple[tuple[str, str], bytes]:
     if not body.startswith(MAGIC):
         raise ProtobufError("the body is not Kubernetes protobuf: it must begin with k8s\\x00")
     type_meta, raw = b"", b""
-    for number, value in _fields(body[len(MAGIC) :]):
+    for number, value in fields(body[len(MAGIC) :]):
         if number == 1:
             type_meta = value
         elif number == 2:
             raw = value
-    named = {number: _text(value) for number, value in _fields(type_meta)}
+    named = {number: _text(value) for number, value in fields(type_meta)}
     return (named.get(1, ""), named.get(2, "")), raw
 
 
 def _metadata(raw: bytes) -> dict[str, Any]:
     """ObjectMeta: name = 1, generateName = 2, labels = 11, annotations = 12."""
     metadata: dict[str, Any] = {}
-    for number, value in _fields(raw):
+    for number, value in fields(raw):
         if number in (1, 2):
             if value:
                 metadata["name" if number == 1 else "generateName"] = _text(value)
         elif number in (11, 12):
-            pair = {at: _text(each) for at, each in _fields(value)}
+            pair = {at: _text(each) for at, each in fields(value)}
             field = "labels" if number == 11 else "annotations"
             metadata.setdefault(field, {})[pair.get(1, "")] = pair.get(2, "")
     return metadata
@@ -71,7 +71,7 @@ def _text(value: bytes) -> str:
         raise ProtobufError("a text of the protobuf body is not UTF-8") from error
 
 
-def _fields(raw: bytes) -> Iterator[tuple[int, bytes]]:
+def fields(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """The length-delimited fields of a message; numbers are stepped over."""
     at = 0
     while at < len(raw):
