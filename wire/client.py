@@ -75,6 +75,7 @@ class Connection(asyncio.Protocol):
         self._memo_misses = 0
         self._joined: bytes | None = None
         self._is_unreadable = False
+        self._is_surplus = False  # a message that nobody asked for is being read
         self._head_bytes = 0
         self.status = 0
         self.content_length: int | None = None
@@ -268,7 +269,8 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """The first byte of an answer; there must be none behind the one asked for."""
         if self.is_answer_complete:
-            self._is_used_up = True
+            self.head_lines()  # joined before anything is added
+            self._is_used_up = self._is_surplus = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header that travels on; note what frames the body."""
@@ -276,6 +278,8 @@ class Connection(asyncio.Protocol):
         if lower not in self._stripped:
             if not self._has_head:  # else it is a trailer
                 self._lines += (name, b": ", value, b"\r\n")
+        elif self._is_surplus:
+            pass
         elif lower == b"content-length":
             self.content_length = int(value)
         elif lower == b"transfer-encoding":
@@ -288,6 +292,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Read the status; an interim answer is passed over."""
         assert self._parser is not None
+        if self._is_surplus:
+            return
         self.status = status = self._parser.get_status_code()
         if status < 200:
             self._is_interim = True
@@ -303,7 +309,9 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        if self._is_head:
+        if self._is_surplus:
+            pass
+        elif self._is_head:
             self._is_used_up = True  # bytes behind an answer that has no body
         elif not self._is_told:
             self.early = self.early + data if self.early else data

@@ -158,6 +158,7 @@ class World:
         self.cluster = FakeCluster()
         self.stats: list[Stat] = []
         self.replicas: dict[str, Replica] = {}
+        self.clients: list[Client] = []
         self.activator = Activator(
             self.cluster,  # type: ignore[arg-type] # it only reads
             Settings(**{"port": 0, **settings}),
@@ -213,7 +214,8 @@ class World:
         return self.activator.statistics().revisions[revision]
 
     async def connect(self) -> "Client":
-        return Client(*await asyncio.open_connection(*self.activator.address))
+        self.clients.append(Client(*await asyncio.open_connection(*self.activator.address)))
+        return self.clients[-1]
 
 
 class Client:
@@ -278,6 +280,8 @@ async def world(**settings: Any) -> AsyncIterator[World]:
             try:
                 yield it
             finally:
+                for client in it.clients:
+                    client.leave()
                 for replica in it.replicas.values():
                     await replica.stop()
                 run.cancel()
@@ -297,4 +301,3 @@ async def serving(**settings: Any) -> AsyncIterator[tuple[World, Replica, Client
         await it.ready()
         client = await it.connect()
         yield it, replica, client
-        client.leave()

@@ -1,0 +1,33 @@
+"""What is kept with a head."""
+
+from activator.plans import Plan, client_request_id
+from activator.routing import RevisionKey, Target
+from wire.exchange import Exchange
+from wire.head import Head
+
+
+def exchange(**headers: bytes) -> Exchange:
+    pairs = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+    return Exchange(None, "", Head(b"GET", b"/", pairs, dict(pairs)))  # type: ignore[arg-type]
+
+
+def test_a_plan_has_all_that_the_head_decides() -> None:
+    target = Target([(RevisionKey("ns", "r"), 100)], {}, 0.0)
+    plan: Plan[str] = Plan(
+        exchange(host=b"h", x_request_id=b"mine"),
+        version=3,
+        target=target,
+        holder="holder",
+        asked_s=None,
+    )
+    assert (plan.version, plan.target, plan.holder, plan.asked_s) == (3, target, "holder", None)
+    assert plan.request_id == b"mine"
+    assert plan.start.startswith(b"GET / HTTP/1.1\r\nhost: h\r\n")
+    assert b"mine" not in plan.start
+
+
+def test_an_absent_or_absurd_request_id_is_none() -> None:
+    assert client_request_id(exchange()) is None
+    assert client_request_id(exchange(x_request_id=b"")) is None
+    assert client_request_id(exchange(x_request_id=b"a" * 129)) is None
+    assert client_request_id(exchange(x_request_id=b"a" * 128)) == b"a" * 128
