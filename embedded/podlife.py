@@ -95,6 +95,7 @@ class PodLife:
         # A Pod that already ran was lost with the platform's last life: this is a restart.
         self._restarts = sum(s["restartCount"] + ("running" in s["state"]) for s in statuses)
         self._last_state: dict[str, Any] = {}
+        self._copy = ("", "")  # where the model is read from, and what its owner calls it
 
     def stop(self) -> None:
         """Ask the life to end; `run` returns when nothing of it is left."""
@@ -156,9 +157,9 @@ class PodLife:
         args = launch.args
         try:
             if launch.model:
-                args = with_model(
-                    args, await self._around.models.prepare(launch.model, launch.digest)
-                )
+                path = await self._around.models.prepare(launch.model, launch.digest)
+                args = with_model(args, path)
+                self._copy = (path, launch.model)
         except ModelError as error:
             await self._failed(terminated(1, None, str(error), self._now()), str(error))
             return False
@@ -205,11 +206,16 @@ class PodLife:
                 case Said(facts) if facts.get("ready"):
                     await self._ready(facts)
                 case Said(facts):
-                    self._log.failure = str(facts.get("failed", ""))
+                    self._log.failure = self._in_their_words(str(facts.get("failed", "")))
                 case Ended(code, number):
                     message = self._log.failure or self._log.tail()
                     await self._failed(terminated(code, number, message, self._now()), message)
                     return
+
+    def _in_their_words(self, message: str) -> str:
+        """The same message about the user's own file, not about our copy of it."""
+        ours, theirs = self._copy
+        return message.replace(ours, theirs) if ours else message
 
     async def _ready(self, facts: Mapping[str, Any]) -> None:
         assert self._turn is not None

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -134,6 +135,8 @@ class Zygote:
         is_late = self._is_stopped and message["op"] == "start"
         if is_late or len(data) > _MESSAGE_BYTES_MAX:
             log.error("a start request of %s bytes is refused", len(data))
+            if not is_late:
+                _tell(fds[-1], len(data))
             _close_all(fds)
             self._exited(str(message.get("id", "")), 1, None)
             return
@@ -191,6 +194,16 @@ class Zygote:
         callback = self._exits.pop(name, None)
         if callback is not None:
             callback(code, number)
+
+
+def _tell(status_fd: int, size: int) -> None:
+    """Say why in the words of the replica that will not be: its status pipe comes last."""
+    failed = (
+        f"its command, args and env take {size} bytes as JSON, "
+        f"and a replica here is started with at most {_MESSAGE_BYTES_MAX}"
+    )
+    with suppress(OSError):  # nobody reads it any more
+        os.write(status_fd, orjson.dumps({"failed": failed}) + b"\n")
 
 
 def _close_all(fds: Sequence[int]) -> None:

@@ -61,6 +61,22 @@ async def test_a_model_that_does_not_load_says_why_in_a_sentence(tmp_path: Path)
         assert state["waiting"]["reason"] == "CrashLoopBackOff"
 
 
+async def test_a_failure_names_the_users_file_and_not_our_copy(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_text("not a model")
+    digest = f"sha256:{hashlib.sha256(broken.read_bytes()).hexdigest()}"
+    async with running() as machine:
+        annotations = {"relight.dev/model-digest": digest}
+        await machine.create_pod("p", args=["--model", str(broken)], annotations=annotations)
+        assert (await failure(machine)).startswith(f"{broken} is not an ONNX file")
+
+
+async def test_more_environment_than_a_start_holds_is_told() -> None:
+    async with running() as machine:
+        await machine.create_pod("p", env=[{"name": "A", "value": "y" * 300_000}])
+        assert "command, args and env take 300" in await failure(machine)
+
+
 async def test_a_pinned_model_that_changed_is_refused(tmp_path: Path) -> None:
     model = tmp_path / "m.onnx"
     model.write_bytes(FAHRENHEIT.read_bytes())
