@@ -1,4 +1,4 @@
-"""CPU time the activator takes for a proxied request, beside nginx: `python -m benchmarks.proxy_overhead`.
+"""CPU the activator takes for a proxied request: `python -m benchmarks.proxy_overhead`.
 
 What is measured: user + system time of the proxy process (from /proc) over the requests that wrk
 counts, for POSTs with a body of 1 KB over 64 kept-alive connections. The activator runs with all
@@ -20,6 +20,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def check_tools() -> None:
 @contextmanager
 def running(command: list[str], cpu: int) -> Iterator[int]:
     """A process pinned to a processor, ended by its id at the end."""
-    process = subprocess.Popen(command, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))  # noqa: PLW1509 - one thread
+    process = subprocess.Popen(command, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
     try:
         yield process.pid
     finally:
@@ -247,8 +248,6 @@ def load(port: int, pid: int, folder: Path, seconds: int) -> Round:
 
 def free_port() -> int:
     """A port that was free a moment ago; nginx cannot choose one itself."""
-    import socket  # noqa: PLC0415 - used once
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -298,18 +297,15 @@ def main() -> None:
     check_tools()
     script = VARY_SCRIPT if arguments.vary else WRK_SCRIPT
     found = measure(arguments.rounds, arguments.seconds, script)
-    print(
-        f"{'proxy':10} {'cpu us/request':>15} {'min':>7} {'max':>7} {'requests':>9} {'errors':>7} {'p99 ms':>7}"
-    )
+    print("proxy      us/request     min     max  requests  errors  p99 ms")
     medians: dict[str, float] = {}
     for name, each in found.items():
         costs = [one.cpu_us for one in each]
         medians[name] = statistics.median(costs)
         p99_ms = statistics.median(one.p99_ms for one in each)
-        print(
-            f"{name:10} {medians[name]:15.1f} {min(costs):7.1f} {max(costs):7.1f}"
-            f" {sum(one.requests for one in each):9} {sum(one.errors for one in each):7} {p99_ms:7.1f}"
-        )
+        requests, errors = sum(one.requests for one in each), sum(one.errors for one in each)
+        numbers = f"{medians[name]:10.1f} {min(costs):7.1f} {max(costs):7.1f}"
+        print(f"{name:10} {numbers} {requests:9} {errors:7} {p99_ms:7.1f}")
     ratio = statistics.median(
         ours.cpu_us / theirs.cpu_us
         for ours, theirs in zip(found["activator"], found["nginx"], strict=True)

@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ or error from None
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._is_used_up = True  # what follows a complete answer does not spoil it
             if not self.is_answer_complete:
                 self._is_unreadable = True

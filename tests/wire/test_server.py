@@ -116,7 +116,7 @@ async def connected(app: App, limits: Limits | None = None) -> AsyncIterator[Cli
 
 async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the things waited for know no events
+        while not condition():
             await asyncio.sleep(0.001)
 
 

@@ -1,0 +1,116 @@
+"""What a handler can do with an exchange, without a connection."""
+
+import pytest
+
+from tests.wire.memory import Memory
+from wire.exchange import Exchange
+from wire.head import Head
+
+
+class Link:
+    def __init__(self) -> None:
+        self.transport = Memory()
+        self.ended = 0
+        self.broken: list[bool] = []
+
+    def finished(self, exchange: Exchange) -> None:
+        self.ended += 1
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def break_off(self, *, is_reset: bool) -> None:
+        self.broken.append(is_reset)
+
+
+def make(
+    method: bytes = b"GET", target: bytes = b"/p/%20?a=1&b=?", **headers: bytes
+) -> tuple[Exchange, Link]:
+    pairs = [(name.encode(), value) for name, value in headers.items()]
+    link = Link()
+    exchange = Exchange(link, "1.2.3.4", Head(method, target, pairs, dict(pairs)))
+    exchange.is_complete = True
+    return exchange, link
+
+
+def test_what_it_says_of_the_request() -> None:
+    exchange, _ = make(accept=b"x")
+    assert (exchange.path, exchange.query) == (b"/p/%20", b"a=1&b=?")
+    assert exchange.header(b"accept") == b"x"
+    assert exchange.header(b"none") is None
+    assert exchange.peer == "1.2.3.4"
+
+
+def test_taking_the_body() -> None:
+    exchange, _ = make()
+    exchange.early = b"abc"
+    assert exchange.wants_end()
+    assert exchange.take() == b"abc"
+    assert exchange.take() == b""
+    assert not exchange.wants_end()
+
+
+def test_an_answer_is_one_write_unless_it_is_large() -> None:
+    exchange, link = make()
+    exchange.respond(200, b"a: b\r\n", b"xyz")
+    assert link.transport.sent == b"HTTP/1.1 200 OK\r\na: b\r\ncontent-length: 3\r\n\r\nxyz"
+    assert (link.transport.writes, link.ended, exchange.is_done) == (1, 1, True)
+    exchange, link = make()
+    exchange.respond(200, b"", b"x" * 100_000)
+    assert link.transport.writes == 2
+    assert link.transport.sent.endswith(b"\r\n\r\n" + b"x" * 100_000)
+
+
+def test_what_comes_after_the_end_does_nothing() -> None:
+    exchange, link = make()
+    exchange.respond(200, b"", b"")
+    sent = link.transport.sent
+    exchange.respond(500, b"", b"")
+    exchange.start(500, b"", content_length=None)
+    exchange.write(b"x")
+    exchange.end()
+    exchange.abort()
+    exchange.lost()
+    assert (link.transport.sent, link.ended, link.broken) == (sent, 1, [])
+
+
+def test_starting_twice_is_an_error_of_the_caller() -> None:
+    exchange, _ = make()
+    exchange.start(200, b"", content_length=None)
+    assert exchange.is_started
+    with pytest.raises(AssertionError):
+        exchange.start(200, b"", content_length=None)
+    with pytest.raises(AssertionError):
+        exchange.respond(200, b"", b"")
+
+
+def test_more_body_than_announced_is_an_error_of_the_caller() -> None:
+    exchange, _ = make()
+    exchange.start(200, b"", content_length=2)
+    with pytest.raises(AssertionError):
+        exchange.write(b"abc")
+
+
+def test_less_body_than_announced_breaks_the_connection() -> None:
+    exchange, link = make()
+    exchange.start(200, b"", content_length=2)
+    exchange.write(b"a")
+    exchange.end()
+    assert link.broken == [False]
+    assert link.ended == 0
+
+
+def test_an_unframed_answer_breaks_with_a_reset() -> None:
+    exchange, link = make()
+    exchange.is_http_10 = True
+    exchange.start(200, b"", content_length=None)
+    assert not exchange.keep_alive
+    exchange.abort()
+    assert link.broken == [True]
+
+
+def test_an_answer_before_the_end_of_the_request_ends_the_connection() -> None:
+    exchange, link = make()
+    exchange.is_complete = False
+    exchange.respond(200, b"", b"")
+    assert b"connection: close\r\n" in link.transport.sent
+    assert not exchange.keep_alive
