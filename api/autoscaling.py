@@ -4,6 +4,7 @@ For: typed scaling parameters with Knative's names, bounds, defaults and complai
 Must not know: how many replicas there are, or how many there should be.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self, cast
@@ -48,6 +49,7 @@ _AGGREGATIONS = {
 }
 _OUR_CLASSES = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
 _KNATIVE_CLASSES = ".knative.dev"
+_DOMAIN = re.compile(r"[./]")  # a class of somebody else's is told by a domain of theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,9 @@ def parse_scaling(
 ) -> Scaling:
     """Read the autoscaling.knative.dev annotations; `path` is where errors place them.
 
-    Raises InvalidObjectError with every wrong value and every unknown key. A class that is
-    not Knative's belongs to somebody else's autoscaler, and so do its metric, its algorithm
-    and the keys we do not know: they are left alone.
+    Raises InvalidObjectError with every wrong value and every unknown key. A class in a
+    domain that is not Knative's belongs to somebody else's autoscaler, and so do its metric,
+    its algorithm and the keys we do not know: they are left alone.
     """
     faults = fields.Faults()
     scaling = read_scaling(annotations, path, faults)
@@ -161,10 +163,11 @@ def _read_class(source: Annotations) -> str:
         return CLASS
     if found.text == keys.CLASS_HPA:
         source.faults.invalid(found.text, found.path, fields.NOT_SUPPORTED)
-    elif not found.text or (
-        found.text.endswith(_KNATIVE_CLASSES) and found.text not in _OUR_CLASSES
-    ):
+    elif found.text not in _OUR_CLASSES and found.text.endswith(_KNATIVE_CLASSES):
         source.faults.invalid(found.text, found.path)
+    elif not _DOMAIN.search(found.text):
+        # Knative takes it for somebody else's, and nobody ever scales it: it is a typing error.
+        source.faults.invalid(found.text, found.path, f"known classes: {', '.join(_OUR_CLASSES)}")
     return found.text
 
 

@@ -82,7 +82,18 @@ def test_every_annotation_is_read_in_both_spellings(spell: Callable[[str], str])
     ("name", "text", "expected"),
     [
         ("class", "foo.knative.dev", "invalid value: foo.knative.dev: {}"),
-        ("class", "", "invalid value: : {}"),
+        (
+            "class",
+            "",
+            "invalid value: : {}\nknown classes: kpa.autoscaling.knative.dev"
+            ", relight.autoscaling.knative.dev",
+        ),
+        (
+            "class",
+            "bogus",
+            "invalid value: bogus: {}\nknown classes: kpa.autoscaling.knative.dev"
+            ", relight.autoscaling.knative.dev",
+        ),
         (
             "class",
             "hpa.autoscaling.knative.dev",
