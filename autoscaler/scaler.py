@@ -10,7 +10,7 @@ hundred decisions during one slow write become one more write, and none overtake
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
@@ -43,6 +43,7 @@ class _Desk:
     replicas: int | None = None
     status: dict[str, Any] | None = None
     is_busy: bool = False
+    scale_ordered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Scaler:
@@ -76,6 +77,7 @@ class Scaler:
         desk.deployment = deployment
         if replicas is not None:
             desk.replicas = replicas
+            desk.scale_ordered.set()
         if status is not None:
             desk.status = status
         if not desk.is_busy:
@@ -100,13 +102,23 @@ class Scaler:
         try:
             while desk.replicas is not None or desk.status is not None:
                 if desk.replicas is not None:
+                    desk.scale_ordered.clear()
                     await self._write_scale(key, desk)
-                else:
+                elif not await self._is_overtaken(desk):
                     await self._write_status(key, desk)
         finally:
             desk.is_busy = False
             if self._desks.get(key) is desk:
                 del self._desks[key]  # an idle Revision keeps no desk
+
+    async def _is_overtaken(self, desk: _Desk) -> bool:
+        """Let what a scale set in motion go first; True when another scale came meanwhile."""
+        try:
+            async with asyncio.timeout(self._settings.status_after_s):
+                await desk.scale_ordered.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _write_scale(self, key: Key, desk: _Desk) -> None:
         for attempt in range(self._settings.write_attempts_max):

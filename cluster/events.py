@@ -20,6 +20,7 @@ from cluster.errors import ApiError, NotFoundError
 
 _LOG = logging.getLogger(__name__)
 _QUEUE_MAX: Final = 1000  # events waiting to be written; more are dropped and counted
+_PAUSE_S: Final = 0.05
 _SERIES_MAX: Final = 1000  # repeated events remembered
 _MESSAGE_MAX: Final = 1024  # Kubernetes' bound on the length of a message
 _SeriesKey = tuple[str, str, str, str]  # uid of the object, type, reason, message
@@ -78,6 +79,8 @@ class EventRecorder:
         """Write what is queued, until cancelled."""
         while True:
             await self._wake.wait()
+            # Whoever acts goes first: an event tells what happened, and nobody waits for it.
+            await asyncio.sleep(_PAUSE_S)
             while self._queue:
                 event, key = self._queue.popleft()
                 await self._write(event, key)

@@ -22,6 +22,7 @@ class Settings:
     # Objects worked on at once. Where the API server is in this process, work does not wait:
     # this many are done in one turn of the event loop, and requests wait for that.
     workers_max: int = 4
+    beside_s: float = 0.02  # what replicas do is looked at so much later: see server.py
     digest_grace_s: float = 0.05  # a digest that takes longer is waited for in the background
 
     def __post_init__(self) -> None:
@@ -32,5 +33,7 @@ class Settings:
             raise SettingsError(f"external_port: expected 1 <= {self.external_port} <= 65535")
         if not 1 <= self.workers_max <= 1000:
             raise SettingsError(f"workers_max: expected 1 <= {self.workers_max} <= 1000")
+        if not 0 <= self.beside_s <= 10:
+            raise SettingsError(f"beside_s: expected 0 <= {self.beside_s} <= 10")
         if not 0 <= self.digest_grace_s <= 10:
             raise SettingsError(f"digest_grace_s: expected 0 <= {self.digest_grace_s} <= 10")

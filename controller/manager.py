@@ -43,9 +43,9 @@ class Manager:
         self._stale = 0
         self._failed = 0
 
-    def enqueue(self, work: Work) -> None:
-        """Look at an object as soon as possible."""
-        self._queue.add(work, due_s=_now_s())
+    def enqueue(self, work: Work, *, after_s: float = 0.0) -> None:
+        """Look at an object as soon as possible, or that many seconds from now."""
+        self._queue.add(work, due_s=_now_s() + after_s)
         self._wake.set()
 
     def statistics(self) -> Statistics:

@@ -8,7 +8,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES, Resource
+from api.kinds import (
+    CONFIGURATIONS,
+    DEPLOYMENTS,
+    PODAUTOSCALERS,
+    PODS,
+    REVISIONS,
+    ROUTES,
+    SERVICES,
+    Resource,
+)
 from api.objects import rfc3339
 from cluster.client import Client
 from cluster.events import EventRecorder
@@ -21,6 +30,8 @@ from controller.models import ModelDigests, Resolutions, Resolve
 from controller.pinning import needs_digest
 from controller.reconciler import RefusedError, Writer
 from controller.view import WATCHED, Key, View
+
+_OF_REPLICAS = (DEPLOYMENTS, PODAUTOSCALERS, PODS)
 
 Planned = float | None  # seconds after which to look again
 
@@ -80,10 +91,14 @@ class Controller:
         return self._manager.statistics()
 
     def _follow(self, resource: Resource) -> Callable[[Any, Any], None]:
+        # Statuses are written beside the way from zero, never in it: with a server in this
+        # process, work done at once would stand between a replica's start and its first request.
+        after_s = self._settings.beside_s if resource in _OF_REPLICAS else 0.0
+
         def change(old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
             self._view.change(resource, old, new)
             for work in work_for(self._view, resource, old, new):
-                self._manager.enqueue(work)
+                self._manager.enqueue(work, after_s=after_s)
 
         return change
 

@@ -23,6 +23,7 @@ Key = tuple[str, str]
 # Kubernetes' safe alphabet for generated names (apimachinery, util/rand).
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _RETRY_S = 0.5
+_BESIDE_S = 0.02
 
 
 class DeploymentController:
@@ -122,7 +123,10 @@ class DeploymentController:
                 await self._client.delete(PODS, namespace, name)
             except NotFoundError:
                 continue
-        if step.status is not None:
+        if step.creates:
+            # The new Pods start first; the status follows in a moment.
+            asyncio.get_running_loop().call_later(_BESIDE_S, self._enqueue, _key(deployment))
+        elif step.status is not None:
             await self._write_status(deployment, step)
         if step.creates or step.deletes:
             self._events.normal(
@@ -151,3 +155,7 @@ class DeploymentController:
             )
         except NotFoundError:
             log.debug("deployment %s is gone", metadata["name"])
+
+
+def _key(obj: Raw) -> Key:
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]

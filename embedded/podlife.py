@@ -55,6 +55,7 @@ from embedded.zygote import Zygote
 log = logging.getLogger(__name__)
 
 _WRITE_RETRY_S = 0.5
+_BESIDE_S = 0.01
 _GRACE_S = 30.0  # Kubernetes' default for terminationGracePeriodSeconds
 
 
@@ -192,12 +193,12 @@ class PodLife:
 
     async def _started(self, address: str) -> None:
         """Tell where it listens before anything else: requests may be waiting for that."""
-        annotations = self._pod["metadata"].get("annotations") or {}
-        if annotations.get(ENDPOINT) != address or self._starts > 1 or self._restarts:
-            await self._write({"metadata": {"annotations": {ENDPOINT: address}}})
-        await self._report(running(self._now()))
+        await self._write({"metadata": {"annotations": {ENDPOINT: address}}})
 
     async def _follow(self, process: ReplicaProcess, news: "asyncio.Queue[News]") -> None:
+        # The requests that wait for this replica go first, then what is told of it.
+        await asyncio.sleep(_BESIDE_S)
+        await self._report(running(self._now()))
         while True:
             match await news.get():
                 case Stop():
