@@ -23,6 +23,7 @@ class Balancer(Generic[E]):
         self._capacity = capacity
         self._in_use: dict[E, int] = {}  # ready, or with slots in use
         self._ready: set[E] = set()
+        self._sole: E | None = None  # the only ready endpoint: it needs no levels
         # Ready endpoints with room, by load. `_lowest` is the first non-empty level, or the
         # number of levels.
         self._levels: list[OrderedDict[E, None]] = []
@@ -36,6 +37,8 @@ class Balancer(Generic[E]):
     @property
     def has_room(self) -> bool:
         """Whether `take` would find an endpoint."""
+        if self._sole is not None:
+            return not self._capacity or self._in_use[self._sole] < self._capacity
         return self._lowest < len(self._levels)
 
     def in_use(self, endpoint: E) -> int:
@@ -44,6 +47,13 @@ class Balancer(Generic[E]):
 
     def take(self) -> E | None:
         """Take a slot of the least loaded ready endpoint; None when there is no room."""
+        sole = self._sole
+        if sole is not None:
+            load = self._in_use[sole] + 1
+            if load > self._capacity and self._capacity:
+                return None
+            self._in_use[sole] = load
+            return sole
         lowest = self._lowest
         levels = self._levels
         if lowest == len(levels):
@@ -63,7 +73,9 @@ class Balancer(Generic[E]):
         """Give a slot back."""
         load = self._in_use[endpoint]
         assert load > 0, "a slot was given back twice"
-        if endpoint in self._ready:
+        if endpoint is self._sole:
+            self._in_use[endpoint] = load - 1
+        elif endpoint in self._ready:
             if load != self._capacity:
                 del self._levels[load][endpoint]
             self._in_use[endpoint] = load - 1
@@ -74,20 +86,23 @@ class Balancer(Generic[E]):
             del self._in_use[endpoint]
 
     def change(self, ready: Collection[E]) -> None:
-        """Say which endpoints are ready. Cost: linear in the endpoints that changed."""
+        """Say which endpoints are ready. Cost: linear in their number."""
         for endpoint in self._ready.difference(ready):
-            load = self._in_use[endpoint]
-            if load != self._capacity or not load:
-                del self._levels[load][endpoint]
-            if not load:
+            if not self._in_use[endpoint]:
                 del self._in_use[endpoint]
-        added = [endpoint for endpoint in ready if endpoint not in self._ready]
         self._ready = set(ready)
-        self._settle()
-        for endpoint in added:
+        self._sole = None
+        self._levels = []
+        self._lowest = 0
+        for endpoint in ready:
             load = self._in_use.setdefault(endpoint, 0)
-            if load != self._capacity or not load:
+            if load < self._capacity or not self._capacity:
                 self._put(endpoint, load)
+        self._settle()
+        if len(self._ready) == 1:
+            (self._sole,) = self._ready
+            self._levels = []
+            self._lowest = 0
 
     def _put(self, endpoint: E, load: int) -> None:
         levels = self._levels

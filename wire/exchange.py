@@ -59,7 +59,6 @@ class Exchange:
 
     __slots__ = (
         "_is_chunking",
-        "_is_taken",
         "_link",
         "_remaining",
         "_state",
@@ -69,7 +68,9 @@ class Exchange:
         "headers",
         "index",
         "is_complete",
+        "is_done",
         "is_http_10",
+        "is_taken",
         "keep_alive",
         "method",
         "peer",
@@ -93,7 +94,8 @@ class Exchange:
         self.is_complete = False  # the whole request has arrived
         self.is_http_10 = head.is_http_10
         self.keep_alive = head.keep_alive
-        self._is_taken = False
+        self.is_done = False  # the answer has ended, or the client has left
+        self.is_taken = False  # the whole body was taken: the receiver gets nothing
         self._state = _WAITING
         self._is_chunking = False
         self._remaining: int | None = None
@@ -107,11 +109,6 @@ class Exchange:
     def query(self) -> bytes:
         """What follows the first question mark, not decoded."""
         return self.target.partition(b"?")[2]
-
-    @property
-    def is_done(self) -> bool:
-        """The answer has ended, or the client has left."""
-        return self._state == _DONE
 
     @property
     def is_started(self) -> bool:
@@ -129,7 +126,7 @@ class Exchange:
         """
         data = self.early
         self.early = b""
-        self._is_taken = self.is_complete
+        self.is_taken = self.is_complete
         return data
 
     def pause(self) -> None:
@@ -149,6 +146,7 @@ class Exchange:
             assert self._state == _DONE, "an answer was already started"
             return
         self._state = _DONE
+        self.is_done = True
         self.receiver = None  # here and below: receiver and exchange know each other, a cycle
         if self.is_http_10 or not self.keep_alive or not self.is_complete:
             headers += self._connection_line()
@@ -213,6 +211,7 @@ class Exchange:
             self.abort()
             return
         self._state = _DONE
+        self.is_done = True
         self.receiver = None
         if self._is_chunking:
             self._link.transport.write(b"0\r\n\r\n")
@@ -226,6 +225,7 @@ class Exchange:
         # shows that this one did not.
         is_unframed = self._state == _STARTED and self._remaining is None and not self._is_chunking
         self._state = _DONE
+        self.is_done = True
         self.receiver = None
         self._link.break_off(is_reset=is_unframed)
 
@@ -239,13 +239,10 @@ class Exchange:
         if self._state == _DONE:
             return
         self._state = _DONE
+        self.is_done = True
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             receiver.on_abort()
-
-    def wants_end(self) -> bool:
-        """Whether the receiver is still to be told that the request is complete."""
-        return not self._is_taken and self._state != _DONE
 
     def _connection_line(self) -> bytes:
         if not self.keep_alive or not self.is_complete:

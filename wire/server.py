@@ -86,7 +86,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
     def _dispatch(self, exchange: Exchange) -> None:
         self._current = exchange
         self._on_request(exchange)
-        if exchange.is_done:
+        if exchange.is_taken or exchange.is_done:
             return
         receiver = exchange.receiver
         if receiver is not None:
@@ -94,7 +94,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
                 data, exchange.early = exchange.early, b""
                 receiver.on_body(data)
             if exchange.is_complete:
-                if exchange.wants_end():
+                if not exchange.is_done:
                     receiver.on_end()
                 return
         self._body_seen = _NOT_LOOKED  # the time of an earlier body says nothing about this one

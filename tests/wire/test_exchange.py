@@ -43,10 +43,10 @@ def test_what_it_says_of_the_request() -> None:
 def test_taking_the_body() -> None:
     exchange, _ = make()
     exchange.early = b"abc"
-    assert exchange.wants_end()
+    assert not exchange.is_taken
     assert exchange.take() == b"abc"
     assert exchange.take() == b""
-    assert not exchange.wants_end()
+    assert exchange.is_taken
 
 
 def test_an_answer_is_one_write_unless_it_is_large() -> None:
