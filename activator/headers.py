@@ -4,9 +4,15 @@ For: building it once, as bytes. Names travel in lower case; HTTP does not mind.
 Must not know: connections, replicas, how the body is sent.
 """
 
+from functools import lru_cache
+
 from wire.exchange import Exchange
 from wire.messages import HOP_BY_HOP
 
+_CACHE_MAX = 1024
+_FORWARDED = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
+)
 # Left out: what is rewritten here, and what only a platform may say to a replica.
 _LEFT_OUT = HOP_BY_HOP | {
     b"content-length",
@@ -32,13 +38,19 @@ def request_start(exchange: Exchange) -> bytes:
     """
     index = exchange.index
     parts = [exchange.method, b" ", exchange.target, b" HTTP/1.1\r\n"]
+    is_forwarded = False
     for name, value in exchange.headers:
         if name not in _LEFT_OUT:
             parts += (name, b": ", value, b"\r\n")
+        elif name in _FORWARDED:
+            is_forwarded = True
     nominated = index.get(b"connection")
     if nominated is not None and nominated.lower() not in {b"close", b"keep-alive"}:
         parts[4:] = _without(parts[4:], nominated)
-    parts.append(_forwarded_lines(exchange.peer, index))
+    if is_forwarded:
+        parts.append(_forwarded_lines(exchange.peer, index.get(b"host", b""), index))
+    else:
+        parts.append(_direct_lines(exchange.peer, index.get(b"host", b"")))
     if exchange.content_length is not None:
         parts.append(b"content-length: %d\r\n" % exchange.content_length)
     return b"".join(parts)
@@ -54,9 +66,14 @@ def _without(parts: list[bytes], nominated: bytes) -> list[bytes]:
     return kept
 
 
-def _forwarded_lines(peer: str, index: dict[bytes, bytes]) -> bytes:
+@lru_cache(maxsize=_CACHE_MAX)
+def _direct_lines(peer: str, host: bytes) -> bytes:
+    """The same for a client without proxies before us: most, and with few hosts each."""
+    return _forwarded_lines(peer, host, {})
+
+
+def _forwarded_lines(peer: str, host: bytes, index: dict[bytes, bytes]) -> bytes:
     """Who asked for what: appended to what proxies before us said (RFC 7239)."""
-    host = index.get(b"host", b"")
     address = peer.encode() or b"unknown"
     node = b'"[%b]"' % address if b":" in address else address
     before = index.get(b"x-forwarded-for")

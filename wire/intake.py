@@ -71,7 +71,7 @@ class Intake(Link):
         """Take bytes from the transport."""
         if self._current is not self._incoming or self._is_deaf or self._stash:
             self._keep(data)
-        elif not self._is_between or self._current is not None:
+        elif not self._is_between or self._current is not None or len(data) > _SLICE_BYTES:
             self._feed(data)
         elif len(data) == self._memo_size and data.startswith(self._memo_bytes):
             # The same head again, with a whole body and nothing else: no need to parse it.
@@ -82,14 +82,14 @@ class Intake(Link):
             exchange.is_complete = True
             self._memo_misses = 0
             self._dispatch(exchange)
-        elif self._memo_misses < _MEMO_MISSES_MAX and len(data) <= _SLICE_BYTES:
+        elif self._memo_misses < _MEMO_MISSES_MAX:
             before = self._newest
             self._feed_slice(data)
             newest = self._newest
             if newest is not None and newest is not before:
                 self._remember(newest, data)
         else:
-            self._feed(data)
+            self._feed_slice(data)
 
     def _remember(self, head: Head, data: bytes) -> None:
         """Keep a head if `data` is exactly one request that began with it."""
