@@ -69,6 +69,7 @@ class Holder:
         self._counter = LoadCounter(now_s=loop.time())
         self._finished_per_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0  # of the timer: uvloop's handle forgets it when it fires
         self._gathering: asyncio.TimerHandle | None = None
         self._gather_ends_s = 0.0
         self._last_held_s = 0.0
@@ -187,15 +188,15 @@ class Holder:
         if deadline_s is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= deadline_s:
+            if self._due_s <= deadline_s:
                 return  # when it fires, it is armed again
             self._timer.cancel()
+        self._due_s = deadline_s
         self._timer = self._loop.call_at(deadline_s, self._expire)
 
     def _expire(self) -> None:
-        assert self._timer is not None
-        # A loop may call a little early; its own time for the call is what counts.
-        now_s = max(self._timer.when(), self.now_s())
+        # A loop may call a little early; the time it was asked for is what counts.
+        now_s = max(self._due_s, self.now_s())
         self._timer = None
         for passage, why in self._throttler.expire(now_s=now_s):
             self._counter.finished(now_s)

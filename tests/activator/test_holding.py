@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 
 from tests.activator.world import World, eventually, serving, world
 
@@ -214,6 +215,8 @@ async def test_a_failed_revision_refuses_at_once_and_what_it_holds() -> None:
         assert b"ModelMissing: no file" in answer.body
         assert (await held.call()).status == 503
         it.revision()
+        holder = it.activator._holders[("default", "app-1")]
+        await eventually(lambda: not holder.terms.failure)
         held.send()
         await eventually(lambda: it.now().queued == 1)
         held.leave()
@@ -257,3 +260,18 @@ async def test_shutting_down_refuses_what_is_held() -> None:
         answer = await client.answer()
         assert (answer.status, answer.reason) == (503, "ShuttingDown")
         client.leave()
+
+
+def test_deadlines_and_pokes_on_the_loop_of_production() -> None:
+    async def scenario() -> None:
+        async with world() as it:
+            await at_zero(it)
+            client = await it.connect()
+            for _ in range(3):
+                assert (await client.call(headers="Relight-Timeout: 0.01\r\n")).status == 504
+            client.send()
+            await eventually(lambda: it.pokes[-1:] == [1])
+            await it.replica()
+            assert (await client.answer()).status == 200
+
+    uvloop.run(scenario())
