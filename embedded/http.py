@@ -77,6 +77,8 @@ class _Front:
             return _status(ApiError(error.status, error.reason.replace(" ", ""), error.reason))
         except RecursionError:
             return _status(BadRequestError("the body is nested too deeply"))
+        except ConnectionResetError:
+            raise  # the client left before its answer began: aiohttp ends the connection
         except Exception:  # noqa: BLE001 - the task boundary of one request
             _LOG.exception("%s %s failed", request.method, request.rel_url)
             return _status(InternalError("the server failed to answer; its log says why"))
