@@ -13,12 +13,15 @@ from typing import Any, Protocol
 from activator.config import Settings
 from activator.replicas import PodFacts, PodKey, read_pod
 from activator.routing import RevisionKey
+from api import keys
 from api.objects import Raw
 from wire.client import Connection
 from wire.pool import Pool
 
 # What a replica says about itself and only the activator may say to a client.
+_REVISION = keys.HEADER_REVISION.encode()
 _STRIPPED = frozenset({b"x-request-id"})
+_STRIPPED_OF_OTHERS = _STRIPPED | {_REVISION}  # of programs that are not our predictor
 _PROBE = (
     b"GET /v2/health/ready HTTP/1.1\r\nhost: localhost\r\n"
     b"user-agent: Relight-Activator-Probe\r\nk-network-probe: activator\r\n\r\n"
@@ -51,6 +54,7 @@ class Replica:
         "is_proven",
         "pool",
         "running",
+        "signature",
         "task",
     )
 
@@ -66,6 +70,8 @@ class Replica:
         self.is_proven = False
         self.is_leaving = False
         self.running = 0  # requests that occupy a slot
+        name = facts.revision.name.encode()
+        self.signature = b"" if facts.is_predictor else b"%b: %b\r\n" % (_REVISION, name)
         self._drained: asyncio.Event | None = None  # someone waits for its last request
         self.task: asyncio.Task[None] | None = None  # the probe that runs
         self._on_suspect = on_suspect
@@ -74,7 +80,7 @@ class Replica:
         # Other servers close as they like.
         self.pool = Pool(
             facts.address,
-            stripped=_STRIPPED,
+            stripped=_STRIPPED if facts.is_predictor else _STRIPPED_OF_OTHERS,
             on_idle_end=self.suspect if facts.is_predictor else None,
         )
 

@@ -24,6 +24,7 @@ class Upstream(Protocol):
     pool: Pool
     running: int  # requests that occupy a slot there
     is_leaving: bool
+    signature: bytes  # header lines for replicas that do not name their Revision themselves
 
     def drained(self) -> None:
         """The last request of a leaving replica is over."""
@@ -226,7 +227,12 @@ class Passage:
         status = connection.status
         early = connection.early
         length = connection.content_length
-        headers = b"%bx-request-id: %b\r\n" % (connection.head_lines(), self.request_id)
+        assert self.replica is not None
+        headers = b"%b%bx-request-id: %b\r\n" % (
+            connection.head_lines(),
+            self.replica.signature,
+            self.request_id,
+        )
         if self._is_held:
             waited_ms = (self._sent_s - self.arrived_s) * 1000
             headers += b"server-timing: queue;dur=%.1f\r\n" % waited_ms

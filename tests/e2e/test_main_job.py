@@ -176,6 +176,7 @@ def test_python_models_and_commands_are_served(platform: Platform) -> None:
         "env": [{"name": "GREETING", "value": "hi"}],
     }
     host = create(platform, service("echoes", container=container))
+    assert platform.request(host, "/a").headers["relight-revision"] == "echoes-00001"
     assert platform.request(host, "/a?b=c").json() == {
         "greeting": "hi",
         "path": "/a?b=c",
