@@ -7,6 +7,10 @@ Must not know: what the children do or why they were started.
 import contextlib
 import os
 import signal
+import time
+from pathlib import Path
+
+_LOOK_S = 0.002
 
 
 class Children:
@@ -67,6 +71,29 @@ class Children:
             pid, status = os.waitpid(found.si_pid, 0)
             code = os.waitstatus_to_exitcode(status)
             ended.append((pid, code, None) if code >= 0 else (pid, None, -code))
+
+    def end_all(self, patience_s: float) -> None:
+        """Kill and reap every child of this process, known or adopted, until none is left.
+
+        What left its replica's group, as a daemon does, is adopted by this process when its
+        parent ends (see `forking.adopt`) and found here. Linux only: elsewhere it is missed.
+        """
+        end_s = time.monotonic() + patience_s
+        while (pids := _own_children()) and time.monotonic() < end_s:
+            for pid in pids:
+                _send(pid, signal.SIGKILL)
+            self.reap()
+            time.sleep(_LOOK_S)
+
+
+def _own_children() -> list[int]:
+    ours = str(os.getpid())
+    found: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if stat.read_text(errors="replace").rpartition(")")[2].split()[1] == ours:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _send(pid: int, number: int) -> None:

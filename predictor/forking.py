@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 _TASKS = Path("/proc/self/task")
 _INHERITED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -43,6 +44,12 @@ def check_safe() -> None:
     except RuntimeError:
         return
     raise UnsafeForkError("cannot fork under a running event loop")
+
+
+def adopt() -> None:
+    """Become the parent of every descendant whose own parent ends, instead of process 1."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def fork(main: Callable[[], int], *, close: Iterable[int]) -> int:

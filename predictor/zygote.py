@@ -25,7 +25,7 @@ import orjson
 from predictor import replica, spares
 from predictor.children import Children
 from predictor.errors import LoadError
-from predictor.forking import UnsafeForkError, check_safe
+from predictor.forking import UnsafeForkError, adopt, check_safe
 from predictor.onnx_model import runtime
 from predictor.replica import Execution
 from predictor.spares import Spares
@@ -61,6 +61,7 @@ class Zygote:
             signal.signal(number, _nothing)
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # the terminal speaks to the platform
+        adopt()
         gc.disable()
         self._rehearsal.in_zygote()
         check_safe()
@@ -83,6 +84,7 @@ class Zygote:
                     poll.unregister(self._control)
                     self._stop(ORPHAN_GRACE_S)
             self._keep_time()
+        self._children.end_all(STOP_GRACE_S)
         return 0
 
     @property

@@ -207,6 +207,29 @@ def test_no_process_survives(
         wait_until(lambda: not any(map(is_alive, pids)), "every process is gone")
 
 
+@pytest.mark.parametrize("way", ["control", "stop"])
+@pytest.mark.parametrize("is_orphan", [False, True])
+def test_a_daemon_that_left_its_group_ends_with_the_zygote(
+    short_path: Path, way: str, is_orphan: bool
+) -> None:
+    script = "setsid sh -c 'echo pid $$; touch up; exec sleep 1000' & "
+    leave = "until [ -e up ]; do sleep 0.01; done"  # else it dies with the group it is still in
+    with platform(short_path, spares=1) as it:
+        replica = it.execute("sh", "-c", script + (leave if is_orphan else "wait"))
+        it.started(replica)
+        wait_until(lambda: replica.log.read_text().endswith("\n"), "it tells its pid")
+        daemon = int(replica.log.read_text().split()[1])
+        if is_orphan:
+            assert it.event()["event"] == "exited"
+        assert is_alive(daemon)
+        if way == "control":
+            it.control.close()
+        else:
+            it.say(op="stop")
+        assert it.process.wait(20) == 0
+        assert not is_alive(daemon)
+
+
 def test_who_ignores_sigterm_is_killed_when_the_platform_is_gone(short_path: Path) -> None:
     with platform(short_path, spares=0) as it:
         stubborn = it.execute("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
