@@ -153,6 +153,22 @@ def test_a_file_that_is_no_database_is_refused(path: Path, content: bytes, words
     assert path.read_bytes() == content
 
 
+def test_a_read_only_file_is_told_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(path, 3)
+    connect = sqlite3.connect
+
+    def read_only(name: str, **options: Any) -> sqlite3.Connection:  # also when root runs this
+        return connect(f"file:{name}?mode=ro", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    with pytest.raises(StorageError, match="read-only: make both writable"):
+        Store(path)
+    monkeypatch.undo()
+    reopened = Store(path)  # the refusal let go of the lock
+    assert len(list(reopened.select(PODS))) == 3
+    reopened.close()
+
+
 def written(path: Path, count: int = 200) -> None:
     store = Store(path)
     for at in range(count):
