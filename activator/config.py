@@ -22,8 +22,8 @@ class Settings:
     body_bytes_max: int = 64 * 1024 * 1024  # of one request → 413
     timeout_s_max: float = 3600.0  # the longest wait a caller may ask for
     report_period_s: float = 1.0
-    gather_s: float = 0.001  # a poke waits until no request came for so long
-    gather_max_s: float = 0.005  # but no longer than this
+    gather_s: float = 0.002  # a poke waits until no request came for so long; a burst's, twice
+    gather_max_s: float = 0.01  # but no longer than this
     connect_s: float = 1.0  # to open a connection to a replica
     probe_s: float = 60.0  # an unanswered probe is sent again
     probe_back_off_s: float = 0.01  # after the first failed probe; doubles

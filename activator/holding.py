@@ -223,9 +223,14 @@ class Holder:
             self._poke(now_s)
 
     def _gathered(self) -> None:
-        """Wait on while requests of the same burst arrive, so that one poke tells of them all."""
+        """Wait on while requests of the same burst arrive, so that one poke tells of them all.
+
+        One request may be all there is; where several came, more may follow, and the pause
+        that ends a burst is twice as long.
+        """
         now_s = self.now_s()
-        quiet_at_s = self._last_held_s + self._settings.gather_s
+        pauses = 1 if self.queued == 1 else 2
+        quiet_at_s = self._last_held_s + pauses * self._settings.gather_s
         self._gathering = None
         if now_s < quiet_at_s and now_s < self._gather_ends_s:
             self._gathering = self._loop.call_at(

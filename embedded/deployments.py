@@ -7,7 +7,7 @@ Must not know: what runs in a Pod, or why a Deployment has its number of replica
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from api.kinds import DEPLOYMENTS, PODS
 from api.objects import Raw
@@ -46,6 +46,7 @@ class DeploymentController:
         self._pods = Informer(client, PODS)
         self._pods_of: dict[str, dict[str, Raw]] = {}  # owner's uid → Pods by name
         self._due: dict[Key, None] = {}
+        self._soon: set[Key] = set()  # due in a moment
         self._wake = asyncio.Event()
         self._deployments.on_change(self._deployment_changed)
         self._pods.on_change(self._pod_changed)
@@ -66,8 +67,15 @@ class DeploymentController:
                     await self._reconcile(key)
 
     def _enqueue(self, key: Key) -> None:
+        self._soon.discard(key)
         self._due[key] = None
         self._wake.set()
+
+    def _enqueue_soon(self, key: Key, after_s: float = _BESIDE_S) -> None:
+        """Look at it a little later, once for all that happens until then."""
+        if key not in self._soon:
+            self._soon.add(key)
+            asyncio.get_running_loop().call_later(after_s, self._enqueue, key)
 
     def _deployment_changed(self, old: Raw | None, new: Raw | None) -> None:
         known = new or old
@@ -90,16 +98,14 @@ class DeploymentController:
                 pods.pop(name, None)
             else:
                 pods[name] = new
-            self._enqueue((known["metadata"]["namespace"], owner["name"]))
+            self._enqueue_soon((known["metadata"]["namespace"], owner["name"]))
 
     async def _reconcile(self, key: Key) -> None:
         deployment = self._deployments.objects.get(key)
         if deployment is None:
             return
         pods = list(self._pods_of.get(deployment["metadata"]["uid"], {}).values())
-        wanted = int(deployment["spec"].get("replicas", 1))
-        suffixes = ["".join(self._rng.choices(_ALPHABET, k=5)) for _ in range(wanted)]
-        step = plan(deployment, pods, suffixes=suffixes, now_s=self._clock())
+        step = plan(deployment, pods, suffixes=self._suffixes(), now_s=self._clock())
         try:
             await self._carry_out(deployment, step)
         except ApiError as error:
@@ -107,6 +113,10 @@ class DeploymentController:
             asyncio.get_running_loop().call_later(_RETRY_S, self._enqueue, key)
         if step.requeue_after_s is not None and step.requeue_after_s > 0:
             asyncio.get_running_loop().call_later(step.requeue_after_s, self._enqueue, key)
+
+    def _suffixes(self) -> Iterator[str]:
+        while True:
+            yield "".join(self._rng.choices(_ALPHABET, k=5))
 
     async def _carry_out(self, deployment: Raw, step: Plan) -> None:
         namespace = deployment["metadata"]["namespace"]
@@ -116,16 +126,15 @@ class DeploymentController:
             except AlreadyExistsError:
                 continue  # a name drawn twice: the next turn draws again
             self._remember(created)
-            # Let the first start before the last is written: requests may be waiting.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # let it start: requests may be waiting
         for name in step.deletes:
             try:
                 await self._client.delete(PODS, namespace, name)
             except NotFoundError:
                 continue
         if step.creates:
-            # The new Pods start first; the status follows in a moment.
-            asyncio.get_running_loop().call_later(_BESIDE_S, self._enqueue, _key(deployment))
+            # The new Pods start first; the status, or more Pods, follow in a moment.
+            self._enqueue_soon(_key(deployment))
         elif step.status is not None:
             await self._write_status(deployment, step)
         if step.creates or step.deletes:

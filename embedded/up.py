@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 
 _STOP_S = 20.0
 _ZYGOTE_RESTART_S = 0.2
-# Loading a model is processor time and some waiting for the disk.
-_STARTS_PER_CORE = 2
+# Loading a model is processor time: more at once would all be ready later.
+_STARTS_PER_CORE = 1
 _START_S = 2.0
 
 

@@ -5,9 +5,10 @@ Must not know: how objects are read or written, clocks, dice, or what runs in a 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -17,6 +18,9 @@ from api.naming import pod_name
 from api.objects import Raw, owner_reference_to, rfc3339
 
 TEMPLATE_HASH = "pod-template-hash"
+# Kubernetes' controllers, too, create in batches (SlowStartInitialBatchSize): the first of a
+# hundred replicas shall serve before the last is written down.
+CREATES_MAX = 8
 PROGRESS_DEADLINE_S = 600  # Kubernetes' default for progressDeadlineSeconds
 
 
@@ -41,11 +45,10 @@ def is_going(pod: Raw) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def make_pod(deployment: Raw, suffix: str) -> dict[str, Any]:
-    """The Pod that a Deployment's template asks for."""
+def make_pod(deployment: Raw, suffix: str, revision_hash: str) -> dict[str, Any]:
+    """The Pod that a Deployment's template, of that hash, asks for."""
     template = deployment["spec"]["template"]
     metadata = template.get("metadata") or {}
-    revision_hash = template_hash(deployment)
     name = deployment["metadata"]["name"]
     return {
         "apiVersion": "v1",
@@ -62,11 +65,11 @@ def make_pod(deployment: Raw, suffix: str) -> dict[str, Any]:
     }
 
 
-def plan(deployment: Raw, pods: Sequence[Raw], *, suffixes: Sequence[str], now_s: float) -> Plan:
+def plan(deployment: Raw, pods: Sequence[Raw], *, suffixes: Iterator[str], now_s: float) -> Plan:
     """Decide the next step for a Deployment whose Pods are `pods`.
 
-    `suffixes` are at least as many random name endings as replicas may be created; `now_s` is
-    wall time (seconds since the epoch), as Kubernetes' conditions record it.
+    `suffixes` yields random name endings; `now_s` is wall time (seconds since the epoch), as
+    Kubernetes' conditions record it. At most `CREATES_MAX` Pods are created in a step.
     """
     if deployment["metadata"].get("deletionTimestamp"):
         return Plan()
@@ -76,7 +79,10 @@ def plan(deployment: Raw, pods: Sequence[Raw], *, suffixes: Sequence[str], now_s
     fresh = [p for p in staying if p["metadata"]["labels"].get(TEMPLATE_HASH) == current_hash]
     stale = [p for p in staying if p["metadata"]["labels"].get(TEMPLATE_HASH) != current_hash]
     missing = max(0, replicas - len(fresh))
-    creates = tuple(make_pod(deployment, suffix) for suffix in suffixes[:missing])
+    creates = tuple(
+        make_pod(deployment, suffix, current_hash)
+        for suffix in islice(suffixes, min(missing, CREATES_MAX))
+    )
     deletes = _surplus(fresh, replicas) + _replaced(stale, fresh, replicas)
     status = _status(deployment, staying, fresh, now_s=now_s)
     unchanged = status == deployment.get("status")

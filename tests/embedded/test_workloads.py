@@ -1,9 +1,11 @@
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.workloads import make_pod, plan, template_hash
+from embedded.workloads import CREATES_MAX, make_pod, plan, template_hash
 
 NOW_S = 1_000_000.0
 
@@ -27,15 +29,15 @@ def deployment(replicas: int = 2, image: str = "relight/predictor", **spec: Any)
 def pod(
     owner: dict[str, Any], name: str, *, ready: bool = False, **metadata: Any
 ) -> dict[str, Any]:
-    made = make_pod(owner, name)
+    made = make_pod(owner, name, template_hash(owner))
     made["metadata"].update(name=name, **metadata)
     status = "True" if ready else "False"
     made["status"] = {"conditions": [{"type": "Ready", "status": status}]}
     return made
 
 
-def suffixes(count: int = 9) -> list[str]:
-    return [f"s{i}" for i in range(count)]
+def suffixes() -> Iterator[str]:
+    return (f"s{i}" for i in count())
 
 
 def step(owner: dict[str, Any], pods: list[dict[str, Any]], now_s: float = NOW_S):  # type: ignore[no-untyped-def] # the Plan is checked by its users
@@ -50,6 +52,14 @@ def test_creates_what_is_missing_with_the_template_and_an_owner() -> None:
     assert made[0]["metadata"]["annotations"] == {"a": "b"}
     assert made[0]["metadata"]["ownerReferences"][0]["uid"] == "u1"
     assert made[0]["spec"] == owner["spec"]["template"]["spec"]
+
+
+def test_many_are_created_a_batch_at_a_time() -> None:
+    owner = deployment(replicas=CREATES_MAX + 3)
+    first = step(owner, []).creates
+    assert len(first) == CREATES_MAX
+    there = [pod(owner, made["metadata"]["name"]) for made in first]
+    assert len(step(owner, there).creates) == 3
 
 
 def test_stops_what_is_not_ready_first_then_the_youngest() -> None:
