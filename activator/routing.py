@@ -162,6 +162,10 @@ class Router:
         suffix = "." + self._domain.decode()
         return sorted(key.decode() + suffix for key in (*self._routes, *self._tags))
 
+    def models(self) -> list[str]:
+        """The names by which models are found on the bare host, sorted."""
+        return sorted(name.decode() for name in self._models)
+
     def _forget(self) -> None:
         self._by_host.clear()
         self._by_path.clear()

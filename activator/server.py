@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from activator import catalog, errors
+from activator import catalog, errors, pages
 from activator.config import Settings
 from activator.endpoints import Endpoints, Replica
 from activator.errors import About, Fault
@@ -35,7 +35,6 @@ from wire.server import ServerProtocol
 
 _TAG = keys.HEADER_TAG.encode()
 _TIMEOUT = keys.HEADER_TIMEOUT.encode()
-_HEALTH_PATH = b"/relight/healthz"
 _DEBUG_PATH = b"/relight/debug"
 
 
@@ -229,8 +228,9 @@ class Activator:
         """Requests that no Route serves: our own paths on the bare host, else 404."""
         is_bare = self._router.is_bare(exchange.index.get(b"host", b""))
         is_local = _is_local(exchange.peer)
-        if is_bare and exchange.path == _HEALTH_PATH:
-            exchange.respond(200, b"content-type: text/plain\r\n", b"ok\n")
+        own = pages.page(exchange.path, self._router.models()) if is_bare else None
+        if own is not None:
+            exchange.respond(200, *own)
         elif is_bare and exchange.path == _DEBUG_PATH and is_local:
             body = orjson.dumps(asdict(self.statistics()))
             exchange.respond(200, b"content-type: application/json\r\n", body)

@@ -1,0 +1,33 @@
+import orjson
+import pytest
+
+from activator.pages import page
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (b"/", {"status": "alive"}),
+        (b"/v2/health/live", {"live": True}),
+        (b"/v2/health/ready", {"ready": True}),
+        (b"/v1/models", {"models": ["a", "b"]}),
+        (b"/v2/models", {"models": ["a", "b"]}),
+    ],
+)
+def test_clients_may_ask_the_server_before_a_model(path: bytes, content: object) -> None:
+    found = page(path, ["a", "b"])
+    assert found is not None
+    assert orjson.loads(found[1]) == content
+    assert b"application/json" in found[0]
+
+
+def test_the_server_describes_itself() -> None:
+    found = page(b"/v2", [])
+    assert found is not None
+    assert orjson.loads(found[1])["name"] == "relight"
+
+
+def test_health_and_what_is_not_there() -> None:
+    assert page(b"/relight/healthz", []) == (b"content-type: text/plain\r\n", b"ok\n")
+    assert page(b"/v2/", []) is None
+    assert page(b"/metrics", []) is None
