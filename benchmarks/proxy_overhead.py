@@ -185,9 +185,8 @@ def check_tools() -> None:
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         packages = [TOOLS[tool] for tool in missing]
-        subprocess.run(
-            ["apt-get", "install", "-y", *packages], stdout=subprocess.DEVNULL, check=False
-        )
+        for command in (["update"], ["install", "-y", *packages]):
+            subprocess.run(["apt-get", *command], stdout=subprocess.DEVNULL, check=False)
         missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         print(
