@@ -8,7 +8,6 @@ Must not know: what is asked.
 import hmac
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from cluster.errors import ForbiddenError, UnauthorizedError
 
@@ -31,9 +30,16 @@ class Gate:
             if not hmac.compare_digest(given, self._expected):
                 raise UnauthorizedError("Unauthorized: the bearer token is missing or wrong")
             return
-        host = urlsplit(f"//{headers.get('Host', '')}").hostname or ""
+        host = _name(headers.get("Host", "")).lower()
         # A name that a page made to resolve to 127.0.0.1 (DNS rebinding) is not one of these.
         if host not in _LOCAL_NAMES and not host.endswith(".localhost"):
             raise ForbiddenError(
                 f"the API server answers to localhost and 127.0.0.1, not to {host[:80]!r}"
             )
+
+
+def _name(host: str) -> str:
+    """The name or address in a Host header, without the port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

@@ -49,10 +49,17 @@ class Deletion:
         return left
 
     def settle(self, resource: Resource, obj: Raw) -> None:
-        """After a write: collect an object whose owners are all gone already."""
-        if obj["metadata"].get("ownerReferences") and self._owners.dead(obj):
-            place = place_of(resource, obj)
-            self._pending.append(partial(self._collect, place))
+        """After a write: collect an object whose owners are all gone or going already.
+
+        A controller that has not heard of a deletion makes dependents anew: unless they go
+        too, an owner that goes in the foreground waits for them for ever.
+        """
+        references = obj["metadata"].get("ownerReferences")
+        if references and "deletionTimestamp" not in obj["metadata"]:
+            is_owner_going = any(self._is_going(owner["uid"]) for owner in references)
+            if is_owner_going or self._owners.dead(obj):
+                propagation = "Foreground" if is_owner_going else ""
+                self._pending.append(partial(self._collect, place_of(resource, obj), propagation))
         self.drain()
 
     def is_final(self, resource: Resource, new: Raw) -> bool:

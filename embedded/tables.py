@@ -45,7 +45,7 @@ def _definition(column: Column) -> dict[str, Any]:
     return {
         "name": column.name,
         "type": column.type,
-        "format": "name" if column is _NAME else "",
+        "format": "name" if column.name == _NAME.name else "",
         "description": column.name,
         "priority": column.priority,
     }
