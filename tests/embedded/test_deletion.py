@@ -215,6 +215,13 @@ class TestOwners:
         world.delete(PODS, "child", grace_period_s=0)
         assert self.left(world) == []
 
+    def test_what_is_made_for_an_owner_that_is_going_goes_too(self, world: World) -> None:
+        self.family(world, blocks=True)
+        world.delete(SERVICES, "hello", propagation="Foreground")
+        parent = world.get(CONFIGURATIONS, "hello")
+        world.create(PODS, pod("late", ownerReferences=[owned_by(parent, blocks=True)]))
+        assert self.left(world) == ["hello", "hello", "child"]
+
     def test_in_the_foreground_only_for_who_blocks(self, world: World) -> None:
         self.family(world, blocks=False)
         world.delete(SERVICES, "hello", propagation="Foreground")
