@@ -146,8 +146,7 @@ class ApiServer:
         _check_part(resource, options.subresource)
         old = self._existing(resource, namespace, name)
         if options.subresource == "scale":
-            given = (obj.get("metadata") or {}).get("resourceVersion")
-            bodies.check_unmoved(resource, old, {"resourceVersion": given})
+            bodies.check_unmoved(resource, old, scale.version_of(obj))
             return scale.scale_of(self._update(resource, old, scale.with_scale(old, obj), options))
         new = bodies.addressed(resource, self._home(resource, namespace), name, obj)
         if not new["metadata"].get("resourceVersion") and resource not in resources.BUILT_IN:

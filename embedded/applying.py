@@ -27,7 +27,8 @@ def checked(options: WriteOptions, applied: Any) -> WriteOptions:
         raise BadRequestError("fieldManager is required for apply patch")
     if not isinstance(applied, Mapping):
         raise BadRequestError(f"the patch is not an object but {type(applied).__name__}")
-    if (applied.get("metadata") or {}).get("managedFields"):
+    metadata = applied.get("metadata")
+    if isinstance(metadata, Mapping) and metadata.get("managedFields"):
         raise BadRequestError("metadata.managedFields must be nil in an apply patch")
     return replace(options, applied=applied)
 
@@ -56,7 +57,8 @@ def note(new: dict[str, Any], old: Raw | None, options: WriteOptions, *, now: st
 def fields_of(applied: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an object in Kubernetes' FieldsV1 notation; lists count as one value."""
     body = {key: value for key, value in applied.items() if key not in _IDENTITY}
-    metadata = applied.get("metadata") or {}
+    metadata = applied.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
     kept = {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
     return _fields(body | ({"metadata": kept} if kept else {}))
 

@@ -39,3 +39,13 @@ def with_scale(deployment: Raw, scale: Any) -> dict[str, Any]:
             f"spec.replicas: Invalid value: {replicas!r}: must be an integer of at least 0"
         )
     return {**deployment, "spec": {**(deployment.get("spec") or {}), "replicas": replicas}}
+
+
+def version_of(scale: Any) -> dict[str, Any]:
+    """The resourceVersion a Scale was read at, as metadata; BadRequestError for no Scale."""
+    metadata = scale.get("metadata") if isinstance(scale, Mapping) else None
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise BadRequestError("metadata: must be an object")
+    return {key: metadata[key] for key in ("resourceVersion", "uid") if key in metadata}

@@ -21,6 +21,7 @@ from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions,
 from embedded.apiserver import ApiServer
 from embedded.storage_errors import StorageError
 from embedded.store import IN_MEMORY, Store
+from embedded.tables import table
 from tests.cluster.serving import Clock, Served, deployment, namespace, pod, service
 
 WRITE = WriteOptions()
@@ -292,6 +293,7 @@ def test_any_json_is_stored_or_refused(
     for each in (PODS, DEPLOYMENTS, SERVICES):
         assert "d" in names(server, each)
         server.list(each, Selection(fields="metadata.name=d", labels="a=b"))
+        table(each, server.list(each, Selection()).items, now_s=0.0)
     with contextlib.suppress(ApiError):
         server.delete(resource, None, "d")
     served.close()

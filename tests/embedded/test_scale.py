@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from cluster.errors import BadRequestError
-from embedded.scale import scale_of, with_scale
+from embedded.scale import scale_of, version_of, with_scale
 from tests.cluster.serving import deployment
 
 
@@ -50,3 +50,11 @@ def test_only_replicas_change() -> None:
 def test_what_is_no_scale_is_refused(scale: Any) -> None:
     with pytest.raises(BadRequestError, match=r"spec\.replicas"):
         with_scale(deployment(), scale)
+
+
+def test_a_scale_says_what_it_was_read_from() -> None:
+    read = {"metadata": {"uid": "u", "resourceVersion": "7", "name": "d"}}
+    assert version_of(read) == {"uid": "u", "resourceVersion": "7"}
+    assert version_of({}) == version_of([]) == {}
+    with pytest.raises(BadRequestError, match="metadata: must be an object"):
+        version_of({"metadata": True})
