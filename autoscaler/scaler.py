@@ -102,7 +102,6 @@ class Scaler:
         try:
             while desk.replicas is not None or desk.status is not None:
                 if desk.replicas is not None:
-                    desk.scale_ordered.clear()
                     await self._write_scale(key, desk)
                 elif not await self._is_overtaken(desk):
                     await self._write_status(key, desk)
@@ -113,6 +112,7 @@ class Scaler:
 
     async def _is_overtaken(self, desk: _Desk) -> bool:
         """Let what a scale set in motion go first; True when another scale came meanwhile."""
+        desk.scale_ordered.clear()  # no scale is left to write, even if it was ordered twice
         try:
             async with asyncio.timeout(self._settings.status_after_s):
                 await desk.scale_ordered.wait()

@@ -148,3 +148,17 @@ async def test_nothing_ordered_is_nothing_done(world: World) -> None:
         world, lambda s, _: s.order(KEY, "r-deployment", replicas=None, status=None)
     )
     assert client.patches == []
+
+
+async def test_a_scale_ordered_twice_during_its_write_does_not_hold_up_the_status(
+    world: World,
+) -> None:
+    async def act(scaler: Scaler, client: Faulty) -> None:
+        client.gate.clear()
+        scaler.order(KEY, "r-deployment", replicas=3, status=STATUS)
+        await asyncio.sleep(0)
+        scaler.order(KEY, "r-deployment", replicas=3, status=None)
+        client.gate.set()
+
+    client, _ = await written(world, act, status_after_s=0.001)
+    assert [part for part, _ in client.patches] == ["scale", "status"]
