@@ -52,6 +52,7 @@ class Book:
         self.routes: dict[str, list[Assignment]] = {}
         self.revisions: dict[str, Known] = {}
         self.pods_going: dict[str, None] = {}  # uids
+        self.crowded: dict[str, None] = {}  # Revisions for which the machine had no room
         self._pod_uids: dict[str, str] = {}
         self._tellers = {
             ROUTES: self._route,
@@ -154,6 +155,9 @@ class Book:
         uid = self._pod_uids.setdefault(metadata["name"], metadata["uid"])
         if uid != metadata["uid"]:
             self._trace.violate(f"two Pods were called {metadata['name']}")
+        scheduled = find(raw, "PodScheduled")
+        if scheduled is not None and scheduled.status == "False":
+            self.crowded[metadata["labels"][keys.REVISION]] = None
         if change.type == "DELETED" or metadata.get("deletionTimestamp"):
             self.pods_going[metadata["uid"]] = None
 

@@ -60,12 +60,12 @@ class FaultyClient(DirectClient):
         if self._is_cut_off:
             raise UnavailableError("this component is dead")
 
-    async def _before_write(self) -> None:
+    async def _before_write(self, *, conflict: bool = True) -> None:
         await self._travel()
         number = self._rng.random()
         if number < self._weather.refused:
             raise InternalError("injected: nothing was written")
-        if number < self._weather.refused + self._weather.conflict:
+        if conflict and number < self._weather.refused + self._weather.conflict:
             raise ConflictError("injected: somebody else was quicker")
 
     def _after_write(self) -> None:
@@ -132,7 +132,7 @@ class FaultyClient(DirectClient):
         uid: str | None = None,
         grace_period_s: int | None = None,
     ) -> None:
-        await self._before_write()
+        await self._before_write(conflict=False)
         await super().delete(
             resource,
             namespace,

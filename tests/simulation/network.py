@@ -128,12 +128,12 @@ class Listener:
         if factory is not None:
             waiting, self._backlog = self._backlog, []
             for transport in waiting:
-                transport.attach(factory())
+                self.connected(transport)
 
     def connected(self, transport: Transport) -> None:
         if self._factory is None:
             self._backlog.append(transport)
-        else:
+        elif not transport.is_closing():
             transport.attach(self._factory())
 
     def close(self) -> None:

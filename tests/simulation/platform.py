@@ -27,6 +27,7 @@ from embedded.deployments import DeploymentController
 from embedded.kubelet import Kubelet
 from embedded.podlife import Surroundings
 from embedded.room import Room
+from embedded.turns import Turns
 from tests.simulation.faults import FaultyClient, Weather
 from tests.simulation.network import Listener
 from tests.simulation.replicas import Log, Machine, Process
@@ -170,6 +171,7 @@ class Platform:
             client=client,
             zygote=machine,
             models=machine,
+            turns=Turns(at_once_max=4, longest_s=1.0),
             events=events,
             run_dir=Path("/simulated/run"),
             work_dir=Path("/simulated/work"),

@@ -4,7 +4,7 @@ For: the end of every run: what users wrote is what there is, and what is idle i
 Must not know: what happened before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from api import keys
@@ -32,8 +32,10 @@ _OWNED = (CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS, PODS)
 class Rest:
     """One look at everything there is."""
 
-    def __init__(self, store: Store, machine: Machine) -> None:
+    def __init__(self, store: Store, machine: Machine, crowded: Container[str]) -> None:
+        """`crowded`: Revisions for which there was no room, so that they may have failed."""
         self._machine = machine
+        self._crowded = crowded
         self._objects: dict[Resource, dict[str, Raw]] = {
             resource: {each["metadata"]["name"]: each for each in store.select(resource)}
             for resource in (*_OBSERVED, PODS)
@@ -78,15 +80,22 @@ class Rest:
         return self._machine.models[words[words.index("--model") + 1]]
 
     def works(self, name: str) -> bool:
-        """Whether a Revision exists and its model loads."""
+        """Whether a Revision exists, its model loads, and it had the room to show it."""
         raw = self._objects[REVISIONS].get(name)
-        return raw is not None and self._model(raw).fate == "good"
+        return (
+            raw is not None
+            and self._model(raw).fate == "good"
+            and (name not in self._crowded or is_ready(raw))
+        )
 
     def _service(self, name: str, raw: Raw) -> Iterator[str]:
         model, said = self._model(raw["spec"]["template"]), find(raw, READY)
         status = said.status if said is not None else "nothing"
         named = [each.get("revisionName", "") for each in raw["spec"]["traffic"]]
         are_named_good = all(self.works(each) for each in named if each)
+        newest = (raw.get("status") or {}).get("latestCreatedRevisionName", "")
+        if model.fate == "good" and newest in self._crowded and status == "False":
+            return
         if model.fate == "good" and are_named_good:
             if status != "True":
                 yield f"Service {name} is {said}, but its model and its targets are good"
@@ -142,8 +151,10 @@ class Rest:
         if deployment is None or autoscaler is None:
             yield f"Revision {name} has no Deployment or no PodAutoscaler"
             return
-        is_wanted = name in self.routed() and self.works(name)
-        wanted = bounds_of(raw)[0] if is_wanted else 0
+        least = bounds_of(raw)[0]
+        if least and not self.works(name):
+            return  # it is tried again now and then, for the sake of its minimum
+        wanted = least if name in self.routed() else 0
         status: Any = autoscaler.get("status") or {}
         numbers = {
             "replicas": deployment["spec"]["replicas"],
@@ -163,5 +174,3 @@ class Rest:
         for name in self._machine.processes:
             if name.partition("/")[0] not in uids:
                 yield f"process {name} has no Pod"
-        if len(self._machine.processes) != len(uids):
-            yield f"{len(self._machine.processes)} processes for {len(uids)} Pods"

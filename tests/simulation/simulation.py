@@ -280,17 +280,20 @@ class _Simulation:
         while problems and not self.trace.violation:
             if not await self._pass(5.0):
                 return
-            problems = list(Rest(self.server.store, self.machine).problems())
+            problems = list(self._rest().problems())
             if problems and self._now_s() - began_s > CALM_S_MAX:
                 self.trace.violate(f"not at rest {CALM_S_MAX:g} s after all faults: {problems}")
         self.trace.note("at rest")
+
+    def _rest(self) -> Rest:
+        return Rest(self.server.store, self.machine, self.book.crowded)
 
     async def _prove(self) -> None:
         """Every ready Service answers, and splits as its Route says."""
         if self.trace.violation:
             return
         self.judge.stale_s, self.judge.patience_s = 1.0, 5.0
-        rest = Rest(self.server.store, self.machine)
+        rest = self._rest()
         for name in self.users.names:
             if not rest.is_ready(name):
                 continue

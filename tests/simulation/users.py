@@ -135,8 +135,8 @@ class Users:
         name = f"models/{fate}-{self._made}.onnx"
         self._models[name] = Model(
             fate=fate,
-            start_s=(1.0, 8.0) if is_slow else (0.005, 0.5),
-            service_s=(0.5, 4.0) if is_heavy else (0.005, 0.3),
+            start_s=(0.5, 2.5) if is_slow else (0.005, 0.5),
+            service_s=(0.3, 2.0) if is_heavy else (0.005, 0.3),
             crash=0.05 if flaw < 0.15 else 0.0,
             hang=0.03 if flaw > 0.9 else 0.0,
         )
