@@ -109,7 +109,7 @@ class Endpoints:
         self._settings = settings
         self._watcher = watcher
         self._replicas: dict[PodKey, Replica] = {}
-        self._pods: dict[RevisionKey, set[PodKey]] = {}  # that are not leaving
+        self._pods: dict[RevisionKey, dict[PodKey, None]] = {}  # that are not leaving, in order
         self._leaving: dict[PodKey, set[Replica]] = {}  # on which requests still run
         self._released: OrderedDict[PodKey, None] = OrderedDict()
 
@@ -155,9 +155,9 @@ class Endpoints:
             self._retire(replica)
 
     def _stay(self, facts: PodFacts) -> None:
-        pods = self._pods.setdefault(facts.revision, set())
+        pods = self._pods.setdefault(facts.revision, {})
         is_new = facts.pod not in pods
-        pods.add(facts.pod)
+        pods[facts.pod] = None
         known = self._replicas.get(facts.pod)
         if known is not None and known.facts.address != facts.address:
             # Another socket is another process: what runs on the old one may still end well.
@@ -169,15 +169,19 @@ class Endpoints:
                 facts, on_suspect=self._suspected, on_drained=self._drained
             )
             self._start_probe(replica)
+        elif known is not None and facts.is_down:
+            # Without a connection to it nothing else tells: its socket stays, and would take
+            # requests that nobody reads until the process is started again.
+            known.suspect()
         if is_new:
             self.publish(facts.revision)
 
     def _leave(self, facts: PodFacts) -> None:
-        pods = self._pods.get(facts.revision, set())
+        pods = self._pods.get(facts.revision, {})
         replica = self._replicas.pop(facts.pod, None)
         if facts.pod not in pods and replica is None:
             return
-        pods.discard(facts.pod)
+        pods.pop(facts.pod, None)
         if not pods:
             self._pods.pop(facts.revision, None)
         if replica is not None:

@@ -26,6 +26,7 @@ class PodFacts:
     address: Address | None  # None: not yet known
     is_predictor: bool  # it answers GET /v2/health/ready when, and only when, it can serve
     is_leaving: bool  # being deleted, or ended
+    is_down: bool = False  # its process ended and will be started again
 
 
 def read_pod(raw: Raw) -> PodFacts | None:
@@ -36,13 +37,16 @@ def read_pod(raw: Raw) -> PodFacts | None:
         return None
     namespace = metadata.get("namespace", "default")
     containers = (raw.get("spec") or {}).get("containers") or [{}]
-    has_ended = (raw.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+    status = raw.get("status") or {}
+    has_ended = status.get("phase") in {"Succeeded", "Failed"}
+    states = [each.get("state") or {} for each in status.get("containerStatuses") or ()]
     return PodFacts(
         pod=(namespace, metadata["name"]),
         revision=RevisionKey(namespace, name),
         address=_address(raw, containers[0]),
         is_predictor=is_predictor_image(containers[0].get("image", "")),
         is_leaving=bool(metadata.get("deletionTimestamp")) or has_ended,
+        is_down=any("waiting" in state or "terminated" in state for state in states),
     )
 
 

@@ -72,6 +72,27 @@ async def test_a_predictor_whose_idle_connection_ends_is_probed_before_its_next_
         assert (await client.answer()).status == 200
 
 
+async def test_a_replica_said_to_be_down_is_probed_before_its_next_request() -> None:
+    """It had no connection of ours that could have told."""
+    async with serving() as (it, replica, client):
+        replica.ready = None  # as a socket without a process: it takes the probe, and is silent
+        it.cluster.put(
+            kinds.PODS,
+            "p1",
+            metadata={
+                "labels": {"serving.knative.dev/revision": "app-1"},
+                "annotations": {"relight.dev/endpoint": f"unix:{it.folder / 'p1'}"},
+            },
+            spec={"containers": [{"image": "relight/predictor"}]},
+            status={"containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}]},
+        )
+        await eventually(lambda: it.now().ready_replicas == 0)
+        client.send()
+        await eventually(lambda: it.now().queued == 1)
+        replica.ready = 200
+        assert (await client.answer()).status == 200
+
+
 async def test_a_pod_being_deleted_gets_nothing_new_and_finishes_what_runs() -> None:
     async with serving() as (it, replica, client):
         replica.auto = False

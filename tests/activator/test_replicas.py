@@ -72,5 +72,12 @@ def test_leaving(change: dict) -> None:
     assert facts.is_leaving
 
 
+def test_down() -> None:
+    for name, is_down in (("running", False), ("waiting", True), ("terminated", True)):
+        facts = read_pod(pod(status={"containerStatuses": [{"state": {name: {}}}]}))
+        assert facts is not None
+        assert facts.is_down is is_down
+
+
 def test_a_pod_of_no_revision_is_none_of_ours() -> None:
     assert read_pod(pod(metadata={"labels": None})) is None
