@@ -29,7 +29,7 @@ class Outcome:
     """What follows from a look at a Revision."""
 
     replicas: int | None  # to write to the Deployment; None: nothing
-    want: int | None  # status.desiredScale; None: leave it as it was
+    want: int | None  # status.desiredScale: what is wanted, or was last; None: never known
     conditions: tuple[Condition, ...]
     changed_from: int | None  # what was wanted before, when `want` is another number
     decision: Decision
@@ -156,7 +156,7 @@ class Pilot:
         before, self._wanted = self._wanted, self._wanted if want is None else want
         return Outcome(
             replicas=self._to_write(verdict.replicas, scale),
-            want=want,
+            want=self._wanted,  # again each time: the status that said it may have been lost
             conditions=self._say(reason),
             changed_from=before if before != self._wanted else None,
             decision=decision,

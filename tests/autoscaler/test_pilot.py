@@ -170,6 +170,12 @@ def test_the_first_number_is_a_change_only_from_a_known_one() -> None:
     assert turn(flown, 5).changed_from is None
 
 
+def test_what_was_wanted_last_is_said_again_while_nothing_is_known() -> None:
+    flown = pilot(active="True", wanted=3, scale=Scale(replicas=3, ready=3))
+    outcome = flown.turn(Scale(replicas=3, ready=3), now_s=1, listening_since_s=1)
+    assert (outcome.replicas, outcome.want) == (None, 3)
+
+
 def test_the_journal_tells_what_was_wanted_in_the_end() -> None:
     flown = pilot(max_scale=6)
     flown.receive(stat(5, queued=40, is_poke=True), now_s=5)
