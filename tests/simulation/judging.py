@@ -133,7 +133,11 @@ class Judge:
 
     def _died(self, request: Request) -> None:
         execution = self._executions.get(request.name)
-        if execution is None or not execution.has_died:
+        if execution is None:  # sent to the socket of a process that was no more
+            crashes = self._machine.crashes.get(request.revision, ())
+            if not any(request.at_s - self.stale_s < each <= request.done_s for each in crashes):
+                self._wrong(request, "no replica died")
+        elif not execution.has_died:
             self._wrong(request, "its replica did not die")
         self._check_target(request)
 

@@ -65,6 +65,7 @@ class Machine:
         self.limits: dict[str, int] = {}  # container concurrency by Revision
         self.timeouts: dict[str, float] = {}  # of one execution, likewise
         self.processes: dict[str, Process] = {}
+        self.crashes: dict[str, list[float]] = {}  # when, by Revision
 
     async def prepare(self, model: str, _digest: str) -> str:
         """As `embedded.modelstore.ModelStore`: a model pinned once is there for good."""
@@ -106,7 +107,7 @@ class Process:
         self._connections: dict[Connection, None] = {}
         self._listener: Listener | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._is_dead = False
+        self._is_dead = self._is_asked_to_end = False
 
     def launch(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
         machine, env = self._machine, request["env"]
@@ -144,7 +145,7 @@ class Process:
         """SIGTERM and SIGKILL come once no request runs any more; else one was cut off."""
         if self._is_dead or self.is_ending:
             return
-        self.is_ending = True
+        self.is_ending = self._is_asked_to_end = True
         # A request may run until its deadline, of which the activator is told a little late.
         young_s = self._machine.now_s() - self._machine.timeouts[self.revision] + 0.5
         cut = [each.request for each in self.in_flight.values() if each.started_s > young_s]
@@ -163,6 +164,8 @@ class Process:
         self._is_dead = self.is_ending = True
         machine = self._machine
         del machine.processes[self.name]
+        if number is not None and not self._is_asked_to_end:
+            machine.crashes.setdefault(self.revision, []).append(machine.now_s())
         machine.told.note(f"process {self.name[:8]} of {self.revision} ends: {code or number}")
         if self._timer is not None:
             self._timer.cancel()
