@@ -6,6 +6,14 @@ async def serving(machine: Machine) -> list[str]:
     return [p["metadata"]["name"] for p in await machine.pods() if container_status(p).get("ready")]
 
 
+async def until_serving(machine: Machine, count: int) -> list[str]:
+    async def is_so() -> bool:
+        return len(await serving(machine)) == count
+
+    await machine.until(is_so)
+    return await serving(machine)
+
+
 async def test_replicas_come_and_go_with_the_scale() -> None:
     async with running() as machine:
         await machine.client.create(DEPLOYMENTS, deployment(2))
@@ -26,12 +34,7 @@ async def test_replicas_come_and_go_with_the_scale() -> None:
 async def test_a_pod_that_someone_deletes_is_replaced() -> None:
     async with running() as machine:
         await machine.client.create(DEPLOYMENTS, deployment(1))
-
-        async def one_serves() -> bool:
-            return len(await serving(machine)) == 1
-
-        await machine.until(one_serves)
-        (before,) = await serving(machine)
+        (before,) = await until_serving(machine, 1)
         await machine.client.delete(PODS, "default", before)
 
         async def another_serves() -> bool:
@@ -44,11 +47,7 @@ async def test_a_pod_that_someone_deletes_is_replaced() -> None:
 async def test_pods_go_with_their_deployment() -> None:
     async with running() as machine:
         await machine.client.create(DEPLOYMENTS, deployment(2))
-
-        async def both_serve() -> bool:
-            return len(await serving(machine)) == 2
-
-        await machine.until(both_serve)
+        await until_serving(machine, 2)
         await machine.client.delete(DEPLOYMENTS, "default", "d")
 
         async def none_left() -> bool:
@@ -60,12 +59,7 @@ async def test_pods_go_with_their_deployment() -> None:
 async def test_a_new_template_replaces_pods_without_a_gap() -> None:
     async with running() as machine:
         await machine.client.create(DEPLOYMENTS, deployment(1))
-
-        async def one_serves() -> bool:
-            return len(await serving(machine)) == 1
-
-        await machine.until(one_serves)
-        (before,) = await serving(machine)
+        (before,) = await until_serving(machine, 1)
         current = dict(await machine.client.get(DEPLOYMENTS, "default", "d"))
         arguments = ["--model", str(FAHRENHEIT), "--model-name", "other"]
         current["spec"] = deployment(1, args=arguments)["spec"]
