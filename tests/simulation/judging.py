@@ -148,9 +148,7 @@ class Judge:
         elif request.reason == "RevisionFailed":
             self._check_target(request)
             since_s = request.done_s - request.at_s + stale_s
-            is_right = self._book.was_failed(
-                request.revision, at_s=request.done_s, stale_s=since_s
-            )
+            is_right = self._book.was_failed(request.revision, at_s=request.done_s, stale_s=since_s)
         else:
             known = self._book.revisions.get(request.revision)
             is_right = known is None or (

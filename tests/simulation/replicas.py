@@ -156,9 +156,7 @@ class Process:
         code = {"code": 0} if number == signal.SIGTERM else {"number": int(number)}
         self._timer = asyncio.get_running_loop().call_later(_EXIT_S, lambda: self.die(**code))
 
-    def die(
-        self, *, code: int | None = None, number: int | None = None, tell: bool = True
-    ) -> None:
+    def die(self, *, code: int | None = None, number: int | None = None, tell: bool = True) -> None:
         if self._is_dead:
             return
         self._is_dead = self.is_ending = True

@@ -78,5 +78,3 @@ class SwitchedServer:
 
     def _path(self, life: int) -> Path:
         return self._folder / f"{life}.db"
-
-

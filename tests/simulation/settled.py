@@ -32,10 +32,13 @@ _OWNED = (CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS, PODS)
 class Rest:
     """One look at everything there is."""
 
-    def __init__(self, store: Store, machine: Machine, crowded: Container[str]) -> None:
+    def __init__(
+        self, store: Store, machine: Machine, crowded: Container[str], *, pods_max: int
+    ) -> None:
         """`crowded`: Revisions for which there was no room, so that they may have failed."""
         self._machine = machine
         self._crowded = crowded
+        self._pods_max = pods_max
         self._objects: dict[Resource, dict[str, Raw]] = {
             resource: {each["metadata"]["name"]: each for each in store.select(resource)}
             for resource in (*_OBSERVED, PODS)
@@ -51,6 +54,7 @@ class Rest:
             yield from self._route(name, raw)
         for name, raw in self._objects[REVISIONS].items():
             yield from self._scale(name, raw)
+        yield from self._room()
         yield from self._processes()
 
     def _generations(self) -> Iterator[str]:
@@ -94,7 +98,7 @@ class Rest:
         named = [each.get("revisionName", "") for each in raw["spec"]["traffic"]]
         are_named_good = all(self.works(each) for each in named if each)
         newest = (raw.get("status") or {}).get("latestCreatedRevisionName", "")
-        if model.fate == "good" and newest in self._crowded and status == "False":
+        if newest in self._crowded and status != "True":
             return
         if model.fate == "good" and are_named_good:
             if status != "True":
@@ -154,6 +158,8 @@ class Rest:
         least = bounds_of(raw)[0]
         if least and not self.works(name):
             return  # it is tried again now and then, for the sake of its minimum
+        if name in self._crowded and len(self._objects[PODS]) > self._pods_max:
+            return
         wanted = least if name in self.routed() else 0
         status: Any = autoscaler.get("status") or {}
         numbers = {
@@ -168,6 +174,18 @@ class Rest:
         }
         if any(number != wanted for number in numbers.values()):
             yield f"Revision {name} should be at {wanted}: {numbers}"
+
+    def _room(self) -> Iterator[str]:
+        """Whoever waits for room waits because there is none."""
+        pods = self._objects[PODS]
+        for name, raw in pods.items():
+            scheduled = find(raw, "PodScheduled")
+            if (
+                scheduled is not None
+                and scheduled.status == "False"
+                and (len(pods) <= self._pods_max)
+            ):
+                yield f"Pod {name} waits for room, and there is some"
 
     def _processes(self) -> Iterator[str]:
         uids = {raw["metadata"]["uid"] for raw in self._objects[PODS].values()}
