@@ -192,3 +192,13 @@ class Rest:
         for name in self._machine.processes:
             if name.partition("/")[0] not in uids:
                 yield f"process {name} has no Pod"
+
+
+def shares_of(store: Store, route: str) -> dict[str, int]:
+    """Percent by Revision, as the Route assigns them now."""
+    raw = store.get(ROUTES, "default", route) or {}
+    shares: dict[str, int] = {}
+    for line in (raw.get("status") or {}).get("traffic") or ():
+        if line.get("percent"):
+            shares[line["revisionName"]] = shares.get(line["revisionName"], 0) + line["percent"]
+    return shares

@@ -22,17 +22,18 @@ from tests.simulation.judging import Judge
 from tests.simulation.platform import PARTS, Platform, Sizes, simulated_machine
 from tests.simulation.replicas import Executing, Machine
 from tests.simulation.server import SwitchedServer
-from tests.simulation.settled import Rest
+from tests.simulation.settled import Rest, shares_of
 from tests.simulation.trace import Trace
 from tests.simulation.users import Users
 from tests.simulation.virtual import StuckError, VirtualLoop
 
 EPOCH_S = 1_800_000_000.0
-STORM_S = 360.0
+STORM_S = 240.0
 CALM_S_MAX = 400.0  # by then everything is at rest, or never
 _LOOK_S = 1.0
 _REQUESTS_MAX = 300
-_PROBES = 40
+_SPLIT_REQUESTS = 40
+_SPLIT_ERROR = 3  # requests; the activator's sequence errs by less than chance would
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +307,25 @@ class _Simulation:
             for request in requests:
                 if request.fate != "200" and not self._may_fail(request.revision):
                     self.trace.violate(f"{request.name} to {name} in calm: {request.fate}")
+
+            await self._check_split(name)
+
+    async def _check_split(self, name: str) -> None:
+        """Every answer names its Revision, be it good or bad."""
+        shares = shares_of(self.server.store, name)
+        if len(shares) < 2 or self.trace.violation:
+            return
+        requests = []
+        for _ in range(_SPLIT_REQUESTS):
+            requests.append(self.clients.send(name))
+            await asyncio.sleep(0.1)
+        while self.clients.waiting:
+            if not await self._pass(5.0):
+                return
+        for revision, percent in shares.items():
+            got = sum(each.revision == revision for each in requests)
+            if abs(got - percent / 100 * len(requests)) > _SPLIT_ERROR:
+                self.trace.violate(f"{revision} has {percent} %, got {got} of {len(requests)}")
 
     def _may_fail(self, revision: str) -> bool:
         known = self.book.revisions.get(revision)
