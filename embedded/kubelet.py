@@ -24,7 +24,7 @@ from embedded.room import Room
 log = logging.getLogger(__name__)
 
 _LOG_CHECK_S = 10.0
-_REMOVE_RETRY_S = 0.5
+_RETRY_S = 0.5
 Key = tuple[str, str]
 
 
@@ -139,7 +139,7 @@ class Kubelet:
         while not self._is_stopping:
             if await self._is_removed(uid, resident.pod["metadata"]):
                 break
-            await asyncio.sleep(_REMOVE_RETRY_S)
+            await asyncio.sleep(_RETRY_S)
         self._residents.pop(uid, None)
         resident.log.remove()
 
@@ -156,9 +156,15 @@ class Kubelet:
         return True
 
     async def _report_full(self, resident: _Resident, message: str) -> None:
-        metadata = resident.pod["metadata"]
-        status = unschedulable_status(resident.pod, message, now=rfc3339(self._around.clock()))
         self._around.events.warning(resident.pod, "FailedScheduling", message)
+        while resident.life is None and not (resident.is_leaving or self._is_stopping):
+            if await self._is_told(resident.pod, message):
+                break
+            await asyncio.sleep(_RETRY_S)
+
+    async def _is_told(self, pod: Raw, message: str) -> bool:
+        metadata = pod["metadata"]
+        status = unschedulable_status(pod, message, now=rfc3339(self._around.clock()))
         try:
             await self._around.client.patch(
                 PODS,
@@ -167,8 +173,12 @@ class Kubelet:
                 {"status": status},
                 subresource="status",
             )
+        except NotFoundError:
+            return True  # nobody waits any more
         except ApiError as error:
-            log.warning("pod %s: %s", metadata["name"], error)
+            log.warning("pod %s: %s; trying again", metadata["name"], error)
+            return False
+        return True
 
     async def _bound_logs(self) -> None:
         while True:

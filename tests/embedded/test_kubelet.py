@@ -99,6 +99,30 @@ async def test_pods_beyond_the_machines_room_wait_for_it() -> None:
         assert fact.status == "True"
 
 
+async def test_that_there_is_no_room_is_told_although_the_first_attempt_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(max_pods=1) as machine:
+        await machine.create_pod("first")
+        await machine.until_ready("first")
+        patch, failed = machine.client.patch, []
+
+        async def fail_once(*names: Any, **options: Any) -> Any:
+            if names[0] is PODS and not failed:
+                failed.append(names)
+                raise InternalError("the disk is full")
+            return await patch(*names, **options)
+
+        monkeypatch.setattr(machine.client, "patch", fail_once)
+        await machine.create_pod("second")
+
+        async def is_told() -> bool:
+            return find(await machine.pod("second"), "PodScheduled") is not None
+
+        await machine.until(is_told)
+        assert failed
+
+
 async def test_an_image_that_can_not_run_here_is_refused_by_name() -> None:
     async with running() as machine:
         await machine.create_pod("p", image="nginx:1", args=[])
