@@ -130,10 +130,10 @@ class _Exchange(asyncio.Protocol):
         self._leaves_s = leaves_s
         self._data = b""
         self._timer: asyncio.TimerHandle | None = None
-        self._transport: Any = None
+        self._transport: Transport
 
     def connection_made(self, transport: Any) -> None:
-        self._transport: Transport = transport
+        self._transport = transport
         request = self._request
         wait = f"relight-timeout: {request.timeout_s}\r\n" if request.timeout_s else ""
         head = (

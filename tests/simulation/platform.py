@@ -97,7 +97,8 @@ class Platform:
             await asyncio.Event().wait()
 
     def start(self, name: str) -> None:
-        assert self._group is not None and name not in self._parts
+        assert self._group is not None
+        assert name not in self._parts
         rng = random.Random(self._rng.getrandbits(64))
         client = FaultyClient(self.server, self._weather, rng, user=name)
         part, runs = getattr(self, f"_{name}")(client, rng)

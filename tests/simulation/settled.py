@@ -22,7 +22,7 @@ from api.kinds import (
 from api.naming import deployment_name
 from api.objects import Raw
 from embedded.store import Store
-from tests.simulation.platform import bounds_of
+from tests.simulation.platform import annotation, bounds_of
 from tests.simulation.replicas import Machine, Model
 
 _OBSERVED = (SERVICES, CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS)
@@ -156,7 +156,7 @@ class Rest:
             yield f"Revision {name} has no Deployment or no PodAutoscaler"
             return
         least = bounds_of(raw)[0]
-        if least and not self.works(name):
+        if not self.works(name) and (least or annotation(raw, keys.INITIAL_SCALE, 1) > 1):
             return  # it is tried again now and then, for the sake of its minimum
         if name in self._crowded and len(self._objects[PODS]) > self._pods_max:
             return

@@ -105,7 +105,9 @@ class _Errors(logging.Handler):
         self._trace.violate(f"logged by {record.name}: {record.getMessage()} {error!r}")
 
     def of_loop(self, _loop: Any, context: dict[str, Any]) -> None:
-        self._trace.violate(f"in a callback: {context['message']} {context.get('exception')!r}")
+        # The message names a callback by its address, which differs from run to run.
+        error = context.get("exception")
+        self._trace.violate(f"in a callback: {error!r}" if error else context["message"])
 
 
 class _Simulation:

@@ -86,4 +86,5 @@ class WatchedThrottler(Throttler[Any, Any]):
             in_use = self.in_use(endpoint)
             assert not capacity or in_use <= capacity, "an endpoint has too many requests"
             if self._line:
-                assert capacity and in_use == capacity, "held, though a ready replica has room"
+                is_full = capacity and in_use == capacity
+                assert is_full, "held, though a ready replica has room"

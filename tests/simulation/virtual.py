@@ -36,7 +36,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise StuckError("no timer and no callback is left")
         if timeout > 0:
             # The timer's own time, not now + timeout: no rounding.
-            self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
+            self._now_s = max(self._now_s, self._scheduled[0].when())
             self._turns = 0
         self._turns += 1
         if self._turns > _TURNS_AT_ONE_INSTANT_MAX:
@@ -52,17 +52,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run_in_executor(self, *_: Any) -> Any:
         raise StuckError("a thread was asked for; its time would be real")
 
-    async def create_connection(  # type: ignore[override]
+    async def create_connection(
         self, factory: Callable[[], Any], host: str, port: int, **_: Any
     ) -> tuple[Any, Any]:
         return self.network.connect(f"{host}:{port}", factory)
 
-    async def create_unix_connection(  # type: ignore[override]
+    async def create_unix_connection(
         self, factory: Callable[[], Any], path: str, **_: Any
     ) -> tuple[Any, Any]:
         return self.network.connect(str(path), factory)
 
-    async def create_server(  # type: ignore[override]
+    async def create_server(
         self, factory: Callable[[], Any], host: str, port: int, **_: Any
     ) -> Listener:
         listener = self.network.listen(f"{host}:{port}")
