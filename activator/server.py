@@ -272,6 +272,9 @@ class Activator:
         self._version += 1
         metadata = (new or old or {})["metadata"]
         key = RevisionKey(metadata.get("namespace", "default"), metadata["name"])
+        if old is not None and new is not None and old["metadata"]["uid"] != metadata["uid"]:
+            self._on_revision(old, None)  # another one of its name, seen by listing again
+            old = None
         holder = self._holders.get(key)
         if new is None:
             self._router.remove_revision(*key)

@@ -125,6 +125,30 @@ async def test_a_deleted_revision_refuses_what_it_holds() -> None:
         client.leave()
 
 
+async def test_another_revision_of_the_same_name_has_a_limit_of_its_own() -> None:
+    async with serving() as (it, replica, client):
+        replica.auto = False
+        it.cluster.put(
+            kinds.REVISIONS,
+            "app-1",
+            metadata={"uid": "another", "labels": {"serving.knative.dev/service": "app"}},
+            spec={"timeoutSeconds": 10, "containerConcurrency": 1},
+        )
+        other = await it.connect()
+        await eventually(lambda: it.now().ready_replicas == 1)
+        await eventually(
+            lambda: it.activator._holders["default", "app-1"].terms.container_concurrency == 1
+        )
+        client.send()
+        await eventually(lambda: len(replica.calls) == 1)
+        other.send()
+        await eventually(lambda: it.now().queued == 1)
+        assert len(replica.calls) == 1
+        replica.calls[0].answer(b"first")
+        assert (await client.answer()).body == b"first"
+        other.leave()
+
+
 async def test_bad_requests_and_limits() -> None:
     async with serving(body_bytes_max=1000) as (it, replica, client):
         answer = await client.call(body=b"a" * 1001)
