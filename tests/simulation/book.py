@@ -120,7 +120,7 @@ class Book:
             self.revisions[name] = known
         known.raw = raw
         self._machine.limits[name] = terms_of(raw)[0]
-        self._machine.timeouts[name] = terms_of(raw)[1]
+        self._machine.timeouts.setdefault(name, []).append(terms_of(raw)[1])
         if change.type == "DELETED":
             known.gone_s = now_s
             return

@@ -47,6 +47,10 @@ class Judge:
             REFUSED: self._refused,
         }
 
+    def expect_fair_weather(self) -> None:
+        """Nothing keeps the activator from knowing what is so."""
+        self.stale_s, self.patience_s = 1.0, 5.0
+
     def activator_killed(self) -> None:
         self._killed_s.append(self._now_s())
 
@@ -151,24 +155,28 @@ class Judge:
             is_right = self._book.was_failed(request.revision, at_s=request.done_s, stale_s=since_s)
         else:
             known = self._book.revisions.get(request.revision)
-            is_right = known is None or (
-                known.gone_s is not None and known.gone_s > request.at_s - stale_s
-            )
+            # One that is not known yet is answered like one that is known no more.
+            is_right = known is None or (known.gone_s or known.born_s) > request.at_s - stale_s
         if not is_right:
             self._wrong(request, "nothing says so")
 
     def _late(self, request: Request) -> None:
         self._check_target(request)
-        timeout_s = self._machine.timeouts[request.revision]
+        due_s = [
+            self._due_s(request, timeout_s)
+            for timeout_s in dict.fromkeys(self._machine.timeouts[request.revision])
+        ]
+        if not any(each - 1e-6 <= request.done_s <= each + GRAIN_S for each in due_s):
+            self._wrong(request, f"its deadline was at {due_s}, now is {request.done_s:.3f}")
+
+    def _due_s(self, request: Request, timeout_s: float) -> float:
+        """Its own time covers wait and execution; a Revision's each of the two."""
         execution = self._executions.get(request.name)
-        if request.timeout_s is not None:
-            due_s = request.at_s + request.timeout_s
-            if execution is not None:
-                due_s = min(due_s, execution.started_s + timeout_s)
-        else:
-            due_s = (request.at_s if execution is None else execution.started_s) + timeout_s
-        if not due_s - 1e-6 <= request.done_s <= due_s + GRAIN_S:
-            self._wrong(request, f"its deadline was at {due_s:.3f}, now is {request.done_s:.3f}")
+        started_s = request.at_s if execution is None else execution.started_s
+        if request.timeout_s is None:
+            return started_s + timeout_s
+        own_s = request.at_s + request.timeout_s
+        return own_s if execution is None else min(own_s, started_s + timeout_s)
 
     def _lost(self, request: Request) -> None:
         if not any(request.at_s <= each <= request.done_s for each in self._killed_s):

@@ -63,7 +63,7 @@ class Machine:
         self.told = told
         self.models: dict[str, Model] = {}
         self.limits: dict[str, int] = {}  # container concurrency by Revision
-        self.timeouts: dict[str, float] = {}  # of one execution, likewise
+        self.timeouts: dict[str, list[float]] = {}  # of all that had the name
         self.processes: dict[str, Process] = {}
         self.crashes: dict[str, list[float]] = {}  # when, by Revision
 
@@ -97,6 +97,7 @@ class Process:
         self.name = name
         self.revision = ""
         self.limit = 0
+        self.timeout_s = 0.0
         self.ready_s: float | None = None
         self.room_since_s: float | None = None  # when it last came to have room
         self.is_ending = False
@@ -115,12 +116,14 @@ class Process:
         words = list(request.get("args") or request["argv"])
         self.model = machine.models[words[words.index("--model") + 1]]
         self.revision = env[keys.ENV_REVISION]
-        self.limit = machine.limits[self.revision]
         if request["kind"] == "predictor":
-            assert int(env[keys.ENV_CONCURRENCY]) == self.limit
+            self.limit = int(env[keys.ENV_CONCURRENCY])
+            self.timeout_s = float(env[keys.ENV_TIMEOUT_S])
             self._listener = loop.network.listener(fds[0])
             self._address = ""
         else:
+            self.limit = machine.limits[self.revision]
+            self.timeout_s = machine.timeouts[self.revision][-1]
             self._address = f"127.0.0.1:{env['PORT']}"
         machine.processes[self.name] = self
         machine.told.note(f"process {self.name[:8]} of {self.revision} starts")
@@ -147,7 +150,7 @@ class Process:
             return
         self.is_ending = self._is_asked_to_end = True
         # A request may run until its deadline, of which the activator is told a little late.
-        young_s = self._machine.now_s() - self._machine.timeouts[self.revision] + 0.5
+        young_s = self._machine.now_s() - self.timeout_s + 0.5
         cut = [each.request for each in self.in_flight.values() if each.started_s > young_s]
         if cut:
             self._machine.told.violate(f"signal {number} to {self.name} while {cut} run there")

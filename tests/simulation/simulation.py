@@ -28,10 +28,11 @@ from tests.simulation.users import Users
 from tests.simulation.virtual import StuckError, VirtualLoop
 
 EPOCH_S = 1_800_000_000.0
-STORM_S = 240.0
+STORM_S = 200.0
 CALM_S_MAX = 400.0  # by then everything is at rest, or never
 _LOOK_S = 1.0
-_REQUESTS_MAX = 300
+_NEVER_S = 1e9
+_REQUESTS_MAX = 250
 _SPLIT_REQUESTS = 40
 _SPLIT_ERROR = 3  # requests; the activator's sequence errs by less than chance would
 
@@ -206,11 +207,13 @@ class _Simulation:
         weather.gone = often * rng.random() * 0.3
         weather.lag = rng.choice((0.0, 0.0, 0.1, 0.5))
         weather.lag_s = rng.choice((0.005, 0.1, 1.0))
+        self._strike_gap_s = rng.choice((_NEVER_S, 15.0, 40.0, 80.0))
+        if not often and not weather.lag and self._strike_gap_s == _NEVER_S:
+            self.judge.expect_fair_weather()
 
     async def _strike(self) -> None:
         """Faults that are events."""
         rng = self._rng
-        gap_s = rng.choice((1e9, 15.0, 40.0, 80.0))
         strikes = (
             self._kill_everything,
             self._restart_server,
@@ -222,7 +225,7 @@ class _Simulation:
             self._crash_replica,
         )
         while True:
-            await asyncio.sleep(rng.expovariate(1 / gap_s))
+            await asyncio.sleep(rng.expovariate(1 / self._strike_gap_s))
             # A strike is not cut off half way: the calm must find every part there.
             await asyncio.shield(self._spawned(rng.choice(strikes)()))
 
@@ -297,7 +300,7 @@ class _Simulation:
         """Every ready Service answers, and splits as its Route says."""
         if self.trace.violation:
             return
-        self.judge.stale_s, self.judge.patience_s = 1.0, 5.0
+        self.judge.expect_fair_weather()
         rest = self._rest()
         for name in self.users.names:
             if not rest.is_ready(name):
