@@ -15,10 +15,14 @@ _DIGITS = 1e6  # a linear average is rounded to six digits, so 2.9999999 does no
 
 
 def _rounded(value: float) -> float:
-    """Round to six digits, halves away from zero as in Go (Python rounds them to even)."""
+    """Round to six digits, halves away from zero as in Go (Python rounds them to even).
+
+    What rounds to nothing is plain zero: people read "-0.00" otherwise.
+    """
     scaled = abs(value) * _DIGITS
     whole = math.floor(scaled)
-    return math.copysign((whole + 1 if scaled - whole >= 0.5 else whole) / _DIGITS, value)
+    size = (whole + 1 if scaled - whole >= 0.5 else whole) / _DIGITS
+    return math.copysign(size, value) if size else 0.0
 
 
 def _newest_weight(buckets: int) -> float:
