@@ -220,6 +220,6 @@ def test_numbers_of_knatives_own_window_test() -> None:
 
 def test_what_rounds_to_nothing_has_no_sign() -> None:
     window = AverageWindow(window_s=3)
-    for now_s, value in ((0.0, 0.1), (1.0, 0.2), (2.0, 0.3), (3.0, 0.0), (4.0, 0.0), (5.0, 0.0)):
+    for now_s, value in ((0.0, 0.3), (1.0, 0.2), (2.0, 0.1), (3.0, 0.0), (4.0, 0.0), (5.0, 0.0)):
         window.record(now_s, value)
     assert str(window.average(5.0)) == "0.0"
