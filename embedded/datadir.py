@@ -40,7 +40,14 @@ class DataDirectory:
             raise DataDirectoryError(
                 f"{self.path} is held by another platform: stop it or give another --data-dir"
             ) from error
+        self._clear()
         return self
+
+    def _clear(self) -> None:
+        """Remove what a platform that was killed could not: sockets, half-made copies."""
+        for stray in (*self.run.iterdir(), *self.models.iterdir()):
+            if not stray.is_dir():
+                stray.unlink()
 
     def __exit__(self, *_: object) -> None:
         """Let go; objects and models stay, addresses do not."""

@@ -54,6 +54,9 @@ class Kubelet:
         """Work until `stop` has ended every life."""
         async with asyncio.TaskGroup() as self._tasks:
             watch = self._tasks.create_task(self._informer.run())
+            await self._informer.synced()
+            # What Pods wrote that went while no kubelet ran.
+            PodLog.sweep(self._pods_dir, self._residents)
             logs = self._tasks.create_task(self._bound_logs())
             await self._all_gone.wait()
             watch.cancel()

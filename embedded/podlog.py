@@ -6,7 +6,7 @@ Must not know: Pods, processes, or HTTP.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,6 +55,13 @@ class PodLog:
     def remove(self) -> None:
         """Forget everything."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    @staticmethod
+    def sweep(root: Path, kept: Collection[str]) -> None:
+        """Remove the logs under `root` whose folder has none of these names."""
+        for folder in root.iterdir():
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 async def read(

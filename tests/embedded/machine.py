@@ -5,7 +5,7 @@ import contextlib
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,11 +100,16 @@ def container_status(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def running(*, max_pods: int = 10, spares: int = 1) -> AsyncIterator[Machine]:
+async def running(
+    *, max_pods: int = 10, spares: int = 1, strays: Sequence[str] = ()
+) -> AsyncIterator[Machine]:
+    """`strays` are uids of Pods that left their logs behind."""
     with tempfile.TemporaryDirectory(prefix="rl-", dir="/tmp") as name:
         folder = Path(name)
         for part in ("run", "pods", "models"):
             (folder / part).mkdir()
+        for uid in strays:
+            (folder / "pods" / uid).mkdir()
         store = Store(folder / "db")
         client = DirectClient(ApiServer(store, clock=time.time, rng=random.Random(1)))
         zygote = Zygote(env=inherited_environment(), spares=spares)

@@ -34,6 +34,16 @@ def test_what_clients_read(tmp_path: Path) -> None:
     assert not folder.addresses.exists(), "a stopped platform has no address"
 
 
+def test_what_a_killed_platform_left_is_removed(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path) as folder:
+        (folder.run / "dead.sock").touch()
+        (folder.models / "tmpabc").touch()
+        (folder.models / "sha256-ab").mkdir()
+    with DataDirectory(tmp_path) as folder:
+        assert list(folder.run.iterdir()) == []
+        assert [kept.name for kept in folder.models.iterdir()] == ["sha256-ab"]
+
+
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataDirectoryError, match="file"):

@@ -147,6 +147,14 @@ async def test_logs_are_read_while_the_pod_lives() -> None:
         await machine.until(is_logged)
 
 
+async def test_logs_of_pods_that_are_gone_are_removed() -> None:
+    async with running(strays=("gone-uid",)) as machine:
+        await machine.create_pod("p")
+        ready = await machine.until_ready("p")
+        names = [folder.name for folder in (machine.folder / "pods").iterdir()]
+        assert names == [ready["metadata"]["uid"]]
+
+
 async def test_people_are_told() -> None:
     async with running() as machine:
         await machine.create_pod("p")
