@@ -153,6 +153,8 @@ class Judge:
             self._check_target(request)
             since_s = request.done_s - request.at_s + stale_s
             is_right = self._book.was_failed(request.revision, at_s=request.done_s, stale_s=since_s)
+        elif request.reason == "ShuttingDown":
+            is_right = self._was_killed_under(request)
         else:
             known = self._book.revisions.get(request.revision)
             # One that is not known yet is answered like one that is known no more.
@@ -179,8 +181,11 @@ class Judge:
         return own_s if execution is None else min(own_s, started_s + timeout_s)
 
     def _lost(self, request: Request) -> None:
-        if not any(request.at_s <= each <= request.done_s for each in self._killed_s):
+        if not self._was_killed_under(request):
             self._wrong(request, "the activator did not die under it")
+
+    def _was_killed_under(self, request: Request) -> bool:
+        return any(request.at_s <= each <= request.done_s for each in self._killed_s)
 
     def _refused(self, request: Request) -> None:
         """Between a kill and the moment when the next activator knows enough to listen."""
