@@ -300,20 +300,28 @@ class _Simulation:
         """Every ready Service answers, and splits as its Route says."""
         if self.trace.violation:
             return
+        if not await self._all_answered():
+            return
         self.judge.expect_fair_weather()
         rest = self._rest()
         for name in self.users.names:
             if not rest.is_ready(name):
                 continue
             requests = [self.clients.send(name) for _ in range(2)]
-            while self.clients.waiting:  # no longer than to their deadlines, which are judged
-                if not await self._pass(5.0):
-                    return
+            if not await self._all_answered():
+                return
             for request in requests:
                 if request.fate != "200" and not self._may_fail(request.revision):
                     self.trace.violate(f"{request.name} to {name} in calm: {request.fate}")
 
             await self._check_split(name)
+
+    async def _all_answered(self) -> bool:
+        """No longer than to their deadlines, which are judged; False once something is wrong."""
+        while self.clients.waiting:
+            if not await self._pass(5.0):
+                return False
+        return True
 
     async def _check_split(self, name: str) -> None:
         """Every answer names its Revision, be it good or bad."""
@@ -324,9 +332,8 @@ class _Simulation:
         for _ in range(_SPLIT_REQUESTS):
             requests.append(self.clients.send(name))
             await asyncio.sleep(0.1)
-        while self.clients.waiting:
-            if not await self._pass(5.0):
-                return
+        if not await self._all_answered():
+            return
         for revision, percent in shares.items():
             got = sum(each.revision == revision for each in requests)
             if abs(got - percent / 100 * len(requests)) > _SPLIT_ERROR:
