@@ -60,11 +60,6 @@ class Settings:
         """What `kubectl --kubeconfig` takes."""
         return self.data_dir / "kubeconfig"
 
-    @property
-    def addresses(self) -> Path:
-        """Where a running platform says how it is reached."""
-        return self.data_dir / "relight.json"
-
 
 def machine_capacity(data_dir: Path) -> dict[str, Decimal]:
     """What Pods may request of this machine: cores, bytes of memory and disk, GPUs."""

@@ -149,10 +149,15 @@ class PodLife:
             if isinstance(launch, CommandLaunch):
                 port = await self._start_command(process, launch)
                 probe = tasks.create_task(until_listening(port, news))
-                await self._follow(process, news)
+                ended = await self._follow(process, news)
                 probe.cancel()
-            elif await self._start_predictor(process, launch):
-                await self._follow(process, news)
+            else:
+                is_started = await self._start_predictor(process, launch)
+                ended = await self._follow(process, news) if is_started else None
+        if ended is not None:
+            message = self._log.failure or self._log.tail()
+            state = terminated(ended.code, ended.signal, message, self._now())
+            await self._failed(state, message)
 
     async def _start_predictor(self, process: ReplicaProcess, launch: PredictorLaunch) -> bool:
         args = launch.args
@@ -161,6 +166,8 @@ class PodLife:
                 path = await self._around.models.prepare(launch.model, launch.digest)
                 args = with_model(args, path)
                 self._copy = (path, launch.model)
+            elif launch.code:
+                await self._around.models.check(launch.code.rpartition(":")[0], launch.digest)
         except ModelError as error:
             await self._failed(terminated(1, None, str(error), self._now()), str(error))
             return False
@@ -195,7 +202,8 @@ class PodLife:
         """Tell where it listens before anything else: requests may be waiting for that."""
         await self._write({"metadata": {"annotations": {ENDPOINT: address}}})
 
-    async def _follow(self, process: ReplicaProcess, news: "asyncio.Queue[News]") -> None:
+    async def _follow(self, process: ReplicaProcess, news: "asyncio.Queue[News]") -> Ended | None:
+        """Report what becomes of the process: how it ended by itself, or None once stopped."""
         # The requests that wait for this replica go first, then what is told of it.
         await asyncio.sleep(_BESIDE_S)
         await self._report(running(self._now()))
@@ -203,15 +211,13 @@ class PodLife:
             match await news.get():
                 case Stop():
                     await self._terminate(process, news)
-                    return
+                    return None
                 case Said(facts) if facts.get("ready"):
                     await self._ready(facts)
                 case Said(facts):
                     self._log.failure = self._in_their_words(str(facts.get("failed", "")))
-                case Ended(code, number):
-                    message = self._log.failure or self._log.tail()
-                    await self._failed(terminated(code, number, message, self._now()), message)
-                    return
+                case Ended() as ended:
+                    return ended
 
     def _in_their_words(self, message: str) -> str:
         """The same message about the user's own file, not about our copy of it."""

@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.embedded.machine import FAHRENHEIT, Machine, container_status, running
+from tests.embedded.machine import FAHRENHEIT, ROOT, Machine, container_status, running
 
 
 async def restarted(machine: Machine, count: int) -> bool:
@@ -84,6 +84,22 @@ async def test_a_pinned_model_that_changed_is_refused(tmp_path: Path) -> None:
     async with running() as machine:
         annotations = {"relight.dev/model-digest": pinned}
         await machine.create_pod("p", args=["--model", str(model)], annotations=annotations)
+        assert "changed since the revision was made" in await failure(machine)
+
+
+async def test_pinned_code_that_changed_is_refused(tmp_path: Path) -> None:
+    code = tmp_path / "m.py"
+    code.write_text((ROOT / "examples/wordcount.py").read_text())
+    pinned = f"sha256:{hashlib.sha256(code.read_bytes()).hexdigest()}"
+    made = {
+        "args": ["--python", f"{code}:WordCount", "--model-name", "m"],
+        "annotations": {"relight.dev/model-digest": pinned},
+    }
+    async with running() as machine:
+        await machine.create_pod("same", **made)
+        await machine.until_ready("same")
+        code.write_text(code.read_text() + "# changed")
+        await machine.create_pod("p", **made)
         assert "changed since the revision was made" in await failure(machine)
 
 
