@@ -66,12 +66,3 @@ def url(host: str, port: int | None = None) -> str:
 def cluster_local_host(name: str, namespace: str) -> str:
     """The host by which callers inside a cluster reach a Route."""
     return f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}"
-
-
-def cluster_local_hosts(name: str, namespace: str) -> tuple[str, ...]:
-    """Every unambiguous form of the cluster-local host, longest first."""
-    return (
-        cluster_local_host(name, namespace),
-        f"{name}.{namespace}.svc",
-        f"{name}.{namespace}",
-    )

@@ -59,11 +59,6 @@ class Container:
     ports: tuple[ContainerPort, ...] = ()  # none or one
     resources: Resources = field(default_factory=Resources)
 
-    @property
-    def serving_port(self) -> int:
-        """Where the container listens: its port, else 8080."""
-        return self.ports[0].container_port if self.ports else DEFAULT_PORT
-
 
 def read_containers(source: fields.Fields) -> tuple[Container, ...]:
     """The containers of a PodSpec: exactly one, for now."""

@@ -16,11 +16,6 @@ class ProtobufError(Exception):
     """The bytes are not a protobuf body of Kubernetes, or one of a kind that is not read."""
 
 
-def kind_of(body: bytes) -> tuple[str, str]:
-    """(apiVersion, kind) of an enveloped object."""
-    return _envelope(body)[0]
-
-
 def namespace_of(body: bytes) -> dict[str, Any]:
     """A Namespace as JSON; ProtobufError for anything else."""
     (api_version, kind), raw = _envelope(body)

@@ -67,11 +67,6 @@ def test_hosts() -> None:
     assert naming.host("iris", "default", "localhost") == "iris.default.localhost"
     assert naming.tag_host("v2", "iris", "default", "x.org") == "v2-iris.default.x.org"
     assert naming.cluster_local_host("iris", "ns") == "iris.ns.svc.cluster.local"
-    assert naming.cluster_local_hosts("iris", "ns") == (
-        "iris.ns.svc.cluster.local",
-        "iris.ns.svc",
-        "iris.ns",
-    )
 
 
 @pytest.mark.parametrize(

@@ -50,15 +50,13 @@ def test_a_full_container() -> None:
             requests={"cpu": "0.5", "memory": "1024Mi"},
         ),
     )
-    assert found.serving_port == 9000
 
 
 def test_defaults() -> None:
     (found,) = containers_of([{"image": "a/b"}])
     assert found == Container(name="user-container", image="a/b")
-    assert found.serving_port == 8080
     (found,) = containers_of([{"image": "a/b", "ports": [{}]}])
-    assert found.serving_port == 8080
+    assert [port.container_port for port in found.ports] == [8080]
 
 
 @pytest.mark.parametrize("raw", [None, []])
