@@ -14,7 +14,15 @@ from api.images import is_predictor_image
 from api.keys import ENV_PORT, MODEL_DIGEST, PREDICTOR_IMAGE
 from api.objects import Raw
 
-NODE_NAME = "localhost"
+_UNSERVED_OF_PODS = ("initContainers", "volumes", "nodeSelector", "affinity")
+_UNSERVED_OF_CONTAINERS = (
+    "envFrom",
+    "lifecycle",
+    "livenessProbe",
+    "startupProbe",
+    "volumeMounts",
+    "workingDir",
+)
 # Kubernetes: 10 s doubling to 300 s. On a laptop the person who mends the model is waiting.
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
@@ -59,6 +67,11 @@ def launch_of(pod: Raw) -> Launch:
             message=f"spec.containers: {len(containers)} containers; one machine runs exactly one",
         )
     container = containers[0]
+    unserved = _unserved(pod["spec"], container)
+    if unserved:
+        return Refusal(
+            reason="InvalidPod", message=f"{', '.join(unserved)}: not served on one machine"
+        )
     env = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or ()}
     args = tuple(container.get("args") or ())
     command = tuple(container.get("command") or ())
@@ -74,6 +87,20 @@ def launch_of(pod: Raw) -> Launch:
     digest = (pod["metadata"].get("annotations") or {}).get(MODEL_DIGEST, "")
     model, code = _flag(args, "--model"), _flag(args, "--python")
     return PredictorLaunch(args=args, env=env, model=model, code=code, digest=digest)
+
+
+def _unserved(spec: Raw, container: Raw) -> list[str]:
+    """Paths of fields that would change what runs, and that this machine can not honour.
+
+    Admission refuses them on a Revision; a Pod or Deployment of the user's own may have them.
+    """
+    found = [f"spec.{name}" for name in _UNSERVED_OF_PODS if spec.get(name)]
+    if spec.get("restartPolicy", "Always") != "Always":
+        found.append("spec.restartPolicy")
+    path = "spec.containers[0]"
+    found += [f"{path}.{name}" for name in _UNSERVED_OF_CONTAINERS if container.get(name)]
+    env = enumerate(container.get("env") or ())
+    return found + [f"{path}.env[{at}].valueFrom" for at, entry in env if entry.get("valueFrom")]
 
 
 def _flag(args: Sequence[str], flag: str) -> str:

@@ -59,6 +59,27 @@ def test_an_image_without_a_command_is_refused_by_name() -> None:
     assert '"nginx:1"' in launch.message
 
 
+def test_what_can_not_be_honoured_here_is_refused_by_path() -> None:
+    made = pod(
+        image="relight/predictor",
+        workingDir="/x",
+        env=[{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"fieldRef": {}}}],
+    )
+    made["spec"].update(volumes=[{"name": "v"}], restartPolicy="Never")
+    launch = launch_of(made)
+    assert isinstance(launch, Refusal)
+    for path in (
+        "spec.volumes",
+        "spec.restartPolicy",
+        "spec.containers[0].workingDir",
+        "spec.containers[0].env[1].valueFrom",
+    ):
+        assert path in launch.message
+    made = pod(image="relight/predictor", readinessProbe={"tcpSocket": {"port": 0}})
+    made["spec"].update(volumes=[], restartPolicy="Always")
+    assert isinstance(launch_of(made), PredictorLaunch)
+
+
 def test_several_containers_are_refused() -> None:
     several = pod(image="a")
     several["spec"]["containers"] *= 2
