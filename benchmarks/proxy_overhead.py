@@ -14,7 +14,8 @@ request another head, so that all of it is done every time.
 
 Machine: 2 cores (EPYC, no SMT) shared with other work, Debian 12, Python 3.11 (Debian's build),
 uvloop 0.23, nginx 1.22. Result on a quiet machine: ratio 1.10 to 1.37 in five runs, median
-1.17 (16 us beside nginx's 13.5), up to 1.49 beside other work; with `--vary` 1.71 to 2.43. Budget: 1.5.
+1.17 (16 us beside nginx's 13.5), up to 1.49 beside other work; with `--vary` 1.71 to 2.43.
+Budget: 1.5.
 """
 
 import argparse
