@@ -59,7 +59,52 @@ PODAUTOSCALERS = Resource(
     ("kpa", "pa"),
     ("knative-internal", "autoscaling"),
 )
+DOMAINMAPPINGS = Resource(
+    "serving.knative.dev",
+    "v1beta1",
+    "domainmappings",
+    "DomainMapping",
+    "domainmapping",
+    ("dm",),
+    _KNATIVE,
+)
+INFERENCESERVICES = Resource(
+    "serving.kserve.io",
+    "v1beta1",
+    "inferenceservices",
+    "InferenceService",
+    "inferenceservice",
+    ("isvc",),
+)
+SERVINGRUNTIMES = Resource(
+    "serving.kserve.io", "v1alpha1", "servingruntimes", "ServingRuntime", "servingruntime"
+)
+CLUSTERSERVINGRUNTIMES = Resource(
+    "serving.kserve.io",
+    "v1alpha1",
+    "clusterservingruntimes",
+    "ClusterServingRuntime",
+    "clusterservingruntime",
+    (),
+    (),
+    False,
+)
+CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap", "configmap", ("cm",))
+SECRETS = Resource("", "v1", "secrets", "Secret", "secret")
+SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", ("sa",))
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", "lease")
+CUSTOMRESOURCEDEFINITIONS = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    "customresourcedefinition",
+    ("crd", "crds"),
+    ("api-extensions",),
+    False,
+)
 
+# What is served already. A kind is added here by the change that serves it.
 ALL = (
     NAMESPACES,
     PODS,
