@@ -1,6 +1,6 @@
 # The verbs. `make help` lists them; .ci/run and README.md call the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check sim bench up docs clean
+.PHONY: help setup demo test check sim bench up docs manifests clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,6 +41,9 @@ bench: setup ## every benchmark, one after the other (some need root for Debian'
 
 up: setup ## run the platform here: objects in .relight, requests on :8080
 	@$(BIN)/relight up --data-dir .relight
+
+manifests: setup ## write manifests/ from api/
+	@$(BIN)/python -m hack.make_manifests
 
 docs: setup ## check that the documentation tells the truth
 	@$(BIN)/python -m pytest -q tests/test_docs.py

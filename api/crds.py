@@ -1,0 +1,106 @@
+"""The CustomResourceDefinition of each of our kinds, for clusters that run a real API server.
+
+For: `manifests/300-crds/`, written from here by `make manifests`, so that the schemas a cluster
+checks are those `kubectl explain` shows on a laptop.
+Must not know: files, YAML, or which cluster.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.crd_rules import RULES, Rule
+from api.kinds import Resource
+from api.openapi import Schema
+from api.schemas import PRINTER_COLUMNS, SCHEMAS, Column
+
+# The column every CRD of Kubernetes' own has; the API server adds it only where none is named.
+AGE = Column(name="Age", type="date", json_path=".metadata.creationTimestamp")
+
+
+def definitions() -> dict[str, dict[str, Any]]:
+    """Every CustomResourceDefinition, by its name: `<plural>.<group>`."""
+    return {name(resource): definition(resource) for resource in SCHEMAS}
+
+
+def name(resource: Resource) -> str:
+    """The name a CustomResourceDefinition must have."""
+    return f"{resource.plural}.{resource.group}"
+
+
+def definition(resource: Resource) -> dict[str, Any]:
+    """The CustomResourceDefinition of one kind."""
+    names = {
+        "plural": resource.plural,
+        "singular": resource.singular,
+        "kind": resource.kind,
+        "listKind": f"{resource.kind}List",
+        "shortNames": list(resource.short_names),
+        "categories": list(resource.categories),
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": name(resource),
+            "labels": {"app.kubernetes.io/name": "relight"},
+        },
+        "spec": {
+            "group": resource.group,
+            "names": {key: value for key, value in names.items() if value},
+            "scope": "Namespaced" if resource.is_namespaced else "Cluster",
+            "versions": [_version(resource)],
+        },
+    }
+
+
+def _version(resource: Resource) -> dict[str, Any]:
+    schema = SCHEMAS[resource]
+    columns = PRINTER_COLUMNS.get(resource, ())
+    found: dict[str, Any] = {
+        "name": resource.version,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": with_rules(structural(schema), RULES.get(resource, {}))},
+        "additionalPrinterColumns": [_column(each) for each in (*columns, AGE)],
+    }
+    if "status" in schema.get("properties", {}):
+        found["subresources"] = {"status": {}}
+    return found
+
+
+def _column(column: Column) -> dict[str, Any]:
+    shown = {"name": column.name, "type": column.type, "jsonPath": column.json_path}
+    return {**shown, "priority": column.priority} if column.priority else shown
+
+
+def structural(schema: Schema) -> Schema:
+    """The schema as a CRD may have it: `metadata` at the top is the server's own."""
+    properties = dict(schema["properties"])
+    properties["metadata"] = {"type": "object"}
+    return {**schema, "properties": properties}
+
+
+def with_rules(schema: Schema, rules: Mapping[tuple[str, ...], Sequence[Rule]]) -> Schema:
+    """A copy of the schema with CEL rules and bounds at the given paths.
+
+    A path is a chain of property names; `[]` are the items of a list, `{}` the values of a map.
+    Raises KeyError for a path the schema does not have: a rule must not get lost.
+    """
+    for path, added in rules.items():
+        schema = _with(schema, path, added)
+    return schema
+
+
+def _with(schema: Schema, path: tuple[str, ...], added: Sequence[Rule]) -> Schema:
+    if not path:
+        found = dict(schema)
+        for rule in added:
+            found.update(rule.bounds)
+        cel = [rule.cel() for rule in added if rule.expression]
+        return {**found, "x-kubernetes-validations": cel} if cel else found
+    head, rest = path[0], path[1:]
+    inner = {"[]": "items", "{}": "additionalProperties"}.get(head)
+    if inner is not None:
+        return {**schema, inner: _with(schema[inner], rest, added)}
+    properties = schema["properties"]
+    return {**schema, "properties": {**properties, head: _with(properties[head], rest, added)}}

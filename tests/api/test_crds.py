@@ -1,0 +1,99 @@
+"""The definitions clusters install: complete, structural, and as `manifests/` has them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from api import crds, kinds
+from api.crd_rules import RULES, Rule
+from api.schemas import SCHEMAS
+from hack.make_manifests import files
+
+MANIFESTS = Path(__file__).parent.parent.parent / "manifests"
+SERVICE = crds.definition(kinds.SERVICES)
+
+
+def version(definition: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = definition["spec"]["versions"][0]
+    return found
+
+
+def nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """The schema and every schema in it."""
+    yield schema
+    for each in (schema.get("properties") or {}).values():
+        yield from nodes(each)
+    for inner in ("items", "additionalProperties"):
+        if isinstance(schema.get(inner), dict):
+            yield from nodes(schema[inner])
+
+
+def test_every_kind_with_a_schema_has_a_definition() -> None:
+    assert set(crds.definitions()) == {f"{each.plural}.{each.group}" for each in SCHEMAS}
+
+
+@pytest.mark.parametrize("path", files())
+def test_manifests_are_what_the_api_says(path: str) -> None:
+    assert (MANIFESTS / path).read_text() == files()[path], "run `make manifests`"
+
+
+def test_no_definition_is_left_over() -> None:
+    found = {str(path.relative_to(MANIFESTS)) for path in MANIFESTS.glob("300-crds/*")}
+    assert found == set(files())
+
+
+@pytest.mark.parametrize("path", files())
+def test_manifests_are_yaml_of_one_definition(path: str) -> None:
+    assert yaml.safe_load(files()[path])["kind"] == "CustomResourceDefinition"
+
+
+def test_names_are_those_of_the_kind() -> None:
+    assert SERVICE["spec"]["names"] == {
+        "plural": "services",
+        "singular": "service",
+        "kind": "Service",
+        "listKind": "ServiceList",
+        "shortNames": ["kservice", "ksvc"],
+        "categories": ["all", "knative", "serving"],
+    }
+
+
+def test_the_columns_end_with_the_age() -> None:
+    columns = version(SERVICE)["additionalPrinterColumns"]
+    assert [each["name"] for each in columns][::5] == ["URL", "Age"]
+
+
+@pytest.mark.parametrize("name", crds.definitions())
+def test_schemas_are_structural(name: str) -> None:
+    schema = version(crds.definitions()[name])["schema"]["openAPIV3Schema"]
+    assert schema["properties"]["metadata"] == {"type": "object"}
+    for each in nodes(schema):
+        assert (
+            "type" in each
+            or each.get("x-kubernetes-int-or-string")
+            or (each.get("x-kubernetes-preserve-unknown-fields"))
+        ), each
+        assert not ("properties" in each and "additionalProperties" in each)
+
+
+@pytest.mark.parametrize("resource", RULES, ids=lambda each: each.kind)
+def test_every_rule_is_in_the_definition(resource: Any) -> None:
+    schema = version(crds.definition(resource))["schema"]["openAPIV3Schema"]
+    written = [
+        rule["rule"] for each in nodes(schema) for rule in each.get("x-kubernetes-validations", ())
+    ]
+    wanted = [rule.expression for rules in RULES[resource].values() for rule in rules]
+    assert sorted(written) == sorted(each for each in wanted if each)
+
+
+def test_a_rule_for_a_field_that_is_not_there_is_not_lost() -> None:
+    with pytest.raises(KeyError):
+        crds.with_rules(SCHEMAS[kinds.ROUTES], {("spec", "nothing"): (Rule(expression="true"),)})
+
+
+def test_rules_leave_the_schemas_themselves_alone() -> None:
+    crds.with_rules(SCHEMAS[kinds.ROUTES], {("spec",): (Rule(expression="true"),)})
+    assert all("x-kubernetes-validations" not in each for each in nodes(SCHEMAS[kinds.ROUTES]))
