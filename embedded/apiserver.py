@@ -30,6 +30,7 @@ from embedded.deletion import DEFAULT_NAMESPACE, Deletion
 from embedded.expiry import Expiry
 from embedded.identity import Identities
 from embedded.owners import Owners
+from embedded.registry import Registry
 from embedded.selection import parse
 from embedded.storage_errors import answered
 from embedded.store import Store
@@ -62,6 +63,7 @@ class ApiServer:
     ) -> None:
         self._store = store
         self._clock = clock
+        self.registry = Registry()  # every kind served now, with its schema
         self._identities = Identities(store, clock=clock, rng=rng)
         self._admit = Admission(admit)
         self._hub = Hub()
