@@ -1,6 +1,6 @@
 # The verbs. `make help` lists them; .ci/run and README.md call the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check sim bench up docs manifests clean
+.PHONY: help setup demo test check sim conformance bench up docs manifests clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,6 +34,9 @@ check: setup ## style, types, arrows between folders, sizes
 
 sim: setup ## the whole platform in virtual time under faults: make sim SEED=7 RUNS=1000
 	@$(BIN)/python -m tests.simulation --seed $(SEED) --runs $(RUNS)
+
+conformance: setup ## the same behaviours on our server and a real one: make conformance KUBECONFIG=...
+	@hack/conformance.sh $(BIN)/python $(if $(filter command line,$(origin KUBECONFIG)),"$(KUBECONFIG)")
 
 bench: setup ## every benchmark, one after the other (some need root for Debian's nginx)
 	@for name in cold_start burst proxy_overhead decision_tick; do \

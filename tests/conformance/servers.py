@@ -1,0 +1,334 @@
+"""The servers that must behave alike: ours by call, ours over HTTP, a real Kubernetes'.
+
+One port for all of them, in the terms of HTTP: a verb, a resource, a name, a body and query
+parameters as Kubernetes spells them.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+import yaml
+
+from api.kinds import Resource
+from cluster.auth import Address
+from cluster.errors import ApiError, from_status
+from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
+from embedded.apiserver import ApiServer
+
+DEADLINE_S = 30.0
+PATCH_TYPES = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+_TRY_AGAIN = 429  # a kind whose definition is new: "storage is (re)initializing"
+_RETRY_S = 0.1
+CRDS = Path(__file__).parent.parent.parent / "manifests" / "300-crds"
+
+# What a server may be able to do; ours can do all of it.
+EVERYTHING = frozenset({"core", "apps", "cel", "admission", "openapi-v3", "watch-list"})
+
+Query = Mapping[str, str]
+
+
+class Api(Protocol):
+    """One server under test, and a namespace of its own in it."""
+
+    name: str
+    features: frozenset[str]
+    namespace: str
+
+    async def do(
+        self,
+        verb: str,
+        resource: Resource,
+        name: str = "",
+        body: Any = None,
+        *,
+        part: str = "",
+        patch: str = "merge",
+        **query: str,
+    ) -> dict[str, Any]:
+        """get, list, create, replace, patch, delete or deletecollection; ApiError."""
+        ...
+
+    def watch(self, resource: Resource, **query: str) -> AsyncIterator[dict[str, Any]]:
+        """Events as they stand on the wire: {"type", "object"}; ApiError for an ERROR."""
+        ...
+
+
+@dataclass
+class ByCall:
+    """Our server, by function call."""
+
+    server: ApiServer
+    namespace: str = "default"
+    name: str = "call"
+    features: frozenset[str] = EVERYTHING
+
+    async def do(
+        self,
+        verb: str,
+        resource: Resource,
+        name: str = "",
+        body: Any = None,
+        *,
+        part: str = "",
+        patch: str = "merge",
+        **query: str,
+    ) -> dict[str, Any]:
+        home = self.namespace if resource.is_namespaced else None
+        server, write = self.server, _write_options(part, query)
+        match verb:
+            case "get" if part == "scale":
+                return server.get_scale(resource, home, name)
+            case "get":
+                return server.get(resource, home, name)
+            case "list":
+                found = server.list(resource, self._selection(resource, query), _list(query))
+                metadata = {
+                    "resourceVersion": found.resource_version,
+                    "continue": found.continue_token,
+                    "remainingItemCount": found.remaining,
+                }
+                shown = {key: value for key, value in metadata.items() if value}
+                return {"items": found.items, "metadata": shown}
+            case "create":
+                return server.create(resource, home, body, write)
+            case "replace":
+                return server.replace(resource, home, name, body, write)
+            case "patch":
+                return server.patch(resource, (home, name), body, patch, write)  # type: ignore[arg-type] # a str here
+            case "delete":
+                return server.delete(resource, home, name, _delete(body, query))
+            case "deletecollection":
+                selection = self._selection(resource, query)
+                return {
+                    "items": server.delete_collection(
+                        resource, selection, _delete(body, query)
+                    ).items
+                }
+        raise ValueError(verb)
+
+    def _selection(self, resource: Resource, query: Query) -> Selection:
+        return Selection(
+            namespace=self.namespace if resource.is_namespaced else None,
+            labels=query.get("labelSelector", ""),
+            fields=query.get("fieldSelector", ""),
+        )
+
+    async def watch(self, resource: Resource, **query: str) -> AsyncIterator[dict[str, Any]]:
+        options = WatchOptions(
+            resource_version=query.get("resourceVersion", ""),
+            has_bookmarks=query.get("allowWatchBookmarks") == "true",
+            send_initial_events=query.get("sendInitialEvents") == "true",
+        )
+        watcher = self.server.watch(resource, self._selection(resource, query), options)
+        try:
+            while (event := await watcher.next()) is not None:
+                yield {"type": event.type, "object": event.object}
+        finally:
+            watcher.close()
+
+
+def _write_options(part: str, query: Query) -> WriteOptions:
+    return WriteOptions(
+        user="conformance",
+        field_manager=query.get("fieldManager", ""),
+        subresource=part,
+        is_dry_run=query.get("dryRun") == "All",
+        is_forced=query.get("force") == "true",
+    )
+
+
+def _list(query: Query) -> ListOptions:
+    return ListOptions(
+        limit=int(query.get("limit", "0")),
+        continue_token=query.get("continue", ""),
+        resource_version=query.get("resourceVersion", ""),
+        resource_version_match=query.get("resourceVersionMatch", ""),
+    )
+
+
+def _delete(body: Any, query: Query) -> DeleteOptions:
+    given = {**(body or {}), **query}
+    preconditions = given.get("preconditions") or {}
+    return DeleteOptions(
+        propagation=given.get("propagationPolicy", ""),
+        uid=preconditions.get("uid"),
+        resource_version=preconditions.get("resourceVersion"),
+        grace_period_s=given.get("gracePeriodSeconds"),
+        is_dry_run="All" in (given.get("dryRun") or ()),
+    )
+
+
+@dataclass
+class OverHttp:
+    """Any server, over HTTP: ours or a real one."""
+
+    name: str
+    url: str
+    session: aiohttp.ClientSession
+    features: frozenset[str]
+    namespace: str = "default"
+    token: str | None = None
+
+    async def do(
+        self,
+        verb: str,
+        resource: Resource,
+        name: str = "",
+        body: Any = None,
+        *,
+        part: str = "",
+        patch: str = "merge",
+        **query: str,
+    ) -> dict[str, Any]:
+        method = {
+            "get": "GET",
+            "list": "GET",
+            "create": "POST",
+            "replace": "PUT",
+            "patch": "PATCH",
+            "delete": "DELETE",
+            "deletecollection": "DELETE",
+        }[verb]
+        headers = {"Accept": "application/json", **self._credentials()}
+        if body is not None:
+            headers["Content-Type"] = PATCH_TYPES[patch] if verb == "patch" else "application/json"
+        data = None if body is None else orjson.dumps(body)
+        url = self.path(resource, name, part)
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                async with self.session.request(
+                    method, url, params=query, data=data, headers=headers
+                ) as response:
+                    if response.status != _TRY_AGAIN:
+                        return _decoded(response.status, await response.read())
+                await asyncio.sleep(_RETRY_S)  # as every client of Kubernetes does
+
+    def path(self, resource: Resource, name: str = "", part: str = "") -> str:
+        root = f"apis/{resource.group}" if resource.group else "api"
+        home = ["namespaces", self.namespace] if resource.is_namespaced else []
+        parts = [self.url.rstrip("/"), root, resource.version, *home, resource.plural, name, part]
+        return "/".join(each for each in parts if each)
+
+    async def raw(self, path: str, accept: str = "application/json") -> Any:
+        """GET of a path that is no object's: discovery, OpenAPI, version."""
+        headers = {"Accept": accept, **self._credentials()}
+        async with self.session.get(self.url.rstrip("/") + path, headers=headers) as response:
+            return _decoded(response.status, await response.read())
+
+    async def watch(self, resource: Resource, **query: str) -> AsyncIterator[dict[str, Any]]:
+        wanted = {**query, "watch": "true"}
+        headers = {"Accept": "application/json", **self._credentials()}
+        async with self.session.get(
+            self.path(resource), params=wanted, headers=headers
+        ) as response:
+            if response.status != 200:
+                _decoded(response.status, await response.read())
+            async for line in response.content:
+                event = orjson.loads(line)
+                if event["type"] == "ERROR":
+                    raise from_status(event["object"])
+                yield event
+
+    def _credentials(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+
+def _decoded(status: int, answer: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        found = {"message": answer[:300].decode(errors="replace")}
+    if status >= 400:
+        raise from_status({**found, "code": status})
+    return found  # type: ignore[no-any-return] # whatever the server says
+
+
+@asynccontextmanager
+async def reached(address: Address, name: str) -> AsyncIterator[OverHttp]:
+    """A real server, with what it can do found out."""
+    connector = aiohttp.TCPConnector(ssl=address.ssl_context() or False)
+    timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        api = OverHttp(name, address.url, session, frozenset(), token=address.token)
+        api.features = await _features(api)
+        yield api
+
+
+async def _features(api: OverHttp) -> frozenset[str]:
+    found = {"openapi-v3"} if await _answers(api, "/openapi/v3") else set()
+    found |= {"core"} if await _answers(api, "/api/v1") else set()
+    found |= {"apps"} if await _answers(api, "/apis/apps/v1") else set()
+    version = await api.raw("/version")
+    minor = int(re.sub(r"\D", "", str(version["minor"])))
+    found |= {"cel"} if minor >= 25 else set()  # GA in 1.29, on by default since 1.25
+    found |= {"watch-list"} if minor >= 34 else set()  # on by default since then
+    return frozenset(found)
+
+
+async def _answers(api: OverHttp, path: str) -> bool:
+    try:
+        await api.raw(path)
+    except ApiError:
+        return False
+    return True
+
+
+async def install(api: OverHttp) -> list[str]:
+    """Create our CRDs where absent and wait until they are served; the names of those created."""
+    created = []
+    for path in sorted(CRDS.glob("*.yaml")):
+        definition = yaml.safe_load(path.read_text())
+        if "cel" not in api.features:
+            definition = without_rules(definition)
+        try:
+            await api.do("create", CRD, body=definition)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        else:
+            created.append(definition["metadata"]["name"])
+        await _established(api, definition["metadata"]["name"])
+    return created
+
+
+CRD = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    "customresourcedefinition",
+    is_namespaced=False,
+)
+
+
+async def _established(api: OverHttp, name: str) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            found = await api.do("get", CRD, name)
+            conditions = (found.get("status") or {}).get("conditions") or ()
+            if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+                break
+            await asyncio.sleep(0.05)
+
+
+def without_rules(definition: Any) -> Any:
+    """The same without CEL, which servers before 1.25 do not know."""
+    text = json.dumps(definition)
+    return json.loads(text, object_hook=_plain)
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key != "x-kubernetes-validations"}
