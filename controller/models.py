@@ -11,8 +11,10 @@ import os
 import stat
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from itertools import chain, islice
 from pathlib import Path
 
+from api.modelfiles import NAMES_MAX, ModelFileError, choose
 from api.objects import Raw
 from controller.pinning import (
     MODEL_MISSING,
@@ -37,7 +39,11 @@ _Version = tuple[int, int, int, int]  # of a file: its size, time of change and 
 
 
 class ModelDigests:
-    """Digests of model files, remembered until the file changes."""
+    """Digests of model files, remembered until the file changes.
+
+    A folder is pinned to the digest of the one file in it that is its model. What lies beside
+    that file, such as external weights of an ONNX model, is not pinned.
+    """
 
     def __init__(self, model_root: Path) -> None:
         """Relative paths in Revisions start at `model_root`."""
@@ -57,14 +63,13 @@ class ModelDigests:
     def _digest(self, path: Path) -> Digest | Problem:
         try:
             for _ in range(_ATTEMPTS_MAX):
-                if path.is_dir():
-                    message = f"model {path} is a directory: name the file in it"
-                    return Problem(reason=MODEL_NOT_A_FILE, message=message)
-                text = self._read(path)
+                text = self._read(path / choose(_names(path)) if path.is_dir() else path)
                 if text is not None:
                     return Digest(text=text)
         except FileNotFoundError:
             return Problem(reason=MODEL_MISSING, message=f"model {path} does not exist")
+        except ModelFileError as error:
+            return Problem(reason=MODEL_NOT_A_FILE, message=f"model {path} {error}")
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             return Problem(reason=MODEL_UNREADABLE, message=f"model {path} cannot be read: {why}")
@@ -94,6 +99,11 @@ class ModelDigests:
         if len(self._known) > _CACHE_MAX:
             self._known.popitem(last=False)
         return text
+
+
+def _names(folder: Path) -> list[str]:
+    found = (path for path in chain(folder.glob("*"), folder.glob("*/*")) if path.is_file())
+    return [str(path.relative_to(folder)) for path in islice(found, NAMES_MAX + 1)]
 
 
 def _version(facts: os.stat_result) -> _Version:

@@ -10,8 +10,11 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Collection
+from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from api.modelfiles import NAMES_MAX, ModelFileError, choose
 
 _CHUNK_BYTES = 1 << 20
 # An ONNX tensor kept in a file of its own says so with an entry of this key (onnx.proto,
@@ -34,15 +37,17 @@ class ModelStore:
     async def prepare(self, model: str, digest: str) -> str:
         """The path to load for a `--model` value pinned to a digest ("sha256:…" or "").
 
+        Of a folder, the one file that is its model; once copied, whatever became of the folder.
         Raises `ModelError` where the file is gone or is not the one that was pinned.
         """
         source = self._source(model)
-        if not digest:
-            return str(source)
-        target = self._folder(digest) / source.name
-        if target.exists():
-            return str(target)
-        return await asyncio.to_thread(self._fetch, source, target, digest)
+        if digest:
+            folder = self._folder(digest)
+            if (target := folder / source.name).exists():
+                return str(target)
+            if kept := await asyncio.to_thread(_kept, folder, source):
+                return str(kept)
+        return await asyncio.to_thread(self._find, source, digest)
 
     async def check(self, file: str, digest: str) -> None:
         """Raise `ModelError` unless a file that is served where it lies is the pinned one."""
@@ -74,6 +79,16 @@ class ModelStore:
             raise ModelError(f"{source}: {error.strerror or error}") from error
         _require(source, found, digest)
 
+    def _find(self, source: Path, digest: str) -> str:
+        if source.is_dir():
+            try:
+                source = source / choose(_names(source))
+            except ModelFileError as error:
+                raise ModelError(f"{source} {error}") from None
+        if not digest:
+            return str(source)
+        return self._fetch(source, self._folder(digest) / source.name, digest)
+
     def _fetch(self, source: Path, target: Path, digest: str) -> str:
         try:
             return self._copy(source, target, digest)
@@ -98,6 +113,16 @@ class ModelStore:
             target.unlink(missing_ok=True)
             target.hardlink_to(copy.name)
         return str(target)
+
+
+def _kept(folder: Path, source: Path) -> Path | None:
+    """The copy of a folder's model, under the name it had in there."""
+    return next(folder.glob("*"), None) if source.is_dir() or not source.exists() else None
+
+
+def _names(folder: Path) -> list[str]:
+    found = (path for path in chain(folder.glob("*"), folder.glob("*/*")) if path.is_file())
+    return [str(path.relative_to(folder)) for path in islice(found, NAMES_MAX + 1)]
 
 
 def _require(source: Path, found: str, digest: str) -> None:

@@ -61,7 +61,7 @@ async def test_what_is_wrong_with_a_file_names_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     expected = {
         "missing.onnx": ("ModelMissing", "does not exist"),
-        "folder": ("ModelNotAFile", "is a directory"),
+        "folder": ("ModelNotAFile", "holds no file"),
         "loop": ("ModelUnreadable", "cannot be read"),
         "pipe": ("ModelUnreadable", "not a regular file"),
         "nul\0": ("ModelUnreadable", "cannot be read"),
@@ -73,6 +73,21 @@ async def test_what_is_wrong_with_a_file_names_it(tmp_path: Path) -> None:
         assert found.reason == reason
         assert words in found.message
         assert str(tmp_path) in found.message
+
+
+async def test_a_folder_is_pinned_to_the_model_in_it(tmp_path: Path) -> None:
+    (tmp_path / "iris/1").mkdir(parents=True)
+    (tmp_path / "iris/1/model.onnx").write_bytes(b"first")
+    digests = ModelDigests(tmp_path)
+    assert await digests.resolve(revision("iris")) == digest(b"first")
+    (tmp_path / "iris/2").mkdir()
+    (tmp_path / "iris/2/model.onnx").write_bytes(b"second")
+    assert await digests.resolve(revision(f"file://{tmp_path}/iris")) == digest(b"second")
+    (tmp_path / "iris/2/model.skops").write_bytes(b"third")
+    found = await digests.resolve(revision("iris"))
+    assert isinstance(found, Problem)
+    assert found.reason == "ModelNotAFile"
+    assert "2 model files in 2" in found.message
 
 
 async def test_a_file_that_is_being_written_is_not_pinned(

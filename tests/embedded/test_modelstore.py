@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ async def test_a_changed_file_is_refused(store: ModelStore, tmp_path: Path) -> N
     ("model", "words"),
     [
         ("gone.onnx", "No such file"),
-        (".", "Is a directory"),
+        (".", "holds no file"),
         ("s3://bucket/m.onnx", "only local paths and file://"),
     ],
 )
@@ -73,6 +74,32 @@ async def test_weights_beside_the_model_keep_it_where_it_lies(
     source = tmp_path / "work" / "m.onnx"
     source.write_bytes(tensor.SerializeToString())
     assert await store.prepare("m.onnx", digest(source.read_bytes())) == str(source)
+
+
+async def test_a_folder_gives_its_model_and_is_then_not_needed(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    first = tmp_path / "work" / "iris" / "1" / "model.skops"
+    first.parent.mkdir(parents=True)
+    first.write_bytes(b"first")
+    assert await store.prepare("iris", "") == str(first)
+    path = Path(await store.prepare("iris", digest(b"first")))
+    assert (path.read_bytes(), path.suffix) == (b"first", ".skops")
+    second = tmp_path / "work" / "iris" / "2" / "model.onnx"
+    second.parent.mkdir()
+    second.write_bytes(b"second")
+    assert await store.prepare("iris", digest(b"first")) == str(path)
+    assert Path(await store.prepare("iris", digest(b"second"))).read_bytes() == b"second"
+    shutil.rmtree(tmp_path / "work" / "iris")
+    assert await store.prepare("iris", digest(b"first")) == str(path)
+
+
+async def test_a_folder_without_one_model_is_described(store: ModelStore, tmp_path: Path) -> None:
+    (tmp_path / "work" / "iris").mkdir()
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / "work" / "iris" / name).write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"iris holds 2 model files \(a\.onnx, b\.onnx\)"):
+        await store.prepare("iris", digest(b"x"))
 
 
 async def test_code_is_checked_where_it_lies(store: ModelStore, tmp_path: Path) -> None:
