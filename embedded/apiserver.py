@@ -67,8 +67,8 @@ class ApiServer:
         self._identities = Identities(store, clock=clock, rng=rng)
         self._admit = Admission(admit)
         self._hub = Hub()
-        owners = Owners()
-        for resource in (each for each in resources.ALL if store.serves(each)):
+        owners = Owners(self.registry.by_kind)
+        for resource in store.homes():
             for obj in store.select(resource):
                 owners.add(resource, obj)
         store.subscribe(owners.observe)

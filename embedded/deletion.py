@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from api import kinds
 from api.kinds import NAMESPACES, PODS, Resource
 from api.objects import Raw, rfc3339
 from cluster.errors import BadRequestError, ForbiddenError
@@ -108,7 +107,7 @@ class Deletion:
                 self._empty_namespace(namespace["metadata"]["name"])
                 finish = partial(self._finish_namespace, namespace["metadata"]["name"])
                 self._pending.append(finish)
-        for resource in kinds.ALL:
+        for resource in self._store.homes():
             for obj in self._store.select(resource):
                 if FOREGROUND in (obj["metadata"].get("finalizers") or ()):
                     self._delete_dependents(obj["metadata"]["uid"])
@@ -222,7 +221,7 @@ class Deletion:
     def _contents(self, namespace: str) -> list[Place]:
         return [
             place_of(resource, obj)
-            for resource in kinds.ALL
+            for resource in self._store.homes()
             if resource.is_namespaced
             for obj in self._store.select(resource, namespace)
         ]
@@ -230,7 +229,7 @@ class Deletion:
     def _is_empty(self, namespace: str) -> bool:
         return all(
             next(self._store.select(resource, namespace), None) is None
-            for resource in kinds.ALL
+            for resource in self._store.homes()
             if resource.is_namespaced
         )
 

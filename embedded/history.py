@@ -76,7 +76,8 @@ class History:
         for entry in reversed(self._entries):
             if entry.version <= version:
                 break
-            if entry.resource is resource or entry.resource == resource:
+            kept = entry.resource
+            if kept is resource or (kept.plural, kept.group) == (resource.plural, resource.group):
                 found.append(entry)
         return [
             Change(

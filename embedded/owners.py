@@ -4,7 +4,7 @@ For: finding what must go when an owner is gone, without searching every object.
 Must not know: how deletion works.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from api.kinds import Resource
@@ -12,13 +12,15 @@ from api.objects import Raw
 from embedded import resources
 from embedded.history import Change
 
+ByKind = Callable[[str, str], Resource | None]  # apiVersion and kind, as an owner is named
 Place = tuple[Resource, str, str]  # kind, namespace ("" for kinds without one), name
 
 
 class Owners:
     """Two indexes kept by the changes themselves: uid → object, owner's uid → dependents."""
 
-    def __init__(self) -> None:
+    def __init__(self, by_kind: ByKind = resources.by_kind) -> None:
+        self._by_kind = by_kind
         self._places: dict[str, Place] = {}
         self._dependents: dict[str, dict[Place, None]] = {}  # a dict for its order
 
@@ -72,11 +74,11 @@ class Owners:
         return [owner for owner in _references(obj) if self._is_dead(owner, obj)]
 
     def _is_dead(self, owner: Raw, obj: Raw) -> bool:
-        kind = resources.by_kind(owner["apiVersion"], owner["kind"])
+        kind = self._by_kind(owner["apiVersion"], owner["kind"])
         if kind is None:
             return False
         place = self._places.get(owner["uid"])
-        if place is None or place[0] is not kind:
+        if place is None or (place[0].group, place[0].plural) != (kind.group, kind.plural):
             return True
         # An owner in another namespace does not count, as in Kubernetes.
         return kind.is_namespaced and place[1] != obj["metadata"].get("namespace", "")

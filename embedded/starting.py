@@ -12,6 +12,7 @@ from embedded import listing
 from embedded.history import CompactedError
 from embedded.selection import Selector
 from embedded.store import Store
+from embedded.versions import in_version
 from embedded.watching import bookmark, type_for
 
 
@@ -36,7 +37,7 @@ def events(
     except CompactedError as error:
         raise GoneError(f"too old resource version: {version} ({store.oldest_version})") from error
     return [
-        WatchEvent(type=type_, object=change.object)
+        WatchEvent(type=type_, object=in_version(resource, change.object))
         for change in changes
         if (type_ := type_for(selector, change)) is not None
     ]

@@ -15,10 +15,12 @@ from typing import Any, Final
 import orjson
 
 from api import kinds
-from api.kinds import Resource
+from api.kinds import CUSTOMRESOURCEDEFINITIONS, Resource
+from embedded import definitions
 from embedded.checkpointing import Checkpointer
 from embedded.history import Change, ChangeType, History
 from embedded.storage_errors import StorageError, explained
+from embedded.versions import in_version
 
 IN_MEMORY: Final = ":memory:"
 _APPLICATION_ID: Final = 0x524C4754  # "RLGT"
@@ -42,9 +44,10 @@ INSERT INTO versions VALUES (0, 0);
 class _Table:
     """The objects of one kind, by name and in order of (namespace, name)."""
 
-    __slots__ = ("objects", "order")
+    __slots__ = ("objects", "order", "resource")
 
-    def __init__(self) -> None:
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource  # at whichever version
         self.objects: dict[_Names, dict[str, Any]] = {}
         self.order: list[_Names] = []
 
@@ -63,6 +66,9 @@ class Store:
 
     Each write is one transaction, committed before memory changes. A write SQLite refuses
     raises StorageError and changes nothing. Only one process may have a store open.
+
+    A kind that a CRD defines is kept once, whatever the version it was written in, and is
+    read in the version asked for: only apiVersion differs.
     """
 
     def __init__(
@@ -77,7 +83,7 @@ class Store:
         try:
             with explained(self._path):
                 self._database = _open(self._path)
-                self._tables = {resource: _Table() for resource in kinds.ALL}
+                self._tables = {_key(resource): _Table(resource) for resource in kinds.ALL}
                 last = self._load()
         except StorageError:
             self._unlock()
@@ -101,11 +107,25 @@ class Store:
 
     def serves(self, resource: Resource) -> bool:
         """Whether objects of this kind can be kept here."""
-        return resource in self._tables
+        return (resource.group, resource.plural) in self._tables
+
+    def homes(self) -> list[Resource]:
+        """Every kind that is kept, once each."""
+        return [table.resource for table in self._tables.values()]
+
+    def open(self, resource: Resource) -> None:
+        """Keep objects of this kind too, if they are not kept already."""
+        self._tables.setdefault(_key(resource), _Table(resource))
+
+    def drop(self, resource: Resource) -> None:
+        """Keep no objects of this kind any more; there must be none."""
+        table = self._tables.pop(_key(resource), None)
+        assert table is None or not table.objects, "a kind goes after its objects"
 
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """The object, or None."""
-        return self._tables[resource].objects.get((namespace, name))
+        found = self._tables[_key(resource)].objects.get((namespace, name))
+        return None if found is None else in_version(resource, found)
 
     def select(
         self, resource: Resource, namespace: str | None = None, *, after: _Names | None = None
@@ -114,14 +134,14 @@ class Store:
 
         Do not write while iterating.
         """
-        table = self._tables[resource]
+        table = self._tables[_key(resource)]
         start = after or (namespace or "", "")
         for at in range(bisect_left(table.order, start), len(table.order)):
             names = table.order[at]
             if namespace is not None and names[0] != namespace:
                 return
             if names != after:
-                yield table.objects[names]
+                yield in_version(resource, table.objects[names])
 
     def put(self, resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
         """Write an object whose outer dict and metadata belong to this call; returns it stored.
@@ -137,18 +157,19 @@ class Store:
         with explained(self._path):
             # In autocommit one statement is one transaction, without the cost of BEGIN and COMMIT.
             self._database.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", row)
-        table = self._tables[resource]
+        table = self._tables[_key(resource)]
         old = table.objects.get(names)
         stored: dict[str, Any] = orjson.loads(body)
         table.put(names, stored)
-        self._committed("ADDED" if old is None else "MODIFIED", resource, (stored, old), body)
+        self._committed("ADDED" if old is None else "MODIFIED", table.resource, (stored, old), body)
         return stored
 
     def remove(self, resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
         """Remove an object; `obj` is its last state, owned as in `put`; returns that state."""
         metadata = obj["metadata"]
         names = (metadata.get("namespace", ""), metadata["name"])
-        old = self._tables[resource].objects[names]
+        table = self._tables[_key(resource)]
+        old = table.objects[names]
         version = self._version + 1
         metadata["resourceVersion"] = str(version)
         body = orjson.dumps(obj)
@@ -158,9 +179,9 @@ class Store:
                 "DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?", row
             )
             database.execute("UPDATE versions SET last = ?", (version,))
-        self._tables[resource].remove(names)
+        table.remove(names)
         last: dict[str, Any] = orjson.loads(body)
-        self._committed("DELETED", resource, (last, old), body)
+        self._committed("DELETED", table.resource, (last, old), body)
         return last
 
     def changes_since(self, resource: Resource, version: int) -> list[Change]:
@@ -196,15 +217,16 @@ class Store:
             self._checkpointer.wrote(len(body))
 
     def _load(self) -> int:
-        known = {_path_of(resource): resource for resource in kinds.ALL}
         (last,) = self._database.execute("SELECT last FROM versions").fetchone()
         rows = self._database.execute(
-            "SELECT resource, namespace, name, version, body FROM objects"
+            "SELECT resource, namespace, name, version, body FROM objects ORDER BY resource <> ?",
+            (_path_of(CUSTOMRESOURCEDEFINITIONS),),  # first: they say which kinds there are
         )
         for path, namespace, name, version, body in rows:
             last = max(last, version)
-            resource = known.get(path)
-            if resource is None:
+            group, _, plural = path.partition("/")
+            table = self._tables.get((group, plural))
+            if table is None:
                 raise StorageError(
                     f"{self._path} holds objects of a kind this version does not know ({path}): "
                     "start the version of Relight that wrote it, or use another data directory"
@@ -216,13 +238,19 @@ class Store:
                     f"{self._path} is damaged: {path} {namespace}/{name} cannot be read ({error}). "
                     "Restore the file from a copy, or move it away to start empty"
                 ) from error
-            self._tables[resource].put((namespace, name), obj)
+            table.put((namespace, name), obj)
+            if table.resource is CUSTOMRESOURCEDEFINITIONS:
+                self.open(definitions.read(obj).versions[0].resource)
         return int(last)
 
     def _unlock(self) -> None:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
+
+
+def _key(resource: Resource) -> tuple[str, str]:
+    return resource.group, resource.plural
 
 
 def _path_of(resource: Resource) -> str:

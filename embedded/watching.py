@@ -14,6 +14,7 @@ from cluster.client import EventType, WatchEvent
 from cluster.errors import ApiError, GoneError
 from embedded.history import Change
 from embedded.selection import Selector
+from embedded.versions import in_version
 
 QUEUE_MAX: Final = 4096  # changes a watcher may lag behind; then it must list again
 
@@ -21,15 +22,27 @@ QUEUE_MAX: Final = 4096  # changes a watcher may lag behind; then it must list a
 class Watcher:
     """One open watch: a bounded queue of events. Not for more than one reader."""
 
-    __slots__ = ("_error", "_hub", "_is_closed", "_queue", "_queue_max", "_waiter", "selector")
+    __slots__ = (
+        "_error",
+        "_hub",
+        "_is_closed",
+        "_queue",
+        "_queue_max",
+        "_waiter",
+        "resource",
+        "selector",
+    )
 
-    def __init__(self, hub: "Hub", selector: Selector, *, queue_max: int) -> None:
+    def __init__(
+        self, hub: "Hub", resource: Resource, selector: Selector, *, queue_max: int
+    ) -> None:
         self._hub = hub
         self._queue: deque[WatchEvent] = deque()
         self._queue_max = queue_max
         self._waiter: asyncio.Future[None] | None = None
         self._error: ApiError | None = None
         self._is_closed = False
+        self.resource = resource
         self.selector = selector
 
     async def next(self) -> WatchEvent | None:
@@ -93,12 +106,12 @@ class Hub:
 
     def __init__(self, *, queue_max: int = QUEUE_MAX) -> None:
         self._queue_max = queue_max
-        self._watchers: dict[Resource, list[Watcher]] = {}
+        self._watchers: dict[tuple[str, str], list[Watcher]] = {}
 
     def open(self, resource: Resource, selector: Selector) -> Watcher:
         """A watcher that hears of every change from now on."""
-        watcher = Watcher(self, selector, queue_max=self._queue_max)
-        self._watchers.setdefault(resource, []).append(watcher)
+        watcher = Watcher(self, resource, selector, queue_max=self._queue_max)
+        self._watchers.setdefault((resource.group, resource.plural), []).append(watcher)
         return watcher
 
     def forget(self, watcher: Watcher) -> None:
@@ -110,19 +123,27 @@ class Hub:
 
     def publish(self, change: Change) -> None:
         """Give a change to everyone it concerns."""
-        watchers = self._watchers.get(change.resource)
+        watchers = self._watchers.get((change.resource.group, change.resource.plural))
         if not watchers:
             return
         # Most watchers select everything or nothing of a change: build each event once.
-        built: dict[EventType, WatchEvent] = {}
+        built: dict[tuple[EventType, str], WatchEvent] = {}
         for watcher in tuple(watchers):
             type_ = type_for(watcher.selector, change)
             if type_ is None:
                 continue
-            event = built.get(type_)
+            version = watcher.resource.api_version
+            event = built.get((type_, version))
             if event is None:
-                event = built[type_] = WatchEvent(type=type_, object=change.object)
+                obj = in_version(watcher.resource, change.object)
+                event = built[type_, version] = WatchEvent(type=type_, object=obj)
             watcher.push(event)
+
+    def end(self, resource: Resource) -> None:
+        """End the watches of a kind at this version."""
+        for watcher in tuple(self._watchers.get((resource.group, resource.plural), ())):
+            if watcher.resource == resource:
+                watcher.close()
 
     def close(self) -> None:
         """End every watch."""
