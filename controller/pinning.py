@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from api import keys
 from api.images import is_predictor_image
+from api.modelfiles import FLAGS
 from api.objects import Raw
 from controller.children import annotations_of
 
@@ -73,7 +74,8 @@ def is_predictor(container: Mapping[str, Any]) -> bool:
 def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
     """The file that the predictor's arguments name."""
     args = [str(arg) for arg in container.get("args") or ()]
-    python, model = _flag(args, "--python"), _flag(args, "--model")
+    python = _flag(args, "--python")
+    model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
     if python:
         return ModelFile(path=python.rpartition(":")[0] or python)
     if not model:

@@ -12,6 +12,7 @@ from typing import Any
 from api.conditions import Condition, merge
 from api.images import is_predictor_image
 from api.keys import ENV_PORT, MODEL_DIGEST, PREDICTOR_IMAGE
+from api.modelfiles import FLAGS
 from api.objects import Raw
 
 _UNSERVED_OF_PODS = ("initContainers", "volumes", "nodeSelector", "affinity")
@@ -85,7 +86,8 @@ def launch_of(pod: Raw) -> Launch:
             f"local process that listens on $PORT, or use {PREDICTOR_IMAGE}",
         )
     digest = (pod["metadata"].get("annotations") or {}).get(MODEL_DIGEST, "")
-    model, code = _flag(args, "--model"), _flag(args, "--python")
+    model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
+    code = _flag(args, "--python")
     return PredictorLaunch(args=args, env=env, model=model, code=code, digest=digest)
 
 
@@ -117,10 +119,11 @@ def with_model(args: Sequence[str], path: str) -> tuple[str, ...]:
     """The same arguments with another model path."""
     replaced = list(args)
     for index, arg in enumerate(args):
-        if arg == "--model":
+        name, equals, _ = arg.partition("=")
+        if name in FLAGS and equals:
+            replaced[index] = f"{name}={path}"
+        elif name in FLAGS and index + 1 < len(replaced):
             replaced[index + 1] = path
-        elif arg.startswith("--model="):
-            replaced[index] = f"--model={path}"
     return tuple(replaced)
 
 

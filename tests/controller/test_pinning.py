@@ -26,6 +26,7 @@ def container(*args: str, **more: Any) -> dict[str, Any]:
         (["--model", "file:///abs/a%20b.onnx"], "/abs/a b.onnx"),
         (["--model", "file://localhost/abs/m.onnx"], "/abs/m.onnx"),
         (["--model", "old.onnx", "--model", "new.onnx"], "new.onnx"),
+        (["--model_name", "m", "--model_dir", "/mnt/models"], "/mnt/models"),
         (["--python", "code/model.py:Model"], "code/model.py"),
         (["--python", "model.py"], "model.py"),
     ],

@@ -28,7 +28,10 @@ def pod(**container: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("args", [["--model", "m.onnx", "--threads", "2"], ["--model=m.onnx"]])
+@pytest.mark.parametrize(
+    "args",
+    [["--model", "m.onnx", "--threads", "2"], ["--model=m.onnx"], ["--model_dir", "m.onnx"]],
+)
 def test_a_predictor_is_launched_with_its_model_and_pinned_digest(args: list[str]) -> None:
     env = [{"name": "A", "value": "1"}, {"name": "EMPTY"}]
     launch = launch_of(pod(image="relight/predictor", args=args, env=env))
