@@ -22,12 +22,18 @@ APP = "app"
 DEPLOYMENT_HASH = "serving.knative.dev/deployment-hash"  # of what was wanted when last written
 VISIBILITY = "networking.knative.dev/visibility"  # not served yet: refused by name
 
+ISVC_VISIBILITY = "networking.kserve.io/visibility"  # the same, on an InferenceService
+
 # Annotations.
 ROUTES = "serving.knative.dev/routes"
 ROUTING_STATE_MODIFIED = "serving.knative.dev/routingStateModified"
 CREATOR = "serving.knative.dev/creator"
 LAST_MODIFIER = "serving.knative.dev/lastModifier"
 PROGRESS_DEADLINE = "serving.knative.dev/progress-deadline"
+ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"  # on a Service or Route
+ROLLOUT = "networking.internal.knative.dev/rollout"  # on a Route: how far a rollout is
+NO_GC = "serving.knative.dev/no-gc"  # on a Revision: "true" keeps it
+LAST_PINNED = "serving.knative.dev/lastPinned"  # of older Knatives; never passed on
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 # Autoscaling annotations, on a revision template. Knative's camelCase spellings
@@ -53,6 +59,7 @@ MODEL_DIGEST = "relight.dev/model-digest"  # on a Revision and its Pods: "sha256
 MODEL_NAME = "relight.dev/model-name"  # on a revision template: name in /v1 and /v2 paths
 SOURCE_DIGEST = "relight.dev/source-digest"  # on a template: the file `relight deploy` saw
 ENDPOINT = "relight.dev/endpoint"  # on a Pod: "unix:/path" or "tcp:127.0.0.1:port"
+LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders": []}
 START_TIMING = "relight.dev/start-timing"  # on a Pod: {"fork_ms":, "load_ms":}
 
 # Autoscaler classes.
@@ -66,11 +73,22 @@ HEADER_TIMEOUT = "relight-timeout"  # seconds this caller will wait, held and ex
 HEADER_REQUEST_ID = "x-request-id"
 HEADER_PROXY = "k-proxy-request"  # "activator": already counted there
 HEADER_PROBE = "k-network-probe"
+HEADER_HASH = "k-network-hash"
+HEADER_EVENT_ID = "ce-id"  # joins the two events of a logged request
+
+# Request headers we write, beside those we pass on.
+HEADER_DEFAULT_ROUTE = "knative-serving-default-route"  # "true": by the Route's shares
+HEADER_ISVC_NAME = "kserve-isvc-name"
+HEADER_ISVC_NAMESPACE = "kserve-isvc-namespace"
 
 # Response headers we write.
 HEADER_REVISION = "relight-revision"
 HEADER_MODEL_DIGEST = "relight-model-digest"
 HEADER_SERVER_TIMING = "server-timing"  # queue;dur= fork;dur= load;dur= run;dur= in ms
+
+# Kubernetes' own, on Pods and Deployments.
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # written by `kubectl rollout restart`
 
 # Environment of a replica, as in Knative's runtime contract.
 ENV_PORT = "PORT"
