@@ -5,6 +5,7 @@ parameters as Kubernetes spells them.
 """
 
 import asyncio
+import copy
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -85,6 +86,22 @@ class ByCall:
         part: str = "",
         patch: str = "merge",
         **query: str,
+    ) -> dict[str, Any]:
+        # The server shares what it returns; a test may change what it was given.
+        return copy.deepcopy(
+            self._do(verb, resource, name, copy.deepcopy(body), part=part, patch=patch, query=query)
+        )
+
+    def _do(
+        self,
+        verb: str,
+        resource: Resource,
+        name: str,
+        body: Any,
+        *,
+        part: str,
+        patch: str,
+        query: Query,
     ) -> dict[str, Any]:
         home = self.namespace if resource.is_namespaced else None
         server, write = self.server, _write_options(part, query)
