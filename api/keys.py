@@ -62,6 +62,20 @@ ENDPOINT = "relight.dev/endpoint"  # on a Pod: "unix:/path" or "tcp:127.0.0.1:po
 LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders": []}
 START_TIMING = "relight.dev/start-timing"  # on a Pod: {"fork_ms":, "load_ms":}
 
+# KServe's: on an InferenceService, and on the children made for it.
+KSERVE_PREFIX = "serving.kserve.io/"
+INFERENCE_SERVICE = "serving.kserve.io/inferenceservice"  # label on children: whose they are
+COMPONENT = "component"  # label on children: predictor, transformer or explainer
+DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+AUTOSCALER_CLASS = "serving.kserve.io/autoscalerClass"
+ENABLE_TAG_ROUTING = "serving.kserve.io/enable-tag-routing"
+STOP = "serving.kserve.io/stop"
+DISABLE_LOCAL_MODEL = "serving.kserve.io/disable-localmodel"
+STORAGE_READONLY = "storage.kserve.io/readonly"
+KSERVE_VISIBILITY = "networking.kserve.io/visibility"  # Knative's, under KServe's name
+TRUST_PICKLE = "relight.dev/trust-pickle"  # on an InferenceService: consent to load a pickle
+LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders":}
+
 # Autoscaler classes.
 CLASS_KPA = "kpa.autoscaling.knative.dev"
 CLASS_HPA = "hpa.autoscaling.knative.dev"
@@ -99,6 +113,11 @@ ENV_REVISION = "K_REVISION"
 ENV_MODEL_DIGEST = "RELIGHT_MODEL_DIGEST"
 ENV_CONCURRENCY = "RELIGHT_CONTAINER_CONCURRENCY"
 ENV_TIMEOUT_S = "RELIGHT_TIMEOUT_S"
+
+# Environment that KServe sets, and that it reads on containers of the user's own.
+ENV_INFERENCE_SERVICE = "INFERENCE_SERVICE_NAME"
+ENV_STORAGE_URI = "STORAGE_URI"
+ENV_PROTOCOL = "PROTOCOL"
 
 # The image that means "fork our predictor from the zygote".
 PREDICTOR_IMAGE = "relight/predictor"
