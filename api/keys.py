@@ -22,7 +22,6 @@ APP = "app"
 DEPLOYMENT_HASH = "serving.knative.dev/deployment-hash"  # of what was wanted when last written
 VISIBILITY = "networking.knative.dev/visibility"  # not served yet: refused by name
 
-ISVC_VISIBILITY = "networking.kserve.io/visibility"  # the same, on an InferenceService
 
 # Annotations.
 ROUTES = "serving.knative.dev/routes"
@@ -59,7 +58,6 @@ MODEL_DIGEST = "relight.dev/model-digest"  # on a Revision and its Pods: "sha256
 MODEL_NAME = "relight.dev/model-name"  # on a revision template: name in /v1 and /v2 paths
 SOURCE_DIGEST = "relight.dev/source-digest"  # on a template: the file `relight deploy` saw
 ENDPOINT = "relight.dev/endpoint"  # on a Pod: "unix:/path" or "tcp:127.0.0.1:port"
-LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders": []}
 START_TIMING = "relight.dev/start-timing"  # on a Pod: {"fork_ms":, "load_ms":}
 
 # KServe's: on an InferenceService, and on the children made for it.
