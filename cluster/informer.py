@@ -12,13 +12,14 @@ from typing import Any
 
 from api.kinds import Resource
 from cluster.client import Client, WatchEvent
-from cluster.errors import ApiError, GoneError
+from cluster.errors import ApiError, ForbiddenError, GoneError, NotFoundError
 
 Key = tuple[str, str]  # namespace ("" for kinds without one), name
 Callback = Callable[[dict[str, Any] | None, dict[str, Any] | None], None]
 
 _LOG = logging.getLogger(__name__)
 _BACK_OFF_S = (0.05, 5.0)  # first wait after a failure, longest wait
+_ABSENT_S = 30.0  # an optional kind that is not served is asked for again after so long
 
 
 class Informer:
@@ -30,8 +31,15 @@ class Informer:
         resource: Resource,
         namespace: str | None = None,
         label_selector: str = "",
+        *,
+        is_optional: bool = False,
+        absent_s: float = _ABSENT_S,
     ) -> None:
+        """`is_optional`: a server without this kind counts as one that has no such object."""
         self._client = client
+        self._is_optional = is_optional
+        self._absent_s = absent_s
+        self._is_absent = False
         self._resource = resource
         self._namespace = namespace
         self._label_selector = label_selector
@@ -68,13 +76,34 @@ class Informer:
                 self._failures += 1
                 if self._failures == 1:
                     continue
+            except (NotFoundError, ForbiddenError) as error:
+                was_served = self._synced.is_set() and not self._is_absent
+                is_passing = was_served and isinstance(error, ForbiddenError)
+                if is_passing or not self._is_optional:
+                    self._note_failure(error)
+                else:
+                    self._note_absence(error)
+                    await asyncio.sleep(self._absent_s)
+                    continue
             except ApiError as error:
-                self._version = ""
-                self._failures += 1
-                _LOG.warning(
-                    "%s: %s; listing again", self._resource.plural, error.message, exc_info=False
-                )
+                self._note_failure(error)
             await asyncio.sleep(self._back_off_s())
+
+    def _note_failure(self, error: ApiError) -> None:
+        self._version = ""
+        self._failures += 1
+        _LOG.warning("%s: %s; listing again", self._resource.plural, error.message, exc_info=False)
+
+    def _note_absence(self, error: ApiError) -> None:
+        """Go on without the kind. It is said once, until the kind was there again."""
+        if not self._is_absent:
+            _LOG.info("%s are not served here: %s", self._resource.plural, error.message)
+        self._is_absent = True
+        self._version = ""
+        self._failures = 0
+        for key in tuple(self._objects):
+            self._set(key, None)
+        self._synced.set()
 
     def _back_off_s(self) -> float:
         if not self._failures:
@@ -92,6 +121,7 @@ class Informer:
         for key, obj in current.items():
             self._set(key, obj)
         self._version = found.resource_version
+        self._is_absent = False
         self._synced.set()
 
     async def _follow(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from api.kinds import PODS, Resource
 from cluster.client import ObjectList, WatchEvent
 from cluster.direct import DirectClient
-from cluster.errors import GoneError, UnavailableError
+from cluster.errors import ForbiddenError, GoneError, NotFoundError, UnavailableError
 from cluster.informer import Informer
 from tests.cluster.serving import Served, pod
 
@@ -174,3 +174,44 @@ def test_waiting_doubles_up_to_a_bound(served: Served, failures: int, wait_s: fl
     informer = Informer(served.direct, PODS)
     informer._failures = failures
     assert informer._back_off_s() == pytest.approx(wait_s)
+
+
+@pytest.mark.parametrize("error", [NotFoundError("no such kind"), ForbiddenError("not yours")])
+async def test_an_optional_kind_that_is_not_served_counts_as_empty_until_it_is(
+    served: Served, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = FaultyClient(served)
+    client.list_faults = [error, error]
+    await client.create(PODS, pod("a"))
+    caplog.set_level("INFO")
+    informer = Informer(client, PODS, is_optional=True, absent_s=0.001)
+    async with running(informer) as changes:
+        await until(lambda: changes == [(None, "a")])
+    assert client.lists == 3
+    assert [each.message for each in caplog.records] == [f"pods are not served here: {error}"]
+
+
+async def test_an_optional_kind_that_goes_takes_its_objects_with_it(served: Served) -> None:
+    client = FaultyClient(served)
+    await client.create(PODS, pod("a"))
+    client.watch_faults = [UnavailableError("broke")]
+    informer = Informer(client, PODS, is_optional=True, absent_s=0.001)
+    informer.on_change(lambda *_: client.list_faults.append(NotFoundError("gone")))
+    async with running(informer) as changes:
+        await until(lambda: len(changes) >= 2)
+        assert changes[:2] == [(None, "a"), ("a", None)]
+
+
+async def test_being_refused_once_does_not_take_away_what_was_seen(served: Served) -> None:
+    client = FaultyClient(served)
+    await client.create(PODS, pod("a"))
+    client.watch_faults = [UnavailableError("broke")]
+    informer = Informer(client, PODS, is_optional=True, absent_s=0.001)
+
+    def refuse_next(old: Any, new: Any) -> None:
+        client.list_faults.append(ForbiddenError("not now"))
+
+    informer.on_change(refuse_next)
+    async with running(informer) as changes:
+        await until(lambda: client.lists >= 3)
+        assert changes == [(None, "a")]
