@@ -97,7 +97,7 @@ class ApiServer:
 
     def get_scale(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Read the scale of an object that has one."""
-        _check_part(resource, "scale")
+        self._check_part(resource, "scale")
         return scale.scale_of(self._existing(resource, namespace, name))
 
     def list(
@@ -125,7 +125,7 @@ class ApiServer:
         name = new["metadata"]["name"]
         if self._store.get(resource, home, name) is not None:
             raise resources.already_exists(resource, name)
-        if resource in resources.WITH_STATUS:
+        if self.registry.has_status(resource):
             new.pop("status", None)
         typecheck.check(resource, new, {})
         new = builtin.defaulted(resource, new)
@@ -145,7 +145,7 @@ class ApiServer:
         self, resource: Resource, namespace: str | None, name: str, obj: Raw, options: WriteOptions
     ) -> dict[str, Any]:
         """Write a whole object, or the part `options.subresource` names; ConflictError."""
-        _check_part(resource, options.subresource)
+        self._check_part(resource, options.subresource)
         old = self._existing(resource, namespace, name)
         if options.subresource == "scale":
             bodies.check_unmoved(resource, old, scale.version_of(obj))
@@ -169,7 +169,7 @@ class ApiServer:
     ) -> dict[str, Any]:
         """Change the object named by `target`; kind "apply" creates it if need be."""
         namespace, name = target
-        _check_part(resource, options.subresource)
+        self._check_part(resource, options.subresource)
         home = self._home(resource, namespace)
         if kind == "apply":
             options = applying.checked(options, patch)
@@ -259,7 +259,7 @@ class ApiServer:
             new = builtin.with_status(resource, old, changed)
         else:
             new = {**changed, "metadata": bodies.updated_metadata(resource, old, metadata)}
-            if resource in resources.WITH_STATUS:
+            if self.registry.has_status(resource):
                 _keep_status(old, new)
             if not options.subresource:
                 new = self._admit(resource, builtin.defaulted(resource, new), old, options)
@@ -299,6 +299,16 @@ class ApiServer:
             raise resources.not_found(resource, name)
         return found
 
+    def _check_part(self, resource: Resource, subresource: str) -> None:
+        """The kind has this subresource; NotFoundError."""
+        is_there = (
+            not subresource
+            or (subresource == "status" and self.registry.has_status(resource))
+            or (subresource == "scale" and self.registry.has_scale(resource))
+        )
+        if not is_there:
+            raise resources.no_such_part(resource, subresource)
+
     def _home(self, resource: Resource, namespace: str | None) -> str:
         self._served(resource)
         return (namespace or DEFAULT_NAMESPACE) if resource.is_namespaced else ""
@@ -331,14 +341,3 @@ def _keep_status(old: Raw, new: dict[str, Any]) -> None:
         new["status"] = old["status"]
     else:
         new.pop("status", None)
-
-
-def _check_part(resource: Resource, subresource: str) -> None:
-    """The kind has this subresource; NotFoundError."""
-    is_there = (
-        not subresource
-        or (subresource == "status" and resource in resources.WITH_STATUS)
-        or (subresource == "scale" and resource in resources.WITH_SCALE)
-    )
-    if not is_there:
-        raise resources.no_such_part(resource, subresource)

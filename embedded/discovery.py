@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from api.kinds import PODS, Resource
-from embedded import resources
+from embedded.definitions import priority
+from embedded.registry import Registry
 
 # Whose behaviour is followed; "+relight" is what tells people that it is not Kubernetes itself.
 VERSION: Final = {
@@ -26,25 +27,33 @@ AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDisc
 _PART_VERBS: Final = ("get", "patch", "update")
 
 
-def group_versions() -> list[tuple[str, str]]:
-    """Every (group, version), the core group first."""
-    return list(dict.fromkeys((each.group, each.version) for each in resources.ALL))
+def group_versions(registry: Registry) -> list[tuple[str, str]]:
+    """Every (group, version), the core group first, a group's preferred version first."""
+    return list(dict.fromkeys((each.group, each.version) for each in registry.all))
 
 
-def aggregated(*, is_core: bool, version: str) -> dict[str, Any]:
+def _versions(registry: Registry) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for group, version in group_versions(registry):
+        found.setdefault(group, []).append(version)
+    return {group: sorted(versions, key=priority) for group, versions in found.items()}
+
+
+def aggregated(registry: Registry, *, is_core: bool, version: str) -> dict[str, Any]:
     """Everything at once, in apidiscovery.k8s.io `version` ("v2" or "v2beta1")."""
     items = [
         {
             "metadata": {"name": group, "creationTimestamp": None},
             "versions": [
                 {
-                    "version": served,
+                    "version": each,
                     "freshness": "Current",
-                    "resources": [_discovered(each) for each in _of(group, served)],
+                    "resources": [_discovered(registry, one) for one in _of(registry, group, each)],
                 }
+                for each in served
             ],
         }
-        for group, served in group_versions()
+        for group, served in _versions(registry).items()
         if (group == "") is is_core
     ]
     return {
@@ -60,61 +69,63 @@ def core_versions() -> dict[str, Any]:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
 
 
-def groups() -> dict[str, Any]:
+def groups(registry: Registry) -> dict[str, Any]:
     """The answer to GET /apis."""
-    listed = [_group(group, version) for group, version in group_versions() if group]
+    listed = [_group(name, versions) for name, versions in _versions(registry).items() if name]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
 
 
-def group(name: str) -> dict[str, Any] | None:
+def group(registry: Registry, name: str) -> dict[str, Any] | None:
     """The answer to GET /apis/GROUP."""
-    for each, version in group_versions():
-        if each and each == name:
-            return {"kind": "APIGroup", "apiVersion": "v1", **_group(each, version)}
-    return None
+    versions = _versions(registry).get(name) if name else None
+    if versions is None:
+        return None
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)}
 
 
-def resource_list(name: str, version: str) -> dict[str, Any] | None:
+def resource_list(registry: Registry, name: str, version: str) -> dict[str, Any] | None:
     """The answer to GET /api/v1 and GET /apis/GROUP/VERSION."""
-    found = list(_of(name, version))
+    found = list(_of(registry, name, version))
     if not found:
         return None
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": found[0].api_version,
-        "resources": [entry for each in found for entry in _listed(each)],
+        "resources": [entry for each in found for entry in _listed(registry, each)],
     }
 
 
-def _of(name: str, version: str) -> Iterable[Resource]:
-    return (each for each in resources.ALL if (each.group, each.version) == (name, version))
+def _of(registry: Registry, name: str, version: str) -> Iterable[Resource]:
+    return (each for each in registry.all if (each.group, each.version) == (name, version))
 
 
-def _group(name: str, version: str) -> dict[str, Any]:
-    served = {"groupVersion": f"{name}/{version}", "version": version}
-    return {"name": name, "versions": [served], "preferredVersion": served}
+def _group(name: str, versions: list[str]) -> dict[str, Any]:
+    served = [{"groupVersion": f"{name}/{each}", "version": each} for each in versions]
+    return {"name": name, "versions": served, "preferredVersion": served[0]}
 
 
-def _parts(resource: Resource) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
+def _parts(
+    registry: Registry, resource: Resource
+) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
     """(name, group, version, kind, verbs) of each subresource."""
     parts: list[tuple[str, str, str, str, tuple[str, ...]]] = []
-    if resource in resources.WITH_SCALE:
+    if registry.has_scale(resource):
         parts.append(("scale", "autoscaling", "v1", "Scale", _PART_VERBS))
-    if resource in resources.WITH_STATUS:
+    if registry.has_status(resource):
         parts.append(("status", resource.group, resource.version, resource.kind, _PART_VERBS))
     if resource is PODS:
         parts.append(("log", "", "v1", "Pod", ("get",)))
     return parts
 
 
-def _discovered(resource: Resource) -> dict[str, Any]:
+def _discovered(registry: Registry, resource: Resource) -> dict[str, Any]:
     found: dict[str, Any] = {
         "resource": resource.plural,
         "responseKind": _kind(resource.group, resource.version, resource.kind),
         "scope": "Namespaced" if resource.is_namespaced else "Cluster",
         "singularResource": resource.singular,
-        "verbs": list(resources.VERBS),
+        "verbs": list(registry.verbs_of(resource)),
     }
     if resource.short_names:
         found["shortNames"] = list(resource.short_names)
@@ -122,7 +133,7 @@ def _discovered(resource: Resource) -> dict[str, Any]:
         found["categories"] = list(resource.categories)
     found["subresources"] = [
         {"subresource": name, "responseKind": _kind(group, version, kind), "verbs": list(verbs)}
-        for name, group, version, kind, verbs in _parts(resource)
+        for name, group, version, kind, verbs in _parts(registry, resource)
     ]
     return found
 
@@ -131,20 +142,20 @@ def _kind(group: str, version: str, kind: str) -> dict[str, str]:
     return {"group": group, "version": version, "kind": kind}
 
 
-def _listed(resource: Resource) -> Iterable[dict[str, Any]]:
+def _listed(registry: Registry, resource: Resource) -> Iterable[dict[str, Any]]:
     found: dict[str, Any] = {
         "name": resource.plural,
         "singularName": resource.singular,
         "namespaced": resource.is_namespaced,
         "kind": resource.kind,
-        "verbs": list(resources.VERBS),
+        "verbs": list(registry.verbs_of(resource)),
     }
     if resource.short_names:
         found["shortNames"] = list(resource.short_names)
     if resource.categories:
         found["categories"] = list(resource.categories)
     yield found
-    for name, group, version, kind, verbs in _parts(resource):
+    for name, group, version, kind, verbs in _parts(registry, resource):
         yield {
             "name": f"{resource.plural}/{name}",
             "singularName": "",

@@ -11,6 +11,8 @@ import orjson
 
 from cluster.errors import ApiError, NotFoundError
 from embedded import discovery, openapi
+from embedded.openapi import OpenApi
+from embedded.registry import Registry
 
 _HEALTH: Final = ("/healthz", "/livez", "/readyz")
 # Everyone who gets this far may do everything, so the answer is the same for every question.
@@ -29,59 +31,65 @@ class Document:
     is_for_any_method: bool = False
 
 
-def document(path: str, accept: str) -> Document | None:
-    """The document at a path, None if the path names objects; NotFoundError, ApiError 406."""
-    steps = tuple(step for step in path.split("/") if step)
-    match steps:
-        case ("healthz" | "livez" | "readyz", *_):
-            return Document(body=b"ok", content_type="text/plain; charset=utf-8")
-        case ():
-            served = ["/api", "/apis", *_HEALTH, "/openapi/v2", "/openapi/v3", "/version"]
-            return _json({"paths": served})
-        case ("version",):
-            return _json(discovery.VERSION)
-        case ("api",) | ("apis",):
-            return _discovered(accept, is_core=steps[0] == "api")
-        case ("openapi", *rest):
-            return _openapi(rest, accept)
-        case ("api", version):
-            return _json(_known(discovery.resource_list("", version)))
-        case ("apis", group):
-            return _json(_known(discovery.group(group)))
-        case ("apis", group, version):
-            return _json(_known(discovery.resource_list(group, version)))
-        case _ if path == _ACCESS_REVIEW:
-            return _access_review()
-        case _:
-            return None
+class Documents:
+    """Finds them; what is discovered follows the registry."""
 
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._openapi = OpenApi(registry)
 
-def _discovered(accept: str, *, is_core: bool) -> Document:
-    for version in ("v2", "v2beta1"):
-        wanted = f"g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
-        if any(wanted in offer and "json" in offer for offer in accept.replace(" ", "").split(",")):
-            raw = discovery.aggregated(is_core=is_core, version=version)
-            return _json(raw, discovery.AGGREGATED.format(version))
-    if accept and not any(form in accept for form in ("json", "*/*")):
-        raise ApiError(406, "NotAcceptable", "only application/json is served here")
-    return _json(discovery.core_versions() if is_core else discovery.groups())
+    def find(self, path: str, accept: str) -> Document | None:
+        """The document at a path, None if the path names objects; NotFoundError, ApiError 406."""
+        steps = tuple(step for step in path.split("/") if step)
+        match steps:
+            case ("healthz" | "livez" | "readyz", *_):
+                return Document(body=b"ok", content_type="text/plain; charset=utf-8")
+            case ():
+                served = ["/api", "/apis", *_HEALTH, "/openapi/v2", "/openapi/v3", "/version"]
+                return _json({"paths": served})
+            case ("version",):
+                return _json(discovery.VERSION)
+            case ("api",) | ("apis",):
+                return self._discovered(accept, is_core=steps[0] == "api")
+            case ("openapi", *rest):
+                return self._described(rest, accept)
+            case ("api", version):
+                return _json(_known(discovery.resource_list(self._registry, "", version)))
+            case ("apis", group):
+                return _json(_known(discovery.group(self._registry, group)))
+            case ("apis", group, version):
+                return _json(_known(discovery.resource_list(self._registry, group, version)))
+            case _ if path == _ACCESS_REVIEW:
+                return _access_review()
+            case _:
+                return None
 
+    def _discovered(self, accept: str, *, is_core: bool) -> Document:
+        offers = accept.replace(" ", "").split(",")
+        for version in ("v2", "v2beta1"):
+            wanted = f"g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+            if any(wanted in offer and "json" in offer for offer in offers):
+                raw = discovery.aggregated(self._registry, is_core=is_core, version=version)
+                return _json(raw, discovery.AGGREGATED.format(version))
+        if accept and not any(form in accept for form in ("json", "*/*")):
+            raise ApiError(406, "NotAcceptable", "only application/json is served here")
+        return _json(discovery.core_versions() if is_core else discovery.groups(self._registry))
 
-def _openapi(rest: list[str], accept: str) -> Document:
-    if rest == ["v3"]:
-        return Document(body=openapi.index())
-    if rest == ["v2"]:
-        if "proto" in accept:
-            return Document(body=openapi.EMPTY_V2_PROTOBUF, content_type=_OPENAPI_V2_PROTOBUF)
-        return _json(openapi.EMPTY_V2)
-    if rest[:1] != ["v3"]:
-        raise NotFoundError(
-            "only OpenAPI v3 and v2 are served here, at /openapi/v3 and /openapi/v2"
-        )
-    try:
-        return Document(body=openapi.document("/".join(rest[1:])))
-    except KeyError as error:
-        raise NotFoundError("no such group and version is served here") from error
+    def _described(self, rest: list[str], accept: str) -> Document:
+        if rest == ["v3"]:
+            return Document(body=self._openapi.index())
+        if rest == ["v2"]:
+            if "proto" in accept:
+                return Document(body=openapi.EMPTY_V2_PROTOBUF, content_type=_OPENAPI_V2_PROTOBUF)
+            return _json(openapi.EMPTY_V2)
+        if rest[:1] != ["v3"]:
+            raise NotFoundError(
+                "only OpenAPI v3 and v2 are served here, at /openapi/v3 and /openapi/v2"
+            )
+        try:
+            return Document(body=self._openapi.document("/".join(rest[1:])))
+        except KeyError as error:
+            raise NotFoundError("no such group and version is served here") from error
 
 
 def _access_review() -> Document:

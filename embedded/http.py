@@ -24,7 +24,7 @@ from cluster.errors import (
 from embedded import fieldcheck, logs, requests, resources, streams, tables
 from embedded.access import Gate
 from embedded.apiserver import ApiServer
-from embedded.documents import document
+from embedded.documents import Documents
 from embedded.requests import Target
 
 _LOG = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ def make_app(
 class _Front:
     def __init__(self, server: ApiServer, *, user: str, gate: Gate) -> None:
         self._server = server
+        self._documents = Documents(server.registry)
         self._user = user
         self._gate = gate
         self._logs: set[asyncio.Task[Any]] = set()
@@ -85,12 +86,12 @@ class _Front:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Any request: a document about the server, or a verb on a resource."""
-        found = document(request.path, request.headers.get("Accept", ""))
+        found = self._documents.find(request.path, request.headers.get("Accept", ""))
         if found is not None:
             if request.method not in ("GET", "HEAD") and not found.is_for_any_method:
                 raise MethodNotAllowedError("this can only be read")
             return web.Response(body=found.body, headers={"Content-Type": found.content_type})
-        target = requests.target_of(request.path)
+        target = requests.target_of(request.path, self._server.registry)
         if target.subresource == "log":
             return await self._log(request, target)
         verb = (request.method, bool(target.name))
@@ -180,7 +181,13 @@ class _Front:
         include = request.query.get("includeObject", "Metadata")
         if include not in ("None", "Metadata", "Object"):
             raise BadRequestError(f"includeObject: {include!r}: want None, Metadata or Object")
-        raw = tables.table(target.resource, objects, now_s=self._server.now_s(), include=include)
+        raw = tables.table(
+            target.resource,
+            objects,
+            now_s=self._server.now_s(),
+            include=include,
+            columns=self._server.registry.columns_of(target.resource),
+        )
         raw["metadata"]["resourceVersion"] = version
         return raw
 

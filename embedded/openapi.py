@@ -4,16 +4,15 @@ For: `kubectl explain`, and kubectl's decision to have the server check fields.
 Must not know: HTTP, or how anything is validated.
 """
 
-from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
 import orjson
 
-from api import schemas
 from api.kinds import Resource
 from api.openapi import Schema
-from embedded import builtin_schemas, discovery, resources
+from embedded import builtin_schemas, discovery
+from embedded.registry import Registry
 
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _QUERY_OF_WRITES: Final = ("dryRun", "fieldManager", "fieldValidation")
@@ -30,31 +29,47 @@ EMPTY_V2: Final[dict[str, Any]] = {
 EMPTY_V2_PROTOBUF: Final = b"\x0a\x032.0\x12\x0c\x0a\x07Relight\x12\x010B\x00"
 
 
-@cache
-def index() -> bytes:
-    """The answer to GET /openapi/v3."""
-    paths = {
-        name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={sha256(document(name)).hexdigest()}"}
-        for name in map(_name, discovery.group_versions())
-    }
-    return orjson.dumps({"paths": paths})
+class OpenApi:
+    """The documents of a registry, written when they are asked for and kept until it changes."""
 
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._generation = -1
+        self._written: dict[str, bytes] = {}
 
-@cache
-def document(name: str) -> bytes:
-    """The document of "api/v1" or "apis/GROUP/VERSION"; KeyError if there is none."""
-    found = {_name(each): each for each in discovery.group_versions()}[name]
-    served = [each for each in resources.ALL if (each.group, each.version) == found]
-    paths = {path: item for each in served for path, item in _paths(each).items()}
-    defined = {schema_name(each): _schema(each) for each in served}
-    return orjson.dumps(
-        {
-            "openapi": "3.0.0",
-            "info": {"title": "Relight", "version": discovery.VERSION["gitVersion"]},
-            "paths": paths,
-            "components": {"schemas": {_META: builtin_schemas.METADATA, **defined}},
-        }
-    )
+    def index(self) -> bytes:
+        """The answer to GET /openapi/v3."""
+        names = map(_name, discovery.group_versions(self._registry))
+        paths = {name: {"serverRelativeURL": self._url(name)} for name in names}
+        return orjson.dumps({"paths": paths})
+
+    def _url(self, name: str) -> str:
+        return f"/openapi/v3/{name}?hash={sha256(self.document(name)).hexdigest()}"
+
+    def document(self, name: str) -> bytes:
+        """The document of "api/v1" or "apis/GROUP/VERSION"; KeyError if there is none."""
+        if self._generation != self._registry.generation:
+            self._written.clear()
+            self._generation = self._registry.generation
+        found = self._written.get(name)
+        if found is None:
+            found = self._written[name] = self._write(name)
+        return found
+
+    def _write(self, name: str) -> bytes:
+        registry = self._registry
+        found = {_name(each): each for each in discovery.group_versions(registry)}[name]
+        served = [each for each in registry.all if (each.group, each.version) == found]
+        paths = {path: item for each in served for path, item in _paths(registry, each).items()}
+        defined = {schema_name(each): _schema(registry, each) for each in served}
+        return orjson.dumps(
+            {
+                "openapi": "3.0.0",
+                "info": {"title": "Relight", "version": discovery.VERSION["gitVersion"]},
+                "paths": paths,
+                "components": {"schemas": {_META: builtin_schemas.METADATA, **defined}},
+            }
+        )
 
 
 def _name(group_version: tuple[str, str]) -> str:
@@ -68,8 +83,9 @@ def schema_name(resource: Resource) -> str:
     return f"{group}.{resource.version}.{resource.kind}"
 
 
-def _schema(resource: Resource) -> Schema:
-    schema = builtin_schemas.SCHEMAS.get(resource) or schemas.SCHEMAS[resource]
+def _schema(registry: Registry, resource: Resource) -> Schema:
+    schema = registry.schema_of(resource)
+    assert schema is not None, "every kind that is served has one"
     described = {"allOf": [{"$ref": f"#/components/schemas/{_META}"}]}
     properties = schema["properties"]
     metadata = described | {"description": properties["metadata"]["description"]}
@@ -84,7 +100,7 @@ def _gvk(resource: Resource) -> dict[str, str]:
     return {"group": resource.group, "version": resource.version, "kind": resource.kind}
 
 
-def _paths(resource: Resource) -> dict[str, Any]:
+def _paths(registry: Registry, resource: Resource) -> dict[str, Any]:
     root = f"/{_name((resource.group, resource.version))}"
     home = f"{root}/namespaces/{{namespace}}" if resource.is_namespaced else root
     collection, item = f"{home}/{resource.plural}", f"{home}/{resource.plural}/{{name}}"
@@ -94,7 +110,7 @@ def _paths(resource: Resource) -> dict[str, Any]:
     }
     if resource.is_namespaced:
         paths[f"{root}/{resource.plural}"] = _item(resource, ("get",))
-    if resource in resources.WITH_STATUS:
+    if registry.has_status(resource):
         paths[f"{item}/status"] = _item(resource, ("get", "put", "patch"))
     return paths
 

@@ -118,6 +118,10 @@ class Registry:
         version = self._versions.get(resource)
         return resource in resources.WITH_SCALE if version is None else version.scale is not None
 
+    def verbs_of(self, resource: Resource) -> tuple[str, ...]:
+        """What can be asked of a kind."""
+        return resources.VERBS_OF.get(resource, resources.VERBS)
+
     def scale_of(self, resource: Resource) -> ScalePaths | None:
         """Where a kind of a CRD keeps its replicas."""
         version = self._versions.get(resource)

@@ -16,7 +16,8 @@ from api.kinds import Resource
 from cluster.client import PatchKind
 from cluster.errors import BadRequestError, NotFoundError, UnsupportedMediaTypeError
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
-from embedded import protobuf, resources
+from embedded import protobuf
+from embedded.registry import Registry
 
 BODY_BYTES_MAX: Final = 3 * 1024 * 1024  # Kubernetes' bound on a request body
 PATCH_KINDS: Final[Mapping[str, PatchKind]] = {
@@ -42,7 +43,7 @@ class Target:
     subresource: str = ""
 
 
-def target_of(path: str) -> Target:
+def target_of(path: str, registry: Registry) -> Target:
     """Read `/api/v1/...` or `/apis/GROUP/VERSION/...`; NotFoundError."""
     steps = [step for step in path.split("/") if step]
     group = ""
@@ -55,7 +56,7 @@ def target_of(path: str) -> Target:
     namespace: str | None = None
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in _SUBRESOURCES_OF_NAMESPACES:
         namespace, rest = rest[1], rest[2:]
-    resource = resources.by_path(group, version, rest[0])
+    resource = registry.by_path(group, version, rest[0])
     is_misplaced = namespace is not None and not resource.is_namespaced
     is_homeless = namespace is None and resource.is_namespaced and len(rest) > 1
     if len(rest) > 3 or is_misplaced or is_homeless:

@@ -4,6 +4,7 @@ For: one place that says which parts, rules and defaults a kind has.
 Must not know: requests, or how objects are stored.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from api import kinds
@@ -27,6 +28,8 @@ VERBS: Final = (
     "update",
     "watch",
 )
+# Kinds that are there to be read: the platform writes them, or nothing here would honour them.
+VERBS_OF: Final[Mapping[Resource, tuple[str, ...]]] = {}
 _BY_PATH: Final = {(each.group, each.version, each.plural): each for each in kinds.ALL}
 _BY_KIND: Final = {(each.api_version, each.kind): each for each in kinds.ALL}
 

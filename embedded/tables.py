@@ -7,7 +7,6 @@ Must not know: HTTP, or where objects come from.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from api import schemas
 from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, Resource
 from api.objects import Raw
 from api.schemas import Column
@@ -19,26 +18,28 @@ _AGE: Final = Column(name="Age", type="string", json_path=".metadata.creationTim
 
 
 def table(
-    resource: Resource, objects: Sequence[Raw], *, now_s: float, include: str = "Metadata"
+    resource: Resource,
+    objects: Sequence[Raw],
+    *,
+    now_s: float,
+    include: str = "Metadata",
+    columns: Sequence[Column] | None = None,
 ) -> dict[str, Any]:
-    """A Table of objects; `include` is how much of each goes with its row."""
-    cells = _CELLS.get(resource) or _cells_of(_columns(resource))
+    """A Table of objects; `include` is how much of each goes with its row.
+
+    `columns` are those of a kind that is not built in, after the name; None: its age.
+    """
+    shown = _COLUMNS.get(resource) or (_NAME, *((_AGE,) if columns is None else columns))
+    cells = _CELLS.get(resource) or _cells_of(shown)
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": {},
-        "columnDefinitions": [_definition(column) for column in _columns(resource)],
+        "columnDefinitions": [_definition(column) for column in shown],
         "rows": [
             {"cells": cells(obj, now_s), "object": _included(obj, include)} for obj in objects
         ],
     }
-
-
-def _columns(resource: Resource) -> tuple[Column, ...]:
-    built_in = _COLUMNS.get(resource)
-    if built_in is not None:
-        return built_in
-    return (_NAME, *schemas.PRINTER_COLUMNS.get(resource, (_AGE,)))
 
 
 def _definition(column: Column) -> dict[str, Any]:

@@ -4,24 +4,27 @@ import pytest
 
 from api.kinds import DEPLOYMENTS, PODS, SERVICES, Resource
 from embedded import discovery, resources
+from embedded.registry import Registry
+
+REGISTRY = Registry()
 
 
 def test_the_core_group_and_the_others_are_told_apart() -> None:
     assert discovery.core_versions()["versions"] == ["v1"]
-    assert [group["name"] for group in discovery.groups()["groups"]] == [
+    assert [group["name"] for group in discovery.groups(REGISTRY)["groups"]] == [
         "apps",
         "serving.knative.dev",
         "autoscaling.internal.knative.dev",
     ]
-    found = discovery.group("apps")
+    found = discovery.group(REGISTRY, "apps")
     assert found is not None
     assert found["preferredVersion"] == {"groupVersion": "apps/v1", "version": "v1"}
-    assert discovery.group("") is None
-    assert discovery.group("batch") is None
+    assert discovery.group(REGISTRY, "") is None
+    assert discovery.group(REGISTRY, "batch") is None
 
 
 def listed(resource: Resource) -> dict[str, dict[str, Any]]:
-    found = discovery.resource_list(resource.group, resource.version)
+    found = discovery.resource_list(REGISTRY, resource.group, resource.version)
     assert found is not None
     assert found["groupVersion"] == resource.api_version
     return {each["name"]: each for each in found["resources"]}
@@ -32,7 +35,7 @@ def test_every_kind_is_told_both_ways(resource: Resource) -> None:
     plain = listed(resource)[resource.plural]
     assert plain["namespaced"] is resource.is_namespaced
     assert plain["kind"] == resource.kind
-    whole = discovery.aggregated(is_core=resource.group == "", version="v2")
+    whole = discovery.aggregated(REGISTRY, is_core=resource.group == "", version="v2")
     assert whole["apiVersion"] == "apidiscovery.k8s.io/v2"
     (group,) = [item for item in whole["items"] if item["metadata"]["name"] == resource.group]
     (found,) = [
@@ -54,7 +57,7 @@ def test_parts_are_those_that_are_served() -> None:
 
 
 def test_an_unknown_version_is_none() -> None:
-    assert discovery.resource_list("apps", "v2") is None
+    assert discovery.resource_list(REGISTRY, "apps", "v2") is None
 
 
 def test_short_names_are_unique() -> None:

@@ -3,7 +3,10 @@ import pytest
 
 from cluster.errors import ApiError, NotFoundError
 from embedded import openapi
-from embedded.documents import document
+from embedded.documents import Documents
+from embedded.registry import Registry
+
+document = Documents(Registry()).find
 
 KUBECTL = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"

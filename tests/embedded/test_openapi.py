@@ -5,11 +5,16 @@ import pytest
 
 from api.kinds import DEPLOYMENTS, NAMESPACES, PODS, SERVICES, Resource
 from embedded import discovery, openapi, protobuf, resources
+from embedded.openapi import OpenApi
+from embedded.registry import Registry
+
+REGISTRY = Registry()
+OPENAPI = OpenApi(REGISTRY)
 
 
 def document(resource: Resource) -> dict[str, Any]:
     root = f"apis/{resource.group}" if resource.group else "api"
-    found: dict[str, Any] = orjson.loads(openapi.document(f"{root}/{resource.version}"))
+    found: dict[str, Any] = orjson.loads(OPENAPI.document(f"{root}/{resource.version}"))
     return found
 
 
@@ -23,15 +28,15 @@ def references(value: Any) -> list[str]:
 
 
 def test_the_index_names_every_group_and_changes_with_it() -> None:
-    paths = orjson.loads(openapi.index())["paths"]
-    assert len(paths) == len(discovery.group_versions())
+    paths = orjson.loads(OPENAPI.index())["paths"]
+    assert len(paths) == len(discovery.group_versions(REGISTRY))
     url = paths["apis/apps/v1"]["serverRelativeURL"]
     assert url.startswith("/openapi/v3/apis/apps/v1?hash=")
 
 
 def test_what_is_not_served_has_no_document() -> None:
     with pytest.raises(KeyError):
-        openapi.document("apis/batch/v1")
+        OPENAPI.document("apis/batch/v1")
 
 
 @pytest.mark.parametrize("resource", resources.ALL, ids=lambda each: each.kind)

@@ -9,7 +9,10 @@ from api.kinds import DEPLOYMENTS, NAMESPACES, PODS, SERVICES, Resource
 from cluster.errors import ApiError, BadRequestError, NotFoundError, UnsupportedMediaTypeError
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
 from embedded import requests
+from embedded.registry import Registry
 from embedded.requests import Target, decoded, target_of
+
+REGISTRY = Registry()
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,7 @@ def test_a_path_names_a_target(
     path: str, resource: Resource, namespace: str | None, name: str, part: str
 ) -> None:
     wanted = Target(resource=resource, namespace=namespace, name=name, subresource=part)
-    assert target_of(path) == wanted
+    assert target_of(path, REGISTRY) == wanted
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,7 @@ def test_a_path_names_a_target(
 )
 def test_other_paths_are_not_found(path: str) -> None:
     with pytest.raises(NotFoundError):
-        target_of(path)
+        target_of(path, REGISTRY)
 
 
 @given(
@@ -61,7 +64,7 @@ def test_other_paths_are_not_found(path: str) -> None:
 )
 def test_any_path_is_a_target_or_not_found(steps: list[str]) -> None:
     with contextlib.suppress(NotFoundError):
-        target_of("/" + "/".join(steps))
+        target_of("/" + "/".join(steps), REGISTRY)
 
 
 def test_queries_are_read() -> None:

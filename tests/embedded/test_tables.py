@@ -4,6 +4,7 @@ import pytest
 
 from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, REVISIONS, SERVICES, Resource
 from embedded import resources
+from embedded.registry import Registry
 from embedded.tables import pod_status, table
 from tests.cluster.serving import START_S, deployment, namespace, pod, service
 
@@ -12,7 +13,7 @@ NOW_S = START_S + 90
 
 
 def row(resource: Resource, raw: dict[str, Any]) -> dict[str, Any]:
-    found = table(resource, [raw], now_s=NOW_S)
+    found = table(resource, [raw], now_s=NOW_S, columns=Registry().columns_of(resource))
     names = [column["name"] for column in found["columnDefinitions"]]
     (only,) = found["rows"]
     assert len(only["cells"]) == len(names)
@@ -137,7 +138,9 @@ def test_the_barest_object_of_every_kind_has_a_row(resource: Resource) -> None:
 
 @pytest.mark.parametrize("resource", resources.ALL, ids=lambda each: each.kind)
 def test_the_first_column_is_the_name(resource: Resource) -> None:
-    columns = table(resource, [], now_s=NOW_S)["columnDefinitions"]
+    columns = table(resource, [], now_s=NOW_S, columns=Registry().columns_of(resource))[
+        "columnDefinitions"
+    ]
     named = [column for column in columns if column["format"] == "name"]
     assert [column["name"] for column in named] == ["Name"]
 
