@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from api import keys
+from api.modelfiles import FLAGS
 from predictor.errors import SettingsError
+from predictor.kserve_flags import refusal
 
 _MIB = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -22,6 +24,9 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CONCURRENCY_MAX = 1000
 _TIMEOUT_DEFAULT_S = 300
 _TIMEOUT_MAX_S = 24 * 3600
+_BATCH_SIZE_MAX = 65_536
+_BATCH_DELAY_DEFAULT_MS = 5.0  # KServe's batcher waits 5 s unless told otherwise
+_BATCH_DELAY_MAX_MS = 60_000.0
 
 # Set for the zygote so that it stays single-threaded; not meant for what it executes.
 ZYGOTE_ONLY = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ORT_DISABLE_TELEMETRY")
@@ -31,7 +36,7 @@ ZYGOTE_ONLY = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ORT_DISABLE_TELEMETRY
 class Settings:
     """What one predictor serves and within which limits."""
 
-    model: str  # URI of an ONNX file; "" for a Python model
+    model: str  # URI of a model file or of the folder it is in; "" for a Python model
     python_file: str
     python_class: str
     model_name: str
@@ -44,6 +49,10 @@ class Settings:
     timeout_s: int
     service: str
     revision: str  # "" when nobody made one
+    trust_pickle: bool  # the user's word that a pickle may run its code
+    predict_proba: bool  # scikit-learn: probabilities, as KServe's variable asks for
+    batch_size_max: int  # rows; 0 = no batching
+    batch_delay_s: float
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
 
 
@@ -55,16 +64,27 @@ def _parser() -> argparse.ArgumentParser:
         exit_on_error=False,
         description="Serve one model.",
     )
-    parser.add_argument("--model", default="", metavar="URI", help="ONNX file: path or file://")
+    parser.add_argument(
+        *FLAGS, dest="model", default="", metavar="URI", help="model file or folder: path, file://"
+    )
     parser.add_argument("--python", default="", metavar="FILE.py:CLASS", help="a Model in Python")
-    parser.add_argument("--model-name", default="", help="name in paths (default: $K_SERVICE)")
+    name_help = "name in paths (default: $K_SERVICE)"
+    parser.add_argument("--model-name", "--model_name", default="", help=name_help)
+    parser.add_argument("--trust-pickle", action="store_true", help="load pickles: they run code")
+    parser.add_argument("--max-batch-size", type=int, metavar="N", help="rows run at once")
+    parser.add_argument(
+        "--max-batch-delay-ms", type=float, metavar="F", help="longest wait for others (default 5)"
+    )
     parser.add_argument("--providers", default="", help="execution providers, comma-separated")
-    parser.add_argument("--threads", type=int, default=1, help="intra-op threads (default 1)")
+    parser.add_argument(
+        "--threads", "--nthread", type=int, default=1, help="threads of one run (default 1)"
+    )
     parser.add_argument(
         "--max-body-bytes", type=int, default=64 * _MIB, help="largest body (default 64 MiB)"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=-1, help="port (default: $PORT or 8080)")
+    port_help = "port (default: $PORT or 8080)"
+    parser.add_argument("--port", "--http_port", type=int, default=-1, help=port_help)
     return parser
 
 
@@ -78,11 +98,14 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     except argparse.ArgumentError as error:
         raise SettingsError(str(error)) from None
     if unknown:
+        if sentence := refusal(unknown):
+            raise SettingsError(sentence)
         raise SettingsError(f"unknown argument '{unknown[0]}'")
     python_file, python_class = _python(flags.python)
     if bool(flags.model) == bool(python_file):
         raise SettingsError("give exactly one of --model URI and --python FILE.py:CLASS")
     port = flags.port if flags.port != -1 else _number(environment, keys.ENV_PORT, 8080, 0, 65535)
+    batch_size_max, batch_delay_s = _batching(flags)
     return Settings(
         model=flags.model,
         python_file=python_file,
@@ -97,6 +120,10 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         timeout_s=_number(environment, keys.ENV_TIMEOUT_S, _TIMEOUT_DEFAULT_S, 1, _TIMEOUT_MAX_S),
         service=environment.get(keys.ENV_SERVICE, ""),
         revision=environment.get(keys.ENV_REVISION, ""),
+        trust_pickle=flags.trust_pickle,
+        predict_proba=_truth(environment, keys.ENV_PREDICT_PROBA),
+        batch_size_max=batch_size_max,
+        batch_delay_s=batch_delay_s,
         model_digest=_digest(environment),
     )
 
@@ -143,6 +170,26 @@ def _providers(text: str) -> tuple[str, ...]:
     if not all(names):
         raise SettingsError(f"--providers: an empty name in '{text}'")
     return names
+
+
+def _batching(flags: argparse.Namespace) -> tuple[int, float]:
+    size, delay_ms = flags.max_batch_size, flags.max_batch_delay_ms
+    if size is None:
+        if delay_ms is not None:
+            raise SettingsError("--max-batch-delay-ms: give --max-batch-size as well")
+        return 0, 0.0
+    delay_ms = _BATCH_DELAY_DEFAULT_MS if delay_ms is None else delay_ms
+    if not 0 <= delay_ms <= _BATCH_DELAY_MAX_MS:  # refuses nan as well
+        expected = f"0 to {_BATCH_DELAY_MAX_MS}"
+        raise SettingsError(f"--max-batch-delay-ms: expected {expected}, got {delay_ms}")
+    return _within("--max-batch-size", size, 1, _BATCH_SIZE_MAX), delay_ms / 1000
+
+
+def _truth(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").lower()
+    if text not in ("", "true", "false"):
+        raise SettingsError(f"{name}: expected true or false, got '{environment[name]}'")
+    return text == "true"
 
 
 def _digest(environment: Mapping[str, str]) -> str:

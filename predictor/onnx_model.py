@@ -33,7 +33,6 @@ _DATATYPES = {
 }
 # Where in ONNX Runtime's own source it was thrown: file, line and C++ signature.
 _SOURCE = re.compile(r"/onnxruntime_src/\S+:\d+ .*?\)(?:::<lambda\(.*?\)>)?(?: const)? ")
-_LFS_HEAD = b"version https://git-lfs"
 _IR_FIELD = 0x08  # how a serialised ModelProto starts: field 1 (ir_version), a varint
 _IR_VERSION_MAX = 32
 _REASON_CHARACTERS_MAX = 300
@@ -179,23 +178,6 @@ def _fast_run(session: Any) -> Callable[..., list[Tensor]]:
 
 def _shapes(inputs: dict[str, Tensor]) -> str:
     return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in inputs.items())
-
-
-def check_file(path: Path) -> None:
-    """LoadError for a file that no build of ONNX Runtime could read."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_LFS_HEAD))
-    except FileNotFoundError:
-        raise LoadError(f"there is no model file at {path}") from None
-    except IsADirectoryError:
-        raise LoadError(f"{path} is a directory; name the .onnx file in it") from None
-    except OSError as error:
-        raise LoadError(f"cannot read {path}: {error.strerror}") from None
-    if not head:
-        raise LoadError(f"{path} is empty")
-    if head.startswith(_LFS_HEAD):
-        raise LoadError(f"{path} is a Git LFS pointer, not the model; run git lfs pull")
 
 
 def explain(path: Path, message: str, version: str) -> str:

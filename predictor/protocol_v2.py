@@ -138,7 +138,12 @@ class CodecV2:
 
 
 def metadata(
-    signature: Signature | None, *, name: str, version: str, platform: str, provider: str
+    signature: Signature | None,
+    *,
+    name: str,
+    version: str,
+    platform: str,
+    facts: Mapping[str, Any],
 ) -> bytes:
     """The answer of GET /v2/models/m; -1 is a variable dimension."""
     described: dict[str, Any] = {"name": name}
@@ -147,8 +152,8 @@ def metadata(
     described["platform"] = platform
     described["inputs"] = _describe(signature.inputs if signature else ())
     described["outputs"] = _describe(signature.outputs if signature else ())
-    if provider:
-        described["parameters"] = {"execution_provider": provider}
+    if facts:
+        described["parameters"] = facts
     return orjson.dumps(described)
 
 

@@ -293,11 +293,11 @@ def _identity(settings: Settings, loaded: Loaded) -> bytes:
 def _static_answers(settings: Settings, loaded: Loaded) -> dict[Answer, bytes]:
     name = settings.model_name
     described = metadata(
-        loaded.signature,
+        loaded.described,
         name=name,
         version=settings.revision,
         platform=loaded.platform,
-        provider=loaded.provider,
+        facts=loaded.facts,
     )
     raw = {
         Answer.ALIVE: {"status": "alive"},

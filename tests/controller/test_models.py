@@ -102,7 +102,7 @@ async def test_a_file_that_is_being_written_is_not_pinned(
             file.write(b"w")
         return real()
 
-    monkeypatch.setattr(models.hashlib, "sha256", appending)
+    monkeypatch.setattr(hashlib, "sha256", appending)
     found = await ModelDigests(tmp_path).resolve(revision("m.onnx"))
     assert isinstance(found, Problem)
     assert "being written" in found.message

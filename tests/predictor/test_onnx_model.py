@@ -12,10 +12,10 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from predictor import onnx_model
+from predictor import artifacts, onnx_model
 from predictor.errors import LoadError, RequestError
 from predictor.model import TensorSpec
-from predictor.onnx_model import OnnxModel, check_file
+from predictor.onnx_model import OnnxModel
 from tests.predictor.onnx_files import ONNX_TYPES, build
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -81,7 +81,7 @@ def test_any_other_failure_is_told_without_its_details(
 
 def failure(path: Path) -> str:
     def load() -> None:
-        check_file(path)
+        artifacts.find(path)
         opened(path).signature()
 
     with pytest.raises(LoadError) as caught:
@@ -93,19 +93,10 @@ def failure(path: Path) -> str:
     return said
 
 
-def test_a_missing_file_a_directory_and_an_empty_file(tmp_path: Path) -> None:
-    assert failure(tmp_path / "no.onnx").startswith("there is no model file at")
-    assert "is a directory" in failure(tmp_path)
-    (tmp_path / "empty.onnx").touch()
-    assert failure(tmp_path / "empty.onnx").endswith("is empty")
-
-
-def test_a_text_file_and_a_git_lfs_pointer(tmp_path: Path) -> None:
+def test_a_text_file(tmp_path: Path) -> None:
     path = tmp_path / "text.onnx"
     path.write_text("hello, I am a model\n")
     assert "is not an ONNX file: it starts with b'hello, I am" in failure(path)
-    path.write_text("version https://git-lfs.github.com/spec/v1\n")
-    assert "run git lfs pull" in failure(path)
 
 
 def test_a_file_cut_in_half(identity_model: Callable[..., Path]) -> None:

@@ -177,7 +177,11 @@ def test_a_chosen_output_that_the_model_did_not_give_is_our_fault() -> None:
 
 def test_metadata_has_minus_one_for_variable_dimensions() -> None:
     described = metadata(
-        SIGNATURE, name="m", version="r", platform="onnx_onnxv1", provider="CPUExecutionProvider"
+        SIGNATURE,
+        name="m",
+        version="r",
+        platform="onnx_onnxv1",
+        facts={"execution_provider": "CPUExecutionProvider"},
     )
     assert orjson.loads(described) == {
         "name": "m",
@@ -196,7 +200,7 @@ def test_metadata_has_minus_one_for_variable_dimensions() -> None:
 
 
 def test_metadata_of_a_model_without_a_signature_has_no_tensors() -> None:
-    described = metadata(None, name="m", version="", platform="python", provider="")
+    described = metadata(None, name="m", version="", platform="python", facts={})
     expected = {"name": "m", "platform": "python", "inputs": [], "outputs": []}
     assert orjson.loads(described) == expected
 

@@ -88,12 +88,15 @@ def start(short_path: Path) -> Start:
         settings = config.parse(["--model", "m.onnx", *arguments], environment)
         settings = replace(settings, container_concurrency=concurrency, timeout_s=timeout_s)
         model = Doubler()
+        signature = Signature(inputs=[X], outputs=[replace(X, name="y")])
         loaded = Loaded(
             run=model,
-            signature=Signature(inputs=[X], outputs=[replace(X, name="y")]),
+            signature=signature,
+            described=signature,
             digest=DIGEST,
             provider="CPUExecutionProvider",
             platform="onnx_onnxv1",
+            facts={"execution_provider": "CPUExecutionProvider"},
         )
         worker = Worker(asyncio.get_running_loop())
         server = Server(settings, loaded, worker, start_timing="fork;dur=1.00, load;dur=2.00")

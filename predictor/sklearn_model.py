@@ -1,0 +1,258 @@
+"""A scikit-learn model: its file, its columns, and what it answers, as KServe serves it.
+
+For: opening .skops files safely and pickles with consent, and one sentence when that fails.
+Must not know: HTTP, JSON, or where the file came from.
+
+scikit-learn is imported when the first such model is loaded: 0.3 s and 60 MB that nobody else
+pays. `libraries` does it ahead, for a zygote of this format.
+"""
+
+import importlib
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from api.modelfiles import Kind
+from predictor import config, datatypes, matrices
+from predictor.errors import Fault, LoadError, RequestError
+from predictor.model import Signature, Tensor, TensorSpec
+
+_LOG = logging.getLogger(__name__)
+INSTALL = "pip install 'relight[sklearn]'"
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_INPUT, _OUTPUT = "input-0", "output-0"  # KServe's names
+_MISSING = re.compile(  # pickle's two ways of saying it
+    r"Can't get attribute '(?P<name>\S+)' on <module '(?P<of>\S+)'"
+    r"|module '(?P<module>\S+)' has no attribute '(?P<attribute>\S+)'"
+)
+_WORDS_MAX = 300
+_NAMES_MAX = 10
+
+
+def libraries(kind: Kind) -> tuple[ModuleType, ModuleType]:
+    """scikit-learn and the reader of such files, or LoadError that says how to install them."""
+    reader = "skops.io" if kind is Kind.SKOPS else "joblib"
+    try:
+        return importlib.import_module("sklearn"), importlib.import_module(reader)
+    except ModuleNotFoundError as error:
+        raise LoadError(f"the package {error.name} is not installed; {INSTALL}") from None
+
+
+class SklearnModel:
+    """One fitted estimator. `threads` limits OpenMP, BLAS and joblib alike."""
+
+    def __init__(
+        self, path: Path, kind: Kind, *, trust_pickle: bool, threads: int, probabilities: bool
+    ) -> None:
+        self.path = path
+        self._kind = kind
+        self._trust_pickle = trust_pickle
+        self._threads = threads
+        self._method = "predict_proba" if probabilities else "predict"
+        self._estimator: Any = None
+        self._features: tuple[str, ...] = ()
+        self._width = 0
+        self._pandas: ModuleType | None = None
+
+    def load(self) -> None:
+        """Read the file; LoadError names it. A pickle is not even opened without consent."""
+        if self._kind is Kind.PICKLE and not self._trust_pickle:
+            raise LoadError(
+                f"{self.path} is a pickle, which can run any code while it is loaded: "
+                "if you trust whoever wrote it, say so with --trust-pickle (of an "
+                'InferenceService: the annotation relight.dev/trust-pickle: "true"); '
+                "otherwise have the model saved with skops"
+            )
+        config.adopt(dict.fromkeys(_THREAD_VARIABLES, str(self._threads)))  # read at import
+        sklearn, reader = libraries(self._kind)
+        # For good: `with` would undo it. It also reaches what was imported before.
+        importlib.import_module("threadpoolctl").threadpool_limits(self._threads)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self._estimator = self._read(reader, sklearn.__version__)
+        for sentence in _told(caught, sklearn.__version__):
+            _LOG.warning("WARNING: %s: %s", self.path, sentence)
+        self._check()
+        self._features = tuple(map(str, getattr(self._estimator, "feature_names_in_", ())))
+        self._width = int(getattr(self._estimator, "n_features_in_", 0) or 0)
+        if _selects_by_name(self._estimator):
+            self._pandas = self._import_pandas()
+        _limit_jobs(self._estimator, self._threads)
+
+    def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
+        """The predictions as `output-0`, one row for each row that came."""
+        rows = self._rows(inputs)
+        try:
+            with warnings.catch_warnings():
+                if self._features and self._pandas is None:
+                    warnings.filterwarnings("ignore", "X does not have valid feature names")
+                answer = getattr(self._estimator, self._method)(rows)
+        except ValueError as error:  # scikit-learn's word for input it can not use
+            _LOG.info("the model refused an input", exc_info=True)
+            raise RequestError(Fault.REJECTED, detail=f"the model: {_words(error)}") from None
+        except Exception as error:  # noqa: BLE001 - anybody's code; logged, and answered 500
+            _LOG.exception("%s failed on an input of shape %s", self._method, rows.shape)
+            raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
+        outputs = _outputs(answer)
+        for name in wanted or ():
+            if name not in outputs:
+                expected = ", ".join(outputs)
+                raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=expected)
+        return outputs
+
+    def describe(self) -> Signature:
+        """What the metadata says. The outputs are those of a row of zeros, where it takes one."""
+        shape = (-1, self._width or -1)
+        inputs = [TensorSpec(name=_INPUT, datatype="FP64", shape=shape)]
+        outputs: list[TensorSpec] = []
+        if self._width and self._pandas is None:
+            try:
+                answer = self.run({_INPUT: np.zeros((1, self._width))}, None)
+            except RequestError:
+                answer = {}
+            for name, array in answer.items():
+                datatype = datatypes.of_array(array)
+                if datatype is not None:
+                    described = (-1, *array.shape[1:])
+                    spec = TensorSpec(name=name, datatype=datatype.name, shape=described)
+                    outputs.append(spec)
+        return Signature(inputs=inputs, outputs=outputs)
+
+    def facts(self) -> dict[str, Any]:
+        """What else the metadata tells: the columns and the classes, by name."""
+        found: dict[str, Any] = {}
+        if self._features:
+            found["feature_names"] = list(self._features)
+        classes = getattr(self._estimator, "classes_", None)
+        if isinstance(classes, np.ndarray) and classes.dtype.kind in "biufUO":
+            found["classes"] = classes.tolist()
+        return found
+
+    def _rows(self, inputs: dict[str, Tensor]) -> Any:
+        if self._pandas is None:
+            return matrices.matrix(inputs, self._features, self._width)
+        if len(inputs) == 1 and next(iter(inputs)) not in self._features:
+            whole = matrices.matrix(inputs, self._features, self._width)
+            return self._pandas.DataFrame(whole, columns=list(self._features))
+        return self._pandas.DataFrame(matrices.columns(inputs, self._features, self._width))
+
+    def _read(self, reader: ModuleType, version: str) -> Any:
+        try:
+            if self._kind is Kind.PICKLE:
+                return reader.load(self.path)
+            untrusted = reader.get_untrusted_types(file=self.path)
+            if not untrusted:
+                return reader.load(self.path)
+        except MemoryError:
+            raise LoadError(f"{self.path} needs more memory than there is") from None
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file makes it raise
+            _LOG.debug("loading %s failed", self.path, exc_info=True)
+            raise LoadError(self._explain(error, version)) from None
+        names = ", ".join(sorted(untrusted)[:_NAMES_MAX])
+        raise LoadError(
+            f"{self.path} holds types that are not known to be safe to load: {names}; "
+            "have it saved without them, or as .joblib to be loaded with --trust-pickle"
+        )
+
+    def _explain(self, error: BaseException, version: str) -> str:
+        if isinstance(error, ModuleNotFoundError):
+            return f"{self.path} needs the package {error.name}, which is not installed"
+        if self._kind is Kind.SKOPS and "schema.json" in str(error):
+            return f"{self.path} is an archive, but not one that skops wrote: no schema.json in it"
+        if missing := _MISSING.match(str(error)):
+            name = f"{missing['of'] or missing['module']}.{missing['name'] or missing['attribute']}"
+            return (
+                f"{self.path} needs {name}, which is not here: it was written by another version "
+                f"of a library, or with code of its author's (scikit-learn {version} here)"
+            )
+        said = f"{type(error).__name__}: {_words(error)}"
+        return f"{self.path} cannot be loaded with scikit-learn {version}: {said}"
+
+    def _check(self) -> None:
+        kind = type(self._estimator).__name__
+        if not callable(getattr(self._estimator, "predict", None)):
+            raise LoadError(f"{self.path} holds a {kind}, which has no predict")
+        if not callable(getattr(self._estimator, self._method, None)):
+            raise LoadError(f"PREDICT_PROBA: the {kind} in {self.path} has no predict_proba")
+
+    def _import_pandas(self) -> ModuleType:
+        try:
+            return importlib.import_module("pandas")
+        except ModuleNotFoundError:
+            raise LoadError(
+                f"{self.path} selects columns by name, which needs the package pandas: "
+                "pip install pandas"
+            ) from None
+
+
+def _told(caught: list[warnings.WarningMessage], here: str) -> Iterator[str]:
+    """Each thing that was warned of once; of other versions, one line for them all."""
+    others: dict[str, set[str]] = {}
+    seen: set[str] = set()
+    for warning in caught:
+        written = getattr(warning.message, "original_sklearn_version", None)
+        if written is not None:
+            name = str(getattr(warning.message, "estimator_name", "a model"))
+            others.setdefault(str(written), set()).add(name)
+        elif (words := _words(warning.message)) not in seen:
+            seen.add(words)
+            yield words
+    for version, names in others.items():
+        listed = ", ".join(sorted(names)[:_NAMES_MAX])
+        yield (
+            f"{listed} written by scikit-learn {version} and loaded by {here}: "
+            "answers may differ or fail; save it again with this version"
+        )
+
+
+def _words(error: object) -> str:
+    return " ".join(str(error).split())[:_WORDS_MAX] or type(error).__name__
+
+
+def _outputs(answer: Any) -> dict[str, Tensor]:
+    parts = answer if isinstance(answer, list | tuple) and _are_arrays(answer) else [answer]
+    return {f"output-{index}": _array(part) for index, part in enumerate(parts)}
+
+
+def _are_arrays(parts: list[Any] | tuple[Any, ...]) -> bool:
+    return bool(parts) and all(isinstance(part, np.ndarray) for part in parts)
+
+
+def _array(part: Any) -> Tensor:
+    dense = part.toarray() if hasattr(part, "toarray") else part
+    array = np.asarray(dense)
+    return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _parts(estimator: Any) -> Iterator[Any]:
+    """The estimator and those it is made of, fitted or not."""
+    yield estimator
+    deep = getattr(estimator, "get_params", None)
+    if callable(deep):
+        for value in deep(deep=True).values():
+            if hasattr(value, "get_params"):
+                yield value
+
+
+def _selects_by_name(estimator: Any) -> bool:
+    """Whether a ColumnTransformer in it names its columns, for which only data frames do."""
+    for part in _parts(estimator):
+        if type(part).__name__ == "ColumnTransformer":
+            for _, _, selected in part.transformers:
+                some = selected if isinstance(selected, list) else [selected]
+                if any(isinstance(one, str) for one in some):
+                    return True
+    return False
+
+
+def _limit_jobs(estimator: Any, threads: int) -> None:
+    """A model saved with n_jobs=-1 would take every processor of the machine."""
+    for part in _parts(estimator):
+        if getattr(part, "n_jobs", None) not in (None, 1):
+            part.n_jobs = threads
