@@ -36,7 +36,9 @@ _RETRY_S = 0.1
 CRDS = Path(__file__).parent.parent.parent / "manifests" / "300-crds"
 
 # What a server may be able to do; ours can do all of it.
-EVERYTHING = frozenset({"core", "apps", "cel", "admission", "openapi-v3", "watch-list"})
+EVERYTHING = frozenset(
+    {"admission", "apps", "cel", "core", "openapi-v3", "owners-of-parts", "recent", "watch-list"}
+)
 
 Query = Mapping[str, str]
 
@@ -290,7 +292,9 @@ async def _features(api: OverHttp) -> frozenset[str]:
     found |= {"apps"} if await _answers(api, "/apis/apps/v1") else set()
     version = await api.raw("/version")
     minor = int(re.sub(r"\D", "", str(version["minor"])))
+    found |= {"recent"} if minor >= 25 else set()  # texts and schemas as of then
     found |= {"cel"} if minor >= 25 else set()  # GA in 1.29, on by default since 1.25
+    found |= {"owners-of-parts"} if minor >= 22 else set()  # managedFields[].subresource
     found |= {"watch-list"} if minor >= 34 else set()  # on by default since then
     return frozenset(found)
 
