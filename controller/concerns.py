@@ -12,6 +12,7 @@ from api.conditions import READY, find
 from api.kinds import (
     CONFIGURATIONS,
     DEPLOYMENTS,
+    DOMAINMAPPINGS,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
@@ -33,6 +34,8 @@ class Task(Enum):
     REVISION = "revision"
     ROUTE = "route"
     LABELS = "labels"  # of the Revisions that a Route points at
+    COLLECT = "collect"  # the Revisions of a Configuration that nobody needs
+    DOMAINMAPPING = "domainmapping"
 
 
 Work = tuple[Task, Key]
@@ -45,20 +48,38 @@ def work_for(view: View, resource: Resource, old: Raw | None, new: Raw | None) -
     key = key_of(raw)
     if resource == SERVICES:
         yield Task.SERVICE, key
+        yield from _mappings_of(view, resource, key)
     elif resource == CONFIGURATIONS:
         yield from _after_configuration(view, key)
     elif resource == ROUTES:
-        yield from ((task, key) for task in (Task.ROUTE, Task.LABELS, Task.SERVICE))
+        yield from _after_route(view, key, old, new)
     elif resource == REVISIONS:
         yield Task.REVISION, key
         if _shows_news(old, new):
             yield from _after_revision(view, raw)
+    elif resource == DOMAINMAPPINGS:
+        for each in dict.fromkeys((key, *view.mappings_by_host.get(key[1]))):
+            yield Task.DOMAINMAPPING, each
     else:
         yield from _after_child(resource, old, raw)
 
 
+def _after_route(view: View, key: Key, old: Raw | None, new: Raw | None) -> Iterator[Work]:
+    yield from ((task, key) for task in (Task.ROUTE, Task.LABELS, Task.SERVICE))
+    for raw in (old, new):
+        for rival in view.rivals_of(raw) if raw is not None else ():
+            yield Task.ROUTE, rival
+    yield from _mappings_of(view, ROUTES, key)
+
+
+def _mappings_of(view: View, resource: Resource, key: Key) -> Iterator[Work]:
+    for mapping in view.mappings_by_target.get((resource.kind, *key)):
+        yield Task.DOMAINMAPPING, mapping
+
+
 def _after_configuration(view: View, key: Key) -> Iterator[Work]:
     yield Task.CONFIGURATION, key
+    yield Task.COLLECT, key
     yield Task.SERVICE, key  # a Configuration has the name of its Service
     for route in view.routes_by_configuration.get(key):
         yield Task.ROUTE, route
@@ -68,6 +89,7 @@ def _after_configuration(view: View, key: Key) -> Iterator[Work]:
 def _after_revision(view: View, revision: Raw) -> Iterator[Work]:
     key = key_of(revision)
     configuration = (key[0], labels_of(revision).get(keys.CONFIGURATION, ""))
+    yield Task.COLLECT, configuration
     waiting = view.configurations_by_revision_name.get(key)
     for each in dict.fromkeys((configuration, *waiting)):
         yield Task.CONFIGURATION, each

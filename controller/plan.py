@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from api.conditions import READY, Condition, merge, ready
+from api.conditions import READY, Condition, find, merge, ready
 from api.kinds import Resource
 from api.objects import Raw
 
@@ -27,6 +27,16 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """An object to delete, if it is still that very one."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """An Event about the planned object, told once its status is written."""
 
@@ -37,7 +47,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The writes, in order: creates, updates, then the status. Applied twice it changes nothing.
+    """The writes: creates, updates, deletes, then the status. Applied twice it changes nothing.
 
     An update replaces the object that was read, at the resourceVersion that was read, so a
     plan made from a stale view fails with a conflict instead of undoing somebody's work.
@@ -45,6 +55,7 @@ class Plan:
 
     creates: tuple[Write, ...] = ()
     updates: tuple[Write, ...] = ()
+    deletes: tuple[Delete, ...] = ()
     status: dict[str, Any] | None = None  # None: as it stands
     notes: tuple[Note, ...] = ()
     requeue_after_s: float | None = None  # when time alone may change the answer
@@ -78,6 +89,15 @@ def status_of(raw: Raw) -> Mapping[str, Any]:
 def is_observed(raw: Raw) -> bool:
     """Whether the object's status speaks of its present spec."""
     return bool(status_of(raw).get("observedGeneration", 0) == raw["metadata"].get("generation", 0))
+
+
+def internal_error(raw: Raw, condition: Condition, message: str) -> tuple[Note, ...]:
+    """The Event of an error that ended a step, told when the condition that says so is new."""
+    before = find(raw, condition.type)
+    told = None if before is None else (before.status, before.reason, before.message)
+    if told == (condition.status, condition.reason, condition.message):
+        return ()
+    return (Note(type="Warning", reason="InternalError", message=message),)
 
 
 def quoted(name: str) -> str:

@@ -17,7 +17,7 @@ from cluster.errors import (
 )
 from cluster.events import EventRecorder
 from controller.configuration import CREATION_FAILED
-from controller.plan import Plan, Write, quoted
+from controller.plan import Delete, Plan, Write, quoted
 
 # Children whose making is news to the people who made the parent.
 _TOLD = (CONFIGURATIONS, ROUTES, REVISIONS)
@@ -53,6 +53,8 @@ class Writer:
             await self._create(raw, write)
         for write in plan.updates:
             await self._replace(write.resource, write.object)
+        for delete in plan.deletes:
+            await self._delete(delete)
         if plan.status is not None:
             await self._replace(resource, {**raw, "status": plan.status}, subresource="status")
         for note in plan.notes:
@@ -73,6 +75,15 @@ class Writer:
             raise
         if write.resource in _TOLD:
             self._events.normal(owner, "Created", f"Created {kind} {quoted(write.name)}")
+
+    async def _delete(self, delete: Delete) -> None:
+        place = (delete.resource, delete.namespace, delete.name)
+        try:
+            await self._client.delete(*place, uid=delete.uid)
+        except NotFoundError:
+            return
+        except ConflictError as error:
+            raise StaleError(error.message) from error
 
     async def _replace(self, resource: Resource, obj: Raw, *, subresource: str = "") -> None:
         try:

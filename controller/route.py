@@ -4,28 +4,32 @@ For: planning one Route; the activator reads the answer from its status.
 Must not know: how requests are forwarded, or why a Revision is or is not ready.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api import keys
-from api.conditions import FALSE, READY, TRUE, UNKNOWN, Condition, find, is_ready
-from api.naming import cluster_local_host, host, tag_host, url
-from api.objects import Raw
-from controller.children import is_going, labels_of
-from controller.plan import Plan, is_observed, new_status, quoted, status_of
+from api import annotations, formats, keys
+from api.conditions import FALSE, TRUE, UNKNOWN, Condition, find
+from api.kinds import ROUTES
+from api.objects import Raw, rfc3339
+from controller import rollout
+from controller.addresses import Addresses, internal_url
+from controller.assigning import Assigned, Known, Obstacle
+from controller.children import annotations_of, is_going, labels_of, with_metadata
+from controller.plan import (
+    Plan,
+    Write,
+    internal_error,
+    is_observed,
+    new_status,
+    quoted,
+    status_of,
+)
+from controller.rollout import NS_PER_S, Rollout, Share, Target
 
 ALL_TRAFFIC_ASSIGNED = "AllTrafficAssigned"
 INGRESS_READY = "IngressReady"
 CERTIFICATE_PROVISIONED = "CertificateProvisioned"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """How users reach Routes from outside."""
-
-    domain: str
-    port: int | None = None  # None or 80: left out of URLs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,54 +38,25 @@ class Observed:
 
     route: Raw
     configurations: Mapping[str, Raw]
-    revisions: Mapping[str, Raw]  # those named, and the latest ready ones of `configurations`
+    revisions: Mapping[str, Raw]  # named, latest ready of `configurations`, or served now
+    lost_names: Collection[str] = ()  # names of its tags that are another Route's
+    rollout_s: float = 0.0  # how long a rollout takes where the Route does not say
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Obstacle:
-    """Why a target can not be given requests. False is for good, Unknown is for now."""
-
-    status: str
-    reason: str
-    message: str
-
-
-def plan(seen: Observed, addresses: Addresses, *, now: str) -> Plan:
-    """The next step for a Route; `now` is RFC 3339.
-
-    One target without a ready Revision keeps the whole previous assignment: requests go on
-    being answered as they were.
-    """
-    route = seen.route
-    if is_going(route):
-        return Plan()
-    targets = [_resolve(seen, target) for target in route["spec"].get("traffic") or ()]
-    obstacle = _worst([each for each in targets if isinstance(each, _Obstacle)])
-    if obstacle is None:
-        assigned = Condition(type=ALL_TRAFFIC_ASSIGNED, status=TRUE)
-        ingress = Condition(type=INGRESS_READY, status=TRUE)
-        traffic: Any = [
-            _addressed(route, target, addresses) for target in targets if isinstance(target, dict)
-        ]
-    else:
-        assigned = Condition(
-            type=ALL_TRAFFIC_ASSIGNED,
-            status=obstacle.status,
-            reason=obstacle.reason,
-            message=obstacle.message,
-        )
-        ingress = _previous_ingress(route)
-        traffic = status_of(route).get("traffic")
-    name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
-    fields = {
-        "url": url(host(name, namespace, addresses.domain), addresses.port),
-        "address": {"url": url(cluster_local_host(name, namespace))},
-        "traffic": traffic,
-    }
-    conditions = (assigned, ingress, _CERTIFICATE)
-    return Plan(status=new_status(route, conditions, fields, now=now))
-
-
+_TRAFFIC_ASSIGNED = Condition(type=ALL_TRAFFIC_ASSIGNED, status=TRUE)
+_INGRESS_SERVES = Condition(type=INGRESS_READY, status=TRUE)
+_INGRESS_NOT_CONFIGURED = Condition(
+    type=INGRESS_READY,
+    status=UNKNOWN,
+    reason="IngressNotConfigured",
+    message="Ingress has not yet been reconciled.",
+)
+_ROLLOUT_IN_PROGRESS = Condition(
+    type=INGRESS_READY,
+    status=UNKNOWN,
+    reason="RolloutInProgress",
+    message="A gradual rollout of the latest revision(s) is in progress.",
+)
 _CERTIFICATE = Condition(
     type=CERTIFICATE_PROVISIONED,
     status=TRUE,
@@ -90,101 +65,186 @@ _CERTIFICATE = Condition(
 )
 
 
+def plan(seen: Observed, addresses: Addresses, *, now_s: float) -> Plan:
+    """The next step for a Route; `now_s` is wall time.
+
+    One target without a ready Revision keeps the whole previous assignment: requests go on
+    being answered as they were.
+    """
+    if is_going(seen.route):
+        return Plan()
+    assigned = Known(seen.route, seen.configurations, seen.revisions).assign()
+    if isinstance(assigned, Obstacle):
+        return _hindered(seen, addresses, assigned, now_s=now_s)
+    fault = addresses.fault(seen.route)
+    if fault:
+        obstacle = Obstacle(status=FALSE, reason="ErrorConfig", message=fault)
+        return _hindered(seen, addresses, obstacle, now_s=now_s)
+    if seen.lost_names:
+        return _not_owned(seen, addresses, now_s=now_s)
+    moved = _rolled(seen, assigned, now_ns=int(now_s * NS_PER_S))
+    return _served(seen, addresses, assigned, moved, now_s=now_s)
+
+
+def _hindered(seen: Observed, addresses: Addresses, why: Obstacle, *, now_s: float) -> Plan:
+    assigned = Condition(
+        type=ALL_TRAFFIC_ASSIGNED, status=why.status, reason=why.reason, message=why.message
+    )
+    ingress = _previous_ingress(seen.route)
+    return Plan(status=_status(seen, addresses, (assigned, ingress), None, now_s=now_s))
+
+
+def _not_owned(seen: Observed, addresses: Addresses, *, now_s: float) -> Plan:
+    route, name = seen.route, min(seen.lost_names)
+    ingress = Condition(
+        type=INGRESS_READY,
+        status=FALSE,
+        reason="NotOwned",
+        message=f"There is an existing placeholder Service {quoted(name)} that we do not own.",
+    )
+    own = quoted(route["metadata"]["name"])
+    message = f"route: {own} does not own Service: {quoted(name)}"
+    return Plan(
+        status=_status(seen, addresses, (_TRAFFIC_ASSIGNED, ingress), None, now_s=now_s),
+        notes=internal_error(route, ingress, message),
+    )
+
+
+def _served(
+    seen: Observed,
+    addresses: Addresses,
+    assigned: Sequence[Assigned],
+    moved: Rollout,
+    *,
+    now_s: float,
+) -> Plan:
+    """While requests move, the state of it is written before the split, else after it.
+
+    So whoever looks at one of the two, at any moment, goes on from there.
+    """
+    next_ns = rollout.next_step_ns(moved)
+    ingress = _INGRESS_SERVES if next_ns is None else _ROLLOUT_IN_PROGRESS
+    traffic = _lines(seen.route, addresses, assigned, moved)
+    status = _status(seen, addresses, (_TRAFFIC_ASSIGNED, ingress), traffic, now_s=now_s)
+    text = rollout.spell(moved) if next_ns is not None else None
+    before = annotations_of(seen.route).get(keys.ROLLOUT)
+    if before != text and (text is not None or status is None):
+        return Plan(updates=(_with_state(seen.route, text),))
+    return Plan(
+        status=status,
+        requeue_after_s=None if next_ns is None else max(0.0, next_ns / NS_PER_S - now_s),
+    )
+
+
+def _status(
+    seen: Observed,
+    addresses: Addresses,
+    conditions: tuple[Condition, Condition],
+    traffic: list[dict[str, Any]] | None,
+    *,
+    now_s: float,
+) -> dict[str, Any] | None:
+    """`traffic` None: as it was, and so is the address that stands for it."""
+    route, before = seen.route, status_of(seen.route)
+    fields = {
+        "url": addresses.of(route),
+        "address": before.get("address") if traffic is None else {"url": internal_url(route)},
+        "traffic": before.get("traffic") if traffic is None else traffic,
+    }
+    return new_status(route, (*conditions, _CERTIFICATE), fields, now=rfc3339(now_s))
+
+
 def _previous_ingress(route: Raw) -> Condition:
     """What is served stays served, but of a new spec nothing is served yet."""
     before = find(route, INGRESS_READY)
-    if before is not None and is_observed(route):
-        return before
-    return Condition(
-        type=INGRESS_READY,
-        status=UNKNOWN,
-        reason="IngressNotConfigured",
-        message="Ingress has not yet been reconciled.",
+    return before if before is not None and is_observed(route) else _INGRESS_NOT_CONFIGURED
+
+
+def rollout_s(route: Raw) -> float:
+    """How long the Route wants a rollout to take; 0 if it does not say so."""
+    found = annotations_of(route)
+    text = found.get(keys.ROLLOUT_DURATION) or found.get(
+        annotations.camel_case(keys.ROLLOUT_DURATION), ""
+    )
+    return max(0, formats.duration_ns(text) or 0) // NS_PER_S if text else 0.0
+
+
+def served_revisions(route: Raw) -> list[str]:
+    """The Revisions that get requests now, or did when the state of a rollout was written."""
+    names = [each.get("revisionName", "") for each in status_of(route).get("traffic") or ()]
+    for target in rollout.parse(annotations_of(route).get(keys.ROLLOUT, "")) or ():
+        names += [share.revision for share in target.shares]
+    return list(dict.fromkeys(filter(None, names)))
+
+
+def _rolled(seen: Observed, assigned: Sequence[Assigned], *, now_ns: int) -> Rollout:
+    """Where the requests of each line that follows a Configuration go now."""
+    wanted: dict[tuple[str, str], Target] = {}
+    for line in assigned:
+        if line.latest_of and line.percent > 1:
+            target = Target(
+                configuration=line.latest_of,
+                tag=line.tag,
+                percent=line.percent,
+                shares=(Share(revision=line.revision, percent=line.percent),),
+            )
+            wanted.setdefault(target.key, target)
+    duration_s = rollout_s(seen.route) or seen.rollout_s
+    if duration_s <= 0:
+        return tuple(wanted.values())
+    before = rollout.parse(annotations_of(seen.route).get(keys.ROLLOUT, ""))
+    known = Known(seen.route, seen.configurations, seen.revisions)
+    usable = {name for name in seen.revisions if known.is_usable(name)}
+    return rollout.step(
+        list(wanted.values()),
+        _of_status(seen) if before is None else before,
+        usable=usable,
+        duration_s=duration_s,
+        now_ns=now_ns,
     )
 
 
-def _worst(obstacles: Sequence[_Obstacle]) -> _Obstacle | None:
-    for obstacle in obstacles:
-        if obstacle.status == FALSE:
-            return obstacle
-    return obstacles[0] if obstacles else None
+def _of_status(seen: Observed) -> list[Target]:
+    """What the status says is served by lines that follow a Configuration."""
+    found: dict[tuple[str, str], list[Share]] = {}
+    for line in status_of(seen.route).get("traffic") or ():
+        revision, percent = str(line.get("revisionName", "")), int(line.get("percent") or 0)
+        if line.get("latestRevision") and percent and revision in seen.revisions:
+            above = labels_of(seen.revisions[revision]).get(keys.CONFIGURATION, "")
+            shares = found.setdefault((str(line.get("tag") or ""), above), [])
+            shares.append(Share(revision=revision, percent=percent))
+    return [
+        Target(
+            tag=tag,
+            configuration=name,
+            percent=sum(share.percent for share in shares),
+            shares=tuple(shares),
+        )
+        for (tag, name), shares in found.items()
+    ]
 
 
-def _resolve(seen: Observed, target: Raw) -> dict[str, Any] | _Obstacle:
-    """The target with its Revision filled in, or why it has none."""
-    if target.get("revisionName"):
-        found = _named(seen, str(target["revisionName"]))
-    else:
-        found = _latest(seen, str(target.get("configurationName", "")))
-    if isinstance(found, _Obstacle):
-        return found
-    kept = {key: target[key] for key in ("tag", "percent", "latestRevision") if key in target}
-    return {**kept, "revisionName": found}
+def _lines(
+    route: Raw, addresses: Addresses, assigned: Sequence[Assigned], moved: Rollout
+) -> list[dict[str, Any]]:
+    """Traffic as the status shows it: a tagged line has an address of its own."""
+    by_key = {target.key: target for target in moved}
+    lines = []
+    for line in assigned:
+        target = by_key.pop((line.tag, line.latest_of), None)
+        address = {"url": addresses.of(route, line.tag)} if line.tag else {}
+        shares = target.shares if target is not None else ()
+        if len(shares) < 2:
+            lines.append({**line.kept, "revisionName": line.revision, **address})
+            continue
+        for share in shares:
+            split = {"revisionName": share.revision, "percent": share.percent}
+            lines.append({**line.kept, **split, **address})
+    return lines
 
 
-def _named(seen: Observed, name: str) -> str | _Obstacle:
-    revision = seen.revisions.get(name)
-    if revision is None:
-        return _missing("Revision", name)
-    foreign = _foreign(seen.route, revision)
-    if foreign is not None:
-        return foreign
-    if is_ready(revision):
-        return name
-    if _is_failed(revision):
-        message = f"Revision {quoted(name)} failed to become ready."
-        return _Obstacle(status=FALSE, reason="RevisionMissing", message=message)
-    message = f"Revision {quoted(name)} is not yet ready."
-    return _Obstacle(status=UNKNOWN, reason="RevisionMissing", message=message)
-
-
-def _latest(seen: Observed, name: str) -> str | _Obstacle:
-    configuration = seen.configurations.get(name)
-    if configuration is None:
-        return _missing("Configuration", name)
-    latest = str(status_of(configuration).get("latestReadyRevisionName") or "")
-    if latest:
-        return latest if latest in seen.revisions else _missing("Revision", latest)
-    if _is_failed(configuration):
-        message = f"Configuration {quoted(name)} does not have any ready Revision."
-        return _Obstacle(status=FALSE, reason="RevisionMissing", message=message)
-    message = f"Configuration {quoted(name)} is waiting for a Revision to become ready."
-    return _Obstacle(status=UNKNOWN, reason="RevisionMissing", message=message)
-
-
-def _missing(kind: str, name: str) -> _Obstacle:
-    return _Obstacle(
-        status=FALSE,
-        reason=f"{kind}Missing",
-        message=f"{kind} {quoted(name)} referenced in traffic not found.",
-    )
-
-
-def _foreign(route: Raw, revision: Raw) -> _Obstacle | None:
-    """A Service's Route may only name Revisions of that Service."""
-    service = labels_of(route).get(keys.SERVICE)
-    owner = labels_of(revision).get(keys.SERVICE)
-    if service is None or service == owner:
-        return None
-    name = quoted(revision["metadata"]["name"])
-    message = (
-        f"Revision {name} belongs to Service {quoted(owner)}, not Service {quoted(service)}."
-        if owner
-        else f"Revision {name} does not belong to Service {quoted(service)}."
-    )
-    return _Obstacle(status=FALSE, reason="RevisionNotOwned", message=message)
-
-
-def _is_failed(raw: Raw) -> bool:
-    """Whether the object says Ready=False of its present spec."""
-    condition = find(raw, READY)
-    return condition is not None and condition.status == FALSE and is_observed(raw)
-
-
-def _addressed(route: Raw, target: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
-    """The target as the status shows it: a tagged one has an address of its own."""
-    if not target.get("tag"):
-        return target
-    name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
-    tagged = tag_host(target["tag"], name, namespace, addresses.domain)
-    return {**target, "url": url(tagged, addresses.port)}
+def _with_state(route: Raw, text: str | None) -> Write:
+    found = {key: each for key, each in annotations_of(route).items() if key != keys.ROLLOUT}
+    if text is not None:
+        found[keys.ROLLOUT] = text
+    return Write(resource=ROUTES, object=with_metadata(route, annotations=found))

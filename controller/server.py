@@ -5,12 +5,15 @@ Must not know: which API server it talks to.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from api.kinds import (
+    CONFIGMAPS,
     CONFIGURATIONS,
     DEPLOYMENTS,
+    DOMAINMAPPINGS,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
@@ -22,7 +25,18 @@ from api.objects import rfc3339
 from cluster.client import Client
 from cluster.events import EventRecorder
 from cluster.informer import Informer
-from controller import configuration, labeler, revision, route, service
+from controller import (
+    clusterconfig,
+    collecting,
+    configuration,
+    domainmapping,
+    labeler,
+    revision,
+    route,
+    service,
+)
+from controller.addresses import Addresses
+from controller.clusterconfig import ClusterConfig, ConfigError
 from controller.concerns import Task, Work, work_for
 from controller.config import Settings
 from controller.manager import Manager, Statistics
@@ -31,6 +45,8 @@ from controller.pinning import needs_digest
 from controller.reconciler import RefusedError, Writer
 from controller.view import WATCHED, Key, View
 
+_LOG = logging.getLogger(__name__)
+_OPTIONAL = (DOMAINMAPPINGS,)  # a cluster may be without
 _OF_REPLICAS = (DEPLOYMENTS, PODAUTOSCALERS, PODS)
 
 Planned = float | None  # seconds after which to look again
@@ -54,10 +70,15 @@ class Controller:
         """
         self._settings = settings
         self._clock = clock
-        self._addresses = route.Addresses(domain=settings.domain, port=settings.external_port)
+        self._addresses = Addresses(domain=settings.domain, port=settings.external_port)
         self._events = EventRecorder(client, "controller", clock=clock)
         self._writer = Writer(client, self._events)
-        self._informers = {resource: Informer(client, resource) for resource in WATCHED}
+        self._informers = {
+            resource: Informer(client, resource, is_optional=resource in _OPTIONAL)
+            for resource in WATCHED
+        }
+        self._config = ClusterConfig()
+        self._configmaps = Informer(client, CONFIGMAPS, clusterconfig.NAMESPACE, is_optional=True)
         self._view = View({each: found.objects for each, found in self._informers.items()})
         self._manager = Manager(self._reconcile, workers_max=settings.workers_max)
         self._digests = Resolutions(
@@ -71,6 +92,8 @@ class Controller:
             Task.REVISION: self._revision,
             Task.ROUTE: self._route,
             Task.LABELS: self._labels,
+            Task.COLLECT: self._collect,
+            Task.DOMAINMAPPING: self._domainmapping,
         }
 
     async def run(self) -> None:
@@ -81,6 +104,9 @@ class Controller:
                 tasks.create_task(informer.run())
             tasks.create_task(self._events.run())
             tasks.create_task(self._digests.run())
+            self._configmaps.on_change(self._configure)
+            tasks.create_task(self._configmaps.run())
+            await self._configmaps.synced()
             # A plan made from half a view would make children that exist already.
             for informer in self._informers.values():
                 await informer.synced()
@@ -101,6 +127,26 @@ class Controller:
                 self._manager.enqueue(work, after_s=after_s)
 
         return change
+
+    def _configure(self, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+        """A ConfigMap changed. One that can not be read leaves everything as it was."""
+        name = str((new or old or {})["metadata"]["name"])
+        data = (new or {}).get("data") or {}
+        try:
+            config = clusterconfig.updated(self._config, name, data)
+        except ConfigError as error:
+            _LOG.warning("Error updating controller config %r: %s", name, error)
+            self._events.warning(new or {}, "InvalidConfiguration", str(error))
+            return
+        for key in clusterconfig.unserved(name, data):
+            _LOG.warning("%s of ConfigMap %s/%s is not served", key, clusterconfig.NAMESPACE, name)
+        if config.collection != self._config.collection:
+            for each in self._view.keys(CONFIGURATIONS):
+                self._manager.enqueue((Task.COLLECT, each))
+        if config.rollout_s != self._config.rollout_s:
+            for each in self._view.keys(ROUTES):
+                self._manager.enqueue((Task.ROUTE, each))
+        self._config = config
 
     async def _reconcile(self, work: Work) -> Planned:
         task, key = work
@@ -145,14 +191,32 @@ class Controller:
         return plan.requeue_after_s
 
     async def _route(self, key: Key) -> Planned:
-        seen = self._view.route(key)
-        if seen is not None:
-            plan = route.plan(seen, self._addresses, now=self._now())
-            await self._writer.carry_out(ROUTES, seen.route, plan)
-        return None
+        seen = self._view.route(key, rollout_s=self._config.rollout_s)
+        if seen is None:
+            return None
+        plan = route.plan(seen, self._addresses, now_s=self._clock())
+        await self._writer.carry_out(ROUTES, seen.route, plan)
+        return plan.requeue_after_s
 
     async def _labels(self, key: Key) -> Planned:
         seen = self._view.labels(key)
         plan = labeler.plan(seen, now=self._now())
         await self._writer.carry_out(ROUTES, seen.route or {}, plan)
+        return None
+
+    async def _collect(self, key: Key) -> Planned:
+        seen = self._view.collection(key, self._config.collection)
+        if seen is None:
+            return None
+        plan = collecting.plan(seen, now_s=self._clock())
+        for each in plan.deletes:
+            _LOG.info("deleting Revision %s/%s, which nobody needs", each.namespace, each.name)
+        await self._writer.carry_out(CONFIGURATIONS, seen.configuration, plan)
+        return plan.requeue_after_s
+
+    async def _domainmapping(self, key: Key) -> Planned:
+        seen = self._view.domainmapping(key, self._settings.external_port)
+        if seen is not None:
+            plan = domainmapping.plan(seen, now=self._now())
+            await self._writer.carry_out(DOMAINMAPPINGS, seen.mapping, plan)
         return None

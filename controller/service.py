@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from api import keys
+from api.annotations import camel_case
 from api.conditions import FALSE, READY, TRUE, UNKNOWN, Condition, find
 from api.kinds import CONFIGURATIONS, ROUTES, Resource
 from api.objects import Raw
@@ -23,7 +24,16 @@ from controller.children import (
     update_to,
 )
 from controller.configuration import Claim, claim_of, own_name
-from controller.plan import Plan, Write, is_observed, new_status, quoted, status_of
+from controller.plan import (
+    Note,
+    Plan,
+    Write,
+    internal_error,
+    is_observed,
+    new_status,
+    quoted,
+    status_of,
+)
 
 CONFIGURATIONS_READY = "ConfigurationsReady"
 ROUTES_READY = "RoutesReady"
@@ -37,6 +47,10 @@ class Observed:
     configuration: Raw | None
     route: Raw | None
     named_revision: Raw | None  # under the template's own name, if the template has one
+
+
+# What a Service says to its Route alone.
+_OF_ROUTES = (keys.ROLLOUT_DURATION, camel_case(keys.ROLLOUT_DURATION))
 
 
 class _Standing(Enum):
@@ -83,11 +97,14 @@ def make_configuration(service: Raw) -> dict[str, Any]:
         keys.SERVICE: service["metadata"]["name"],
         keys.SERVICE_UID: service["metadata"]["uid"],
     }
+    metadata = _metadata(service, own)
+    for key in _OF_ROUTES:
+        metadata["annotations"].pop(key, None)
     return make_child(
         CONFIGURATIONS,
         service,
         service["metadata"]["name"],
-        _metadata(service, own),
+        metadata,
         {"template": service["spec"]["template"]},
     )
 
@@ -118,6 +135,10 @@ def _follow(
         return _Child(creates=(write,), standing=_Standing.BEHIND, object=wanted)
     if not is_controlled_by(existing, service):
         return _Child(standing=_Standing.FOREIGN, object=existing)
+    state = annotations_of(existing).get(keys.ROLLOUT)
+    if state is not None:  # the Route's own, about a rollout that is going on
+        annotations = {**wanted["metadata"]["annotations"], keys.ROLLOUT: state}
+        wanted = {**wanted, "metadata": {**wanted["metadata"], "annotations": annotations}}
     update = update_to(resource, existing, wanted)
     is_current = is_observed(existing) and existing.get("spec") == wanted["spec"]
     return _Child(
@@ -198,6 +219,17 @@ _COPIED = {
 }
 
 
+def _notes(service: Raw, conditions: Sequence[Condition]) -> tuple[Note, ...]:
+    notes: list[Note] = []
+    kinds = {CONFIGURATIONS_READY: "configuration", ROUTES_READY: "route"}
+    name = quoted(service["metadata"]["name"])
+    for condition in conditions:
+        if condition.reason == "NotOwned":
+            message = f"service: {name} does not own {kinds[condition.type]}: {name}"
+            notes += internal_error(service, condition, message)
+    return tuple(notes)
+
+
 def _finish(
     seen: Observed, children: Sequence[_Child], conditions: Sequence[Condition], *, now: str
 ) -> Plan:
@@ -212,4 +244,5 @@ def _finish(
         creates=tuple(write for child in children for write in child.creates),
         updates=tuple(write for child in children for write in child.updates),
         status=new_status(seen.service, conditions, fields, now=now),
+        notes=_notes(seen.service, conditions),
     )

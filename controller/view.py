@@ -7,12 +7,14 @@ Must not know: how the views are kept up to date, or what is planned.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from api import keys
 from api.kinds import (
     CONFIGURATIONS,
     DEPLOYMENTS,
+    DOMAINMAPPINGS,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
@@ -22,14 +24,27 @@ from api.kinds import (
 )
 from api.naming import deployment_name
 from api.objects import Raw
-from controller import configuration, labeler, revision, route, service
+from controller import (
+    collecting,
+    configuration,
+    domainmapping,
+    labeler,
+    revision,
+    route,
+    service,
+)
+from controller.addresses import claims, lost_names
 from controller.children import is_controlled_by, labels_of
+from controller.clusterconfig import Collection
 from controller.labeler import routes_of, targets_of
 from controller.pinning import Resolution
 from controller.plan import status_of
 
 Key = tuple[str, str]  # namespace, name
-WATCHED = (SERVICES, CONFIGURATIONS, REVISIONS, ROUTES, DEPLOYMENTS, PODAUTOSCALERS, PODS)
+WATCHED = (
+    *(SERVICES, CONFIGURATIONS, REVISIONS, ROUTES),
+    *(DEPLOYMENTS, PODAUTOSCALERS, PODS, DOMAINMAPPINGS),
+)
 
 
 def key_of(raw: Raw) -> Key:
@@ -90,6 +105,15 @@ def _targeted(field: str) -> Callable[[Raw], Iterable[Hashable]]:
     return properties
 
 
+def _claimed(raw: Raw) -> Iterable[Hashable]:
+    return [(key_of(raw)[0], name) for name in claims(raw)]
+
+
+def _referred_to(raw: Raw) -> Iterable[Hashable]:
+    ref = domainmapping.reference_of(raw)
+    return [(ref["kind"], ref["namespace"], ref["name"])] if domainmapping.is_served(ref) else ()
+
+
 class View:
     """Every watched object, with the ways from one to another."""
 
@@ -101,11 +125,15 @@ class View:
         self.configurations_by_revision_name = Index(_own_revision_name)
         self.routes_by_configuration = Index(_targeted("configurationName"))
         self.routes_by_revision = Index(_targeted("revisionName"))
+        self.routes_by_name = Index(_claimed)  # their own and those of their tags
+        self.mappings_by_host = Index(lambda raw: (raw["metadata"]["name"],))
+        self.mappings_by_target = Index(_referred_to)
         self.pods_by_revision = Index(_by_label(keys.REVISION))
         self._indexes = {
             CONFIGURATIONS: (self.configurations_by_revision_name,),
             REVISIONS: (self.revisions_by_configuration, self.revisions_by_route),
-            ROUTES: (self.routes_by_configuration, self.routes_by_revision),
+            ROUTES: (self.routes_by_configuration, self.routes_by_revision, self.routes_by_name),
+            DOMAINMAPPINGS: (self.mappings_by_host, self.mappings_by_target),
             PODS: (self.pods_by_revision,),
         }
 
@@ -113,6 +141,10 @@ class View:
         """Take note of one change."""
         for index in self._indexes.get(resource, ()):
             index.change(old, new)
+
+    def keys(self, resource: Resource) -> list[Key]:
+        """Every object of a kind."""
+        return list(self._objects[resource])
 
     def get(self, resource: Resource, key: Key) -> Raw | None:
         """One object; None if there is none."""
@@ -159,21 +191,60 @@ class View:
             model=model,
         )
 
-    def route(self, key: Key) -> route.Observed | None:
-        """What the planner of a Route looks at."""
+    def route(self, key: Key, *, rollout_s: float = 0.0) -> route.Observed | None:
+        """What the planner of a Route looks at; `rollout_s` is for those that do not say."""
         raw = self.get(ROUTES, key)
         if raw is None:
             return None
         namespace, targets = key[0], raw["spec"].get("traffic") or ()
-        configurations = self._named(
-            CONFIGURATIONS, namespace, (each.get("configurationName") for each in targets)
-        )
         names = [each.get("revisionName") for each in targets]
-        names += [
+        named = self._named(REVISIONS, namespace, names)
+        above = [each.get("configurationName") for each in targets]
+        above += [labels_of(each).get(keys.CONFIGURATION) for each in named.values()]
+        configurations = self._named(CONFIGURATIONS, namespace, above)
+        others = [
             status_of(each).get("latestReadyRevisionName") for each in configurations.values()
         ]
-        revisions = self._named(REVISIONS, namespace, names)
-        return route.Observed(route=raw, configurations=configurations, revisions=revisions)
+        others += route.served_revisions(raw)
+        return route.Observed(
+            route=raw,
+            configurations=configurations,
+            revisions={**self._named(REVISIONS, namespace, others), **named},
+            lost_names=lost_names(raw, self.all(ROUTES, self.rivals_of(raw))),
+            rollout_s=rollout_s,
+        )
+
+    def rivals_of(self, raw: Raw) -> list[Key]:
+        """The Routes that want a name that this one wants too."""
+        key = key_of(raw)
+        found = (self.routes_by_name.get((key[0], name)) for name in claims(raw))
+        return [each for each in dict.fromkeys(chain.from_iterable(found)) if each != key]
+
+    def collection(self, key: Key, rules: Collection) -> collecting.Observed | None:
+        """What is looked at to find the Revisions of a Configuration that nobody needs."""
+        raw = self.get(CONFIGURATIONS, key)
+        if raw is None:
+            return None
+        found = self.all(REVISIONS, self.revisions_by_configuration.get(key))
+        own = [each for each in found if is_controlled_by(each, raw)]
+        names = {each["metadata"]["name"] for each in own}
+        routed = {name for name in names if self.routes_by_revision.get((key[0], name))}
+        return collecting.Observed(configuration=raw, revisions=own, routed=routed, rules=rules)
+
+    def domainmapping(self, key: Key, port: int | None) -> domainmapping.Observed | None:
+        """What the planner of a DomainMapping looks at; `port` is that of its host."""
+        raw = self.get(DOMAINMAPPINGS, key)
+        if raw is None:
+            return None
+        same = (each for each in self.mappings_by_host.get(key[1]) if each != key)
+        ref = domainmapping.reference_of(raw)
+        target = None
+        if domainmapping.is_served(ref):
+            kind = SERVICES if ref["kind"] == SERVICES.kind else ROUTES
+            target = self.get(kind, (ref["namespace"], ref["name"]))
+        return domainmapping.Observed(
+            mapping=raw, rivals=self.all(DOMAINMAPPINGS, same), target=target, port=port
+        )
 
     def labels(self, key: Key) -> labeler.Observed:
         """What the planner of a Route's marks looks at, even when the Route is gone."""

@@ -111,7 +111,7 @@ def _pod_spec(revision: Raw) -> dict[str, Any]:
         "containers": [
             _container(revision, each, is_serving=each is serving) for each in spec["containers"]
         ],
-        "enableServiceLinks": False,
+        "enableServiceLinks": spec.get("enableServiceLinks") or False,
         "terminationGracePeriodSeconds": spec.get("timeoutSeconds") or TIMEOUT_S_DEFAULT,
     }
 
@@ -129,8 +129,11 @@ def _container(revision: Raw, container: Mapping[str, Any], *, is_serving: bool)
     if is_serving:
         env[keys.ENV_PORT] = str(port)
         made["ports"] = [{"name": "user-port", "containerPort": port, "protocol": "TCP"}]
+        for name in ("livenessProbe", "startupProbe"):
+            if made.get(name):
+                made[name] = _with_port(made[name], port)
         # Only a kubelet of Kubernetes' own reads it: without one a Pod is ready when it runs.
-        made.setdefault("readinessProbe", _probe(container, port))
+        made["readinessProbe"] = _readiness(container, port)
     if is_predictor(container):
         env |= _predictor_env(revision)
     made["env"] = [
@@ -149,7 +152,22 @@ def _predictor_env(revision: Raw) -> dict[str, str]:
     }
 
 
-def _probe(container: Mapping[str, Any], port: int) -> dict[str, Any]:
-    if is_predictor(container):
-        return {"httpGet": {"path": "/v2/health/ready", "port": port}, "periodSeconds": 1}
-    return {"tcpSocket": {"port": port}, "periodSeconds": 1}
+def _readiness(container: Mapping[str, Any], port: int) -> dict[str, Any]:
+    """The probe that was asked for; whether the port is open tells nothing of our predictor."""
+    asked = container.get("readinessProbe") or {"tcpSocket": {}}
+    probe = _with_port({**asked, "periodSeconds": asked.get("periodSeconds") or 1}, port)
+    is_default = not (asked.get("tcpSocket") or {"port": 1}).get("port")
+    if is_default and is_predictor(container):
+        del probe["tcpSocket"]
+        probe["httpGet"] = {"path": "/v2/health/ready", "port": port}
+    return probe
+
+
+def _with_port(probe: Mapping[str, Any], port: int) -> dict[str, Any]:
+    """In Knative a probe that names no port, or names it by its name, asks the serving one."""
+    made = dict(probe)
+    for name in ("httpGet", "tcpSocket"):
+        asked = (probe.get(name) or {}).get("port")
+        if name in probe and (not asked or isinstance(asked, str)):
+            made[name] = {**(probe[name] or {}), "port": port}
+    return made

@@ -5,7 +5,9 @@ from typing import Any
 from api.conditions import Condition, merge
 
 NOW = "2027-01-15T08:00:00Z"
+NOW_S = 1_800_000_000.0  # the same
 LATER = "2027-01-15T09:00:00Z"
+LATER_S = NOW_S + 3600.0
 SPEC = {
     "containerConcurrency": 4,
     "timeoutSeconds": 60,
@@ -111,3 +113,10 @@ def a_revision(
 
 def a_route(*traffic: dict[str, Any], name: str = "mnist", **metadata: Any) -> dict[str, Any]:
     return stored("Route", name, {"traffic": list(traffic)}, **metadata)
+
+
+def a_mapping(
+    host: str = "www.example.com", *, kind: str = "Service", to: str = "mnist", **metadata: Any
+) -> dict[str, Any]:
+    spec = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": kind, "name": to}}
+    return stored("DomainMapping", host, spec, api="serving.knative.dev/v1beta1", **metadata)

@@ -1,10 +1,20 @@
 from typing import Any
 
-from api.kinds import CONFIGURATIONS, DEPLOYMENTS, PODAUTOSCALERS, PODS, REVISIONS, ROUTES, SERVICES
+from api.kinds import (
+    CONFIGURATIONS,
+    DEPLOYMENTS,
+    DOMAINMAPPINGS,
+    PODAUTOSCALERS,
+    PODS,
+    REVISIONS,
+    ROUTES,
+    SERVICES,
+)
 from controller.concerns import work_for
 from controller.view import View
 from tests.controller.objects import (
     a_configuration,
+    a_mapping,
     a_revision,
     a_route,
     a_service,
@@ -28,6 +38,7 @@ def test_a_configuration_concerns_its_service_and_the_routes_that_follow_it() ->
     view = Objects(a_route({"configurationName": "mnist"}, name="other")).view
     assert work(view, CONFIGURATIONS, None, a_configuration()) == {
         "configuration mnist",
+        "collect mnist",
         "service mnist",
         "route other",
         "labels other",
@@ -51,6 +62,7 @@ def test_a_revision_concerns_all_who_may_be_waiting_for_it() -> None:
     expected = {
         "revision mnist-00001",
         "configuration mnist",
+        "collect mnist",
         "service mnist",
         "configuration waiting",
         "service waiting",
@@ -91,3 +103,23 @@ def test_a_pod_concerns_its_revision_while_it_is_in_trouble() -> None:
     assert work(view, PODS, None, well) == set()
     for old, new in ((well, unwell), (unwell, well), (unwell, None)):
         assert work(view, PODS, old, new) == {"revision mnist-00001"}
+
+
+def test_routes_that_want_one_name_concern_each_other() -> None:
+    tagged = a_route({"revisionName": "x", "tag": "a"}, name="b")
+    view = Objects(tagged, a_route(name="a-b"), a_route(name="c")).view
+    assert "route b" in work(view, ROUTES, a_route(name="a-b"), None)
+    assert "route a-b" in work(view, ROUTES, tagged, a_route(name="b"))
+
+
+def test_a_domainmapping_concerns_its_rivals_and_its_target_concerns_it() -> None:
+    mapping = a_mapping()
+    rival = a_mapping(namespace="other")
+    view = Objects(mapping, rival).view
+    found = list(work_for(view, DOMAINMAPPINGS, None, mapping))
+    assert {key for _, key in found} == {
+        ("default", "www.example.com"),
+        ("other", "www.example.com"),
+    }
+    assert "domainmapping www.example.com" in work(view, SERVICES, None, a_service())
+    assert "domainmapping www.example.com" not in work(view, ROUTES, None, a_route())

@@ -3,10 +3,12 @@ from typing import Any
 import pytest
 
 from api.conditions import Condition
-from controller.route import Addresses, Observed, plan
+from controller.addresses import Addresses
+from controller.route import Observed, plan
 from tests.controller.objects import (
-    LATER,
+    LATER_S,
     NOW,
+    NOW_S,
     a_configuration,
     a_revision,
     a_route,
@@ -36,7 +38,7 @@ def ready_configuration() -> dict[str, Any]:
 def test_the_latest_ready_revision_gets_the_requests() -> None:
     route = a_route(LATEST)
     seen = seeing(route, ready_configuration(), saying(a_revision(), ready()))
-    step = plan(seen, ADDRESSES, now=NOW)
+    step = plan(seen, ADDRESSES, now_s=NOW_S)
     assert step.status is not None
     assert step.status["traffic"] == [
         {"revisionName": "mnist-00001", "latestRevision": True, "percent": 100}
@@ -46,13 +48,13 @@ def test_the_latest_ready_revision_gets_the_requests() -> None:
     assert condition(step.status)["status"] == "True"
     assert condition(step.status, "CertificateProvisioned")["reason"] == "TLSNotEnabled"
     again = seeing(applied(route, step), ready_configuration(), saying(a_revision(), ready()))
-    assert plan(again, ADDRESSES, now=LATER).status is None
+    assert plan(again, ADDRESSES, now_s=LATER_S).status is None
 
 
 @pytest.mark.parametrize("port", [None, 80])
 def test_the_port_of_http_is_not_shown(port: int | None) -> None:
     addresses = Addresses(domain="example.com", port=port)
-    step = plan(seeing(a_route(LATEST)), addresses, now=NOW)
+    step = plan(seeing(a_route(LATEST)), addresses, now_s=NOW_S)
     assert step.status is not None
     assert step.status["url"] == "http://mnist.default.example.com"
 
@@ -60,7 +62,7 @@ def test_the_port_of_http_is_not_shown(port: int | None) -> None:
 def test_a_tag_has_an_address_even_with_no_share() -> None:
     target = {**PINNED, "percent": 0, "tag": "old"}
     seen = seeing(a_route(LATEST, target), ready_configuration(), saying(a_revision(), ready()))
-    step = plan(seen, ADDRESSES, now=NOW)
+    step = plan(seen, ADDRESSES, now_s=NOW_S)
     assert step.status is not None
     assert step.status["traffic"][1] == {
         "revisionName": "mnist-00001",
@@ -145,7 +147,7 @@ SERVICE_ONE = {"serving.knative.dev/service": "one"}
 def test_why_a_target_gets_nothing(
     route: dict[str, Any], others: list[dict[str, Any]], status: str, reason: str, message: str
 ) -> None:
-    step = plan(seeing(route, *others), ADDRESSES, now=NOW)
+    step = plan(seeing(route, *others), ADDRESSES, now_s=NOW_S)
     assert condition(step.status, "AllTrafficAssigned") == {
         "type": "AllTrafficAssigned",
         "status": status,
@@ -162,7 +164,7 @@ def test_one_bad_target_keeps_the_whole_assignment() -> None:
     route = a_route({**PINNED, "percent": 50}, {**PINNED, "revisionName": "x", "percent": 50})
     served = Condition(type="IngressReady", status="True")
     route = saying(route, served, traffic=before)
-    step = plan(seeing(route, saying(a_revision(), ready())), ADDRESSES, now=NOW)
+    step = plan(seeing(route, saying(a_revision(), ready())), ADDRESSES, now_s=NOW_S)
     assert step.status is not None
     assert step.status["traffic"] == before
     assert condition(step.status, "IngressReady")["status"] == "True"
@@ -171,17 +173,17 @@ def test_one_bad_target_keeps_the_whole_assignment() -> None:
 def test_what_is_for_good_is_told_before_what_is_for_now() -> None:
     waiting = {**PINNED, "percent": 50}
     missing = {**PINNED, "revisionName": "x", "percent": 50}
-    step = plan(seeing(a_route(waiting, missing), a_revision()), ADDRESSES, now=NOW)
+    step = plan(seeing(a_route(waiting, missing), a_revision()), ADDRESSES, now_s=NOW_S)
     assert condition(step.status)["status"] == "False"
 
 
 def test_a_failure_of_an_older_spec_is_not_counted() -> None:
     stale = saying(a_configuration(), FAILED)
     stale["metadata"]["generation"] = 2
-    step = plan(seeing(a_route(LATEST), stale), ADDRESSES, now=NOW)
+    step = plan(seeing(a_route(LATEST), stale), ADDRESSES, now_s=NOW_S)
     assert condition(step.status)["status"] == "Unknown"
 
 
 def test_a_route_that_is_going_is_left_alone() -> None:
-    step = plan(seeing(a_route(LATEST, deletionTimestamp=NOW)), ADDRESSES, now=NOW)
+    step = plan(seeing(a_route(LATEST, deletionTimestamp=NOW)), ADDRESSES, now_s=NOW_S)
     assert step.status is None

@@ -1,0 +1,95 @@
+import pytest
+
+from controller.clusterconfig import (
+    ClusterConfig,
+    Collection,
+    ConfigError,
+    parse_collection,
+    parse_rollout_s,
+    unserved,
+    updated,
+)
+
+
+def test_an_empty_map_is_knatives_defaults() -> None:
+    assert parse_collection({}) == Collection(
+        since_create_s=48 * 3600, since_active_s=15 * 3600, min_idle=20, max_idle=1000
+    )
+    assert parse_rollout_s({}) == 0
+
+
+def test_every_rule_can_be_set_or_disabled() -> None:
+    data = {
+        "retain-since-create-time": "1m",
+        "retain-since-last-active-time": "Disabled",
+        "min-non-active-revisions": "0",
+        "max-non-active-revisions": "disabled",
+    }
+    assert parse_collection(data) == Collection(
+        since_create_s=60.0, since_active_s=None, min_idle=0, max_idle=None
+    )
+
+
+CREATE, ACTIVE = "retain-since-create-time", "retain-since-last-active-time"
+LEAST, MOST = "min-non-active-revisions", "max-non-active-revisions"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({CREATE: "soon"}, f'failed to parse {CREATE}: time: invalid duration "soon"'),
+        ({ACTIVE: "-1s"}, f"failed to parse {ACTIVE}: must be non-negative"),
+        (
+            {MOST: "-1"},
+            f'failed to parse {MOST}: strconv.ParseUint: parsing "-1": invalid syntax',
+        ),
+        (
+            {MOST: str(2**63)},
+            f"failed to parse {MOST}: value should be lower than {2**63 - 1}",
+        ),
+        (
+            {MOST: str(2**64)},
+            f'failed to parse {MOST}: strconv.ParseUint: parsing "{2**64}": value out of range',
+        ),
+        (
+            {LEAST: "few"},
+            f'failed to parse data: failed to parse "{LEAST}": '
+            'strconv.ParseInt: parsing "few": invalid syntax',
+        ),
+        (
+            {LEAST: str(2**63)},
+            f'failed to parse data: failed to parse "{LEAST}": '
+            f'strconv.ParseInt: parsing "{2**63}": value out of range',
+        ),
+        ({LEAST: "-3"}, f"{LEAST} must be non-negative, was: -3"),
+        ({LEAST: "5", MOST: "4"}, f"{LEAST}(5) must be <= {MOST}(4)"),
+    ],
+)
+def test_a_rule_that_can_not_be_read(data: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_collection(data)
+    assert str(raised.value) == message
+
+
+def test_how_long_rollouts_take() -> None:
+    assert parse_rollout_s({"rollout-duration": "380"}) == 380
+    assert parse_rollout_s({"rolloutDuration": "5"}) == 5
+    with pytest.raises(ConfigError, match="must be a positive integer, but was -1"):
+        parse_rollout_s({"rollout-duration": "-1"})
+    with pytest.raises(ConfigError, match='"rollout-duration": strconv'):
+        parse_rollout_s({"rollout-duration": "5s"})
+
+
+def test_one_map_leaves_the_settings_of_the_others() -> None:
+    config = updated(ClusterConfig(), "config-network", {"rollout-duration": "9"})
+    config = updated(config, "config-gc", {LEAST: "1"})
+    assert (config.rollout_s, config.collection.min_idle) == (9, 1)
+    assert updated(config, "config-autoscaler", {"x": "y"}) == config
+    assert updated(config, "config-gc", {}).collection == Collection()
+
+
+def test_what_is_not_served_is_known_by_name() -> None:
+    data = {"_example": "", "rollout-duration": "1", "domain-template": "x"}
+    assert unserved("config-network", data) == ["domain-template"]
+    assert unserved("config-gc", {CREATE: "1s", "_example": ""}) == []
+    assert unserved("config-autoscaler", data) == []
