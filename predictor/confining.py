@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,9 @@ def enter(wanted: Confinement) -> None:
         _build(wanted.steps)
     _become(wanted)
     if wanted.is_user_namespace and wanted.steps:
-        _drop_all()
+        _drop(range(64))  # the rights inside our own user namespace were for the mounts only
+    elif wanted.dropped:
+        _drop(wanted.dropped)
     if wanted.no_new_privileges:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs")
 
@@ -116,7 +118,7 @@ def _build(steps: Sequence[Sequence[Any]]) -> None:
     os.umask(0)
     _mount("tmpfs", _BASE, _MS_NOSUID | _MS_NODEV, kind="tmpfs", data="mode=755")
     for name in (_OLD, _NEW):
-        os.mkdir(_BASE + name, 0o755)
+        Path(_BASE + name).mkdir(mode=0o755)
     _pivot(_BASE, _BASE + _OLD)
     os.chdir("/")
     for operation, *rest in steps:
@@ -142,7 +144,7 @@ def _mirror(directory: str, entries: Sequence[Sequence[str]]) -> None:
         path = f"{directory.rstrip('/')}/{name}"
         try:
             if kind == "link":
-                os.symlink(link, _new(path))
+                Path(_new(path)).symlink_to(link)
                 continue
             (_mkdir if kind == "dir" else _touch)(path)
             _bind(path, path)
@@ -154,41 +156,40 @@ def _mirror(directory: str, entries: Sequence[Sequence[str]]) -> None:
 
 def _mkdir(target: str) -> None:
     try:
-        os.makedirs(_new(target), 0o755, exist_ok=True)
+        Path(_new(target)).mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfineError(f"cannot make {target}: {error.strerror}") from error
 
 
 def _touch(target: str) -> None:
-    _mkdir(os.path.dirname(target))
+    if os.path.lexists(_new(target)):
+        return  # not opened: it may be a pipe
+    _mkdir(str(Path(target).parent))
     try:
-        os.close(os.open(_new(target), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+        Path(_new(target)).touch(mode=0o644)
     except OSError as error:
-        if not os.path.exists(_new(target)):
-            raise ConfineError(f"cannot make {target}: {error.strerror}") from error
-
-
-class _Attributes(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
+        raise ConfineError(f"cannot make {target}: {error.strerror}") from error
 
 
 def _readonly(target: str) -> None:
-    _set_attributes(target, _Attributes(set=_ATTR_RDONLY), "read-only")
+    _set_attributes(target, (_ATTR_RDONLY, 0), "read-only")
 
 
 def _writable(target: str) -> None:
-    _set_attributes(target, _Attributes(clear=_ATTR_RDONLY), "writable")
+    _set_attributes(target, (0, _ATTR_RDONLY), "writable")
 
 
-def _set_attributes(target: str, wanted: _Attributes, word: str) -> None:
+def _set_attributes(target: str, wanted: tuple[int, int], word: str) -> None:
+    """`wanted`: what to set and what to clear, the first half of struct mount_attr."""
     assert _LIBC is not None
+    attributes = (ctypes.c_uint64 * 4)(*wanted, 0, 0)
     done = _LIBC.syscall(
         _SYS_MOUNT_SETATTR,
         _AT_FDCWD,
         _new(target).encode(),
         _AT_RECURSIVE,
-        ctypes.byref(wanted),
-        ctypes.sizeof(wanted),
+        attributes,
+        ctypes.sizeof(attributes),
     )
     _require(done, f"make {target} {word} (Linux 5.12 can)")
 
@@ -228,19 +229,26 @@ def _become(wanted: Confinement) -> None:
         who = f"user {wanted.uid}, group {wanted.gid}, groups {wanted.groups}"
         raise ConfineError(f"cannot become {who}: {error.strerror}") from error
     if wanted.uid is not None or wanted.gid is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, "end with the parent")  # a change of user unset it
+        _prctl(
+            _PR_SET_PDEATHSIG, signal.SIGKILL, "end with the parent"
+        )  # a change of user unset it
         if os.getppid() != parent:
             os._exit(1)
 
 
-def _drop_all() -> None:
-    """The rights inside our own user namespace, which were only for the mounts."""
+def _drop(numbers: Iterable[int]) -> None:
+    """Do without these from now on; what a program started by us gets is the bounding set's."""
     number = _SYS_CAPSET.get(os.uname().machine)
     if number is None or _LIBC is None:
         raise ConfineError(f"dropping capabilities is not known on {os.uname().machine}")
     head = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-    none = (ctypes.c_uint32 * 6)()
-    _require(_LIBC.syscall(number, head, none), "drop capabilities")
+    # Two times effective, permitted and inheritable, each of 32 bits.
+    held = (ctypes.c_uint32 * 6)()
+    _require(_LIBC.syscall(number - 1, head, held), "read capabilities")  # capget is before it
+    for each in numbers:
+        for part in range(3):
+            held[each // 32 * 3 + part] &= ~(1 << each % 32)
+    _require(_LIBC.syscall(number, head, held), "drop capabilities")
 
 
 def _prctl(option: int, value: int, what: str) -> None:
