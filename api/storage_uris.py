@@ -1,0 +1,71 @@
+"""Where a model lies, as KServe writes it: a path, a volume claim, or somewhere else.
+
+For: telling what this version reads from what it stores and can not fetch, and both from a
+slip of the pen.
+Must not know: files, volumes, or who fetches a model.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIXES = (
+    "gs://",
+    "s3://",
+    "pvc://",
+    "file://",
+    "https://",
+    "http://",
+    "hdfs://",
+    "webhdfs://",
+    "oci://",
+    "oci+native://",
+    "oci+fetch://",
+    "hf://",
+)
+_SCHEME = re.compile(r"\w+?://")
+_AZURE = "blob.core.windows.net"
+_AZURE_BLOB = re.compile(r"https://(.+?).blob.core.windows.net/(.+)")
+_CLAIM = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A model's place, taken apart."""
+
+    kind: Literal["path", "claim", "elsewhere"]
+    path: str = ""  # of the file or folder; below the root of the claim, if it is one
+    claim: str = ""  # the PersistentVolumeClaim
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the name looks like a file's. Nobody here can look at the disk."""
+        return "." in self.path.rsplit("/", 1)[-1].strip(".")
+
+
+def complaint(uri: str) -> str:
+    """Why KServe would refuse the URI, in its words; empty if it would not."""
+    if not _SCHEME.search(uri):
+        return ""
+    is_known = bool(_AZURE_BLOB.search(uri)) if _AZURE in uri else uri.startswith(PREFIXES)
+    if not is_known:
+        return (
+            f"storageUri, must be one of: [{', '.join(PREFIXES)}] or match "
+            "https://{}.blob.core.windows.net/{}/{} or be an absolute or relative local path. "
+            f"StorageUri [{uri}] is not supported"
+        )
+    if uri.startswith("pvc://") and _CLAIM.fullmatch(uri[6:].partition("/")[0]) is None:
+        return f"storageUri, must be pvc://<claim>/<path>. StorageUri [{uri}] names no claim"
+    return ""
+
+
+def locate(uri: str) -> Location:
+    """Where a URI that has no complaint points."""
+    if not _SCHEME.search(uri):
+        return Location(kind="path", path=uri)
+    if uri.startswith("file://"):
+        return Location(kind="path", path=uri.removeprefix("file://"))
+    if uri.startswith("pvc://"):
+        claim, _, path = uri.removeprefix("pvc://").partition("/")
+        return Location(kind="claim", claim=claim, path=path.strip("/"))
+    return Location(kind="elsewhere")
