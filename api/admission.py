@@ -5,13 +5,18 @@ Must not know: how requests arrive, where objects are stored, or who may do what
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from api import differences, fields, keys, kinds
 from api.autoscaling import PodAutoscaler
 from api.defaulting import defaulted
+from api.inference import InferenceService
+from api.inference import check_change as check_inference_change
+from api.inference import check_written as check_inference_written
 from api.kinds import Resource
 from api.objects import Raw
+from api.runtimes import Runtime
 from api.serving import Configuration, Revision, Route, Service
 
 _PARSE: Mapping[Resource, Callable[[Raw], object]] = {
@@ -20,6 +25,9 @@ _PARSE: Mapping[Resource, Callable[[Raw], object]] = {
     kinds.REVISIONS: Revision.parse,
     kinds.ROUTES: Route.parse,
     kinds.PODAUTOSCALERS: PodAutoscaler.parse,
+    kinds.INFERENCESERVICES: InferenceService.parse,
+    kinds.SERVINGRUNTIMES: Runtime.parse,
+    kinds.CLUSTERSERVINGRUNTIMES: partial(Runtime.parse, resource=kinds.CLUSTERSERVINGRUNTIMES),
 }
 _WITH_USERS = (kinds.SERVICES, kinds.CONFIGURATIONS, kinds.ROUTES)
 _WITH_TEMPLATE = (kinds.SERVICES, kinds.CONFIGURATIONS)
@@ -36,8 +44,13 @@ def admit(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[s
     parse = _PARSE.get(resource)
     if parse is None:
         return dict(new)
+    if resource == kinds.INFERENCESERVICES and old is None:
+        check_inference_written(new)
     result = defaulted(resource, new)
     before = None if old is None else defaulted(resource, old)
+    if old and before and resource == kinds.REVISIONS and result.get("spec") == before.get("spec"):
+        # It never changes: not even by defaults that are younger than it is.
+        result["spec"] = before["spec"] = old.get("spec")
     parse({name: value for name, value in result.items() if name != "status"})
     # What follows may rely on the form of the object.
     if resource in _WITH_USERS:
@@ -78,6 +91,8 @@ def _check_change(resource: Resource, new: Raw, old: Raw | None, faults: fields.
     if old is None:
         return
     is_same = old.get("spec") == new.get("spec")
+    if resource == kinds.INFERENCESERVICES:
+        check_inference_change(new, old, faults)
     if resource == kinds.REVISIONS and not is_same:
         details = differences.between(old.get("spec"), new.get("spec"), "spec")
         faults.add("Immutable fields changed (-old +new)", "spec", details=details)

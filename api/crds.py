@@ -56,12 +56,14 @@ def definition(resource: Resource) -> dict[str, Any]:
 def _version(resource: Resource) -> dict[str, Any]:
     schema = SCHEMAS[resource]
     columns = PRINTER_COLUMNS.get(resource, ())
+    has_age = any(each.name == AGE.name for each in columns)
+    shown = columns if has_age else (*columns, AGE)
     found: dict[str, Any] = {
         "name": resource.version,
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": with_rules(structural(schema), RULES.get(resource, {}))},
-        "additionalPrinterColumns": [_column(each) for each in (*columns, AGE)],
+        "additionalPrinterColumns": [_column(each) for each in shown],
     }
     if "status" in schema.get("properties", {}):
         found["subresources"] = {"status": {}}

@@ -7,11 +7,11 @@ Must not know: what is valid: a value of the wrong type is left for the parser t
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from api import kinds
+from api import inference_defaults, kinds
 from api.kinds import Resource
 from api.objects import Raw
-from api.pods import DEFAULT_CONTAINER_NAME, DEFAULT_PORT
-from api.templates import TIMEOUT_S_DEFAULT
+from api.pod_defaults import is_zero, pod_defaulted
+from api.templates import RESPONSE_START_TIMEOUT_S_DEFAULT, TIMEOUT_S_DEFAULT
 from api.traffic import LATEST
 
 
@@ -50,35 +50,15 @@ def _route_spec(raw: Raw) -> dict[str, Any]:
 
 def _revision_spec(raw: Raw) -> dict[str, Any]:
     result = dict(raw)
-    if _is_zero(result.get("timeoutSeconds")):
+    if is_zero(result.get("timeoutSeconds")):
         result["timeoutSeconds"] = TIMEOUT_S_DEFAULT
     if result.get("containerConcurrency") is None:
         result["containerConcurrency"] = 0
-    containers = result.get("containers")
-    if isinstance(containers, list):
-        result["containers"] = [_container(each) for each in containers]
-    return result
-
-
-def _container(raw: Any) -> Any:
-    if not isinstance(raw, Mapping):
-        return raw
-    result = dict(raw)
-    if result.get("name") in (None, ""):
-        result["name"] = DEFAULT_CONTAINER_NAME
-    if isinstance(result.get("ports"), list):
-        result["ports"] = [_port(each) for each in result["ports"]]
-    return result
-
-
-def _port(raw: Any) -> Any:
-    is_open = isinstance(raw, Mapping) and _is_zero(raw.get("containerPort"))
-    return {**raw, "containerPort": DEFAULT_PORT} if is_open else raw
-
-
-def _is_zero(value: object) -> bool:
-    """Whether a number is absent or 0, which in Go are the same."""
-    return value is None or (type(value) is int and value == 0)
+    if result.get("responseStartTimeoutSeconds") is None:
+        timeout_s = result["timeoutSeconds"]
+        if type(timeout_s) is int and timeout_s > RESPONSE_START_TIMEOUT_S_DEFAULT:
+            result["responseStartTimeoutSeconds"] = RESPONSE_START_TIMEOUT_S_DEFAULT
+    return pod_defaulted(result)
 
 
 def _traffic(raw: Any) -> Any:
@@ -101,4 +81,5 @@ _SPECS: Mapping[Resource, Callable[[Raw], dict[str, Any]]] = {
     kinds.CONFIGURATIONS: _configuration_spec,
     kinds.REVISIONS: _revision_spec,
     kinds.ROUTES: _route_spec,
+    kinds.INFERENCESERVICES: inference_defaults.defaulted_spec,
 }

@@ -12,11 +12,13 @@ from typing import Self
 
 from api import fields, inference_refusals, keys, kinds, known_annotations, metadata
 from api.inference_components import (
+    ONE_OF,
     Component,
     check_labels,
     check_passed_on,
     read_component,
 )
+from api.inference_defaults import frameworks_in
 from api.inference_refusals import refuse
 from api.objects import ObjectMeta, Raw
 
@@ -125,6 +127,19 @@ def check_change(new: Raw, old: Raw, faults: fields.Faults) -> None:
         faults.add(
             f"update rejected: deploymentMode cannot be changed from '{recorded}' to '{mode}'"
         )
+
+
+def check_written(raw: Raw) -> None:
+    """What only a new object tells: two ways to write a model, of which one would be lost.
+
+    Raises InvalidObjectError.
+    """
+    spec = raw.get("spec")
+    predictor = spec.get("predictor") if isinstance(spec, Mapping) else None
+    faults = fields.Faults()
+    if isinstance(predictor, Mapping) and predictor.get("model") and frameworks_in(predictor):
+        faults.add(ONE_OF["predictor"], "spec.predictor")
+    faults.raise_any()
 
 
 def _check_metadata(meta: ObjectMeta, faults: fields.Faults) -> None:

@@ -67,7 +67,7 @@ _BOUNDS = {
     camel_case(MAX_SCALE): "maxReplicas",
 }
 _OF_MODEL = ("modelFormat", "protocolVersion", "runtime", "runtimeVersion", "storageUri")
-_ONE_OF: Mapping[Kind, str] = {
+ONE_OF: Mapping[Kind, str] = {
     "predictor": "exactly one of [Name, SKLearn, XGBoost, Tensorflow, PyTorch, Triton, ONNX, "
     "HuggingFace, PMML, LightGBM, Paddle, Model, StorageUris, StorageContainerName, WorkerSpec, "
     "PodSpec] must be specified in PredictorSpec",
@@ -172,7 +172,7 @@ def _check_implementations(given: Raw, pod: Raw, kind: Kind, source: fields.Fiel
             count += 1
     is_foreign = kind == "explainer" and given.get("art")
     if (not count and not containers and not is_foreign) or count > 1:
-        source.faults.add(_ONE_OF[kind], source.path)
+        source.faults.add(ONE_OF[kind], source.path)
 
 
 def _read_extension(source: fields.Fields, kind: Kind) -> Extension:

@@ -8,7 +8,7 @@ say what fields there are, `serving.py` and `autoscaling.py` what may stand in t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api import keys, kinds
+from api import inference_schemas, keys, kinds, runtime_schemas
 from api.kinds import Resource
 from api.openapi import STRING, Schema, array, integer, mapping, record, text
 from api.spec_schemas import (
@@ -177,6 +177,9 @@ SCHEMAS: Mapping[Resource, Schema] = {
     kinds.REVISIONS: _REVISION,
     kinds.ROUTES: _ROUTE,
     kinds.PODAUTOSCALERS: _PODAUTOSCALER,
+    kinds.INFERENCESERVICES: inference_schemas.schema(_OBSERVED),
+    kinds.SERVINGRUNTIMES: runtime_schemas.schema(),
+    kinds.CLUSTERSERVINGRUNTIMES: runtime_schemas.schema(),
 }
 
 
@@ -203,6 +206,11 @@ _READY = (
     ),
 )
 
+
+def _columns(*rows: tuple[str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(name=name, type=type_, json_path=path) for name, type_, path in rows)
+
+
 PRINTER_COLUMNS: Mapping[Resource, tuple[Column, ...]] = {
     kinds.SERVICES: (_URL, _CREATED, _READY_NAME, *_READY),
     kinds.CONFIGURATIONS: (_CREATED, _READY_NAME, *_READY),
@@ -219,4 +227,7 @@ PRINTER_COLUMNS: Mapping[Resource, tuple[Column, ...]] = {
         Column(name="ActualScale", type="integer", json_path=".status.actualScale"),
         *_READY,
     ),
+    kinds.INFERENCESERVICES: _columns(*inference_schemas.COLUMNS),
+    kinds.SERVINGRUNTIMES: _columns(*runtime_schemas.COLUMNS),
+    kinds.CLUSTERSERVINGRUNTIMES: _columns(*runtime_schemas.COLUMNS),
 }

@@ -9,10 +9,15 @@ from typing import Any, Protocol
 from api.errors import InvalidObjectError
 from api.kinds import Resource
 from api.objects import Raw
-from cluster.errors import BadRequestError
+from cluster.errors import BadRequestError, ForbiddenError
 from cluster.options import WriteOptions
 from embedded import resources
 
+# What users of KServe see, word for word.
+_OF_KSERVE = "serving.kserve.io"
+_KSERVE_DENIED = (
+    'admission webhook "{singular}.kserve-webhook-server.validator" denied the request: '
+)
 # What users of Knative see, word for word.
 _DENIED = (
     'admission webhook "validation.webhook.serving.knative.dev" denied the request: '
@@ -39,10 +44,16 @@ class Admission:
     def __call__(
         self, resource: Resource, new: Raw, old: Raw | None, options: WriteOptions
     ) -> dict[str, Any]:
-        """The object to store, with metadata of its own; BadRequestError or InvalidError."""
+        """The object to store, with metadata of its own.
+
+        BadRequestError, ForbiddenError or InvalidError, as the kind's own server would answer.
+        """
         try:
             admitted = self._admit(resource, new, old, user=options.user)
         except InvalidObjectError as error:
+            if resource.group == _OF_KSERVE:
+                denied = _KSERVE_DENIED.format(singular=resource.singular)
+                raise ForbiddenError(f"{denied}{error}") from error
             if resource not in resources.BUILT_IN:
                 raise BadRequestError(f"{_DENIED}{error}") from error
             causes = [(", ".join(each.paths), each.message) for each in error.errors]

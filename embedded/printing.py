@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-# The forms that CRD columns use: .field, ['key with \. in it'], [?(@.type=='Ready')], [0].
+# The forms that CRD columns use: .field, ['key with \. in it'], [?(@.type=='Ready')],
+# [?(@.latestRevision==true)], [0], and [*], of which an API server prints the first.
 _STEP: Final = re.compile(
     r"\.(?P<field>[A-Za-z0-9_-]+)"
     r"|\['(?P<key>(?:[^'\\]|\\.)*)'\]"
-    r"|\[\?\(@\.(?P<name>[A-Za-z0-9_]+)\s*==\s*[\"'](?P<value>[^\"']*)[\"']\)\]"
-    r"|\[(?P<index>\d+)\]"
+    r"|\[\?\(@\.(?P<name>[A-Za-z0-9_]+)\s*==\s*(?:[\"'](?P<value>[^\"']*)[\"']|(?P<bare>true|false))\)\]"
+    r"|\[(?P<index>\d+|\*)\]"
 )
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
@@ -37,14 +38,13 @@ def json_path(obj: Any, path: str) -> Any:
 def _follow(value: Any, step: re.Match[str]) -> Any:
     if step["name"] is not None:
         items = value if isinstance(value, list) else []
+        wanted = step["value"] if step["bare"] is None else step["bare"] == "true"
         found = (
-            item
-            for item in items
-            if isinstance(item, Mapping) and item.get(step["name"]) == step["value"]
+            item for item in items if isinstance(item, Mapping) and item.get(step["name"]) == wanted
         )
         return next(found, None)
     if step["index"] is not None:
-        at = int(step["index"])
+        at = 0 if step["index"] == "*" else int(step["index"])
         return value[at] if isinstance(value, list) and at < len(value) else None
     key = step["field"] or re.sub(r"\\(.)", r"\1", step["key"] or "")
     return value.get(key) if isinstance(value, Mapping) else None
