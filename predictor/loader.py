@@ -38,6 +38,7 @@ class Loaded:
     platform: str
     described: Signature | None  # what the metadata says
     facts: Mapping[str, Any] = field(default_factory=dict)  # more of the metadata: "parameters"
+    is_rowwise: bool = False  # a row in, a row out, whatever the signature says
 
 
 def load(settings: Settings) -> Loaded:
@@ -85,6 +86,7 @@ def _load_sklearn(settings: Settings, path: Path, kind: Kind) -> Loaded:
         platform=PLATFORM_SKLEARN,
         described=model.describe(),
         facts=model.facts(),
+        is_rowwise=True,
     )
 
 

@@ -10,12 +10,14 @@ lock for the whole call, so a thread would block the loop just as long.
 import asyncio
 import importlib.metadata
 import logging
+from collections.abc import Callable
 from functools import partial
 
 import orjson
 
 from api import keys
 from predictor import routes
+from predictor.batches import Batches
 from predictor.config import Settings
 from predictor.errors import Fault, RequestError
 from predictor.gate import Admission, Gate
@@ -83,6 +85,7 @@ class Server:
         self.active_s = self._loop.time()  # when a request last came or was answered
         self.is_draining = False
         self._start_timing = f"{start_timing}, ".encode() if start_timing else b""
+        self._batches = _batches(settings, loaded, worker, self._ran)
         self._waiting: dict[Call, float] = {}  # calls not answered in their tick → deadline
         self._timer: asyncio.TimerHandle | None = None
         self._routes = routes.table(settings.model_name, settings.revision)
@@ -125,7 +128,12 @@ class Server:
         """The client of a call is gone."""
         if not call.is_over:
             self._over(call)
-            self._gate.abandoned(call)
+            self._leave(call)
+
+    def _leave(self, call: Call) -> None:
+        """Give back the place of a call that is over, unless it is running."""
+        if not self._gate.abandoned(call) and self._batches and self._batches.abandoned(call):
+            self._ran(call, Outcome(None, None, 0.0))
 
     def _find(self, path: bytes) -> routes.Route:
         settings = self._settings
@@ -192,22 +200,25 @@ class Server:
             return
         call.body = b""
         worker = self._worker
-        if worker.is_quick:
+        if self._batches is not None:
+            deadline_s = self._waiting.get(call, self._loop.time() + self._settings.timeout_s)
+            self._batches.add(call, deadline_s=deadline_s)
+        elif worker.is_quick:
             self._ran(call, worker.run_here(self._run, request.feeds, request.outputs))
         else:
             worker.run_there(self._run, request.feeds, request.outputs, partial(self._ran, call))
 
-    def _ran(self, call: Call, outcome: Outcome) -> None:
+    def _ran(self, call: Call, outcome: Outcome, timing: bytes = b"") -> None:
         if not call.is_over:
             if outcome.outputs is not None and call.request is not None:
-                self._answer(call, call.request, outcome)
+                self._answer(call, call.request, outcome, timing)
             else:
                 self._refuse(call, outcome.error or RequestError(Fault.BUG))
         following = self._gate.finished()
         if following is not None:
             self._loop.call_soon(self._execute, following)  # not at once: a queue is no stack
 
-    def _answer(self, call: Call, request: InferRequest, outcome: Outcome) -> None:
+    def _answer(self, call: Call, request: InferRequest, outcome: Outcome, timing: bytes) -> None:
         assert outcome.outputs is not None
         try:
             body = call.codec.encode(request, outcome.outputs)
@@ -219,7 +230,7 @@ class Server:
             self._refuse(call, RequestError(Fault.BUG))
             return
         self._over(call)
-        headers = self._timed_head % (self._start_timing, outcome.run_s * 1000)
+        headers = self._timed_head % (self._start_timing + timing, outcome.run_s * 1000)
         self._start_timing = b""
         self._respond(call.exchange, 200, headers, body)
 
@@ -255,8 +266,8 @@ class Server:
             if deadline_s > now_s:
                 self._timer = self._loop.call_at(deadline_s, self._expire)
                 return
-            self._gate.abandoned(call)
             self._refuse(call, RequestError(Fault.TIMED_OUT, timeout_s=self._settings.timeout_s))
+            self._leave(call)
 
     # -- everything that is not inference -----------------------------------------------------
 
@@ -272,8 +283,10 @@ class Server:
 
     def _statistics(self) -> bytes:
         gate = self._gate.statistics()
+        batches = {"batching": self._batches.statistics()} if self._batches else {}
         return orjson.dumps(
             {
+                **batches,
                 **self.stats.report(now_s=self._loop.time()),
                 "running": gate.running,
                 "running_max": gate.running_max,
@@ -281,6 +294,20 @@ class Server:
                 "queued_max": gate.queued_max,
             }
         )
+
+
+def _batches(
+    settings: Settings,
+    loaded: Loaded,
+    worker: Worker,
+    done: Callable[[Call, Outcome, bytes], None],
+) -> Batches[Call] | None:
+    if not settings.batch_size_max:
+        return None
+    if settings.container_concurrency == 1:
+        _LOG.warning("WARNING: with containerConcurrency 1 there is never a second to batch")
+    size, delay_s = settings.batch_size_max, settings.batch_delay_s
+    return Batches(worker, loaded.run, done, rows_max=size, delay_s=delay_s)
 
 
 def _identity(settings: Settings, loaded: Loaded) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from predictor import loader
+from predictor import batches, loader
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.lifecycle import Lifecycle, Phase
@@ -90,7 +90,7 @@ async def serve(
         loop.add_signal_handler(number, _settle, stopped, None)
     life = Lifecycle(quiet_s=QUIET_S, grace_s=settings.timeout_s + GRACE_BEYOND_TIMEOUT_S)
     started_s = time.perf_counter()
-    loading = load_aside(worker, functools.partial(loader.load, settings))
+    loading = load_aside(worker, functools.partial(_load, settings))
     await asyncio.wait((loading, stopped), return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():
         return 0
@@ -126,6 +126,14 @@ async def serve(
     accepting.close()
     await _drain(life, server, connections)
     return 0
+
+
+def _load(settings: Settings) -> Loaded:
+    loaded = loader.load(settings)
+    if settings.batch_size_max and (why := batches.refusal(loaded)):
+        model = settings.model or settings.python_file
+        raise LoadError(f"--max-batch-size: {model} can not be batched: {why}")
+    return loaded
 
 
 async def listen(

@@ -1,0 +1,180 @@
+"""Run waiting requests together: their rows joined on the way in, parted on the way out.
+
+For: the shell around batching.py: arrays, the worker, one timer.
+Must not know: HTTP, JSON, gates, or when a request may run: batching.py says so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from predictor.batching import Batcher, BatchStatistics, Member
+from predictor.errors import Fault, RequestError
+from predictor.loader import Loaded
+from predictor.model import Tensor
+from predictor.protocol import InferRequest
+from predictor.worker import Outcome, Run, Worker
+
+_LOG = logging.getLogger(__name__)
+
+
+class Rider(Hashable, Protocol):
+    """What rides in a batch: a parsed request, and whether its client still waits."""
+
+    request: InferRequest | None
+    is_over: bool
+
+
+R = TypeVar("R", bound=Rider)
+
+
+def refusal(loaded: Loaded) -> str:
+    """Why a model's requests can not be joined along axis 0; "" where they can."""
+    if loaded.is_rowwise:
+        return ""
+    if loaded.signature is None:
+        return "the model declares no signature, so nobody knows whether axis 0 is a batch"
+    for role, specs in (("input", loaded.signature.inputs), ("output", loaded.signature.outputs)):
+        for spec in specs:
+            if spec.shape[:1] != (-1,):
+                shape = list(spec.shape)
+                return f"{role} '{spec.name}' has shape {shape}: its axis 0 is not a batch"
+    return ""
+
+
+class Batches(Generic[R]):
+    """Riders in, an outcome for each; all calls come from one event loop.
+
+    What arrived in one turn of the loop is looked at together at its end.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        run: Run,
+        done: Callable[[R, Outcome, bytes], None],
+        *,
+        rows_max: int,
+        delay_s: float,
+    ) -> None:
+        """`done(rider, outcome, timing)`: `timing` are entries of a server-timing header."""
+        self._loop = asyncio.get_running_loop()
+        self._worker = worker
+        self._run = run
+        self._done = done
+        self._batcher: Batcher[R] = Batcher(rows_max=rows_max, delay_s=delay_s)
+        self._timer: asyncio.Handle | None = None
+        self._is_rowwise = True
+
+    def add(self, rider: R, *, deadline_s: float) -> None:
+        """Take a rider, whose `done` is called exactly once unless it is abandoned in time."""
+        assert rider.request is not None
+        key, rows = _shape(rider.request) if self._is_rowwise else (None, 1)
+        now_s = self._loop.time()
+        self._batcher.arrived(rider, key=key, rows=rows, deadline_s=deadline_s, now_s=now_s)
+        self._look_at(0.0)
+
+    def abandoned(self, rider: R) -> bool:
+        """A rider's client is gone: True if it waited, and `done` is not called for it."""
+        return self._batcher.abandoned(rider)
+
+    def statistics(self) -> BatchStatistics:
+        """What waits, and what ran so far."""
+        return self._batcher.statistics()
+
+    def _look_at(self, due_s: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if due_s is None:
+            self._timer = None
+        elif due_s <= self._loop.time():
+            self._timer = self._loop.call_soon(self._look)
+        else:
+            self._timer = self._loop.call_at(due_s, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now_s = self._loop.time()
+        members = self._batcher.take(now_s=now_s)
+        if not members:
+            self._look_at(self._batcher.next_deadline_s(now_s=now_s))
+            return
+        riders = [member.token for member in members]
+        run = partial(_joined, self._run, [_feeds(rider) for rider in riders])
+        request = riders[0].request
+        assert request is not None
+        ended = partial(self._ended, members, now_s)
+        if all(rider.is_over for rider in riders):
+            ended(Outcome(None, RequestError(Fault.BUG), 0.0))  # nobody reads it
+        elif self._worker.is_quick:
+            ended(self._worker.run_here(run, {}, request.outputs))
+        else:
+            self._worker.run_there(run, {}, request.outputs, ended)
+
+    def _ended(self, members: tuple[Member[R], ...], started_s: float, outcome: Outcome) -> None:
+        outcomes = [outcome] if len(members) == 1 else self._part(members, outcome)
+        self._batcher.finished(is_good=bool(outcomes))
+        self._look_at(self._batcher.next_deadline_s(now_s=self._loop.time()))
+        if not outcomes:
+            _LOG.warning("a batch of %d requests failed: each runs again alone", len(members))
+            return
+        rows = sum(member.rows for member in members)
+        for member, part in zip(members, outcomes, strict=True):
+            wait_ms = (started_s - member.arrived_s) * 1000
+            text = f'wait;dur={wait_ms:.3f}, batch;desc="{len(members)} requests, {rows} rows", '
+            self._done(member.token, part, text.encode())
+
+    def _part(self, members: Sequence[Member[R]], outcome: Outcome) -> list[Outcome]:
+        """To each its own rows; nothing where the run failed or gave other rows than it got."""
+        if outcome.outputs is None:
+            return []
+        rows = sum(member.rows for member in members)
+        for name, array in outcome.outputs.items():
+            if array.shape[:1] != (rows,):
+                shape = list(array.shape)
+                sentence = "output '%s' has shape %s for %d rows: no more batches of this model"
+                _LOG.error(sentence, name, shape, rows)
+                self._is_rowwise = False
+                return []
+        found: list[Outcome] = []
+        start = 0
+        for member in members:
+            end = start + member.rows
+            own = {name: array[start:end] for name, array in outcome.outputs.items()}
+            found.append(Outcome(own, None, outcome.run_s))
+            start = end
+        return found
+
+
+def _shape(request: InferRequest) -> tuple[Hashable | None, int]:
+    """What must be equal to be joined, and the rows; no key where axis 0 is no batch.
+
+    The order of the inputs counts: to a model without names it is the order of its columns.
+    """
+    sizes = {array.shape[:1] for array in request.feeds.values()}
+    if len(sizes) != 1 or sizes <= {(), (0,)}:
+        return None, 1
+    parts = tuple((name, one.dtype.str, one.shape[1:]) for name, one in request.feeds.items())
+    return (parts, request.outputs), next(iter(sizes))[0]
+
+
+def _feeds(rider: Rider) -> dict[str, Tensor]:
+    assert rider.request is not None
+    return rider.request.feeds
+
+
+def _joined(
+    run: Run,
+    feeds: Sequence[dict[str, Tensor]],
+    nothing: dict[str, Tensor],
+    wanted: tuple[str, ...] | None,
+) -> Mapping[str, Tensor]:
+    """Joined where the run is: on the worker's thread when that is where it runs."""
+    del nothing
+    if len(feeds) == 1:
+        return run(feeds[0], wanted)
+    return run({name: np.concatenate([one[name] for one in feeds]) for name in feeds[0]}, wanted)
