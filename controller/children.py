@@ -12,8 +12,14 @@ from api.kinds import Resource
 from api.objects import Raw, owner_reference_to
 from controller.plan import Write
 
-# Which Routes point at a Revision is the Revision's own business, and no reason to touch a Pod.
-_ROUTING = frozenset({keys.ROUTES, keys.ROUTING_STATE_MODIFIED, keys.LAST_APPLIED})
+# Which Routes point at a Revision, and whether it may be collected, is the Revision's own
+# business, and no reason to touch a Pod.
+_KEPT = frozenset(
+    {
+        *(keys.ROUTES, keys.ROUTING_STATE_MODIFIED),
+        *(keys.NO_GC, keys.LAST_PINNED, keys.LAST_APPLIED),
+    }
+)
 
 
 def labels_of(raw: Raw) -> Mapping[str, str]:
@@ -47,7 +53,7 @@ def is_controlled_by(raw: Raw, owner: Raw) -> bool:
 
 def passed_on(annotations: Mapping[str, str]) -> dict[str, str]:
     """The annotations that a child inherits."""
-    return {key: value for key, value in annotations.items() if key not in _ROUTING}
+    return {key: value for key, value in annotations.items() if key not in _KEPT}
 
 
 def make_child(

@@ -137,7 +137,19 @@ def _deployment_update(existing: Raw, revision: Raw) -> Write | None:
     if labels_of(existing).get(keys.DEPLOYMENT_HASH) == hash_:
         return None
     annotations = {**annotations_of(existing), **annotations_of(wanted)}
-    return rewrite(DEPLOYMENTS, existing, with_metadata(wanted, annotations=annotations))
+    wanted = with_metadata(wanted, annotations=annotations)
+    metadata = existing["spec"].get("template", {}).get("metadata") or {}
+    restarted = (metadata.get("annotations") or {}).get(keys.RESTARTED_AT)
+    if restarted is not None:  # somebody's `kubectl rollout restart`: undone, it would be another
+        template = with_metadata(
+            wanted["spec"]["template"],
+            annotations={
+                **annotations_of(wanted["spec"]["template"]),
+                keys.RESTARTED_AT: restarted,
+            },
+        )
+        wanted = {**wanted, "spec": {**wanted["spec"], "template": template}}
+    return rewrite(DEPLOYMENTS, existing, wanted)
 
 
 def _wants_replicas(seen: Observed) -> bool:

@@ -19,8 +19,8 @@ from api.templates import TIMEOUT_S_DEFAULT, progress_deadline_s
 from controller.children import annotations_of, labels_of, make_child, passed_on
 from controller.labeler import ACTIVE, RESERVE
 from controller.pinning import is_predictor, pinned_digest, serving_container
+from controller.probing import probes_at, readiness, serving_port
 
-PORT_DEFAULT = 8080
 _HASH_LENGTH = 40  # hexadecimal digits; a label holds 63
 
 # Fields of a Revision's spec that are not a Pod's.
@@ -35,10 +35,14 @@ def make_deployment(revision: Raw, *, replicas: int) -> dict[str, Any]:
     """The Deployment of a Revision, labelled with a hash of all else that is wanted of it."""
     name, uid = revision["metadata"]["name"], revision["metadata"]["uid"]
     metadata = {"labels": child_labels(revision), "annotations": _pod_annotations(revision)}
+    main = {keys.DEFAULT_CONTAINER: str(serving_container(revision).get("name") or "")}
+    of_pods = {**metadata, "annotations": {**metadata["annotations"], **main}}
     spec = {
         "selector": {"matchLabels": {keys.REVISION_UID: uid}},
         "progressDeadlineSeconds": progress_deadline_s(annotations_of(revision)),
-        "template": {"metadata": metadata, "spec": _pod_spec(revision)},
+        "revisionHistoryLimit": 0,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
+        "template": {"metadata": of_pods, "spec": _pod_spec(revision)},
     }
     text = orjson.dumps([metadata, spec], option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha256(text).hexdigest()[:_HASH_LENGTH]
@@ -104,36 +108,44 @@ def _pod_annotations(revision: Raw) -> dict[str, str]:
 
 
 def _pod_spec(revision: Raw) -> dict[str, Any]:
+    """All that the user wrote, unchanged but for what the runtime contract promises."""
     spec = revision["spec"]
     serving = serving_container(revision)
-    return {
+    made = {
         **{name: value for name, value in spec.items() if name not in _NOT_OF_PODS},
         "containers": [
             _container(revision, each, is_serving=each is serving) for each in spec["containers"]
         ],
-        "enableServiceLinks": spec.get("enableServiceLinks") or False,
+        "enableServiceLinks": bool(spec.get("enableServiceLinks")),
         "terminationGracePeriodSeconds": spec.get("timeoutSeconds") or TIMEOUT_S_DEFAULT,
     }
+    if spec.get("initContainers"):
+        made["initContainers"] = [_telling(each) for each in spec["initContainers"]]
+    return made
+
+
+def _telling(container: Mapping[str, Any]) -> dict[str, Any]:
+    """The container, saying why it ended."""
+    return {"terminationMessagePolicy": "FallbackToLogsOnError", **container}
 
 
 def _container(revision: Raw, container: Mapping[str, Any], *, is_serving: bool) -> dict[str, Any]:
-    ports = container.get("ports") or ()
-    port = int(ports[0]["containerPort"]) if ports else PORT_DEFAULT
+    """In the environment the user's own come first, then ours: the later of two counts."""
+    made = _telling(container)
+    port = serving_port(container)
+    env = {}
+    if is_serving:
+        made["ports"] = [{"name": "user-port", "containerPort": port, "protocol": "TCP"}]
+        made |= probes_at(container, port)
+        env[keys.ENV_PORT] = str(port)
+    if is_serving or made.get("readinessProbe"):
+        made["readinessProbe"] = readiness(made, port)
     labels = labels_of(revision)
-    env = {
+    env |= {
         keys.ENV_REVISION: revision["metadata"]["name"],
         keys.ENV_CONFIGURATION: labels.get(keys.CONFIGURATION, ""),
         keys.ENV_SERVICE: labels.get(keys.SERVICE, ""),
     }
-    made = {**container, "terminationMessagePolicy": "FallbackToLogsOnError"}
-    if is_serving:
-        env[keys.ENV_PORT] = str(port)
-        made["ports"] = [{"name": "user-port", "containerPort": port, "protocol": "TCP"}]
-        for name in ("livenessProbe", "startupProbe"):
-            if made.get(name):
-                made[name] = _with_port(made[name], port)
-        # Only a kubelet of Kubernetes' own reads it: without one a Pod is ready when it runs.
-        made["readinessProbe"] = _readiness(container, port)
     if is_predictor(container):
         env |= _predictor_env(revision)
     made["env"] = [
@@ -150,24 +162,3 @@ def _predictor_env(revision: Raw) -> dict[str, str]:
         keys.ENV_CONCURRENCY: str(spec.get("containerConcurrency", 0)),
         keys.ENV_TIMEOUT_S: str(spec.get("timeoutSeconds") or TIMEOUT_S_DEFAULT),
     }
-
-
-def _readiness(container: Mapping[str, Any], port: int) -> dict[str, Any]:
-    """The probe that was asked for; whether the port is open tells nothing of our predictor."""
-    asked = container.get("readinessProbe") or {"tcpSocket": {}}
-    probe = _with_port({**asked, "periodSeconds": asked.get("periodSeconds") or 1}, port)
-    is_default = not (asked.get("tcpSocket") or {"port": 1}).get("port")
-    if is_default and is_predictor(container):
-        del probe["tcpSocket"]
-        probe["httpGet"] = {"path": "/v2/health/ready", "port": port}
-    return probe
-
-
-def _with_port(probe: Mapping[str, Any], port: int) -> dict[str, Any]:
-    """In Knative a probe that names no port, or names it by its name, asks the serving one."""
-    made = dict(probe)
-    for name in ("httpGet", "tcpSocket"):
-        asked = (probe.get(name) or {}).get("port")
-        if name in probe and (not asked or isinstance(asked, str)):
-            made[name] = {**(probe[name] or {}), "port": port}
-    return made

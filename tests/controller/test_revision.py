@@ -226,7 +226,10 @@ def test_a_changed_template_keeps_the_replicas_and_others_annotations() -> None:
         "deployment.kubernetes.io/revision": "1",
         "example.com/note": "new",
     }
-    assert written["spec"]["template"]["metadata"]["annotations"] == {"example.com/note": "new"}
+    assert written["spec"]["template"]["metadata"]["annotations"] == {
+        "example.com/note": "new",
+        "kubectl.kubernetes.io/default-container": "user-container",
+    }
     again = plan(seeing(revision, deployment=written), now=NOW)
     assert again.updates == ()
 

@@ -50,7 +50,13 @@ def test_the_deployment() -> None:
     assert spec["template"]["metadata"]["annotations"] == {
         "serving.knative.dev/progress-deadline": "2m",
         "relight.dev/model-digest": "sha256:ab",
+        "kubectl.kubernetes.io/default-container": "user-container",
     }
+    assert made["metadata"]["annotations"] == {
+        "serving.knative.dev/progress-deadline": "2m",
+        "relight.dev/model-digest": "sha256:ab",
+    }
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0}
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 60
     assert "containerConcurrency" not in spec["template"]["spec"]
 
@@ -87,6 +93,49 @@ def test_our_predictor_is_told_more() -> None:
     assert container["readinessProbe"]["httpGet"] == {"path": "/v2/health/ready", "port": 9000}
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, {"tcpSocket": {"port": 9000}, "periodSeconds": 1}),
+        (
+            {"tcpSocket": {"port": 0}, "successThreshold": 1},  # as Knative's defaults write it
+            {"tcpSocket": {"port": 9000}, "successThreshold": 1, "periodSeconds": 1},
+        ),
+        (
+            {"httpGet": {"path": "/ok", "port": "http1"}, "periodSeconds": 5},
+            {"httpGet": {"path": "/ok", "port": 9000}, "periodSeconds": 5},
+        ),
+        ({"exec": {"command": ["true"]}}, {"exec": {"command": ["true"]}, "periodSeconds": 1}),
+        ({"tcpSocket": {"port": 7}}, {"tcpSocket": {"port": 7}, "periodSeconds": 1}),
+    ],
+)
+def test_a_probe_without_a_port_asks_the_one_that_serves(
+    asked: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    raw = revision(image="a/b", ports=[{"containerPort": 9000}], readinessProbe=asked)
+    container = make_deployment(raw, replicas=1)["spec"]["template"]["spec"]["containers"][0]
+    assert container["readinessProbe"] == expected
+
+
+def test_the_default_probe_of_our_predictor_asks_whether_it_can_serve() -> None:
+    raw = revision(
+        image="relight/predictor", readinessProbe={"tcpSocket": {"port": 0}, "successThreshold": 1}
+    )
+    container = make_deployment(raw, replicas=1)["spec"]["template"]["spec"]["containers"][0]
+    assert container["readinessProbe"] == {
+        "httpGet": {"path": "/v2/health/ready", "port": 8080},
+        "successThreshold": 1,
+        "periodSeconds": 1,
+    }
+
+
+def test_what_the_user_says_of_a_container_stands() -> None:
+    raw = revision(terminationMessagePolicy="File", livenessProbe={"httpGet": {"path": "/alive"}})
+    container = make_deployment(raw, replicas=1)["spec"]["template"]["spec"]["containers"][0]
+    assert container["terminationMessagePolicy"] == "File"
+    assert container["livenessProbe"] == {"httpGet": {"path": "/alive", "port": 8080}}
+
+
 def test_only_the_serving_container_gets_the_port() -> None:
     raw = a_revision(
         spec={
@@ -100,6 +149,73 @@ def test_only_the_serving_container_gets_the_port() -> None:
     assert "PORT" not in env(side)
     assert env(main)["PORT"] == "9000"
     assert env(main)["K_SERVICE"] == ""  # a Configuration of its own has no Service
+
+
+def test_everything_else_of_a_pod_is_passed_on_unchanged() -> None:
+    spec = {
+        "containers": [
+            {"name": "side", "image": "side", "env": [{"name": "PORT", "value": "9"}]},
+            {
+                "name": "main",
+                "image": "main",
+                "ports": [{"containerPort": 9000, "name": "h2c"}],
+                "env": [{"name": "A", "value": "1"}, {"name": "K_SERVICE", "value": "mine"}],
+                "securityContext": {"runAsNonRoot": True},
+                "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": True}],
+            },
+        ],
+        "initContainers": [{"name": "fetch", "image": "fetch", "args": ["x"]}],
+        "volumes": [{"name": "v", "configMap": {"name": "c"}}],
+        "serviceAccountName": "robot",
+        "imagePullSecrets": [{"name": "s"}],
+        "nodeSelector": {"gpu": "yes"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [{"maxSkew": 1}],
+        "runtimeClassName": "nvidia",
+        "priorityClassName": "high",
+        "schedulerName": "other",
+        "dnsPolicy": "None",
+        "dnsConfig": {"nameservers": ["1.1.1.1"]},
+        "hostAliases": [{"ip": "127.0.0.1"}],
+        "shareProcessNamespace": True,
+        "securityContext": {"fsGroup": 1},
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": True,
+        "containerConcurrency": 1,
+        "timeoutSeconds": 77,
+        "responseStartTimeoutSeconds": 7,
+        "idleTimeoutSeconds": 7,
+    }
+    made = make_deployment(a_revision(spec=spec), replicas=1)["spec"]["template"]["spec"]
+    limits = {
+        *("containerConcurrency", "timeoutSeconds"),
+        *("responseStartTimeoutSeconds", "idleTimeoutSeconds"),
+    }
+    changed = {"containers", "initContainers", "terminationGracePeriodSeconds"}
+    assert set(made) == set(spec) - limits | changed
+    assert all(made[name] == spec[name] for name in set(made) - changed)
+    assert made["terminationGracePeriodSeconds"] == 77
+    assert made["initContainers"] == [
+        {
+            "name": "fetch",
+            "image": "fetch",
+            "args": ["x"],
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+        }
+    ]
+    side, main = made["containers"]
+    assert [each["name"] for each in side["env"]] == [
+        *("PORT", "K_REVISION", "K_CONFIGURATION", "K_SERVICE")
+    ]
+    assert [each["name"] for each in main["env"]] == [
+        *("A", "K_SERVICE", "PORT", "K_REVISION", "K_CONFIGURATION", "K_SERVICE")
+    ]
+    assert "readinessProbe" not in side
+    assert "ports" not in side
+    assert main["ports"] == [{"name": "user-port", "containerPort": 9000, "protocol": "TCP"}]
+    for name in ("securityContext", "volumeMounts"):
+        assert main[name] == spec["containers"][1][name]  # type: ignore[index]
 
 
 def test_how_many_replicas_it_starts_with() -> None:
