@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from predictor import config, forking, serving
+from predictor import config, confining, forking, serving
 from predictor.errors import SettingsError
 from predictor.worker import Worker
 
@@ -48,6 +48,7 @@ class Execution:
     cwd: str
     log_fd: int
     status_fd: int
+    confinement: str = ""  # file that says where it belongs; "" for nowhere else
 
 
 def live(assignment: Assignment, loop: asyncio.AbstractEventLoop, worker: Worker) -> int:
@@ -85,6 +86,8 @@ def execute(execution: Execution) -> int:
     for name in config.ZYGOTE_ONLY:
         if name not in execution.env:
             environment.pop(name, None)
+    if not is_confined(execution.confinement, execution.status_fd):
+        return EXIT_CANNOT_EXECUTE
     try:
         os.chdir(execution.cwd)
         os.execvpe(execution.argv[0], execution.argv, environment)  # noqa: S606 - its purpose
@@ -93,6 +96,19 @@ def execute(execution: Execution) -> int:
         sys.stderr.write(sentence + "\n")
         tell(execution.status_fd, {"failed": sentence})
     return EXIT_CANNOT_EXECUTE
+
+
+def is_confined(file: str, status_fd: int) -> bool:
+    """Go where the file says this process belongs; False and told why when that failed."""
+    if not file:
+        return True
+    try:
+        confining.enter(confining.read(file))
+    except (confining.ConfineError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        tell(status_fd, {"failed": str(error)})
+        return False
+    return True
 
 
 def tell(status_fd: int, fact: dict[str, Any]) -> None:

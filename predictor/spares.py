@@ -115,6 +115,9 @@ class Spares:
 def start_now(message: bytes, fds: Sequence[int], *, received_ns: int) -> int:
     """Be a replica in a child that was forked for it: no spare was left."""
     assignment = _assignment(message, fds, received_ns)
+    # Before the loop's thread: a namespace is entered by one thread alone.
+    if not replica.is_confined(orjson.loads(message).get("confinement", ""), assignment.status_fd):
+        return 1
     loop = uvloop.new_event_loop()
     return replica.live(assignment, loop, Worker(loop))
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from predictor import replica, spares
+from predictor import confining, replica, spares
 from predictor.children import Children
 from predictor.errors import LoadError
 from predictor.forking import UnsafeForkError, adopt, check_safe
@@ -65,6 +65,7 @@ class Zygote:
         gc.disable()
         self._rehearsal.in_zygote()
         check_safe()
+        unconfined = confining.ability()
         while self._spares.is_short:
             self._spares.add()
         ort = runtime()
@@ -72,6 +73,7 @@ class Zygote:
             event="zygote-ready",
             onnxruntime=ort.__version__,
             providers=ort.get_available_providers(),
+            unconfined=unconfined,
         )
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
@@ -139,7 +141,9 @@ class Zygote:
             if kind == "exec":
                 pid = self._spares.fork(lambda: replica.execute(_execution(raw, fds)))
             else:
-                assigned = self._spares.assign(data, fds, received_ns=received_ns)
+                # A spare has a thread already, and cannot go where a confined one belongs.
+                is_free = not raw.get("confinement")
+                assigned = is_free and self._spares.assign(data, fds, received_ns=received_ns)
                 pid = assigned or self._spares.fork(
                     lambda: spares.start_now(data, fds, received_ns=received_ns)
                 )
@@ -216,6 +220,7 @@ def _execution(raw: dict[str, Any], fds: list[int]) -> Execution:
         cwd=raw["cwd"],
         log_fd=log_fd,
         status_fd=status_fd,
+        confinement=raw.get("confinement", ""),
     )
 
 
