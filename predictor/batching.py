@@ -13,8 +13,8 @@ arrivals lately were that overlapped, that is, came while another was in hand. A
 when it is full, when its oldest member has waited `delay_s` (or half the time it has left), or
 when PATIENCE gaps passed without an arrival; and at once where the next arrival is expected
 after that end. Nothing overlapped yet: the gap is infinite and nobody waits. Each stay that
-ended without company doubles it, so a client that is alone again soon pays nothing: after 5 ms
-of patience at most twice as much in all, ever.
+ended without company doubles it, so a client that is alone again waits in vain a few times at
+most (less than six delays in all) and then not at all.
 """
 
 from collections import deque
