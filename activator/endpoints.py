@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from activator.config import Settings
 from activator.replicas import PodFacts, PodKey, read_pod
-from activator.routing import RevisionKey
+from activator.targets import RevisionKey
 from api import keys
 from api.objects import Raw
 from wire.client import Connection

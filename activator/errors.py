@@ -27,6 +27,8 @@ class Fault(enum.Enum):
     BAD_TIMEOUT = "BadTimeout"
     REPLICA_DIED = "ReplicaDied"
     EXECUTION_TIMEOUT = "ExecutionTimeout"
+    START_TIMEOUT = "ResponseStartTimeout"
+    IDLE_TIMEOUT = "IdleTimeout"
     LOCAL_ONLY = "LocalOnly"
 
 
@@ -45,6 +47,8 @@ _TABLE: dict[Refusal | Fault, tuple[int, str]] = {
     Fault.ROUTE_NOT_READY: (503, "the route does not send traffic anywhere yet"),
     Refusal.DEADLINE: (504, "no replica had room for this request before its deadline"),
     Fault.EXECUTION_TIMEOUT: (504, "the replica did not answer before the deadline"),
+    Fault.START_TIMEOUT: (504, "the replica did not begin to answer in time"),
+    Fault.IDLE_TIMEOUT: (504, "no byte came from the replica or the client for too long"),
 }
 
 
@@ -85,6 +89,11 @@ def answer(why: Refusal | Fault, about: About) -> Answer:
     if about.retry_after_s is not None:
         headers += b"retry-after: %d\r\n" % about.retry_after_s
     return Answer(status=status, headers=headers, body=orjson.dumps(content))
+
+
+def status_of(why: Refusal | Fault) -> int:
+    """The status of a refusal."""
+    return _TABLE[why][0]
 
 
 def retry_after_s(*, queued: int, finished_per_s: float) -> int:

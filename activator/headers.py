@@ -20,6 +20,7 @@ _LEFT_OUT = HOP_BY_HOP | {
     b"forwarded",
     b"k-network-probe",
     b"k-proxy-request",
+    b"knative-serving-default-route",
     b"knative-serving-namespace",
     b"knative-serving-revision",
     b"x-forwarded-for",
@@ -30,17 +31,26 @@ _LEFT_OUT = HOP_BY_HOP | {
 _PROXY = b"k-proxy-request: activator\r\n"
 
 
-def request_start(exchange: Exchange) -> bytes:
+def request_start(
+    exchange: Exchange,
+    *,
+    lines: bytes = b"",
+    replaced: frozenset[bytes] = frozenset(),
+    upgrade: bytes = b"",
+) -> bytes:
     """The head of the request to the replica, without its id and the empty line.
 
+    `lines` are added, in the place of the client's headers whose names are in `replaced`;
+    `upgrade` is a protocol to ask the replica for.
     Depends on the head and the client only. The framing of a body of unknown length is left
     to the sender.
     """
     index = exchange.index
     parts = [exchange.method, b" ", exchange.target, b" HTTP/1.1\r\n"]
     is_forwarded = False
+    left_out = _LEFT_OUT | replaced if replaced else _LEFT_OUT
     for name, value in exchange.headers:
-        if name not in _LEFT_OUT:
+        if name not in left_out:
             parts += (name, b": ", value, b"\r\n")
         elif name in _FORWARDED:
             is_forwarded = True
@@ -51,6 +61,9 @@ def request_start(exchange: Exchange) -> bytes:
         parts.append(_forwarded_lines(exchange.peer, index.get(b"host", b""), index))
     else:
         parts.append(_direct_lines(exchange.peer, index.get(b"host", b"")))
+    parts.append(lines)
+    if upgrade:
+        parts.append(b"connection: upgrade\r\nupgrade: %b\r\n" % upgrade)
     if exchange.content_length is not None:
         parts.append(b"content-length: %d\r\n" % exchange.content_length)
     return b"".join(parts)

@@ -8,13 +8,16 @@ Must not know: routes, how replicas are found or proven, how bytes are copied.
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from activator import errors
 from activator.concurrency import Load, LoadCounter
 from activator.config import Settings
+from activator.patience import Bounds
+from activator.payloads import Log, LoggedPassage
 from activator.proxy import Passage, Upstream
-from activator.routing import RevisionKey
+from activator.targets import RevisionKey
 from activator.throttler import Forward, Refusal, Throttler
 
 _FIRST_POKE = 0  # no poke yet since a replica was ready
@@ -26,6 +29,7 @@ class Terms:
 
     container_concurrency: int  # 0: no limit
     timeout_s: float
+    bounds: Bounds | None = None  # of an execution, beside the timeout
     failure: str = ""  # not empty: it failed for good, and why
 
 
@@ -55,7 +59,9 @@ class Holder:
         self.name = key.name
         self.terms = terms
         self.timeout_s = terms.timeout_s
+        self.bounds = terms.bounds
         self.now_s: Callable[[], float] = loop.time
+        self.passage: Callable[..., Passage] = Passage  # how its requests are carried
         self.is_active = False  # owned by the office: in its set
         self.pod_count = 0  # replicas that exist in any state
         self._loop = loop
@@ -89,6 +95,10 @@ class Holder:
     def executing(self) -> int:
         """Requests at a replica."""
         return len(self._throttler.executing)
+
+    def log_requests(self, log: Log) -> None:
+        """Tell of its requests from now on."""
+        self.passage = partial(LoggedPassage, log=log)
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -208,7 +218,7 @@ class Holder:
         late = [each for each in self._throttler.executing if each.deadline_s <= now_s]
         for passage in late:
             if not passage.is_over:
-                passage.expire()
+                passage.expire(now_s)
 
     # -- leaving zero -----------------------------------------------------------------------
 

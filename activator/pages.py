@@ -39,5 +39,16 @@ def page(path: bytes, models: Sequence[str]) -> Page | None:
             return None
 
 
+def probe(value: bytes, network_hash: bytes) -> tuple[int, bytes, bytes]:
+    """The answer to K-Network-Probe, as Knative's activator gives it (knative.md 2.1 and 2.2)."""
+    if value == b"activator":
+        return 200, _TEXT, b"activator"
+    if value != b"probe":
+        return 400, _TEXT, b'unexpected probe header value: "%b"\n' % value
+    if not network_hash:
+        return 400, _TEXT, b'a probe request must contain a non-empty "K-Network-Hash" header\n'
+    return 200, _TEXT + b"k-network-hash: %b\r\n" % network_hash, b""
+
+
 def _json(content: object) -> Page:
     return _JSON, orjson.dumps(content)

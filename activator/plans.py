@@ -7,7 +7,7 @@ Must not know: sockets, queues, bodies.
 from typing import Generic, TypeVar
 
 from activator.headers import request_start
-from activator.routing import Target
+from activator.targets import Target, Way
 from wire.exchange import Exchange
 
 H = TypeVar("H")
@@ -17,21 +17,24 @@ _REQUEST_ID_BYTES_MAX = 128
 class Plan(Generic[H]):
     """Kept with the head it was made from (`Head.memo`), until the routing table changes."""
 
-    __slots__ = ("asked_s", "holder", "request_id", "start", "target", "version")
+    __slots__ = ("asked_s", "holder", "request_id", "start", "target", "upgrade", "version")
 
     def __init__(
         self,
         exchange: Exchange,
         *,
         version: int,
-        target: Target,
+        way: Way,
         holder: H | None,
         asked_s: float | None,
     ) -> None:
         self.version = version  # of the routing table
-        self.target = target
+        self.target: Target = way.target
         self.holder = holder  # None: the target is a split, so each request is routed anew
-        self.start = request_start(exchange)
+        self.upgrade = exchange.upgrade  # the protocol that is to follow; b"" as a rule
+        self.start = request_start(
+            exchange, lines=way.lines, replaced=way.replaced, upgrade=self.upgrade
+        )
         self.request_id = client_request_id(exchange)  # None: make one
         self.asked_s = asked_s  # how long the caller waits; None: as long as the revision says
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from activator import errors
 from activator.errors import About, Fault
+from activator.patience import Bounds, Patience
 from activator.plans import Plan
 from activator.throttler import Refusal
 from wire.client import Connection
@@ -38,6 +39,7 @@ class Keeper(Protocol):
 
     name: str  # of the revision
     timeout_s: float
+    bounds: Bounds | None  # of an execution, if there are any beside the timeout
 
     def now_s(self) -> float:
         """The loop's time."""
@@ -70,6 +72,7 @@ class Passage:
         "_is_over",
         "_is_paused",
         "_keeper",
+        "_patience",
         "_pieces",
         "_plan",
         "_sent_s",
@@ -94,13 +97,14 @@ class Passage:
         self.request_id = request_id
         self.arrived_s = arrived_s
         asked_s = plan.asked_s
-        # Of the wait; once sent, of the execution.
+        # Of the wait; once sent, of the execution: when to look at it.
         self.deadline_s = arrived_s + (keeper.timeout_s if asked_s is None else asked_s)
         self.replica: Upstream | None = None
         self._connection: Connection | None = None
         self._pieces: list[bytes] | None = None  # of the body, until there is a connection
         self._size = 0
         self._sent_s = arrived_s
+        self._patience: Patience | None = None
         self._is_held = False
         self._is_over = False
         self._is_paused = False
@@ -154,6 +158,9 @@ class Passage:
         now_s = self._sent_s = keeper.now_s()
         if self._plan.asked_s is None or now_s + keeper.timeout_s < self.deadline_s:
             self.deadline_s = now_s + keeper.timeout_s
+        if keeper.bounds is not None:
+            self._patience = Patience(keeper.bounds, sent_s=now_s, ends_s=self.deadline_s)
+            self.deadline_s = self._patience.next_s()
         framing = b""
         if exchange.content_length is None and (body or not exchange.is_complete):
             framing, body = self._frame(body)
@@ -203,6 +210,8 @@ class Passage:
             connection.write(b"%x\r\n%b\r\n" % (len(data), data))
         else:
             connection.write(data)
+        if self._patience is not None:
+            self._patience.moved(self._keeper.now_s())
 
     def on_end(self) -> None:
         """The request is whole."""
@@ -237,6 +246,8 @@ class Passage:
             waited_ms = (self._sent_s - self.arrived_s) * 1000
             headers += b"server-timing: queue;dur=%.1f\r\n" % waited_ms
         if not connection.is_answer_complete:
+            if self._patience is not None:
+                self._patience.started(self._keeper.now_s())
             exchange.start(status, headers, content_length=length)
             exchange.write(early)
             return
@@ -251,6 +262,8 @@ class Passage:
     def on_answer_body(self, data: bytes) -> None:
         """Pass on a piece of the answer."""
         self._exchange.write(data)
+        if self._patience is not None:
+            self._patience.moved(self._keeper.now_s())
 
     def on_answer_end(self) -> None:
         """The answer is whole."""
@@ -283,9 +296,15 @@ class Passage:
         self.replica.suspect()
         self._fail(Fault.REPLICA_DIED, why)
 
-    def expire(self) -> None:
-        """The execution deadline has passed."""
-        self._fail(Fault.EXECUTION_TIMEOUT, "")
+    def expire(self, now_s: float) -> None:
+        """The deadline has passed, or one of several has and this is the moment to look."""
+        patience = self._patience
+        why: Fault | None = Fault.EXECUTION_TIMEOUT
+        if patience is not None:
+            why = patience.passed(now_s)
+            self.deadline_s = patience.next_s()
+        if why is not None:
+            self._fail(why, "")
 
     def refuse(self, why: Refusal | Fault, *, detail: str = "", retry_s: int | None = None) -> None:
         """Answer with a refusal. The keeper has let go of it already."""

@@ -7,7 +7,7 @@ Must not know: sockets, probes, queues.
 from dataclasses import dataclass
 from typing import Any
 
-from activator.routing import RevisionKey
+from activator.targets import RevisionKey
 from api import keys
 from api.images import is_predictor_image
 from api.objects import Raw

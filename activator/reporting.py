@@ -11,7 +11,7 @@ from typing import Protocol
 
 from activator.concurrency import Load
 from activator.config import Settings
-from activator.routing import RevisionKey
+from activator.targets import RevisionKey
 from api.stats import Stat
 
 

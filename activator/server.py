@@ -5,24 +5,28 @@ Must not know: how many replicas there should be, or who runs them.
 """
 
 import asyncio
-import ipaddress
 import random
+import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
-import orjson
-
-from activator import catalog, errors, pages
+from activator import catalog
 from activator.config import Settings
 from activator.endpoints import Endpoints, Replica
 from activator.errors import About, Fault
+from activator.expecting import Lounge
 from activator.holding import Holder
-from activator.plans import Plan, client_request_id
-from activator.proxy import Passage
+from activator.observing import Observer
+from activator.payloads import Log
+from activator.planning import Planner, refuse
+from activator.plans import Plan
 from activator.reporting import Reporter
-from activator.routing import RevisionKey, Router, Target
+from activator.routing import Router
+from activator.sending import EventSender
+from activator.statistics import RevisionStatistics, Statistics
+from activator.targets import RevisionKey
 from activator.throttler import Refusal
+from activator.upgrading import UpgradePassage
 from api import keys, kinds
 from api.objects import Raw
 from api.stats import Stat
@@ -32,30 +36,6 @@ from wire.exchange import Exchange
 from wire.limits import Limits
 from wire.roster import Roster
 from wire.server import ServerProtocol
-
-_TAG = keys.HEADER_TAG.encode()
-_TIMEOUT = keys.HEADER_TIMEOUT.encode()
-_DEBUG_PATH = b"/relight/debug"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionStatistics:
-    """One Revision with its replicas, now."""
-
-    queued: int
-    queued_bytes: int
-    executing: int
-    ready_replicas: int
-    pods: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
-    """What the activator knows and does, now. `revisions` is by "namespace/name"."""
-
-    connections: int
-    requests: int  # since the start
-    revisions: dict[str, RevisionStatistics]
 
 
 class Activator:
@@ -68,11 +48,16 @@ class Activator:
         *,
         report: Callable[[Sequence[Stat]], None],
         rng: random.Random,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """`report` receives stats and pokes, synchronously; it must not block."""
+        """`report` receives stats and pokes, synchronously; it must not block.
+
+        `clock` is wall time, for what is told to others; this machine's, unless given.
+        """
         self.settings = settings
         self._client = client
         self._router = Router(domain=settings.domain, draw=rng.random)
+        self._observer = Observer(self._router, self._changed)
         self._holders: dict[RevisionKey, Holder] = {}
         self._reporter = Reporter(settings, report, self._trim)
         self._endpoints = Endpoints(settings, self)
@@ -85,6 +70,19 @@ class Activator:
         self._id_prefix = b"%016x-" % rng.getrandbits(64)
         self._loop_time: Callable[[], float] = float
         self._version = 0  # of what plans are made from
+        self._clock = clock or _wall_s
+        self._senders: asyncio.TaskGroup | None = None  # outlives `_group` by a flush
+        self._events = EventSender(settings, self._send)
+        self._lounge = Lounge(
+            count_max=settings.queue_depth_max, wait_s=settings.expect_s, give_up=self._gone
+        )
+        self._planner: Planner[Holder] = Planner(
+            settings,
+            self._router,
+            holder_of=self._holders.get,
+            statistics=self.statistics,
+            fresh_id=self._fresh_id,
+        )
 
     # -- life -------------------------------------------------------------------------------
 
@@ -102,7 +100,7 @@ class Activator:
         loop = asyncio.get_running_loop()
         self._loop_time = loop.time
         async with asyncio.TaskGroup() as group:
-            self._group = group
+            self._group = self._senders = group
             try:
                 await self._follow(group)
                 host, port = self.settings.host, self.settings.port
@@ -113,11 +111,14 @@ class Activator:
                     await asyncio.Event().wait()
             finally:
                 self._close()
+                await self._events.close()
+                self._senders = None
 
     def _close(self) -> None:
         """Refuse what is held; what runs at a replica may still end well."""
         self._group = None
         self._endpoints.close()
+        self._lounge.close()
         for holder in self._holders.values():
             holder.give_up(Refusal.SHUTTING_DOWN)
             holder.close()
@@ -125,15 +126,14 @@ class Activator:
         self._reporter.close()
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
-        routes = Informer(self._client, kinds.ROUTES)
         revisions = Informer(self._client, kinds.REVISIONS)
         pods = Informer(self._client, kinds.PODS, label_selector=keys.REVISION)
         revisions.on_change(self._on_revision)
-        routes.on_change(self._on_route)
         pods.on_change(self._endpoints.on_pod)
-        for informer in (revisions, routes, pods):
+        informers = [revisions, *self._observer.informers(self._client), pods]
+        for informer in informers:
             group.create_task(informer.run())
-        for informer in (revisions, routes, pods):
+        for informer in informers:
             await informer.synced()
 
     def _make(self) -> ServerProtocol:
@@ -145,6 +145,12 @@ class Activator:
             coroutine.close()
             return None
         return self._group.create_task(coroutine)
+
+    def _send(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        if self._senders is None:
+            coroutine.close()
+            return None
+        return self._senders.create_task(coroutine)
 
     async def release(self, namespace: str, pod_name: str) -> None:
         """Use a Pod no more; return when nothing runs there and no connection is open."""
@@ -163,7 +169,11 @@ class Activator:
             for key, holder in self._holders.items()
         }
         return Statistics(
-            connections=len(self._roster), requests=self._requests, revisions=revisions
+            connections=len(self._roster),
+            requests=self._requests,
+            expected=len(self._lounge),
+            events=self._events.statistics(),
+            revisions=revisions,
         )
 
     # -- requests ---------------------------------------------------------------------------
@@ -173,73 +183,35 @@ class Activator:
         self._requests = number = self._requests + 1
         plan: Plan[Holder] | None = exchange.head.memo  # type: ignore[assignment] # ours
         if plan is None or plan.version != self._version:
-            plan = self._plan(exchange)
+            plan = self._planner.plan(exchange, self._version)
             if plan is None:
                 return
-        request_id = plan.request_id or b"%b%x" % (self._id_prefix, number)
-        holder = plan.holder or self._pick(exchange, plan.target, request_id)
+        holder = plan.holder or self._pick(exchange, plan)
         if holder is None:
             return
+        request_id = plan.request_id or b"%b%x" % (self._id_prefix, number)
         now_s = self._loop_time()
-        exchange.receiver = passage = Passage(exchange, holder, plan, request_id, now_s)
+        make = UpgradePassage if plan.upgrade else holder.passage
+        exchange.receiver = passage = make(exchange, holder, plan, request_id, now_s)
         holder.admit(passage, now_s)
 
-    def _plan(self, exchange: Exchange) -> Plan[Holder] | None:
-        """Work out what follows from a head; None: the request has been answered."""
-        index = exchange.index
-        target = self._router.find(index.get(b"host", b""), exchange.target, index.get(_TAG))
-        if target is None:
-            self._answer_self(exchange, self._request_id(exchange))
-            return None
-        asked_s = None
-        if _TIMEOUT in index:
-            asked_s = _timeout_s(index[_TIMEOUT], self.settings.timeout_s_max)
-            if asked_s is None:
-                detail = f"a number of seconds over 0, at most {self.settings.timeout_s_max:g}"
-                about = About(request_id=self._request_id(exchange), detail=detail)
-                _refuse(exchange, Fault.BAD_TIMEOUT, about)
-                return None
-        only = target.only
-        exchange.head.memo = plan = Plan(
-            exchange,
-            version=self._version,
-            target=target,
-            holder=self._holders.get(only) if only is not None else None,
-            asked_s=asked_s,
-        )
-        return plan
-
-    def _pick(self, exchange: Exchange, target: Target, request_id: bytes) -> Holder | None:
-        """The Revision whose turn it is; None: the request has been answered."""
-        key = target.pick()
+    def _pick(self, exchange: Exchange, plan: Plan[Holder]) -> Holder | None:
+        """The Revision whose turn it is; None: the request is taken care of."""
+        key = plan.target.pick()
         holder = self._holders.get(key) if key is not None else None
         if key is None:
-            about = About(request_id=request_id, retry_after_s=1)
-            _refuse(exchange, Fault.ROUTE_NOT_READY, about)
-        elif holder is None:
-            about = About(revision=key.name, request_id=request_id)
-            _refuse(exchange, Refusal.REVISION_GONE, about)
+            about = About(request_id=self._planner.request_id(exchange), retry_after_s=1)
+            refuse(exchange, Fault.ROUTE_NOT_READY, about)
+        elif holder is None and not self._lounge.expect(exchange, key):
+            self._gone(exchange, key)
         return holder
 
-    def _request_id(self, exchange: Exchange) -> bytes:
-        return client_request_id(exchange) or b"%b%x" % (self._id_prefix, self._requests)
+    def _gone(self, exchange: Exchange, key: RevisionKey) -> None:
+        about = About(revision=key.name, request_id=self._planner.request_id(exchange))
+        refuse(exchange, Refusal.REVISION_GONE, about)
 
-    def _answer_self(self, exchange: Exchange, request_id: bytes) -> None:
-        """Requests that no Route serves: our own paths on the bare host, else 404."""
-        is_bare = self._router.is_bare(exchange.index.get(b"host", b""))
-        is_local = _is_local(exchange.peer)
-        own = pages.page(exchange.path, self._router.models()) if is_bare else None
-        if own is not None:
-            exchange.respond(200, *own)
-        elif is_bare and exchange.path == _DEBUG_PATH and is_local:
-            body = orjson.dumps(asdict(self.statistics()))
-            exchange.respond(200, b"content-type: application/json\r\n", body)
-        elif is_bare and exchange.path == _DEBUG_PATH:
-            _refuse(exchange, Fault.LOCAL_ONLY, About(request_id=request_id))
-        else:
-            fault = Fault.UNKNOWN_MODEL if is_bare else Fault.UNKNOWN_HOST
-            hosts = self._router.hosts() if is_local else ()
-            _refuse(exchange, fault, About(request_id=request_id, hosts=hosts))
+    def _fresh_id(self) -> bytes:
+        return b"%b%x" % (self._id_prefix, self._requests)
 
     # -- what holders share -----------------------------------------------------------------
 
@@ -259,17 +231,12 @@ class Activator:
 
     # -- objects ----------------------------------------------------------------------------
 
-    def _on_route(self, old: Raw | None, new: Raw | None) -> None:
+    def _changed(self) -> None:
+        """What plans are made from is about to change."""
         self._version += 1
-        metadata = (new or old or {})["metadata"]
-        namespace, name = metadata.get("namespace", "default"), metadata["name"]
-        if new is None:
-            self._router.remove_route(namespace, name)
-        elif old is None or catalog.read_shares(old) != catalog.read_shares(new):
-            self._router.set_route(namespace, name, catalog.read_shares(new))
 
     def _on_revision(self, old: Raw | None, new: Raw | None) -> None:
-        self._version += 1
+        self._changed()
         metadata = (new or old or {})["metadata"]
         key = RevisionKey(metadata.get("namespace", "default"), metadata["name"])
         if old is not None and new is not None and old["metadata"]["uid"] != metadata["uid"]:
@@ -286,11 +253,27 @@ class Activator:
         terms = catalog.read_terms(new)
         if holder is None:
             self._holders[key] = Holder(key, terms, self)
+            self._log_requests(self._holders[key], new)
             self._endpoints.publish(key)
         elif terms != holder.terms:
             holder.change_terms(terms)
         if old is None or catalog.read_model(old) != catalog.read_model(new):
             self._router.set_revision(*key, catalog.read_model(new))
+        if holder is None and len(self._lounge):
+            self._lounge.arrived(key)
+
+    def _log_requests(self, holder: Holder, revision: Raw) -> None:
+        """Have a sink told of a Revision's requests, if its annotation asks for that."""
+        logging = catalog.read_logging(revision)
+        if logging is not None:
+            log = Log(
+                logging=logging,
+                identity=catalog.read_identity(revision),
+                sink=self._events,
+                bytes_max=self.settings.event_body_bytes_max,
+                clock=self._clock,
+            )
+            holder.log_requests(log)
 
     def replicas_changed(
         self, revision: RevisionKey, ready: Collection[Replica], pod_count: int
@@ -316,23 +299,5 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _refuse(exchange: Exchange, why: Fault | Refusal, about: About) -> None:
-    answer = errors.answer(why, about)
-    exchange.respond(answer.status, answer.headers, answer.body)
-
-
-def _timeout_s(value: bytes, most_s: float) -> float | None:
-    try:
-        asked_s = float(value)
-    except ValueError:
-        return None
-    return asked_s if 0 < asked_s <= most_s else None  # not NaN either
-
-
-def _is_local(peer: str) -> bool:
-    if not peer:
-        return True  # a Unix socket
-    try:
-        return ipaddress.ip_address(peer).is_loopback
-    except ValueError:
-        return False
+def _wall_s() -> float:
+    return time.time()  # noqa: TID251 - told to others, never compared

@@ -1,7 +1,8 @@
 """One HTTP/1.1 connection to an upstream: a request out, its answer in, then the next.
 
 For: streaming both ways with back-pressure, and noticing every way in which an upstream can
-fail to finish an answer. Interim answers (1xx) are dropped; a 101 is a failure.
+fail to finish an answer. Interim answers (1xx) are dropped; a 101 that nobody asked for is a
+failure.
 Must not know: which upstream to use, retries, models, routes.
 """
 
@@ -74,7 +75,9 @@ class Connection(asyncio.Protocol):
         self._memo_size = -1
         self._memo_misses = 0
         self._joined: bytes | None = None
+        self._on_switch: Callable[[bytes], None] | None = None
         self._is_unreadable = False
+        self.upgrade = b""  # the protocol that a 101 names
         self._is_surplus = False  # a message that nobody asked for is being read
         self._head_bytes = 0
         self.status = 0
@@ -107,6 +110,20 @@ class Connection(asyncio.Protocol):
         self.content_length = None
         self.early = b""
         self.transport.write(data)
+
+    def offer_switch(self, on_switch: Callable[[bytes], None]) -> None:
+        """The request just sent asks for an upgrade: `on_switch(rest)` is called for a 101.
+
+        `rest` is what came behind it. The connection serves no further request either way.
+        """
+        self._on_switch = on_switch
+        self._is_used_up = True
+
+    def hand_over(self) -> asyncio.Transport:
+        """Have nothing to do with the transport any more."""
+        self._receiver = None
+        self._parser = None
+        return self.transport
 
     def write(self, data: bytes) -> None:
         """Send more of the body, framed by the caller."""
@@ -202,7 +219,14 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ or error from None
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            on_switch, self._on_switch = self._on_switch, None
+            if self.status == 101 and on_switch is not None and not self._is_unreadable:
+                if isinstance(error, httptools.HttpParserUpgrade):
+                    self._has_head = self._is_told = True
+                    on_switch(data[error.args[0] :])
+                    return
+                self._is_unreadable = True
             self._is_used_up = True  # what follows a complete answer does not spoil it
             if not self.is_answer_complete:
                 self._is_unreadable = True
@@ -286,6 +310,8 @@ class Connection(asyncio.Protocol):
             self._is_chunked = True
             if value.lower() != b"chunked":
                 self._is_unreadable = True
+        elif lower == b"upgrade":
+            self.upgrade = value
         elif lower == b"connection" and value.lower() not in _PLAIN_CONNECTION:
             self._nominated = value.lower()
 
@@ -297,8 +323,10 @@ class Connection(asyncio.Protocol):
         self.status = status = self._parser.get_status_code()
         if status < 200:
             self._is_interim = True
-            self._is_unreadable = status == 101  # nobody asked to upgrade
-            self._lines = []
+            if status != 101:
+                self._lines = []
+            elif self._on_switch is None:
+                self._is_unreadable = True  # nobody asked to upgrade
             return
         self._has_head = True
         self._head_bytes = 0

@@ -9,8 +9,11 @@ from typing import Protocol
 
 from wire.head import Head
 from wire.messages import CONTINUE, STATUS_LINES, status_line
+from wire.roster import Roster
 
 _COPY_BYTES_MAX = 65_536  # above this a second write is cheaper than one more copy
+
+_NOT_BY_REQUEST = (b"h2", b"http", b"tls")
 
 # States of an answer.
 _WAITING, _STARTED, _DONE = 0, 1, 2
@@ -48,6 +51,13 @@ class Link(Protocol):
 
     def break_off(self, *, is_reset: bool) -> None:
         """Drop the connection and what is not sent yet; with a reset if the end must show."""
+
+    def ask_again(self, exchange: "Exchange") -> None:
+        """Give an exchange to the handler once more."""
+
+    def hand_over(self) -> tuple[bytes, Roster]:
+        """Have nothing to do with the transport any more; what it has read and not parsed."""
+        ...
 
 
 class Exchange:
@@ -109,6 +119,21 @@ class Exchange:
     def query(self) -> bytes:
         """What follows the first question mark, not decoded."""
         return self.target.partition(b"?")[2]
+
+    @property
+    def upgrade(self) -> bytes:
+        """The protocol that the client wants to go on with; b"" if none, or not by us.
+
+        HTTP/2 and TLS are protocols of a connection, not of a request: nothing behind us could
+        answer for them, so the wish is ignored, as RFC 9110 (7.8) allows.
+        """
+        asked = self.index.get(b"upgrade")
+        if asked is None or self.is_http_10 or self.content_length or not self.is_complete:
+            return b""
+        options = self.index.get(b"connection", b"").lower().split(b",")
+        if b"upgrade" not in {option.strip() for option in options}:
+            return b""
+        return b"" if asked.lower().startswith(_NOT_BY_REQUEST) else asked
 
     @property
     def is_started(self) -> bool:
@@ -216,6 +241,29 @@ class Exchange:
         if self._is_chunking:
             self._link.transport.write(b"0\r\n\r\n")
         self._link.finished(self)
+
+    def again(self, body: bytes) -> None:
+        """Give the request to the handler once more, with `body` as what came of it so far."""
+        if self._state:
+            return
+        self.receiver = None
+        self.is_taken = False
+        self.early = body
+        self._link.ask_again(self)
+
+    def switch(self, headers: bytes) -> tuple[asyncio.Transport, bytes, Roster] | None:
+        """Answer 101 and hand over the connection; None when the client has left.
+
+        With it go the bytes that came behind the request, which are of the next protocol.
+        """
+        if self._state:
+            return None
+        self._state = _DONE
+        self.is_done = True
+        self.receiver = None
+        transport = self._link.transport
+        transport.write(b"%b%b\r\n" % (status_line(101), headers))
+        return transport, *self._link.hand_over()
 
     def abort(self) -> None:
         """Break the connection, so that a client sees that the answer is not whole."""

@@ -121,8 +121,12 @@ class Intake(Link):
         view = memoryview(data)
         while view and not self._is_deaf:
             incoming = self._incoming
-            if self._current is not incoming or (incoming is None and self._is_write_paused):
-                self._stash = bytes(view) + self._stash
+            if (
+                self._current is not incoming
+                or (incoming is None and self._is_write_paused)
+                or self._stash  # what came behind an upgrade, before this
+            ):
+                self._stash += bytes(view)
                 self._has_backlog = True
                 self._steer_reading()
                 return
@@ -145,7 +149,8 @@ class Intake(Link):
             # A bug of a handler: let the loop report it and close the connection.
             raise error.__context__ or error from None
         except httptools.HttpParserError:
-            self._refuse(400)
+            # llhttp stops at the preface of HTTP/2: that is no bad request, but no version of ours.
+            self._refuse(505 if self._parser.get_method() == b"PRI" else 400)
         if self._refusal:
             self._after_refusal()
             return

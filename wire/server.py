@@ -1,7 +1,7 @@
 """An HTTP/1.1 server connection: bytes in, exchanges out, answers in order.
 
 For: strict parsing (llhttp), limits, deadlines, pipelining and back-pressure of one client.
-An `Upgrade` is ignored, as RFC 9110 allows: the request is served as plain HTTP/1.1. A client
+An `Upgrade` is the handler's to accept; else the request is served as plain HTTP/1.1. A client
 that closes its sending side counts as gone, as with nginx and Go: the two cannot be told apart.
 Must not know: models, routes, what an answer means.
 """
@@ -238,6 +238,22 @@ class ServerProtocol(Intake, asyncio.Protocol):
         current, self._current = self._current, None
         if current is not None:
             current.lost()
+
+    @override
+    def ask_again(self, exchange: Exchange) -> None:
+        """Give an exchange to the handler once more."""
+        if exchange is self._current:
+            self._dispatch(exchange)
+
+    @override
+    def hand_over(self) -> tuple[bytes, Roster]:
+        """Have nothing to do with the transport any more; what it has read and not parsed."""
+        stash = self._stash
+        self._deafen()
+        self._current = self._incoming = None
+        self._parser = None
+        self._roster.discard(self)
+        return stash, self._roster
 
     def retire(self) -> None:
         """Close when idle, else behind the exchange that runs."""

@@ -1,7 +1,7 @@
 """Reading Routes and Revisions."""
 
 from activator import catalog
-from activator.routing import Model, Share
+from activator.targets import Model, Share
 
 
 def test_shares_are_the_resolved_traffic() -> None:

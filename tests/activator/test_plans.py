@@ -1,7 +1,7 @@
 """What is kept with a head."""
 
 from activator.plans import Plan, client_request_id
-from activator.routing import RevisionKey, Target
+from activator.targets import RevisionKey, Way, sole
 from wire.exchange import Exchange
 from wire.head import Head
 
@@ -12,17 +12,18 @@ def exchange(**headers: bytes) -> Exchange:
 
 
 def test_a_plan_has_all_that_the_head_decides() -> None:
-    target = Target([(RevisionKey("ns", "r"), 100)], {}, 0.0)
+    target = sole(RevisionKey("ns", "r"))
     plan: Plan[str] = Plan(
         exchange(host=b"h", x_request_id=b"mine"),
         version=3,
-        target=target,
+        way=Way(target=target, lines=b"x-way: 1\r\n"),
         holder="holder",
         asked_s=None,
     )
     assert (plan.version, plan.target, plan.holder, plan.asked_s) == (3, target, "holder", None)
     assert plan.request_id == b"mine"
     assert plan.start.startswith(b"GET / HTTP/1.1\r\nhost: h\r\n")
+    assert b"\r\nx-way: 1\r\n" in plan.start
     assert b"mine" not in plan.start
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from activator.routing import RevisionKey
+from activator.targets import RevisionKey
 from tests.activator.world import Client, World, eventually, serving
 
 

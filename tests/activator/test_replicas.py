@@ -3,7 +3,7 @@
 import pytest
 
 from activator.replicas import read_pod
-from activator.routing import RevisionKey
+from activator.targets import RevisionKey
 from wire.address import Address
 
 

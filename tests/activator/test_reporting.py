@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from activator.concurrency import Load
 from activator.config import Settings
 from activator.reporting import Reporter
-from activator.routing import RevisionKey
+from activator.targets import RevisionKey
 from api.stats import Stat
 from tests.activator.world import eventually
 

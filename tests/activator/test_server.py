@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from activator.server import _is_local, _timeout_s
 from api import kinds
 from tests.activator.world import eventually, serving, world
 
@@ -165,19 +164,6 @@ async def test_a_bad_timeout_is_400(value: str) -> None:
     async with serving() as (_, _, client):
         answer = await client.call(headers=f"Relight-Timeout: {value}\r\n")
         assert (answer.status, answer.reason) == (400, "BadTimeout")
-
-
-async def test_a_timeout_is_a_number_of_seconds() -> None:
-    assert _timeout_s(b"2.5", 10) == 2.5
-    assert _timeout_s(b"10.1", 10) is None
-
-
-async def test_callers_on_this_machine() -> None:
-    assert _is_local("")
-    assert _is_local("127.0.0.1")
-    assert _is_local("::1")
-    assert not _is_local("10.0.0.1")
-    assert not _is_local("nonsense")
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:

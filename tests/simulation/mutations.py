@@ -14,7 +14,7 @@ import activator.endpoints
 import activator.holding
 import activator.proxy
 import activator.reporting
-import activator.routing
+import activator.targets
 import autoscaler.decider
 import autoscaler.pilot
 import cluster.informer
@@ -140,7 +140,7 @@ def _last_in_first_out() -> AbstractContextManager[Any]:
 def _split_ignored() -> AbstractContextManager[Any]:
     """Everything goes to the first line of a split."""
     return patch.object(
-        activator.routing.Target,
+        activator.targets.Target,
         "pick",
         lambda self: self._revisions[0] if self._revisions else None,
     )

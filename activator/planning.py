@@ -1,0 +1,143 @@
+"""What a request's head asks for: a plan, or an answer of the activator's own.
+
+For: everything that is decided once for a head, before a Revision's queue comes into it.
+Must not know: queues, replicas, bodies.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+import orjson
+
+from activator import errors, pages
+from activator.config import Settings
+from activator.errors import About, Fault
+from activator.plans import Plan, client_request_id
+from activator.routing import Router
+from activator.statistics import Statistics
+from activator.targets import RevisionKey
+from activator.throttler import Refusal
+from api import keys
+from wire.exchange import Exchange
+
+H = TypeVar("H")
+_TAG = keys.HEADER_TAG.encode()
+_TIMEOUT = keys.HEADER_TIMEOUT.encode()
+_PROBE = keys.HEADER_PROBE.encode()
+_HASH = keys.HEADER_HASH.encode()
+_DEBUG_PATH = b"/relight/debug"
+_PEERS_MAX = 1024
+
+
+class Planner(Generic[H]):
+    """Reads heads. A request without a plan has been answered."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        router: Router,
+        *,
+        holder_of: Callable[[RevisionKey], H | None],
+        statistics: Callable[[], Statistics],
+        fresh_id: Callable[[], bytes],
+    ) -> None:
+        self._settings = settings
+        self._router = router
+        self._holder_of = holder_of
+        self._statistics = statistics
+        self._fresh_id = fresh_id
+        self._is_inside = _membership(settings.inside_networks)
+
+    def plan(self, exchange: Exchange, version: int) -> Plan[H] | None:
+        """Work out what follows from a head; None: the request has been answered."""
+        index = exchange.index
+        if _PROBE in index:
+            exchange.respond(*pages.probe(index[_PROBE], index.get(_HASH, b"")))
+            return None
+        way = self._router.find(index.get(b"host", b""), exchange.target, index.get(_TAG))
+        if way is None or (way.is_inside_only and not self._is_inside(exchange.peer)):
+            self._answer_self(exchange)
+            return None
+        asked_s = None
+        if _TIMEOUT in index:
+            asked_s = timeout_s(index[_TIMEOUT], self._settings.timeout_s_max)
+            if asked_s is None:
+                detail = f"a number of seconds over 0, at most {self._settings.timeout_s_max:g}"
+                about = About(request_id=self.request_id(exchange), detail=detail)
+                refuse(exchange, Fault.BAD_TIMEOUT, about)
+                return None
+        only = way.target.only
+        exchange.head.memo = plan = Plan(
+            exchange,
+            version=version,
+            way=way,
+            holder=self._holder_of(only) if only is not None else None,
+            asked_s=asked_s,
+        )
+        return plan
+
+    def request_id(self, exchange: Exchange) -> bytes:
+        """The id of a request that has no plan."""
+        return client_request_id(exchange) or self._fresh_id()
+
+    def _answer_self(self, exchange: Exchange) -> None:
+        """Requests that no Route serves: our own paths on the bare host, else 404."""
+        is_bare = self._router.is_bare(exchange.index.get(b"host", b""))
+        local = is_local(exchange.peer)
+        own = pages.page(exchange.path, self._router.models()) if is_bare else None
+        if own is not None:
+            exchange.respond(200, *own)
+        elif is_bare and exchange.path == _DEBUG_PATH and local:
+            body = orjson.dumps(asdict(self._statistics()))
+            exchange.respond(200, b"content-type: application/json\r\n", body)
+        elif is_bare and exchange.path == _DEBUG_PATH:
+            refuse(exchange, Fault.LOCAL_ONLY, About(request_id=self.request_id(exchange)))
+        else:
+            fault = Fault.UNKNOWN_MODEL if is_bare else Fault.UNKNOWN_HOST
+            hosts = self._router.hosts() if local else ()
+            refuse(exchange, fault, About(request_id=self.request_id(exchange), hosts=hosts))
+
+
+def refuse(exchange: Exchange, why: Fault | Refusal, about: About) -> None:
+    """Answer with a refusal from the table."""
+    answer = errors.answer(why, about)
+    exchange.respond(answer.status, answer.headers, answer.body)
+
+
+def timeout_s(value: bytes, most_s: float) -> float | None:
+    """How long a caller says it waits; None for what is no such number."""
+    try:
+        asked_s = float(value)
+    except ValueError:
+        return None
+    return asked_s if 0 < asked_s <= most_s else None  # not NaN either
+
+
+def is_local(peer: str) -> bool:
+    """Whether a client is on this machine."""
+    address = _address(peer)
+    return not peer or (address is not None and address.is_loopback)
+
+
+def _membership(networks: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a client is in one of these networks. A Unix socket is in all of them."""
+    parsed = [ipaddress.ip_network(network) for network in networks]
+
+    @lru_cache(maxsize=_PEERS_MAX)
+    def is_inside(peer: str) -> bool:
+        address = _address(peer)
+        return not peer or (address is not None and any(address in each for each in parsed))
+
+    return is_inside
+
+
+def _address(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
