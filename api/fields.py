@@ -86,6 +86,11 @@ class Fields:
         elif raw is not None:
             self._wrong(raw, path, "an object")
 
+    @property
+    def whole(self) -> Mapping[str, Any]:
+        """The object itself, for readers of another kind."""
+        return self._raw
+
     def at(self, name: str) -> str:
         """The full path of a field of this object."""
         return f"{self.path}.{name}" if self.path else name

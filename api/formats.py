@@ -84,6 +84,11 @@ def dns_1123_label(text: str) -> list[str]:
     return _check(text, _DNS_1123, _DNS_1123_RULE)
 
 
+def dns_1123_subdomain(text: str) -> list[str]:
+    """What is wrong with the name of most objects of Kubernetes' own, or a domain."""
+    return _check(text, _DNS_1123_SUBDOMAIN, _SUBDOMAIN_RULE, SUBDOMAIN_LENGTH_MAX)
+
+
 def dns_1035_prefix(text: str) -> list[str]:
     """What is wrong with a `generateName`, which may end in a dash."""
     is_open = len(text) > 1 and text.endswith("-")
@@ -101,8 +106,7 @@ def qualified_name(text: str) -> list[str]:
         if not prefix:
             found.append("prefix part must be non-empty")
         else:
-            wrong = _check(prefix, _DNS_1123_SUBDOMAIN, _SUBDOMAIN_RULE, SUBDOMAIN_LENGTH_MAX)
-            found += [f"prefix part {each}" for each in wrong]
+            found += [f"prefix part {each}" for each in dns_1123_subdomain(prefix)]
     if not name:
         return [*found, "name part must be non-empty"]
     return found + [f"name part {each}" for each in _check(name, _QUALIFIED, _QUALIFIED_RULE)]

@@ -12,18 +12,7 @@ from api.objects import ObjectMeta, Raw
 
 ANNOTATIONS_BYTES_MAX = 262_144  # Kubernetes' TotalAnnotationSizeLimitB
 CONTAINER_CONCURRENCY_MAX = 1000
-
-# Our own annotations that are read from a template, and from nowhere else.
-TEMPLATE_ANNOTATIONS = frozenset({keys.MODEL_NAME, keys.SOURCE_DIGEST})
-
-# Annotations of these domains change what Knative does; each that we do not serve is refused.
-_KNATIVE_DOMAINS = (
-    keys.SERVING_PREFIX,
-    "networking.knative.dev/",
-    "features.knative.dev/",
-    "queue.sidecar.serving.knative.dev/",
-)
-_WRONG_PLACE = '{} must be put under "spec.template.metadata.annotations" to work'
+CLUSTER_LOCAL = "cluster-local"  # the only visibility that is said
 
 
 def open_object(raw: Raw, resource: Resource, faults: fields.Faults) -> fields.Fields:
@@ -72,24 +61,6 @@ def check_annotations(annotations: Mapping[str, str], path: str, faults: fields.
         faults.add(f"must have at most {ANNOTATIONS_BYTES_MAX} bytes", path)
 
 
-def check_placed(metadata: ObjectMeta, faults: fields.Faults) -> None:
-    """Annotations of a template do nothing on this object: say where they belong."""
-    for key in metadata.annotations:
-        is_scaling = key.startswith(keys.AUTOSCALING_PREFIX.rstrip("/"))
-        if is_scaling or key in TEMPLATE_ANNOTATIONS:
-            what = "autoscaling annotations" if is_scaling else "this annotation"
-            faults.invalid_key(key, "metadata.annotations", _WRONG_PLACE.format(what))
-
-
-def check_served(
-    annotations: Mapping[str, str], path: str, faults: fields.Faults, *, served: frozenset[str]
-) -> None:
-    """Refuse by name every Knative annotation that is not among the served ones."""
-    for key in annotations:
-        if key.startswith(_KNATIVE_DOMAINS) and key not in served:
-            faults.unsupported(f"{path}.{key}")
-
-
 def check_serving_labels(
     metadata: ObjectMeta,
     faults: fields.Faults,
@@ -106,7 +77,8 @@ def check_serving_labels(
     for key, value in metadata.labels.items():
         kind = (owned or {}).get(key)
         if key == keys.VISIBILITY:
-            faults.unsupported(f"metadata.labels.{key}")
+            if value != CLUSTER_LOCAL:
+                faults.invalid(value, f"metadata.labels.{key}")
         elif kind is not None:
             if (kind, value) not in owners:
                 faults.missing(f"metadata.labels.{key}")

@@ -10,15 +10,32 @@ from typing import Any
 Schema = dict[str, Any]
 
 STRING: Schema = {"type": "string"}
-QUANTITY: Schema = {
+_INT_OR_STRING: Schema = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],
     "x-kubernetes-int-or-string": True,
 }
+# Kubernetes' own pattern: what tells an amount from the number or name of a port.
+QUANTITY: Schema = {
+    **_INT_OR_STRING,
+    "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
+}
 
 
-def text(description: str) -> Schema:
-    """A string."""
-    return {"type": "string", "description": description}
+def text(description: str, *, enum: Sequence[str] = ()) -> Schema:
+    """A string; one of `enum`, if any are given."""
+    schema = {"type": "string", "description": description}
+    return {**schema, "enum": list(enum)} if enum else schema
+
+
+def quantity(description: str) -> Schema:
+    """An amount: "500m", "1Gi", or a number."""
+    return {**QUANTITY, "description": description}
+
+
+def port(description: str) -> Schema:
+    """The number of a port, or its name."""
+    return {**_INT_OR_STRING, "description": description}
 
 
 def integer(description: str, **bounds: int) -> Schema:

@@ -1,199 +1,109 @@
-"""The part of a PodSpec that a Revision may set: one container.
+"""What a Revision runs: containers that agree with one another and with their volumes.
 
-For: reading containers, and refusing by name what is Kubernetes' and not served here.
+For: checking a whole PodSpec with Knative's complaints, and telling which container serves.
 Must not know: who runs a container, or how.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
-from api import fields, formats, images, keys, quantities, refusals
+from api import containers, fields, formats, pod_schemas, probes, refusals, shapes, volumes
+from api.containers import Role
+from api.objects import Raw
+from api.openapi import record
 
-DEFAULT_CONTAINER_NAME = "user-container"
 DEFAULT_PORT = 8080
 
-RESERVED_CONTAINER_NAMES = frozenset({"queue-proxy"})
-RESERVED_ENV = frozenset(
-    {keys.ENV_PORT, keys.ENV_SERVICE, keys.ENV_CONFIGURATION, keys.ENV_REVISION}
+# What a Revision's spec may hold: read by validation, and walked by the list of what is served.
+REVISION_SHAPE = shapes.compiled(
+    record(
+        "What a Revision runs.",
+        {**pod_schemas.POD_SPEC, **pod_schemas.LIMITS},
+        required=("containers",),
+    ),
+    refusals.REVISION_SPEC,
+    terse=refusals.TERSE,
 )
-RESERVED_PORTS = frozenset({8008, 8012, 8013, 8022, 9090, 9091})
-PORT_MAX = 65535
-
-_STANDARD_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvVar:
-    """One variable of a container's environment."""
-
-    name: str
-    value: str = ""
+def serving_index(given: Sequence[Mapping[str, Any]]) -> int:
+    """Which of the containers takes the requests: the one with a port, or the only one."""
+    return next((index for index, each in enumerate(given) if each.get("ports")), 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerPort:
-    """The port on which a container listens for requests."""
-
-    name: str = ""  # "" or "http1"
-    container_port: int = DEFAULT_PORT
-    protocol: str = "TCP"
+def read_revision_spec(raw: Any, path: str, faults: fields.Faults) -> dict[str, Any]:
+    """The spec of a Revision with what is served in it; all that is wrong is noted."""
+    spec: dict[str, Any] = shapes.read(raw, REVISION_SHAPE, path, faults)
+    check(spec, path, faults)
+    return spec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """Amounts by resource name, as Kubernetes writes them ("500m", "1Gi")."""
+def check(pod: Raw, path: str, faults: fields.Faults) -> None:
+    """Note what is wrong with a PodSpec, given as `shapes.read` leaves it."""
+    running, starting = pod.get("containers", []), pod.get("initContainers", [])
+    mounted = {
+        mount.get("name", "")
+        for each in (*running, *starting)
+        for mount in each.get("volumeMounts", ())
+    }
+    known = volumes.check(pod.get("volumes", []), mounted, f"{path}.volumes", faults)
+    _check_ports(running, path, faults)
+    _check_names(running, starting, path, faults)
+    serving = serving_index(running)
+    for index, each in enumerate(running):
+        role = Role.SERVING if index == serving or each.get("ports") else Role.SIDECAR
+        here = f"{path}.containers[{index}]"
+        containers.check(each, role, here, faults)
+        port_name = _port_name(each) if role is Role.SERVING else None
+        probes.check(each, port_name, here, faults)
+        volumes.check_mounts(each.get("volumeMounts", ()), known, f"{here}.volumeMounts", faults)
+    for index, each in enumerate(starting):
+        here = f"{path}.initContainers[{index}]"
+        containers.check(each, Role.INIT, here, faults)
+        volumes.check_mounts(each.get("volumeMounts", ()), known, f"{here}.volumeMounts", faults)
+    _check_pod_fields(pod, path, faults)
 
-    limits: Mapping[str, str] = field(default_factory=dict)
-    requests: Mapping[str, str] = field(default_factory=dict)
+
+def _port_name(container: Raw) -> str:
+    ports = container.get("ports") or [{}]
+    return ports[0].get("name") or probes.DEFAULT_PORT_NAME
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """What runs in a replica."""
-
-    name: str = DEFAULT_CONTAINER_NAME
-    image: str
-    command: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    env: tuple[EnvVar, ...] = ()
-    ports: tuple[ContainerPort, ...] = ()  # none or one
-    resources: Resources = field(default_factory=Resources)
-
-
-def read_containers(source: fields.Fields) -> tuple[Container, ...]:
-    """The containers of a PodSpec: exactly one, for now."""
-    path, faults = source.at("containers"), source.faults
-    found = source.children("containers")
-    containers = tuple(_read_container(each) for each in found)
-    if not source.has("containers") or (not containers and source.is_list("containers")):
-        faults.missing(path)
-    if len(containers) > 1:
-        message = f"multi-container is off, but found {len(containers)} containers"
-        faults.add(message, path, details=fields.NOT_SUPPORTED)
-    if sum(len(each.ports) for each in containers) > 1:
+def _check_ports(running: Sequence[Raw], path: str, faults: fields.Faults) -> None:
+    count = sum(len(each.get("ports", ())) for each in running)
+    if count == 0 and len(running) > 1:
+        faults.missing(f"{path}.containers[*].ports")
+    elif count > 1:
         faults.add(
             "more than one container port is set",
-            f"{path}[*].ports",
+            f"{path}.containers[*].ports",
             details="Only a single port is allowed across all containers",
         )
-    return containers
 
 
-def _read_container(source: fields.Fields) -> Container:
-    container = Container(
-        name=source.text("name") or DEFAULT_CONTAINER_NAME,
-        image=source.text("image"),
-        command=source.texts("command"),
-        args=source.texts("args"),
-        env=tuple(_read_env(each) for each in source.children("env")),
-        ports=_read_ports(source),
-        resources=_read_resources(source.child("resources")),
-    )
-    _check_name(container.name, source)
-    _check_image(container.image, source)
-    source.finish(
-        unsupported=refusals.UNSUPPORTED_CONTAINER, disallowed=refusals.DISALLOWED_CONTAINER
-    )
-    return container
+def _check_names(
+    running: Sequence[Raw], starting: Sequence[Raw], path: str, faults: fields.Faults
+) -> None:
+    seen: set[str] = set()
+    for what, given in (("containers", running), ("initContainers", starting)):
+        for index, each in enumerate(given):
+            name = each.get("name", "")
+            if name and name in seen:
+                message = f'duplicate container name "{name}"'
+                faults.add(message, f"{path}.{what}[{index}].name")
+            seen.add(name)
 
 
-def _check_name(name: str, source: fields.Fields) -> None:
-    wrong = formats.dns_1123_label(name)
-    if name in RESERVED_CONTAINER_NAMES:
-        source.faults.add(f'"{name}" is a reserved container name', source.at("name"))
-    elif wrong:
-        source.faults.invalid(name, source.at("name"), ", ".join(wrong))
-
-
-def _check_image(image: str, source: fields.Fields) -> None:
-    path = source.at("image")
-    if not image:
-        if not source.has("image") or source.is_text("image"):
-            source.faults.missing(path)
-    elif not images.is_valid(image):
-        details = f'image: "{image}", error: could not parse reference: {image}'
-        source.faults.add("Failed to parse image reference", path, details=details)
-
-
-def _read_env(source: fields.Fields) -> EnvVar:
-    variable = EnvVar(name=source.text("name"), value=source.text("value"))
-    path, wrong = source.at("name"), formats.env_name(variable.name)
-    if not variable.name:
-        source.faults.missing(path)
-    elif variable.name in RESERVED_ENV:
-        source.faults.add(f'"{variable.name}" is a reserved environment variable', path)
-    elif wrong:
-        source.faults.invalid(variable.name, path, ", ".join(wrong))
-    source.finish(unsupported=refusals.UNSUPPORTED_ENV)
-    return variable
-
-
-def _read_ports(source: fields.Fields) -> tuple[ContainerPort, ...]:
-    return tuple(_read_port(each, source.at("ports")) for each in source.children("ports"))
-
-
-def _read_port(source: fields.Fields, list_path: str) -> ContainerPort:
-    port = ContainerPort(
-        name=source.text("name"),
-        container_port=source.integer("containerPort") or DEFAULT_PORT,
-        protocol=source.text("protocol") or "TCP",
-    )
-    number, faults = port.container_port, source.faults
-    if number in RESERVED_PORTS:
-        reserved = f"{number} is a reserved port"
-        details = f"{reserved}, please use a different value"
-        faults.invalid(reserved, source.at("containerPort"), details)
-    if not 0 <= number <= PORT_MAX:
-        faults.out_of_bounds(number, 0, PORT_MAX, source.at("containerPort"))
-    if port.protocol != "TCP":
-        faults.invalid(port.protocol, source.at("protocol"))
-    if port.name == "h2c":
-        faults.invalid(port.name, source.at("name"), fields.NOT_SUPPORTED)
-    elif port.name not in ("", "http1"):
-        details = "Name must be empty, or one of: 'h2c', 'http1'"
-        faults.add(f"Port name {port.name} is not allowed", list_path, details=details)
-    source.finish(disallowed=refusals.DISALLOWED_PORT)
-    return port
-
-
-def _read_resources(source: fields.Fields) -> Resources:
-    resources = Resources(
-        limits=_read_amounts(source, "limits"), requests=_read_amounts(source, "requests")
-    )
-    for name, requested in resources.requests.items():
-        limit = resources.limits.get(name)
-        if limit is not None and _exceeds(requested, limit):
-            details = f"must be less than or equal to {name} limit of {limit}"
-            source.faults.invalid(requested, f"{source.at('requests')}.{name}", details)
-    source.finish(disallowed=refusals.DISALLOWED_RESOURCES)
-    return resources
-
-
-def _read_amounts(source: fields.Fields, name: str) -> dict[str, str]:
-    """A map of quantities; Kubernetes takes numbers for text here, and so do we."""
-    amounts: dict[str, str] = {}
-    for resource, value in source.raw(name).items():
-        path = f"{source.at(name)}.{resource}"
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        text = str(value) if is_number or isinstance(value, str) else ""
-        amount = quantities.parse(text)
-        if amount is None:
-            source.faults.invalid(fields.shown(value), path, quantities.FORM)
-        elif amount < 0:
-            source.faults.invalid(text, path, "must be greater than or equal to 0")
-        _check_resource(resource, source.at(name), source.faults)
-        amounts[resource] = text
-    return amounts
-
-
-def _check_resource(resource: str, path: str, faults: fields.Faults) -> None:
-    wrong: Sequence[str] = formats.qualified_name(resource)
-    if not wrong and "/" not in resource and resource not in _STANDARD_RESOURCES:
-        wrong = ("must be a standard resource for containers",)
-    if wrong:
-        faults.invalid_key(resource, path, ", ".join(wrong))
-
-
-def _exceeds(requested: str, limit: str) -> bool:
-    amounts = quantities.parse(requested), quantities.parse(limit)
-    return amounts[0] is not None and amounts[1] is not None and amounts[0] > amounts[1]
+def _check_pod_fields(pod: Raw, path: str, faults: fields.Faults) -> None:
+    if pod.get("automountServiceAccountToken"):
+        faults.disallowed(f"{path}.automountServiceAccountToken")
+    for name in ("serviceAccountName", "runtimeClassName", "priorityClassName"):
+        text = pod.get(name)
+        for wrong in formats.dns_1123_subdomain(text) if text else ():
+            faults.invalid(text, f"{path}.{name}", wrong)
+    for key, value in pod.get("nodeSelector", {}).items():
+        wrong_key, wrong_value = formats.qualified_name(key), formats.label_value(value)
+        if wrong_key:
+            faults.invalid_key(key, f"{path}.nodeSelector", ", ".join(wrong_key))
+        if wrong_value:
+            faults.invalid(value, f"{path}.nodeSelector.{key}", ", ".join(wrong_value))

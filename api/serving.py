@@ -8,25 +8,19 @@ Must not know: how objects are stored, or what is done about them.
 from dataclasses import dataclass, field
 from typing import Self
 
-from api import autoscaling, fields, keys, kinds, metadata
+from api import fields, keys, kinds, known_annotations, metadata
 from api.objects import ObjectMeta, Raw
-from api.pods import Container, ContainerPort, EnvVar, Resources
 from api.templates import (
-    DEADLINE_ANNOTATIONS,
     RevisionSpec,
     RevisionTemplate,
+    check_revision_annotations,
     progress_deadline_s,
-    read_progress_deadline,
 )
 from api.traffic import TrafficTarget, read_traffic
 
-# The words of a spec have their home in pods.py, templates.py and traffic.py.
+# The words of a spec have their home in templates.py and traffic.py.
 __all__ = [
     "Configuration",
-    "Container",
-    "ContainerPort",
-    "EnvVar",
-    "Resources",
     "Revision",
     "RevisionSpec",
     "RevisionTemplate",
@@ -35,9 +29,6 @@ __all__ = [
     "TrafficTarget",
     "progress_deadline_s",
 ]
-
-_USERS = frozenset({keys.CREATOR, keys.LAST_MODIFIER})
-_ROUTING = frozenset({keys.ROUTES, keys.ROUTING_STATE_MODIFIED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +48,7 @@ class Service:
         meta = ObjectMeta.read(source.child("metadata"))
         metadata.check(meta, faults)
         metadata.check_serving_labels(meta, faults)
-        metadata.check_placed(meta, faults)
-        metadata.check_served(meta.annotations, "metadata.annotations", faults, served=_USERS)
+        known_annotations.check(meta.annotations, kinds.SERVICES, "metadata.annotations", faults)
         spec = source.child("spec")
         service = cls(
             metadata=meta,
@@ -93,9 +83,9 @@ class Configuration:
             allowed=frozenset({keys.ROUTE, keys.CONFIGURATION_UID, keys.SERVICE_UID}),
             owned={keys.SERVICE: "Service"},
         )
-        metadata.check_placed(meta, faults)
-        served = _USERS | _ROUTING
-        metadata.check_served(meta.annotations, "metadata.annotations", faults, served=served)
+        known_annotations.check(
+            meta.annotations, kinds.CONFIGURATIONS, "metadata.annotations", faults
+        )
         spec = source.child("spec")
         configuration = cls(
             metadata=meta,
@@ -129,10 +119,9 @@ class Revision:
             allowed=_REVISION_LABELS,
             owned={keys.CONFIGURATION: "Configuration"},
         )
-        path, served = "metadata.annotations", _USERS | _ROUTING | DEADLINE_ANNOTATIONS
-        metadata.check_served(meta.annotations, path, faults, served=served)
-        autoscaling.read_scaling(meta.annotations, path, faults)
-        read_progress_deadline(meta.annotations, path, faults)
+        check_revision_annotations(
+            meta.annotations, kinds.REVISIONS, "metadata.annotations", faults
+        )
         revision = cls(
             metadata=meta,
             spec=RevisionSpec.read(source.child("spec")),
@@ -171,8 +160,7 @@ class Route:
         meta = ObjectMeta.read(source.child("metadata"))
         metadata.check(meta, faults)
         metadata.check_serving_labels(meta, faults, owned={keys.SERVICE: "Service"})
-        metadata.check_placed(meta, faults)
-        metadata.check_served(meta.annotations, "metadata.annotations", faults, served=_USERS)
+        known_annotations.check(meta.annotations, kinds.ROUTES, "metadata.annotations", faults)
         spec = source.child("spec")
         route = cls(
             metadata=meta,

@@ -8,43 +8,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from api import annotations, autoscaling, fields, formats, keys, metadata, refusals
-from api.objects import ObjectMeta
-from api.pods import Container, read_containers
+from api import autoscaling, fields, formats, keys, known_annotations, metadata, pods, refusals
+from api.kinds import Resource
+from api.objects import ObjectMeta, Raw
+from api.pod_schemas import LIMITS
 
 TIMEOUT_S_DEFAULT = 300  # revision-timeout-seconds
-TIMEOUT_S_MAX = 600  # max-revision-timeout-seconds
+TIMEOUT_S_MAX = LIMITS["timeoutSeconds"]["maximum"]  # max-revision-timeout-seconds
+RESPONSE_START_TIMEOUT_S_DEFAULT = 300  # revision-response-start-timeout-seconds
 PROGRESS_DEADLINE_S_DEFAULT = 600  # config-deployment: progress-deadline
-
-DEADLINE_ANNOTATIONS = frozenset(
-    {keys.PROGRESS_DEADLINE, annotations.camel_case(keys.PROGRESS_DEADLINE)}
-)
-_OUR_PREFIX = "relight.dev/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionSpec:
     """What a Revision runs, and how much of it at once."""
 
-    containers: tuple[Container, ...]
+    pod: Raw  # all of it, as it was written
     container_concurrency: int = 0  # hard limit of requests in one replica; 0: none
     timeout_s: int = TIMEOUT_S_DEFAULT
 
     @classmethod
     def read(cls, source: fields.Fields) -> Self:
         """Read from `source`, noting errors in its faults."""
-        spec = cls(
-            containers=read_containers(source),
-            container_concurrency=metadata.read_container_concurrency(source),
-            timeout_s=source.integer("timeoutSeconds") or TIMEOUT_S_DEFAULT,
+        spec = pods.read_revision_spec(source.whole, source.path, source.faults)
+        return cls(
+            pod={name: value for name, value in spec.items() if name not in LIMITS},
+            container_concurrency=spec.get("containerConcurrency", 0),
+            timeout_s=spec.get("timeoutSeconds") or TIMEOUT_S_DEFAULT,
         )
-        if not 0 <= spec.timeout_s <= TIMEOUT_S_MAX:
-            path = source.at("timeoutSeconds")
-            source.faults.out_of_bounds(spec.timeout_s, 0, TIMEOUT_S_MAX, path)
-        if source.boolean("enableServiceLinks"):  # false is what always holds
-            source.faults.unsupported(source.at("enableServiceLinks"))
-        source.finish(unsupported=refusals.UNSUPPORTED_POD, disallowed=refusals.DISALLOWED_POD)
-        return spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +89,16 @@ def _check_template_labels(labels: Mapping[str, str], source: fields.Fields) -> 
 def _check_template_annotations(found: Mapping[str, str], source: fields.Fields) -> None:
     path, faults = source.at("annotations"), source.faults
     metadata.check_annotations(found, path, faults)
-    metadata.check_served(found, path, faults, served=DEADLINE_ANNOTATIONS)
+    check_revision_annotations(found, known_annotations.TEMPLATE, path, faults)
+
+
+def check_revision_annotations(
+    found: Mapping[str, str], place: Resource | str, path: str, faults: fields.Faults
+) -> None:
+    """What holds for the annotations of a Revision and of its template."""
+    known_annotations.check(found, place, path, faults)
     autoscaling.read_scaling(found, path, faults)
-    read_progress_deadline(found, path, faults)
-    for key in found:
-        if key.startswith(_OUR_PREFIX) and key not in metadata.TEMPLATE_ANNOTATIONS:
-            faults.invalid_key(key, path, "not an annotation that Relight reads here")
+    known_annotations.read_progress_deadline(found, path, faults)
 
 
 def progress_deadline_s(found: Mapping[str, str]) -> int:
@@ -112,22 +107,6 @@ def progress_deadline_s(found: Mapping[str, str]) -> int:
     Raises InvalidObjectError if the annotation is wrong.
     """
     faults = fields.Faults()
-    deadline_s = read_progress_deadline(found, "metadata.annotations", faults)
+    deadline_s = known_annotations.read_progress_deadline(found, "metadata.annotations", faults)
     faults.raise_any()
-    return deadline_s
-
-
-def read_progress_deadline(found: Mapping[str, str], path: str, faults: fields.Faults) -> int:
-    annotation = annotations.Annotations(found, path, faults).find(keys.PROGRESS_DEADLINE)
-    if annotation is None:
-        return PROGRESS_DEADLINE_S_DEFAULT
-    duration = formats.duration_ns(annotation.text)
-    if duration is None:
-        faults.invalid(annotation.text, annotation.path)
-        return PROGRESS_DEADLINE_S_DEFAULT
-    if duration % annotations.NS_PER_S:
-        message = f"progress-deadline={annotation.text} is not at second precision"
-        faults.add(message, annotation.path)
-    elif duration < 0:
-        faults.add(f"progress-deadline={annotation.text} must be positive", annotation.path)
-    return duration // annotations.NS_PER_S
+    return PROGRESS_DEADLINE_S_DEFAULT if deadline_s is None else deadline_s

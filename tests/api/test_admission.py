@@ -147,11 +147,10 @@ def test_traffic_may_move_under_one_name(service: Raw) -> None:
 
 
 def test_a_refusal_names_everything(service: Raw, refused: Callable[..., str]) -> None:
-    service["spec"]["template"]["spec"] = {"containers": [{}], "volumes": [{"name": "v"}]}
+    service["spec"]["template"]["spec"] = {"containers": [{}], "hostname": "h"}
     assert refused(admit, kinds.SERVICES, service, None, user="me") == (
         "missing field(s): spec.template.spec.containers[0].image\n"
-        "must not set the field(s): spec.template.spec.volumes\n"
-        "not supported by this version of Relight"
+        "must not set the field(s): spec.template.spec.hostname"
     )
 
 

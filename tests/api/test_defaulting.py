@@ -10,8 +10,15 @@ from api.defaulting import defaulted
 
 SERVING = (kinds.SERVICES, kinds.CONFIGURATIONS, kinds.REVISIONS, kinds.ROUTES)
 REVISION_SPEC = {
-    "containers": [{"image": "a/b", "name": "user-container"}],
+    "containers": [
+        {
+            "image": "a/b",
+            "name": "user-container",
+            "readinessProbe": {"tcpSocket": {"port": 0}, "successThreshold": 1},
+        }
+    ],
     "containerConcurrency": 0,
+    "enableServiceLinks": False,
     "timeoutSeconds": 300,
 }
 
@@ -48,16 +55,34 @@ def test_a_route_without_traffic_gets_none(route: dict[str, Any]) -> None:
     assert defaulted(kinds.ROUTES, route)["spec"] == {}
 
 
-@pytest.mark.parametrize("port", [{}, {"containerPort": None}, {"containerPort": 0}])
-def test_a_port_without_a_number_is_8080(port: dict[str, Any], revision: dict[str, Any]) -> None:
-    revision["spec"]["containers"][0]["ports"] = [{"name": "http1", **port}]
-    (container,) = defaulted(kinds.REVISIONS, revision)["spec"]["containers"]
-    assert container["ports"] == [{"name": "http1", "containerPort": 8080}]
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"timeoutSeconds": 300}, None),
+        ({"timeoutSeconds": 301}, 300),
+        ({"timeoutSeconds": 301, "responseStartTimeoutSeconds": 0}, 0),
+        ({"timeoutSeconds": 301, "responseStartTimeoutSeconds": 7}, 7),
+        ({"timeoutSeconds": "x"}, None),
+    ],
+)
+def test_the_first_byte_may_take_as_long_as_the_answer_up_to_300_s(
+    given: dict[str, Any], expected: int | None, revision: dict[str, Any]
+) -> None:
+    revision["spec"] |= given
+    spec = defaulted(kinds.REVISIONS, revision)["spec"]
+    assert spec.get("responseStartTimeoutSeconds") == expected
 
 
 def test_what_is_said_stays(service: dict[str, Any]) -> None:
     service["spec"]["template"]["spec"] = {
-        "containers": [{"image": "a/b", "name": "mine"}],
+        "containers": [
+            {
+                "image": "a/b",
+                "name": "mine",
+                "readinessProbe": {"exec": {"command": ["x"]}, "successThreshold": 2},
+            }
+        ],
+        "enableServiceLinks": True,
         "containerConcurrency": 4,
         "timeoutSeconds": 7,
     }
@@ -82,8 +107,8 @@ def test_the_kind_is_filled_in(revision: dict[str, Any]) -> None:
         {"timeoutSeconds": False},
         {"containers": 1},
         {"containers": [1]},
-        {"containers": [{"name": "c", "ports": 1}]},
-        {"containers": [{"name": "c", "ports": [1, {"containerPort": False}]}]},
+        {"containers": [{"name": "c", "ports": 1, "readinessProbe": 1}]},
+        {"containers": [{"name": "c", "readinessProbe": 1, "ports": [1, {"containerPort": ""}]}]},
     ],
 )
 def test_a_wrong_type_is_left_for_the_parser(spec: Any) -> None:

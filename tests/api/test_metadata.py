@@ -74,28 +74,6 @@ def test_our_annotations_too_are_sent_to_the_template(
     )
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "serving.knative.dev/rollout-duration",
-        "serving.knative.dev/rolloutDuration",
-        "networking.knative.dev/ingress-class",
-        "features.knative.dev/http-full-duplex",
-        "queue.sidecar.serving.knative.dev/resource-percentage",
-    ],
-)
-def test_annotations_we_do_not_serve_are_refused_by_name(
-    key: str, service: dict[str, Any], refused: Callable[..., str]
-) -> None:
-    service["metadata"]["annotations"] = {key: "1", "example.com/mine": "kept"}
-    service["spec"]["template"]["metadata"]["annotations"] = {key: "1"}
-    assert refused(Service.parse, service) == (
-        f"must not set the field(s): metadata.annotations.{key}, "
-        f"spec.template.metadata.annotations.{key}\n"
-        "not supported by this version of Relight"
-    )
-
-
 def test_annotations_of_knatives_own_tools_are_kept(service: dict[str, Any]) -> None:
     service["spec"]["template"]["metadata"]["annotations"] = {"client.knative.dev/user-image": "a"}
     annotations = Service.parse(service).template.annotations
@@ -133,11 +111,14 @@ def test_a_label_that_names_an_owner_must_have_it(
     assert Configuration.parse(configuration).metadata.labels[keys.SERVICE] == "iris"
 
 
-def test_visibility_is_not_served_yet(service: dict[str, Any], refused: Callable[..., str]) -> None:
+def test_the_only_visibility_that_is_said(
+    service: dict[str, Any], refused: Callable[..., str]
+) -> None:
     service["metadata"]["labels"] = {keys.VISIBILITY: "cluster-local"}
+    assert Service.parse(service).metadata.labels[keys.VISIBILITY] == "cluster-local"
+    service["metadata"]["labels"] = {keys.VISIBILITY: "private"}
     assert refused(Service.parse, service) == (
-        "must not set the field(s): metadata.labels.networking.knative.dev/visibility\n"
-        "not supported by this version of Relight"
+        "invalid value: private: metadata.labels.networking.knative.dev/visibility"
     )
 
 

@@ -10,6 +10,9 @@ def test_each_form() -> None:
             "b": openapi.boolean("B."),
             "a": openapi.array("A.", openapi.STRING),
             "m": openapi.mapping("M.", openapi.QUANTITY),
+            "c": openapi.text("C.", enum=("x", "y")),
+            "q": openapi.quantity("Q."),
+            "p": openapi.port("P."),
         },
         required=("t",),
     ) == {
@@ -24,10 +27,14 @@ def test_each_form() -> None:
             "m": {
                 "type": "object",
                 "description": "M.",
-                "additionalProperties": {
-                    "anyOf": [{"type": "integer"}, {"type": "string"}],
-                    "x-kubernetes-int-or-string": True,
-                },
+                "additionalProperties": openapi.QUANTITY,
+            },
+            "c": {"type": "string", "description": "C.", "enum": ["x", "y"]},
+            "q": {**openapi.QUANTITY, "description": "Q."},
+            "p": {
+                "description": "P.",
+                "anyOf": [{"type": "integer"}, {"type": "string"}],
+                "x-kubernetes-int-or-string": True,
             },
         },
     }

@@ -49,14 +49,14 @@ def example(schema: Schema) -> Any:
 @pytest.mark.parametrize("resource", SCHEMAS, ids=lambda resource: resource.kind)
 def test_every_field_is_described_in_a_sentence(resource: kinds.Resource) -> None:
     schema = SCHEMAS[resource]
-    assert schema["description"].startswith(f"A {resource.kind} is ")
+    assert schema["description"].endswith(".")
     for path, inner in described(schema, ""):
         assert inner["description"].endswith("."), path
-        assert "type" in inner, path
-        assert inner["type"] != "array" or "type" in inner["items"], path
+        assert "type" in inner or inner["x-kubernetes-int-or-string"], path
+        assert inner.get("type") != "array" or "type" in inner["items"], path
 
 
-@pytest.mark.parametrize("resource", SCHEMAS, ids=lambda resource: resource.kind)
+@pytest.mark.parametrize("resource", PARSE, ids=lambda resource: resource.kind)
 def test_every_field_of_the_schema_is_known_to_the_parser(resource: kinds.Resource) -> None:
     raw = {**example(SCHEMAS[resource]), "metadata": {"name": "a"}}
     with pytest.raises(InvalidObjectError) as caught:  # one target has too many fields, for one
@@ -65,7 +65,7 @@ def test_every_field_of_the_schema_is_known_to_the_parser(resource: kinds.Resour
     assert not messages & {"unknown field", "must not set the field(s)"}, str(caught.value)
 
 
-@pytest.mark.parametrize("resource", SCHEMAS, ids=lambda resource: resource.kind)
+@pytest.mark.parametrize("resource", PARSE, ids=lambda resource: resource.kind)
 def test_every_field_the_parser_reads_is_in_the_schema(resource: kinds.Resource) -> None:
     # Reading an object that has no field of the right type asks for each by its name.
     asked = set()
@@ -85,7 +85,10 @@ def test_every_field_the_parser_reads_is_in_the_schema(resource: kinds.Resource)
     fields = dict(described(SCHEMAS[resource], ""))
     with pytest.raises(InvalidObjectError):
         PARSE[resource](Recording(""))
-    spec = {path for path in asked if path.startswith("spec")}
+    # What stands in a Revision's spec is read by the schema itself: see shapes.py.
+    inner = "spec." if resource is kinds.REVISIONS else "spec.template.spec."
+    spec = {path for path in asked if path.startswith("spec") and not path.startswith(inner)}
+    fields = {path: each for path, each in fields.items() if not path.startswith(inner)}
     never_in_a_spec = {"spec.traffic[0].url"}
     if resource is kinds.SERVICES:
         never_in_a_spec.add("spec.traffic[0].configurationName")
@@ -96,6 +99,7 @@ def test_columns_are_knatives() -> None:
     names = {
         resource.kind: [each.name for each in columns]
         for resource, columns in PRINTER_COLUMNS.items()
+        if resource in PARSE
     }
     assert names == {
         "Service": ["URL", "LatestCreated", "LatestReady", "Ready", "Reason"],
@@ -114,9 +118,9 @@ def test_columns_are_knatives() -> None:
 
 
 def test_columns_show_what_the_schema_has() -> None:
-    for resource, columns in PRINTER_COLUMNS.items():
+    for resource in PARSE:
         fields = dict(described(SCHEMAS[resource], ""))
-        for column in columns:
+        for column in PRINTER_COLUMNS[resource]:
             path = column.json_path.removeprefix(".").split("[")[0]
             assert path in fields or path == "metadata.labels", column
             assert column.priority == 0

@@ -19,7 +19,7 @@ def test_a_service(service: dict[str, Any]) -> None:
     service["status"] = {"url": "http://x"}
     found = Service.parse(service)
     assert found.metadata.name == "iris"
-    assert found.template.spec.containers[0].image == "a/b"
+    assert found.template.spec.pod["containers"][0]["image"] == "a/b"
     assert found.traffic == (TrafficTarget(latest_revision=True, percent=100),)
     assert found.status == {"url": "http://x"}
 
@@ -62,7 +62,7 @@ def test_a_revision(revision: dict[str, Any]) -> None:
         },
     }
     found = Revision.parse(revision)
-    assert found.spec.containers[0].image == "a/b"
+    assert found.spec.pod["containers"][0]["image"] == "a/b"
     assert found.metadata.owner_references[0].name == "iris"
 
 
@@ -72,15 +72,15 @@ def test_a_wrong_revision_is_told_all(
     revision["metadata"]["annotations"] = {
         keys.MIN_SCALE: "x",
         keys.PROGRESS_DEADLINE: "y",
-        "serving.knative.dev/no-gc": "true",
+        "serving.knative.dev/mine": "true",
     }
     revision["spec"]["template"] = {}
     path = "metadata.annotations."
     assert refused(Revision.parse, revision).splitlines() == [
+        'invalid key name "serving.knative.dev/mine": metadata.annotations',
+        "not an annotation that Relight reads here",
         f"invalid value: x: {path}{keys.MIN_SCALE}",
         f"invalid value: y: {path}{keys.PROGRESS_DEADLINE}",
-        f"must not set the field(s): {path}serving.knative.dev/no-gc",
-        "not supported by this version of Relight",
         "unknown field: spec.template",
     ]
 
@@ -95,7 +95,7 @@ def test_all_errors_of_an_object_are_told_at_once(
     service: dict[str, Any], refused: Callable[..., str]
 ) -> None:
     service["metadata"]["annotations"] = {"autoscaling.knative.dev/minScale": "1"}
-    service["spec"]["template"]["spec"] |= {"nodeSelector": {"a": "b"}, "timeoutSeconds": 601}
+    service["spec"]["template"]["spec"] |= {"nodeName": "b", "timeoutSeconds": 601}
     service["spec"]["traffic"] = [{"percent": 60}, {"percent": 60}]
     service["spec"]["paused"] = True
     service["extra"] = 1
@@ -104,8 +104,7 @@ def test_all_errors_of_an_object_are_told_at_once(
         "expected 0 <= 601 <= 600: spec.template.spec.timeoutSeconds",
         'invalid key name "autoscaling.knative.dev/minScale": metadata.annotations',
         'autoscaling annotations must be put under "spec.template.metadata.annotations" to work',
-        "must not set the field(s): spec.template.spec.nodeSelector",
-        "not supported by this version of Relight",
+        "must not set the field(s): spec.template.spec.nodeName",
         "unknown field: extra, spec.paused",
     ]
 

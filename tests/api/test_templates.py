@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from api import keys, refusals
-from api.fields import NOT_SUPPORTED, Faults, Fields
+from api.fields import Faults, Fields
 from api.objects import ObjectMeta
 from api.templates import RevisionTemplate, progress_deadline_s
 
@@ -45,10 +45,6 @@ def test_timeout(given: int, expected: int) -> None:
             "expected 0 <= 1001 <= 1000: spec.template.spec.containerConcurrency",
         ),
         (
-            {"enableServiceLinks": True},
-            f"must not set the field(s): spec.template.spec.enableServiceLinks\n{NOT_SUPPORTED}",
-        ),
-        (
             {"conatinerConcurrency": 1},
             "unknown field: spec.template.spec.conatinerConcurrency",
         ),
@@ -56,23 +52,6 @@ def test_timeout(given: int, expected: int) -> None:
 )
 def test_a_wrong_spec(spec: dict[str, Any], expected: str, refused: Callable[..., str]) -> None:
     assert refused(template_of, {"spec": {**SPEC, **spec}}) == expected
-
-
-def test_no_links_is_what_holds_anyway() -> None:
-    template_of({"spec": {**SPEC, "enableServiceLinks": False}})
-
-
-@pytest.mark.parametrize("name", sorted(refusals.UNSUPPORTED_POD))
-def test_what_knative_takes_and_we_do_not(name: str, refused: Callable[..., str]) -> None:
-    assert refused(template_of, {"spec": {**SPEC, name: [1]}}) == (
-        f"must not set the field(s): spec.template.spec.{name}\n{NOT_SUPPORTED}"
-    )
-
-
-@pytest.mark.parametrize("name", sorted(refusals.DISALLOWED_POD))
-def test_what_knative_never_takes(name: str, refused: Callable[..., str]) -> None:
-    expected = f"must not set the field(s): spec.template.spec.{name}"
-    assert refused(template_of, {"spec": {**SPEC, name: [1]}}) == expected
 
 
 @pytest.mark.parametrize("name", sorted(refusals.DISALLOWED_TEMPLATE_METADATA))

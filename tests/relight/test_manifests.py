@@ -53,7 +53,7 @@ def test_a_new_service() -> None:
 
 def test_what_is_built_is_a_valid_service() -> None:
     service = serving.Service.parse(manifests.build(IRIS, None))
-    assert service.template.spec.containers[0].args == ("--model", "/a.onnx")
+    assert service.template.spec.pod["containers"][0]["args"] == ["--model", "/a.onnx"]
 
 
 def test_a_new_service_needs_something_to_run() -> None:
