@@ -36,9 +36,9 @@ class Answer:
         return json.loads(self.body)
 
     def timing(self) -> dict[str, float]:
-        """The `server-timing` header: milliseconds by name (queue, fork, load, run)."""
+        """The `server-timing` header: milliseconds by name (queue, fork, load, wait, run)."""
         entries = [e.strip() for e in self.headers.get("server-timing", "").split(",") if e.strip()]
-        parts = (entry.partition(";dur=") for entry in entries)
+        parts = (entry.partition(";dur=") for entry in entries if ";dur=" in entry)
         return {name: float(duration) for name, _, duration in parts}
 
 

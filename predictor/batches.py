@@ -125,7 +125,7 @@ class Batches(Generic[R]):
         rows = sum(member.rows for member in members)
         for member, part in zip(members, outcomes, strict=True):
             wait_ms = (started_s - member.arrived_s) * 1000
-            text = f'wait;dur={wait_ms:.3f}, batch;desc="{len(members)} requests, {rows} rows", '
+            text = f'wait;dur={wait_ms:.3f}, batch;desc="{len(members)} requests / {rows} rows", '
             self._done(member.token, part, text.encode())
 
     def _part(self, members: Sequence[Member[R]], outcome: Outcome) -> list[Outcome]:

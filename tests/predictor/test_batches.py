@@ -144,7 +144,7 @@ async def test_each_gets_its_own_rows_from_one_run_in_both_protocols(start: Star
             "data": [5, 5],
         }
         timing = first.headers["server-timing"]
-        pattern = r'wait;dur=\d+\.\d{3}, batch;desc="3 requests, 4 rows", run;dur=\d+\.\d{3}'
+        pattern = r'wait;dur=\d+\.\d{3}, batch;desc="3 requests / 4 rows", run;dur=\d+\.\d{3}'
         assert re.fullmatch(pattern, timing)
         stats = await read_reply(await bench.send(request("GET", "/relight/stats")))
         assert stats.json["batching"] == {
@@ -162,7 +162,7 @@ async def test_one_alone_is_answered_at_once_and_told_so(start: Start) -> None:
         for _ in range(3):  # on the worker's thread, then on the loop
             reply = await read_reply(await bench.send(v2([[1.0, 1.0]])))
             assert reply.status == 200
-            assert 'batch;desc="1 requests, 1 rows"' in reply.headers["server-timing"]
+            assert 'batch;desc="1 requests / 1 rows"' in reply.headers["server-timing"]
 
 
 async def test_a_batch_never_exceeds_its_size_unless_one_request_does(start: Start) -> None:
