@@ -202,8 +202,18 @@ def _notes(seen: Observed, condition: Condition, latest_ready: str) -> tuple[Not
         notes.append(Note(type="Normal", reason="LatestReadyUpdate", message=message))
     told = find(seen.configuration, READY)
     is_news = told is None or (told.reason, told.message) != (condition.reason, condition.message)
-    if condition.status == FALSE and is_news:
-        is_made = condition.message.startswith("Revision creation")
-        reason = CREATION_FAILED if is_made else "LatestCreatedFailed"
-        notes.append(Note(type="Warning", reason=reason, message=condition.message))
+    if condition.status == FALSE and condition.reason == "RevisionFailed" and is_news:
+        notes.append(_failure_note(condition, before))
     return tuple(notes)
+
+
+def _failure_note(condition: Condition, latest_ready: str) -> Note:
+    """The condition's own words are those of the failure; the Event says which it was."""
+    what, _, why = condition.message.partition(" failed with message: ")
+    if what == "Revision creation":
+        text = f"Failed to create Revision: {why.removesuffix('.')}"
+        return Note(type="Warning", reason=CREATION_FAILED, message=text)
+    name = what.removeprefix("Revision ")
+    which = "Ready" if name == quoted(latest_ready) else "Created"
+    text = f"Latest {which.lower()} revision {name} has failed"
+    return Note(type="Warning", reason=f"Latest{which}Failed", message=text)

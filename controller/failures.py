@@ -13,11 +13,15 @@ from api.objects import Raw
 from controller.children import is_going
 from controller.plan import status_of
 
+CONTAINER_MISSING = "ContainerMissing"
 # Waiting for these ends only when somebody changes something; the others may pass by themselves
 # and count once the progress deadline has passed.
-_LASTING = frozenset(
-    {"CreateContainerConfigError", "ErrImageNeverPull", "InvalidImageName", "InvalidPod"}
-)
+_UNSTARTABLE = frozenset({"CreateContainerConfigError", "InvalidPod"})
+_UNFETCHABLE = frozenset({"ErrImageNeverPull", "InvalidImageName"})
+_UNFETCHED = frozenset({"ErrImagePull", "ImagePullBackOff"})
+_ON_ITS_WAY = frozenset({"ContainerCreating", "PodInitializing"})  # says nothing of what is wrong
+# What is still true when the Pods, and with them the evidence, are gone.
+LASTING = frozenset({CONTAINER_MISSING}) | _UNSTARTABLE | _UNFETCHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,24 +41,27 @@ class Failures:
 
 
 def failures_of(deployment: Raw, pods: Sequence[Raw]) -> Failures:
-    """What is wrong, while replicas are wanted and none serves."""
-    wanted = int(deployment["spec"].get("replicas", 1))
-    if not wanted or status_of(deployment).get("availableReplicas", 0):
-        return Failures()
-    staying = [pod for pod in pods if not is_going(pod)]
-    if any(is_ready(pod) for pod in staying):
+    """What is wrong, while more replicas are wanted than serve.
+
+    As long as some serve, only that the others did not come in time.
+    """
+    if not int(deployment["spec"].get("replicas", 1)):
         return Failures()
     late = _deployment_fault(deployment)
-    container = _first(_exits(staying))
+    staying = [pod for pod in pods if not is_going(pod)]
+    is_serving = any(is_ready(pod) for pod in staying)
+    if is_serving or status_of(deployment).get("availableReplicas", 0):
+        return Failures(resources=late)
+    container = _first(_exits(staying)) or _first(_unfetchable(staying))
     resources = _first(_unschedulable(staying)) or _first(_waits(staying, is_late=late is not None))
     return Failures(container=container, resources=resources or late)
 
 
 def is_troubled(pod: Raw) -> bool:
     """Whether anything of the Pod's could be a fault, lasting or not."""
-    is_waiting = any(True for _ in _waits([pod], is_late=True))
-    has_fault = any(True for _ in _exits([pod])) or any(True for _ in _unschedulable([pod]))
-    return is_waiting or has_fault
+    if any(reason not in _ON_ITS_WAY for reason, _, _ in _waiting([pod])):
+        return True
+    return any(True for _ in _exits([pod])) or any(True for _ in _unschedulable([pod]))
 
 
 def _first(faults: Iterator[Fault]) -> Fault | None:
@@ -84,19 +91,25 @@ def _unschedulable(pods: Sequence[Raw]) -> Iterator[Fault]:
             )
 
 
-def _containers(pods: Sequence[Raw]) -> Iterator[Mapping[str, Any]]:
+def _containers(pods: Sequence[Raw]) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """The status of each container, and whether it only prepares for the others."""
     for pod in pods:
-        yield from status_of(pod).get("containerStatuses") or ()
+        status = status_of(pod)
+        for field, is_init in (("initContainerStatuses", True), ("containerStatuses", False)):
+            for container in status.get(field) or ():
+                yield container, is_init
 
 
 def _exits(pods: Sequence[Raw]) -> Iterator[Fault]:
-    for container in _containers(pods):
+    for container, is_init in _containers(pods):
         ended = (container.get("state") or {}).get("terminated") or (
             container.get("lastState") or {}
         ).get("terminated")
         if ended is None:
             continue
         code = int(ended.get("exitCode", 0))
+        if is_init and code == 0:
+            continue  # it has done its work
         message = str(ended.get("message") or "")
         if not message:
             message = (
@@ -104,13 +117,30 @@ def _exits(pods: Sequence[Raw]) -> Iterator[Fault]:
                 if code == 0
                 else str(ended.get("reason") or "container exited without a message")
             )
-        yield Fault(reason=f"ExitCode{code}", message=f"Container failed with: {message}")
+        who = f'Init container "{container.get("name", "")}"' if is_init else "Container"
+        yield Fault(reason=f"ExitCode{code}", message=f"{who} failed with: {message}")
+
+
+def _waiting(pods: Sequence[Raw]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Each container that waits: the reason, what is said of it, and its status."""
+    for container, _ in _containers(pods):
+        waiting = (container.get("state") or {}).get("waiting")
+        if waiting is not None:
+            yield str(waiting.get("reason", "")), waiting, container
+
+
+def _unfetchable(pods: Sequence[Raw]) -> Iterator[Fault]:
+    """An image that will never come."""
+    for reason, waiting, container in _waiting(pods):
+        if reason in _UNFETCHABLE:
+            message = f'Unable to fetch image "{container.get("image", "")}": '
+            yield Fault(
+                reason=CONTAINER_MISSING, message=message + str(waiting.get("message") or reason)
+            )
 
 
 def _waits(pods: Sequence[Raw], *, is_late: bool) -> Iterator[Fault]:
-    for container in _containers(pods):
-        waiting = (container.get("state") or {}).get("waiting")
-        if waiting is not None and (is_late or waiting.get("reason") in _LASTING):
-            yield Fault(
-                reason=str(waiting.get("reason", "")), message=str(waiting.get("message") or "")
-            )
+    for reason, waiting, _ in _waiting(pods):
+        is_told = reason in _UNSTARTABLE or (is_late and reason not in _UNFETCHABLE | _ON_ITS_WAY)
+        if is_told:
+            yield Fault(reason=reason, message=str(waiting.get("message") or ""))

@@ -70,7 +70,9 @@ class Writer:
         except (InvalidError, ForbiddenError) as error:
             raise RefusedError(write, error.message) from error
         except ApiError as error:
-            message = f"Failed to create {kind} {quoted(write.name)}: {error.message}"
+            # In Knative's words, which name the child unless it is a Revision.
+            name = "" if write.resource == REVISIONS else f" {quoted(write.name)}"
+            message = f"Failed to create {kind}{name}: {error.message}"
             self._events.warning(owner, CREATION_FAILED, message)
             raise
         if write.resource in _TOLD:

@@ -6,12 +6,14 @@ Must not know: which requests it gets, how many replicas it should have, or how 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from api import keys
 from api.conditions import FALSE, INFO, READY, TRUE, UNKNOWN, Condition, find, is_true
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS, REVISIONS
 from api.objects import Raw
+from api.templates import progress_deadline_s
 from controller.children import (
     annotations_of,
     is_controlled_by,
@@ -21,16 +23,16 @@ from controller.children import (
     update_to,
     with_metadata,
 )
-from controller.failures import Failures, Fault, failures_of
+from controller.failures import LASTING, Failures, Fault, failures_of
 from controller.pinning import (
     Digest,
     Problem,
     Resolution,
+    is_predictor,
     needs_digest,
     pinned_digest,
-    serving_container,
 )
-from controller.plan import Note, Plan, Write, new_status, quoted, status_of
+from controller.plan import Note, Plan, Write, internal_error, new_status, quoted, status_of
 from controller.workload import initial_scale, make_deployment, make_podautoscaler
 
 ACTIVE = "Active"
@@ -42,6 +44,7 @@ _DEPLOYING = Fault(reason="Deploying", message="")
 _NEVER_ACHIEVED = Fault(
     reason="ProgressDeadlineExceeded", message="Initial scale was never achieved"
 )
+_NOT_OURS = " that we do not own."
 MODEL_RETRY_S = 10.0  # a model that is missing may be put there later
 NOT_OWNED_RETRY_S = 30.0  # whoever has the name may give it up
 
@@ -73,9 +76,8 @@ def plan(seen: Observed, *, now: str) -> Plan:
         updates.append(_deployment_update(seen.deployment, seen.revision))
         failures = failures_of(seen.deployment, seen.pods)
     conditions = _conditions(seen, failures, foreign)
-    podautoscaler = make_podautoscaler(
-        seen.revision, is_broken=_is_failing(conditions) and _wants_replicas(seen)
-    )
+    is_broken = _is_failing(conditions) and (_is_hopeless(seen) or _is_given_up(seen, now=now))
+    podautoscaler = make_podautoscaler(seen.revision, is_broken=is_broken)
     if seen.podautoscaler is None:
         creates.append(Write(resource=PODAUTOSCALERS, object=podautoscaler))
     elif is_controlled_by(seen.podautoscaler, seen.revision):
@@ -84,9 +86,20 @@ def plan(seen: Observed, *, now: str) -> Plan:
         creates=tuple(creates),
         updates=tuple(update for update in updates if update is not None),
         status=new_status(seen.revision, conditions, _fields(seen), now=now),
-        notes=_notes(seen.revision, conditions),
+        notes=(*_notes(seen.revision, conditions), *_not_owned(seen.revision, conditions)),
         requeue_after_s=NOT_OWNED_RETRY_S if foreign is not None else None,
     )
+
+
+def _not_owned(revision: Raw, conditions: Sequence[Condition]) -> tuple[Note, ...]:
+    """The error in Knative's words; the condition names the child."""
+    for condition in conditions:
+        if condition.reason == "NotOwned":
+            _, kind, child = condition.message.removesuffix(_NOT_OURS).rsplit(" ", 2)
+            own = quoted(revision["metadata"]["name"])
+            message = f"revision: {own} does not own {kind}: {child}"
+            return internal_error(revision, condition, message)
+    return ()
 
 
 def _plan_pin(seen: Observed, *, now: str) -> Plan:
@@ -125,7 +138,7 @@ def _foreign(seen: Observed) -> Condition | None:
                 type=RESOURCES_AVAILABLE,
                 status=FALSE,
                 reason="NotOwned",
-                message=f"There is an existing {child['kind']} {name} that we do not own.",
+                message=f"There is an existing {child['kind']} {name}{_NOT_OURS}",
             )
     return None
 
@@ -154,6 +167,24 @@ def _deployment_update(existing: Raw, revision: Raw) -> Write | None:
 
 def _wants_replicas(seen: Observed) -> bool:
     return seen.deployment is not None and bool(seen.deployment["spec"].get("replicas", 1))
+
+
+def _is_hopeless(seen: Observed) -> bool:
+    """Whether replicas are wanted and none serves. One that failed only in part is left alone."""
+    return _wants_replicas(seen) and not status_of(seen.deployment or {}).get("readyReplicas", 0)
+
+
+def _is_given_up(seen: Observed, *, now: str) -> bool:
+    """Whether it has failed for longer than a Revision may take to get ready.
+
+    Until then a minimum of replicas makes it be tried again after each failure.
+    """
+    before = find(seen.revision, READY)
+    if before is None or before.status != FALSE or not before.last_transition_time:
+        return False
+    since = datetime.fromisoformat(before.last_transition_time)
+    failed_s = (datetime.fromisoformat(now) - since).total_seconds()
+    return failed_s > progress_deadline_s(annotations_of(seen.revision))
 
 
 def _conditions(
@@ -201,8 +232,8 @@ def _judged(revision: Raw, type_: str, fault: Fault | None) -> Condition:
     if fault is not None:
         return Condition(type=type_, status=FALSE, reason=fault.reason, message=fault.message)
     before = find(revision, type_)
-    is_lasting = before is not None and before.reason.startswith(
-        ("ExitCode", _NEVER_ACHIEVED.reason)
+    is_lasting = before is not None and (
+        before.reason in LASTING or before.reason.startswith(("ExitCode", _NEVER_ACHIEVED.reason))
     )
     if before is not None and before.status == FALSE and is_lasting:
         return before
@@ -219,7 +250,7 @@ def _active(seen: Observed, failures: Failures) -> Condition:
     if below is not None and below.status == TRUE:
         return Condition(type=ACTIVE, status=TRUE, severity=INFO)
     fault = failures.container or failures.resources
-    if fault is not None and _was_ready(seen):
+    if fault is not None and _was_ready(seen) and _is_hopeless(seen):
         return Condition(
             type=ACTIVE,
             status=FALSE,
@@ -244,13 +275,26 @@ def _is_failing(conditions: Sequence[Condition]) -> bool:
 
 def _fields(seen: Observed) -> dict[str, Any]:
     scale = status_of(seen.podautoscaler) if seen.podautoscaler is not None else {}
-    digest = pinned_digest(seen.revision)
-    name = serving_container(seen.revision).get("name", "")
+    spec = seen.revision["spec"]
     return {
-        "containerStatuses": [{"name": name, "imageDigest": digest}] if digest else None,
+        "containerStatuses": [_pinned(seen.revision, each) for each in spec["containers"]],
+        "initContainerStatuses": [
+            _pinned(seen.revision, each) for each in spec.get("initContainers") or ()
+        ]
+        or None,
         "actualReplicas": _count(scale.get("actualScale")),
         "desiredReplicas": _count(scale.get("desiredScale")),
     }
+
+
+def _pinned(revision: Raw, container: Raw) -> dict[str, Any]:
+    """A container, and the bytes it is pinned to: the image's, or our predictor's model's."""
+    image = str(container.get("image") or "")
+    digest = pinned_digest(revision) if is_predictor(container) else ""
+    if not digest and "@sha256:" in image:
+        digest = image
+    pinned = {"imageDigest": digest} if digest else {}
+    return {"name": container.get("name", ""), **pinned}
 
 
 def _count(replicas: Any) -> int | None:

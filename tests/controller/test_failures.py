@@ -37,6 +37,15 @@ def pod(*conditions: dict[str, str], going: bool = False, **container: Any) -> d
     }
 
 
+def with_init(raw: dict[str, Any], **container: Any) -> dict[str, Any]:
+    return {**raw, "status": {**raw["status"], "initContainerStatuses": [container]}}
+
+
+def both(raw: dict[str, Any], **container: Any) -> dict[str, Any]:
+    statuses = [*raw["status"]["containerStatuses"], container]
+    return {**raw, "status": {**raw["status"], "containerStatuses": statuses}}
+
+
 def ended(code: int, **facts: str) -> dict[str, Any]:
     return {"terminated": {"exitCode": code, **facts}}
 
@@ -73,9 +82,34 @@ def ended(code: int, **facts: str) -> dict[str, Any]:
         ),
         ([pod(NOT_SCHEDULED)], None, ("Unschedulable", "no room")),
         (
-            [pod(state={"waiting": {"reason": "ErrImageNeverPull", "message": "set command"}})],
+            [
+                pod(
+                    image="a/b",
+                    state={"waiting": {"reason": "ErrImageNeverPull", "message": "set command"}},
+                )
+            ],
+            ("ContainerMissing", 'Unable to fetch image "a/b": set command'),
             None,
-            ("ErrImageNeverPull", "set command"),
+        ),
+        (
+            [pod(state={"waiting": {"reason": "InvalidPod", "message": "no"}})],
+            None,
+            ("InvalidPod", "no"),
+        ),
+        (
+            [with_init(pod(), name="fetch", state=ended(2, message="no route"))],
+            ("ExitCode2", 'Init container "fetch" failed with: no route'),
+            None,
+        ),
+        (
+            [with_init(pod(state={"running": {}}), name="fetch", state=ended(0))],
+            None,
+            None,
+        ),
+        (
+            [both(pod(state={"running": {}}), state=ended(5, message="the sidecar"))],
+            ("ExitCode5", "Container failed with: the sidecar"),
+            None,
         ),
         ([pod(state={"waiting": {"reason": "ContainerCreating"}})], None, None),
         ([pod(going=True, state=ended(1, message="old"))], None, None),
@@ -116,17 +150,31 @@ def test_an_evicted_pod() -> None:
     assert failures_of(deployment(), [evicted]) == Failures(resources=fault)
 
 
-@pytest.mark.parametrize(("replicas", "available"), [(0, 0), (2, 1)])
-def test_nothing_is_wrong_while_nothing_is_wanted_or_something_serves(
-    replicas: int, available: int
-) -> None:
+def test_nothing_is_wrong_while_nothing_is_wanted() -> None:
     crash = pod(state=ended(1, message="x"))
-    seen = deployment(LATE, replicas=replicas, available=available)
-    assert failures_of(seen, [crash]) == Failures()
+    assert failures_of(deployment(LATE, replicas=0), [crash]) == Failures()
+
+
+def test_while_some_serve_only_the_deadline_counts() -> None:
+    crash = pod(state=ended(1, message="x"))
+    assert failures_of(deployment(replicas=2, available=1), [crash]) == Failures()
+    late = Fault(reason="ProgressDeadlineExceeded", message="timed out")
+    seen = deployment(LATE, replicas=2, available=1)
+    assert failures_of(seen, [crash]) == Failures(resources=late)
+
+
+def test_an_init_container_that_waits_is_told_before_those_that_wait_for_it() -> None:
+    main = pod(state={"waiting": {"reason": "PodInitializing"}})
+    seen = with_init(main, state={"waiting": {"reason": "ImagePullBackOff", "message": "gone"}})
+    fault = Fault(reason="ImagePullBackOff", message="gone")
+    assert failures_of(deployment(LATE), [seen]) == Failures(resources=fault)
+    late = Fault(reason="ProgressDeadlineExceeded", message="timed out")
+    assert failures_of(deployment(LATE), [main]) == Failures(resources=late)
 
 
 def test_troubles_that_only_a_pod_tells_of() -> None:
     assert is_troubled(pod(state=ended(1)))
-    assert is_troubled(pod(state={"waiting": {"reason": "ContainerCreating"}}))
+    assert is_troubled(pod(state={"waiting": {"reason": "ImagePullBackOff"}}))
+    assert not is_troubled(pod(state={"waiting": {"reason": "ContainerCreating"}}))
     assert is_troubled(pod(NOT_SCHEDULED))
     assert not is_troubled(pod(READY, state={"running": {}}, lastState={}))

@@ -212,6 +212,11 @@ def test_a_child_that_is_somebody_elses_is_left_alone(kind: str) -> None:
         f'There is an existing {theirs["kind"]} "{theirs["metadata"]["name"]}" that we do not own.'
     )
     assert step.requeue_after_s == NOT_OWNED_RETRY_S
+    errors = [note.message for note in step.notes if note.reason == "InternalError"]
+    name = theirs["metadata"]["name"]
+    assert errors == [f'revision: "mnist-00001" does not own {theirs["kind"]}: "{name}"']
+    again = plan(seeing(applied(revision, step), **children), now=LATER)
+    assert again.notes == ()
 
 
 def test_a_changed_template_keeps_the_replicas_and_others_annotations() -> None:
@@ -266,6 +271,97 @@ def test_a_broken_revision_is_out_of_reach() -> None:
         now=NOW,
     )
     assert step.updates[0].object["spec"]["reachability"] == "Unreachable"
+
+
+def test_only_some_of_the_first_replicas_came_in_time() -> None:
+    revision = a_revision(annotations={"autoscaling.knative.dev/initial-scale": "4"})
+    deployment = deployment_of(revision, replicas=4, available=2)
+    late = Condition(
+        type="Progressing", status="False", reason="ProgressDeadlineExceeded", message="too late"
+    )
+    some = saying(deployment, late, availableReplicas=2, readyReplicas=2)
+    waiting = autoscaler_of(revision, ACTIVE)
+    step = plan(seeing(revision, deployment=some, podautoscaler=waiting), now=NOW)
+    assert condition(step.status)["reason"] == "ProgressDeadlineExceeded"
+    assert condition(step.status)["message"] == "too late"
+    assert step.updates == (), "those that serve are kept"
+    done = autoscaler_of(revision, ACTIVE, INITIALIZED)
+    step = plan(seeing(applied(revision, step), deployment=some, podautoscaler=done), now=NOW)
+    assert condition(step.status)["status"] == "True"
+
+
+def test_a_minimum_does_not_keep_a_broken_revision_trying_for_ever() -> None:
+    revision = saying(
+        a_revision(labels={"serving.knative.dev/routingState": "active"}),
+        ready("False", "ExitCode1", "Container failed with: x"),
+        Condition(
+            type="ContainerHealthy",
+            status="False",
+            reason="ExitCode1",
+            message="Container failed with: x",
+        ),
+    )
+    at_zero = seeing(
+        revision,
+        deployment=deployment_of(revision, replicas=0),
+        podautoscaler=autoscaler_of(revision),
+    )
+    assert plan(at_zero, now="2027-01-15T08:10:00Z").updates == ()
+    step = plan(at_zero, now="2027-01-15T08:10:01Z")
+    assert step.updates[0].object["spec"]["reachability"] == "Unreachable"
+
+
+def test_every_container_has_its_digest_or_none() -> None:
+    pinned = f"a/b@sha256:{'0' * 64}"
+    spec = {
+        "containers": [
+            {**PREDICTOR["containers"][0], "ports": [{"containerPort": 1}]},
+            {"name": "side", "image": pinned},
+            {"name": "other", "image": "a/b"},
+        ],
+        "initContainers": [{"name": "fetch", "image": "a/c"}],
+    }
+    revision = a_revision(spec=spec, annotations={"relight.dev/model-digest": "sha256:ab"})
+    step = plan(seeing(revision), now=NOW)
+    assert step.status is not None
+    assert step.status["containerStatuses"] == [
+        {"name": "user-container", "imageDigest": "sha256:ab"},
+        {"name": "side", "imageDigest": pinned},
+        {"name": "other"},
+    ]
+    assert step.status["initContainerStatuses"] == [{"name": "fetch"}]
+
+
+def test_an_image_that_can_not_be_had_stays_told_when_its_pods_are_gone() -> None:
+    revision = a_revision()
+    waiting = {"waiting": {"reason": "ErrImageNeverPull", "message": "no"}}
+    pod = crashed(**waiting)
+    pod["status"]["containerStatuses"][0]["image"] = "a/b"
+    seen = {"deployment": deployment_of(revision), "podautoscaler": autoscaler_of(revision)}
+    step = plan(seeing(revision, **seen, pods=[pod]), now=NOW)
+    assert condition(step.status, "ContainerHealthy") == {
+        "type": "ContainerHealthy",
+        "status": "False",
+        "reason": "ContainerMissing",
+        "message": 'Unable to fetch image "a/b": no',
+    }
+    assert plan(seeing(applied(revision, step), **seen), now=LATER).status is None
+
+
+def test_a_kubectl_rollout_restart_is_not_undone() -> None:
+    revision = a_revision()
+    deployment = deployment_of(revision)
+    restarted = {"kubectl.kubernetes.io/restartedAt": "2027"}
+    template = deployment["spec"]["template"]
+    template["metadata"]["annotations"] = {**template["metadata"]["annotations"], **restarted}
+    assert plan(seeing(revision, deployment=deployment), now=NOW).updates == ()
+    revision["metadata"]["annotations"] = {"example.com/note": "new"}
+    written = plan(seeing(revision, deployment=deployment), now=NOW).updates[0].object
+    assert written["spec"]["template"]["metadata"]["annotations"] == {
+        "example.com/note": "new",
+        "kubectl.kubernetes.io/default-container": "user-container",
+        **restarted,
+    }
 
 
 def test_nothing_is_made_before_the_model_is_pinned() -> None:
