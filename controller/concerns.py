@@ -21,6 +21,7 @@ from api.kinds import (
     Resource,
 )
 from api.objects import Raw
+from controller import inference_view
 from controller.children import annotations_of, controller_of, labels_of
 from controller.failures import is_troubled
 from controller.view import Key, View, key_of
@@ -36,6 +37,7 @@ class Task(Enum):
     LABELS = "labels"  # of the Revisions that a Route points at
     COLLECT = "collect"  # the Revisions of a Configuration that nobody needs
     DOMAINMAPPING = "domainmapping"
+    INFERENCE = "inferenceservice"
 
 
 Work = tuple[Task, Key]
@@ -46,6 +48,8 @@ def work_for(view: View, resource: Resource, old: Raw | None, new: Raw | None) -
     raw = new if new is not None else old
     assert raw is not None
     key = key_of(raw)
+    for service in inference_view.concerned(view, resource, old, new):
+        yield Task.INFERENCE, service
     if resource == SERVICES:
         yield Task.SERVICE, key
         yield from _mappings_of(view, resource, key)

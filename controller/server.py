@@ -10,15 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from api.kinds import (
+    CLUSTERSERVINGRUNTIMES,
     CONFIGMAPS,
     CONFIGURATIONS,
     DEPLOYMENTS,
     DOMAINMAPPINGS,
+    INFERENCESERVICES,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
     ROUTES,
     SERVICES,
+    SERVINGRUNTIMES,
     Resource,
 )
 from api.objects import rfc3339
@@ -30,6 +33,8 @@ from controller import (
     collecting,
     configuration,
     domainmapping,
+    inference,
+    inference_view,
     labeler,
     revision,
     route,
@@ -39,6 +44,8 @@ from controller.addresses import Addresses
 from controller.clusterconfig import ClusterConfig, ConfigError
 from controller.concerns import Task, Work, work_for
 from controller.config import Settings
+from controller.inference_pods import Surroundings
+from controller.inference_writing import REFUSED_AGAIN_S, carry_out_each, without_writes
 from controller.manager import Manager, Statistics
 from controller.models import ModelDigests, Resolutions, Resolve
 from controller.pinning import needs_digest
@@ -46,7 +53,8 @@ from controller.reconciler import RefusedError, Writer
 from controller.view import WATCHED, Key, View
 
 _LOG = logging.getLogger(__name__)
-_OPTIONAL = (DOMAINMAPPINGS,)  # a cluster may be without
+# A cluster may be without these.
+_OPTIONAL = (DOMAINMAPPINGS, INFERENCESERVICES, SERVINGRUNTIMES, CLUSTERSERVINGRUNTIMES)
 _OF_REPLICAS = (DEPLOYMENTS, PODAUTOSCALERS, PODS)
 
 Planned = float | None  # seconds after which to look again
@@ -71,6 +79,11 @@ class Controller:
         self._settings = settings
         self._clock = clock
         self._addresses = Addresses(domain=settings.domain, port=settings.external_port)
+        self._components = Surroundings(
+            domain=settings.domain,
+            port=settings.external_port,
+            model_root=str(settings.model_root.absolute()),
+        )
         self._events = EventRecorder(client, "controller", clock=clock)
         self._writer = Writer(client, self._events)
         self._informers = {
@@ -94,6 +107,7 @@ class Controller:
             Task.LABELS: self._labels,
             Task.COLLECT: self._collect,
             Task.DOMAINMAPPING: self._domainmapping,
+            Task.INFERENCE: self._inference,
         }
 
     async def run(self) -> None:
@@ -220,3 +234,15 @@ class Controller:
             plan = domainmapping.plan(seen, now=self._now())
             await self._writer.carry_out(DOMAINMAPPINGS, seen.mapping, plan)
         return None
+
+    async def _inference(self, key: Key) -> Planned:
+        seen = inference_view.observe(self._view, key)
+        if seen is None:
+            return None
+        plan = inference.plan(seen, self._components, now=self._now())
+        refused = await carry_out_each(self._writer, seen.service, plan)
+        if refused:
+            seen = inference.refused(seen, refused)
+            plan = inference.plan(seen, self._components, now=self._now())
+        await self._writer.carry_out(INFERENCESERVICES, seen.service, without_writes(plan))
+        return REFUSED_AGAIN_S if refused else plan.requeue_after_s

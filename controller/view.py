@@ -12,14 +12,17 @@ from typing import Any
 
 from api import keys
 from api.kinds import (
+    CLUSTERSERVINGRUNTIMES,
     CONFIGURATIONS,
     DEPLOYMENTS,
     DOMAINMAPPINGS,
+    INFERENCESERVICES,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
     ROUTES,
     SERVICES,
+    SERVINGRUNTIMES,
     Resource,
 )
 from api.naming import deployment_name
@@ -44,6 +47,7 @@ Key = tuple[str, str]  # namespace, name
 WATCHED = (
     *(SERVICES, CONFIGURATIONS, REVISIONS, ROUTES),
     *(DEPLOYMENTS, PODAUTOSCALERS, PODS, DOMAINMAPPINGS),
+    *(INFERENCESERVICES, SERVINGRUNTIMES, CLUSTERSERVINGRUNTIMES),
 )
 
 
