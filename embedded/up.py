@@ -29,6 +29,7 @@ from cluster.events import EventRecorder
 from cluster.informer import Informer
 from controller.config import Settings as ControllerSettings
 from controller.server import Controller
+from embedded import runtimes
 from embedded.apiserver import ApiServer
 from embedded.config import Settings, inherited_environment, machine_capacity
 from embedded.datadir import DataDirectory
@@ -167,6 +168,7 @@ class Platform:
                 )
             ]
             kubelet = tasks.create_task(self._kubelet.run())
+            await runtimes.install(self._client)
             await self._activator.started()
             host, port = self._activator.address
             controller = Controller(
