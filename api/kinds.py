@@ -93,6 +93,9 @@ CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap", "configmap", ("cm",))
 SECRETS = Resource("", "v1", "secrets", "Secret", "secret")
 SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", ("sa",))
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", "lease")
+NODES = Resource("", "v1", "nodes", "Node", "node", ("no",), (), False)
+# Kubernetes' own Services, which one machine has none of; SERVICES are Knative's.
+CORE_SERVICES = Resource("", "v1", "services", "Service", "service", ("svc",), ("all",))
 CUSTOMRESOURCEDEFINITIONS = Resource(
     "apiextensions.k8s.io",
     "v1",
@@ -109,11 +112,19 @@ ALL = (
     NAMESPACES,
     PODS,
     EVENTS,
+    CONFIGMAPS,
+    SECRETS,
+    SERVICEACCOUNTS,
+    NODES,
+    CORE_SERVICES,
     DEPLOYMENTS,
+    LEASES,
+    CUSTOMRESOURCEDEFINITIONS,
     SERVICES,
     CONFIGURATIONS,
     REVISIONS,
     ROUTES,
+    DOMAINMAPPINGS,
     PODAUTOSCALERS,
     INFERENCESERVICES,
     SERVINGRUNTIMES,

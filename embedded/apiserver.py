@@ -26,6 +26,7 @@ from embedded import (
     typecheck,
 )
 from embedded.admitting import Admission, Admit
+from embedded.custom import CustomKinds
 from embedded.deletion import DEFAULT_NAMESPACE, Deletion
 from embedded.expiry import Expiry
 from embedded.identity import Identities
@@ -73,8 +74,9 @@ class ApiServer:
                 owners.add(resource, obj)
         store.subscribe(owners.observe)
         store.subscribe(self._hub.publish)
+        self._custom = CustomKinds(store, self.registry, self._hub, clock=clock)
         self._expiry = Expiry(store, clock=clock)
-        self._deletion = Deletion(store, owners, clock=clock)
+        self._deletion = Deletion(store, owners, self._custom, clock=clock)
         self.logs_port: LogsPort | None = None
         if store.get(NAMESPACES, "", DEFAULT_NAMESPACE) is None:
             named = {"apiVersion": "v1", "kind": "Namespace"}
@@ -98,7 +100,9 @@ class ApiServer:
     def get_scale(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Read the scale of an object that has one."""
         self._check_part(resource, "scale")
-        return scale.scale_of(self._existing(resource, namespace, name))
+        return scale.scale_of(
+            self._existing(resource, namespace, name), self.registry.scale_of(resource)
+        )
 
     def list(
         self, resource: Resource, selection: Selection, options: ListOptions | None = None
@@ -121,6 +125,7 @@ class ApiServer:
         if new["metadata"].get("resourceVersion"):
             raise BadRequestError("resourceVersion should not be set on objects to be created")
         self._check_namespace(resource, home)
+        self._custom.check_creatable(resource)
         self._identities.give(resource, new)
         name = new["metadata"]["name"]
         if self._store.get(resource, home, name) is not None:
@@ -128,11 +133,12 @@ class ApiServer:
         if self.registry.has_status(resource):
             new.pop("status", None)
         typecheck.check(resource, new, {})
-        new = builtin.defaulted(resource, new)
+        new = self._custom.formed(resource, builtin.defaulted(resource, new))
         new = self._admit(resource, new, None, options)
         applying.note(new, None, options, now=rfc3339(self._clock()))
         bodies.check_metadata(resource, new["metadata"])
         builtin.check(resource, new, None)
+        new = self._custom.checked(resource, new, None)
         if options.is_dry_run:
             return new
         if resource is EVENTS:
@@ -149,7 +155,9 @@ class ApiServer:
         old = self._existing(resource, namespace, name)
         if options.subresource == "scale":
             bodies.check_unmoved(resource, old, scale.version_of(obj))
-            return scale.scale_of(self._update(resource, old, scale.with_scale(old, obj), options))
+            paths = self.registry.scale_of(resource)
+            scaled = scale.with_scale(old, obj, paths)
+            return scale.scale_of(self._update(resource, old, scaled, options), paths)
         new = bodies.addressed(resource, self._home(resource, namespace), name, obj)
         if not new["metadata"].get("resourceVersion") and resource not in resources.BUILT_IN:
             cause = (
@@ -178,10 +186,10 @@ class ApiServer:
                 return self.create(resource, namespace, new, options)
         old = self._existing(resource, namespace, name)
         if options.subresource == "scale":
-            changed = patching.patched(resource, scale.scale_of(old), patch, kind)
-            return scale.scale_of(
-                self._update(resource, old, scale.with_scale(old, changed), options)
-            )
+            paths = self.registry.scale_of(resource)
+            changed = patching.patched(resource, scale.scale_of(old, paths), patch, kind)
+            scaled = scale.with_scale(old, changed, paths)
+            return scale.scale_of(self._update(resource, old, scaled, options), paths)
         changed = patching.patched(resource, old, patch, kind)
         new = bodies.addressed(resource, home, name, changed)
         return self._update(resource, old, new, options)
@@ -256,13 +264,13 @@ class ApiServer:
         bodies.check_unmoved(resource, old, metadata)
         typecheck.check(resource, changed, old)
         if options.subresource == "status":
-            new = builtin.with_status(resource, old, changed)
+            new = self._custom.formed(resource, builtin.with_status(resource, old, changed))
         else:
             new = {**changed, "metadata": bodies.updated_metadata(resource, old, metadata)}
             if self.registry.has_status(resource):
                 _keep_status(old, new)
             if not options.subresource:
-                new = self._admit(resource, builtin.defaulted(resource, new), old, options)
+                new = self._admitted(resource, new, old, options)
         if new == old:
             return old
         if new["metadata"] != old["metadata"]:
@@ -270,12 +278,20 @@ class ApiServer:
         new["metadata"] = dict(new["metadata"])
         if options.subresource != "status":
             builtin.check(resource, new, old)
+        new = self._custom.checked(resource, new, old)
+        if options.subresource != "status":
             if resource not in resources.WITHOUT_GENERATION and bodies.is_spec_changed(old, new):
                 new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         applying.note(new, old, options, now=rfc3339(self._clock()))
         if options.is_dry_run:
             return new
         return self._write(resource, new)
+
+    def _admitted(
+        self, resource: Resource, new: dict[str, Any], old: Raw, options: WriteOptions
+    ) -> dict[str, Any]:
+        formed = self._custom.formed(resource, builtin.defaulted(resource, new))
+        return self._admit(resource, formed, old, options)
 
     def _write(self, resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
         if self._deletion.is_final(resource, new):

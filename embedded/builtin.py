@@ -9,7 +9,7 @@ from typing import Any
 
 from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, Resource
 from api.objects import Raw
-from embedded import resources
+from embedded import core, resources
 from embedded.selection import labels_match
 
 _Causes = list[tuple[str, str]]
@@ -23,6 +23,8 @@ def defaulted(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
         labels = {**(metadata.get("labels") or {}), _NAME_LABEL: metadata["name"]}
         status = new.get("status") or {"phase": "Active"}
         return {**new, "metadata": {**metadata, "labels": labels}, "status": status}
+    if resource in core.KINDS:
+        return core.defaulted(resource, new)
     if resource is DEPLOYMENTS:
         spec = new.get("spec")
         if isinstance(spec, Mapping) and spec.get("replicas") is None:
@@ -57,6 +59,8 @@ def check(resource: Resource, new: Raw, old: Raw | None) -> None:
         causes = _pod(new, old)
     elif resource is EVENTS:
         causes = _event(new)
+    elif resource in core.KINDS:
+        causes = list(core.causes(resource, new, old))
     if causes:
         raise resources.invalid(resource, new["metadata"]["name"], causes)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, Resource
 from api.openapi import QUANTITY, STRING, Schema, array, integer, mapping, record, text
+from embedded import core_schemas
 
 _ANYTHING: Final[Schema] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
@@ -275,6 +276,7 @@ def _kind(description: str, fields: Mapping[str, Schema]) -> Schema:
 
 
 SCHEMAS: Final[Mapping[Resource, Schema]] = {
+    **core_schemas.SCHEMAS,
     NAMESPACES: _kind(
         "A Namespace keeps the names of one group of objects apart from those of others.",
         {

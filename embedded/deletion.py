@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from api.kinds import NAMESPACES, PODS, Resource
+from api.kinds import CUSTOMRESOURCEDEFINITIONS, NAMESPACES, PODS, Resource
 from api.objects import Raw, rfc3339
 from cluster.errors import BadRequestError, ForbiddenError
 from cluster.options import DeleteOptions
 from embedded import resources
+from embedded.crds import CLEANUP
+from embedded.custom import CustomKinds
 from embedded.owners import Owners, Place, is_blocking, place_of
 from embedded.storage_errors import StorageError
 from embedded.store import Store
@@ -28,7 +30,17 @@ _CASCADED: Final = DeleteOptions()
 class Deletion:
     """Deletes at once what may go at once, and finishes the rest when its obstacle goes."""
 
-    def __init__(self, store: Store, owners: Owners, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        owners: Owners,
+        custom: CustomKinds | None = None,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._custom = custom
+        if custom is not None:
+            custom.defer = self.later
         self._store = store
         self._owners = owners
         self._clock = clock
@@ -37,6 +49,10 @@ class Deletion:
         self._is_draining = False
         self._resume()
         self.drain()
+
+    def later(self, step: Callable[[], None]) -> None:
+        """Have something done once what is being done is done."""
+        self._pending.append(step)
 
     def delete(self, resource: Resource, obj: Raw, options: DeleteOptions) -> dict[str, Any] | None:
         """Delete, or begin to: the object that is still going, or None when it is gone."""
@@ -76,6 +92,9 @@ class Deletion:
         self._collect_dependents(last["metadata"]["uid"])
         for owner in last["metadata"].get("ownerReferences") or ():
             self._pending.append(partial(self._finish_foreground, owner["uid"]))
+        if resource.group and self._custom is not None:
+            name = f"{resource.plural}.{resource.group}"
+            self._pending.append(partial(self._finish_kind, name))
         namespace = last["metadata"].get("namespace")
         if namespace:
             self._pending.append(partial(self._finish_namespace, namespace))
@@ -107,6 +126,10 @@ class Deletion:
                 self._empty_namespace(namespace["metadata"]["name"])
                 finish = partial(self._finish_namespace, namespace["metadata"]["name"])
                 self._pending.append(finish)
+        if self._custom is not None and self._store.serves(CUSTOMRESOURCEDEFINITIONS):
+            for crd in self._store.select(CUSTOMRESOURCEDEFINITIONS):
+                if "deletionTimestamp" in crd["metadata"]:
+                    self._empty_kind(crd)
         for resource in self._store.homes():
             for obj in self._store.select(resource):
                 if FOREGROUND in (obj["metadata"].get("finalizers") or ()):
@@ -130,6 +153,8 @@ class Deletion:
         if resource is NAMESPACES:
             self._empty_namespace(metadata["name"])
             self._pending.append(partial(self._finish_namespace, metadata["name"]))
+        elif resource is CUSTOMRESOURCEDEFINITIONS:
+            self._empty_kind(going)
         if FOREGROUND in finalizers:
             self._delete_dependents(metadata["uid"])
         self.drain()
@@ -246,6 +271,36 @@ class Deletion:
         namespace = self._store.get(NAMESPACES, "", name)
         if namespace is not None and self.is_final(NAMESPACES, namespace):
             self.remove(NAMESPACES, {**namespace, "metadata": dict(namespace["metadata"])})
+
+
+    def _empty_kind(self, crd: Raw) -> None:
+        """Delete the objects of a CRD's kind, then the CRD."""
+        if self._custom is not None:
+            for place in self._custom.contents(crd):
+                self._pending.append(partial(self._delete_at, place))
+        self._pending.append(partial(self._finish_kind, crd["metadata"]["name"]))
+
+    def _finish_kind(self, name: str) -> None:
+        if not self._store.serves(CUSTOMRESOURCEDEFINITIONS):
+            return
+        crd = self._store.get(CUSTOMRESOURCEDEFINITIONS, "", name)
+        if crd is None or "deletionTimestamp" not in crd["metadata"]:
+            return
+        finalizers = crd["metadata"].get("finalizers") or []
+        is_empty = self._custom is None or next(self._custom.contents(crd), None) is None
+        if CLEANUP not in finalizers or not is_empty:
+            return
+        metadata = {
+            **crd["metadata"],
+            "finalizers": [each for each in finalizers if each != CLEANUP],
+        }
+        if not metadata["finalizers"]:
+            del metadata["finalizers"]
+        going = {**crd, "metadata": metadata}
+        if self.is_final(CUSTOMRESOURCEDEFINITIONS, going):
+            self.remove(CUSTOMRESOURCEDEFINITIONS, going)
+        else:
+            self._store.put(CUSTOMRESOURCEDEFINITIONS, going)
 
 
 def _check(resource: Resource, obj: Raw, options: DeleteOptions) -> None:

@@ -12,12 +12,19 @@ from api.kinds import Resource
 from cluster.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 
 ALL: Final = kinds.ALL
-WITH_STATUS: Final = frozenset(kinds.ALL) - {kinds.EVENTS}
+_SMALL: Final = frozenset(  # without a status
+    {kinds.EVENTS, kinds.CONFIGMAPS, kinds.SECRETS, kinds.SERVICEACCOUNTS, kinds.LEASES}
+)
+WITH_STATUS: Final = frozenset(kinds.ALL) - _SMALL
 WITH_SCALE: Final = frozenset({kinds.DEPLOYMENTS})
 # metadata.generation counts changes of what the user wants; these kinds have no such part.
-WITHOUT_GENERATION: Final = frozenset({kinds.NAMESPACES, kinds.EVENTS})
+WITHOUT_GENERATION: Final = frozenset({kinds.NAMESPACES, kinds.NODES}) | _SMALL
 # Kubernetes' own kinds: strategic merge, and PUT without a resourceVersion.
-BUILT_IN: Final = frozenset({kinds.NAMESPACES, kinds.PODS, kinds.EVENTS, kinds.DEPLOYMENTS})
+BUILT_IN: Final = frozenset(
+    {kinds.NAMESPACES, kinds.PODS, kinds.DEPLOYMENTS, kinds.NODES, kinds.CORE_SERVICES}
+    | {kinds.CUSTOMRESOURCEDEFINITIONS}
+    | _SMALL
+)
 VERBS: Final = (
     "create",
     "delete",
@@ -29,7 +36,10 @@ VERBS: Final = (
     "watch",
 )
 # Kinds that are there to be read: the platform writes them, or nothing here would honour them.
-VERBS_OF: Final[Mapping[Resource, tuple[str, ...]]] = {}
+VERBS_OF: Final[Mapping[Resource, tuple[str, ...]]] = {
+    kinds.NODES: ("get", "list", "patch", "update", "watch"),
+    kinds.CORE_SERVICES: ("get", "list", "watch"),
+}
 _BY_PATH: Final = {(each.group, each.version, each.plural): each for each in kinds.ALL}
 _BY_KIND: Final = {(each.api_version, each.kind): each for each in kinds.ALL}
 

@@ -118,9 +118,12 @@ class Store:
         self._tables.setdefault(_key(resource), _Table(resource))
 
     def drop(self, resource: Resource) -> None:
-        """Keep no objects of this kind any more; there must be none."""
-        table = self._tables.pop(_key(resource), None)
-        assert table is None or not table.objects, "a kind goes after its objects"
+        """Keep no objects of this kind any more. Those it still has go unheard."""
+        if self._tables.pop(_key(resource), None) is not None:
+            with explained(self._path):
+                self._database.execute(
+                    "DELETE FROM objects WHERE resource = ?", (_path_of(resource),)
+                )
 
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """The object, or None."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, Resource
 from api.objects import Raw
 from api.schemas import Column
+from embedded import core_tables
 from embedded.printing import age, json_path
 
 _Cells = Callable[[Raw, float], list[Any]]
@@ -169,7 +170,9 @@ def _named(*names: str) -> tuple[Column, ...]:
         if name == "Name"
         else Column(
             name=name.removeprefix("+"),
-            type="integer" if name in ("Up-to-date", "Available", "+Count") else "string",
+            type="integer"
+            if name in ("Up-to-date", "Available", "+Count", "Data", "Secrets")
+            else "string",
             json_path="",
             priority=int(name.startswith("+")),
         )
@@ -178,6 +181,7 @@ def _named(*names: str) -> tuple[Column, ...]:
 
 
 _COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
+    **{resource: _named(*names) for resource, names in core_tables.COLUMNS.items()},
     NAMESPACES: _named("Name", "Status", "Age"),
     PODS: _named(
         "Name",
@@ -207,6 +211,7 @@ _COLUMNS: Final[Mapping[Resource, tuple[Column, ...]]] = {
     ),
 }
 _CELLS: Final[Mapping[Resource, _Cells]] = {
+    **core_tables.CELLS,
     NAMESPACES: _namespace,
     PODS: _pod,
     DEPLOYMENTS: _deployment,

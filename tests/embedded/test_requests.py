@@ -43,7 +43,7 @@ def test_a_path_names_a_target(
         "/",
         "/api",
         "/metrics",
-        "/api/v1/secrets",
+        "/api/v1/endpoints",
         "/api/v2/pods",
         "/apis/apps/v1",
         "/apis/apps/v1beta1/deployments",

@@ -14,8 +14,8 @@ def test_every_kind_is_found_by_path_and_by_kind(resource: Resource) -> None:
 
 def test_what_is_not_served_is_not_found() -> None:
     with pytest.raises(NotFoundError, match="could not find the requested resource"):
-        resources.by_path("", "v1", "secrets")
-    assert resources.by_kind("v1", "Secret") is None
+        resources.by_path("", "v1", "endpoints")
+    assert resources.by_kind("v1", "Endpoints") is None
 
 
 def test_errors_name_the_kind_as_kubernetes_does() -> None:
