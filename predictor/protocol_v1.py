@@ -21,21 +21,25 @@ _UNDECLARED = "instances"  # the one input of a model that declares none
 class CodecV1:
     """Both directions for one model; holds what every request of that model needs."""
 
+    head = b"content-type: application/json\r\n"  # what its answers' headers start with
+
     def __init__(self, signature: Signature | None) -> None:
         self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
 
     def decode(self, body: bytes) -> InferRequest:
-        """Raises RequestError with a 400 that names the field or tensor."""
+        """Raises RequestError with a 400 that names the field or tensor.
+
+        Rows are in `instances`, or in `inputs` as KServe takes them too.
+        """
         raw = parse_object(body)
+        rows = "inputs" if "inputs" in raw and "instances" not in raw else "instances"
         for field in raw:
-            if field != "instances":
+            if field != rows:
                 raise RequestError(Fault.UNKNOWN_FIELD, field=field)
-        instances = raw.get("instances")
+        instances = raw.get(rows)
         if type(instances) is not list or not instances:
             got = "an empty list" if instances == [] else datatypes.word(instances)
-            raise RequestError(
-                Fault.BAD_FIELD, field="instances", expected="a list of rows", got=got
-            )
+            raise RequestError(Fault.BAD_FIELD, field=rows, expected="a list of rows", got=got)
         return InferRequest(None, self._feeds(instances), None)
 
     def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> bytes:

@@ -27,6 +27,8 @@ _MISSING = object()
 class CodecV2:
     """Both directions for one model; holds what every request of that model needs."""
 
+    head = b"content-type: application/json\r\n"  # what its answers' headers start with
+
     def __init__(self, signature: Signature | None, *, name: str, version: str) -> None:
         self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
         self._outputs = tuple(spec.name for spec in signature.outputs) if signature else None

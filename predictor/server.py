@@ -10,14 +10,16 @@ lock for the whole call, so a thread would block the loop just as long.
 import asyncio
 import importlib.metadata
 import logging
+import uuid
 from collections.abc import Callable
 from functools import partial
 
 import orjson
 
 from api import keys
-from predictor import routes
+from predictor import cloud_events, routes
 from predictor.batches import Batches
+from predictor.cloud_events import EventCodec
 from predictor.config import Settings
 from predictor.errors import Fault, RequestError
 from predictor.gate import Admission, Gate
@@ -30,6 +32,8 @@ from predictor.stats import RequestStats
 from predictor.worker import Outcome, Worker
 from wire.buffering import BufferedReceiver
 from wire.exchange import Exchange
+
+Codec = CodecV1 | CodecV2 | EventCodec
 
 _LOG = logging.getLogger(__name__)
 _JSON = b"content-type: application/json\r\n"
@@ -45,7 +49,7 @@ class Call:
     __slots__ = ("body", "codec", "exchange", "is_over", "is_proxied", "request", "server")
 
     def __init__(
-        self, server: "Server", exchange: Exchange, codec: CodecV1 | CodecV2, is_proxied: bool
+        self, server: "Server", exchange: Exchange, codec: Codec, is_proxied: bool
     ) -> None:
         self.server = server
         self.exchange = exchange
@@ -92,8 +96,9 @@ class Server:
         name, version = settings.model_name, settings.revision
         self._v1 = CodecV1(loaded.signature)
         self._v2 = CodecV2(loaded.signature, name=name, version=version)
-        self._head = _JSON + _identity(settings, loaded)
-        self._timed_head = self._head + _TIMING + b": %brun;dur=%.3f\r\n"
+        identity = _identity(settings, loaded)
+        self._head = _JSON + identity
+        self._timed_head = b"%b" + identity + _TIMING + b": %brun;dur=%.3f\r\n"
         self._answers = _static_answers(settings, loaded)
         self._refusals = _readiness(name, is_ready=False)
 
@@ -115,7 +120,8 @@ class Server:
             if answer is Answer.INFER:
                 self._infer(exchange, self._v2)
             elif answer is Answer.PREDICT:
-                self._infer(exchange, self._v1)
+                event = cloud_events.is_event(exchange.index)
+                self._infer(exchange, self._event(exchange) if event else self._v1)
             else:
                 self._tell(exchange, answer)
         except RequestError as error:
@@ -141,9 +147,13 @@ class Server:
             self._routes, path, model_name=settings.model_name, revision=settings.revision
         )
 
+    def _event(self, exchange: Exchange) -> EventCodec:
+        name, identity = self._settings.model_name, str(uuid.uuid4())
+        return EventCodec(self._v1, dict(exchange.index), model_name=name, identity=identity)
+
     # -- inference ---------------------------------------------------------------------------
 
-    def _infer(self, exchange: Exchange, codec: CodecV1 | CodecV2) -> None:
+    def _infer(self, exchange: Exchange, codec: Codec) -> None:
         index = exchange.index
         if b"content-encoding" in index or _BINARY_HEADER in index:
             _check_encoding(exchange)
@@ -230,7 +240,8 @@ class Server:
             self._refuse(call, RequestError(Fault.BUG))
             return
         self._over(call)
-        headers = self._timed_head % (self._start_timing + timing, outcome.run_s * 1000)
+        timing = self._start_timing + timing
+        headers = self._timed_head % (call.codec.head, timing, outcome.run_s * 1000)
         self._start_timing = b""
         self._respond(call.exchange, 200, headers, body)
 

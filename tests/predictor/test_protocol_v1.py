@@ -41,6 +41,12 @@ def test_rows_become_the_batch_of_the_only_input() -> None:
     assert feeds(ONE, [{"x": [1, 2]}])["x"].tolist() == [[1, 2]]
 
 
+def test_rows_may_be_called_inputs_as_in_kserve() -> None:
+    assert ONE.decode(b'{"inputs": [[1, 2]]}').feeds["x"].tolist() == [[1, 2]]
+    with pytest.raises(RequestError, match="inputs: expected a list of rows, got an object"):
+        ONE.decode(b'{"inputs": {"x": [[1, 2]]}}')
+
+
 def test_rows_are_objects_for_several_inputs() -> None:
     found = feeds(TWO, [{"a": [1, 2], "n": 5}, {"n": 6, "a": [3, 4]}])
     assert found["a"].tolist() == [[1, 2], [3, 4]]

@@ -199,6 +199,25 @@ async def test_a_missing_content_type_and_an_identity_encoding_are_fine(start: S
         assert (await bench.ask(data)).status == 200
 
 
+async def test_an_event_is_answered_as_an_event(start: Start) -> None:
+    async with start() as bench:
+        path, body = "/v1/models/m:predict", b'{"instances":[[3,4]]}'
+        about = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/me", "ce_type": "ask"}
+        binary = await bench.ask(request("POST", path, body, **about))
+        assert (binary.status, binary.json) == (200, {"predictions": [[6, 8]]})
+        assert binary.headers["ce-type"] == "io.kserve.inference.response"
+        assert binary.headers["ce-source"] == "io.kserve.inference.m"
+        assert binary.headers["ce-id"] not in ("", "1")
+        assert binary.headers["content-type"] == "application/json"
+        envelope = b'{"specversion":"1.0","id":"1","source":"/me","type":"t","data":%b}' % body
+        media = "application/cloudevents+json"
+        answer = await bench.ask(request("POST", path, envelope, content_type=media))
+        assert answer.json["data"] == {"predictions": [[6, 8]]}
+        assert answer.headers["content-type"] == media
+        wrong = await bench.ask(request("POST", path, body, content_type=media))
+        assert (wrong.status, wrong.headers["content-type"]) == (400, "application/json")
+
+
 async def test_a_body_in_pieces_and_in_chunks(start: Start) -> None:
     async with start() as bench:
         reader, writer = await bench.connect()
