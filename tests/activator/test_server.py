@@ -100,8 +100,8 @@ async def test_a_route_without_traffic_is_503() -> None:
         client.leave()
 
 
-async def test_a_route_to_a_missing_revision_is_503() -> None:
-    async with world() as it:
+async def test_a_route_to_a_missing_revision_is_503_after_a_while() -> None:
+    async with world(expect_s=0.01) as it:
         it.route(("gone", 100))
         await eventually(lambda: bool(it.activator._router.hosts()))
         client = await it.connect()

@@ -16,6 +16,7 @@ from api import keys, kinds
 from api.kinds import Resource
 from api.stats import Stat
 from cluster.client import ObjectList, WatchEvent
+from cluster.errors import NotFoundError
 
 HOST = "app.default.localhost"
 
@@ -33,6 +34,7 @@ class FakeCluster:
         self.objects: dict[tuple[Resource, str, str], dict[str, Any]] = {}
         self.version = 0
         self.watches: list[tuple[Resource, asyncio.Queue[WatchEvent]]] = []
+        self.absent: set[Resource] = set()  # kinds that are not served
 
     def put(self, resource: Resource, name: str, **parts: Any) -> None:
         self.version += 1
@@ -56,6 +58,8 @@ class FakeCluster:
                 queue.put_nowait(WatchEvent(type=kind, object=raw))
 
     async def list(self, resource: Resource, *_: object, **__: object) -> ObjectList:
+        if resource in self.absent:
+            raise NotFoundError("the server could not find the requested resource")
         items = [raw for (kind, _, _), raw in self.objects.items() if kind == resource]
         return ObjectList(items=items, resource_version=str(self.version))
 
@@ -170,21 +174,37 @@ class World:
     def pokes(self) -> list[int]:
         return [stat.queued for stat in self.stats if stat.is_poke]
 
-    def revision(self, name: str = "app-1", *, conditions: Any = (), **spec: Any) -> None:
+    def revision(
+        self,
+        name: str = "app-1",
+        *,
+        conditions: Any = (),
+        annotations: Any = None,
+        service: str = "app",
+        **spec: Any,
+    ) -> None:
         self.cluster.put(
             kinds.REVISIONS,
             name,
-            metadata={"labels": {keys.SERVICE: "app"}},
+            metadata={"labels": {keys.SERVICE: service}, "annotations": annotations or {}},
             spec={"timeoutSeconds": 10, **spec},
             status={"conditions": list(conditions)},
         )
 
-    def route(self, *shares: tuple[str, int], name: str = "app", tag: str = "") -> None:
+    def route(
+        self,
+        *shares: tuple[str, int],
+        name: str = "app",
+        tag: str = "",
+        labels: dict[str, str] | None = None,
+    ) -> None:
         traffic = [
             {"revisionName": revision, "percent": percent, "tag": tag}
             for revision, percent in shares
         ]
-        self.cluster.put(kinds.ROUTES, name, status={"traffic": traffic})
+        self.cluster.put(
+            kinds.ROUTES, name, metadata={"labels": labels or {}}, status={"traffic": traffic}
+        )
 
     def pod(
         self, name: str, revision: str = "app-1", *, image: str = "relight/predictor", **meta: Any
@@ -269,9 +289,10 @@ class Answer:
 
 
 @asynccontextmanager
-async def world(**settings: Any) -> AsyncIterator[World]:
+async def world(*, absent: set[Resource] | None = None, **settings: Any) -> AsyncIterator[World]:
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     it = World(folder, settings)
+    it.cluster.absent = absent or set()
     tasks = asyncio.TaskGroup()
     try:
         async with tasks as group:

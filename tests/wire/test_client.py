@@ -255,3 +255,49 @@ def test_stripped_headers_are_left_out() -> None:
     receiver = ask(connection)
     connection.data_received(b"HTTP/1.1 200 OK\r\nX-Secret: 1\r\nB: 2\r\nContent-Length: 0\r\n\r\n")
     assert receiver.lines == b"B: 2\r\n"
+
+
+SWITCH = b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: ws\r\nA: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_an_upgrade_that_was_asked_for_hands_the_connection_over(step: int) -> None:
+    connection, wire = connect()
+    receiver = ask(connection)
+    rests: list[bytes] = []
+
+    def switched(rest: bytes) -> None:
+        rests.append(rest)
+        assert connection.hand_over() is wire
+
+    connection.offer_switch(switched)
+    data = b"HTTP/1.1 103 Hints\r\nB: 2\r\n\r\n" + SWITCH
+    for start in range(0, len(data), step):
+        piece = data[start : start + step]
+        connection.data_received(piece + b"frames" if start + step >= len(data) else piece)
+    assert rests == [b"frames"]
+    assert (connection.upgrade, connection.head_lines()) == (b"ws", b"A: 1\r\n")
+    assert (receiver.status, receiver.lost, wire.is_closed) == (0, None, False)
+
+
+@pytest.mark.parametrize(
+    "answer", [SWITCH.replace(b"Connection: Upgrade\r\n", b""), b"HTTP/1.1 101 X\r\n\r\n"]
+)
+def test_an_upgrade_that_names_no_protocol_is_no_answer(answer: bytes) -> None:
+    connection, wire = connect()
+    receiver = ask(connection)
+    connection.offer_switch(lambda _: pytest.fail("switched"))
+    connection.data_received(answer + b"x")
+    connection.eof_received()
+    assert receiver.lost is not None
+    assert wire.is_aborted
+
+
+def test_an_offer_that_was_not_taken_ends_with_its_answer() -> None:
+    connection, wire = connect()
+    receiver = ask(connection)
+    connection.offer_switch(lambda _: pytest.fail("switched"))
+    connection.data_received(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno")
+    assert (receiver.status, receiver.body, receiver.ends) == (426, b"no", 1)
+    assert not connection.let_go()
+    assert wire.is_aborted

@@ -5,6 +5,10 @@ import pytest
 from tests.wire.memory import Memory
 from wire.exchange import Exchange
 from wire.head import Head
+from wire.limits import Limits
+from wire.roster import Roster
+
+ROSTER = Roster(Limits())
 
 
 class Link:
@@ -20,6 +24,12 @@ class Link:
     def resume(self) -> None: ...
     def break_off(self, *, is_reset: bool) -> None:
         self.broken.append(is_reset)
+
+    def ask_again(self, exchange: Exchange) -> None:
+        self.again = exchange
+
+    def hand_over(self) -> tuple[bytes, Roster]:
+        return b"behind", ROSTER
 
 
 def make(
@@ -114,3 +124,50 @@ def test_an_answer_before_the_end_of_the_request_ends_the_connection() -> None:
     exchange.respond(200, b"", b"")
     assert b"connection: close\r\n" in link.transport.sent
     assert not exchange.keep_alive
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked"),
+    [
+        ({"connection": b"Upgrade", "upgrade": b"websocket"}, b"websocket"),
+        ({"connection": b"keep-alive, upgrade", "upgrade": b"other/1"}, b"other/1"),
+        ({"connection": b"keep-alive", "upgrade": b"websocket"}, b""),
+        ({"upgrade": b"websocket"}, b""),
+        ({"connection": b"upgrade"}, b""),
+        ({"connection": b"Upgrade, HTTP2-Settings", "upgrade": b"h2c"}, b""),
+        ({"connection": b"upgrade", "upgrade": b"HTTP/2.0"}, b""),
+        ({"connection": b"upgrade", "upgrade": b"TLS/1.0, HTTP/1.1"}, b""),
+    ],
+)
+def test_the_upgrade_a_request_asks_for(headers: dict[str, bytes], asked: bytes) -> None:
+    assert make(**headers)[0].upgrade == asked
+
+
+def test_a_request_with_a_body_or_of_http_10_asks_for_no_upgrade() -> None:
+    asking = {"connection": b"upgrade", "upgrade": b"websocket"}
+    for name, value in (("content_length", 3), ("is_http_10", True), ("is_complete", False)):
+        exchange, _ = make(**asking)
+        setattr(exchange, name, value)
+        assert exchange.upgrade == b""
+
+
+def test_switching_answers_101_and_gives_the_connection_away_once() -> None:
+    exchange, link = make()
+    assert exchange.switch(b"upgrade: ws\r\n") == (link.transport, b"behind", ROSTER)
+    assert link.transport.sent == b"HTTP/1.1 101 Switching Protocols\r\nupgrade: ws\r\n\r\n"
+    assert exchange.is_done
+    assert exchange.switch(b"") is None
+    exchange.respond(200, b"", b"late")
+    assert b"late" not in link.transport.sent
+
+
+def test_asking_again_gives_the_body_back() -> None:
+    exchange, link = make()
+    exchange.early = b"abc"
+    body = exchange.take()
+    exchange.again(body)
+    assert link.again is exchange
+    assert (exchange.early, exchange.is_taken, exchange.receiver) == (b"abc", False, None)
+    exchange.respond(200, b"", b"")
+    exchange.again(b"late")
+    assert exchange.early == b"abc"

@@ -702,3 +702,75 @@ async def test_a_bug_of_the_handler_closes_the_connection_and_is_reported() -> N
             assert await client.rest() == b""
         assert isinstance(reports[0]["exception"], ZeroDivisionError)
         assert app.seen[0].is_aborted
+
+
+UPGRADE = b"GET /up HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: ws\r\n\r\n"
+
+
+async def test_a_connection_is_handed_over_with_what_came_behind_the_request() -> None:
+    app = App(None)
+    async with serving(app) as (port, roster):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        frames = b"frame" * 30_000  # more than is stashed: reading is paused
+        writer.write(UPGRADE + frames)
+        await eventually(lambda: len(app.seen) == 1)
+        exchange = app.seen[0].exchange
+        assert exchange.upgrade == b"ws"
+        await eventually(lambda: len(exchange._link._stash) > 65_536)  # type: ignore[attr-defined]
+        taken = exchange.switch(b"upgrade: ws\r\nconnection: upgrade\r\n")
+        assert taken is not None
+        transport, received, same = taken
+        assert same is roster
+        assert len(roster) == 0
+        more = bytearray(received)
+
+        class Rest(asyncio.Protocol):
+            def data_received(self, data: bytes) -> None:
+                more.extend(data)
+
+        transport.set_protocol(Rest())
+        transport.resume_reading()
+        await eventually(lambda: len(more) == len(frames))
+        assert bytes(more) == frames
+        transport.write(b"hello")
+        assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 101 ")
+        assert not app.seen[0].is_aborted
+        transport.abort()
+        writer.close()
+
+
+async def test_much_behind_a_declined_upgrade_is_read_in_order() -> None:
+    app = App(None)
+    async with connected(app) as client:
+        requests = b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % n for n in range(400))
+        client.send(UPGRADE + requests)
+        for number in range(401):
+            await eventually(lambda n=number: len(app.seen) > n)
+            exchange = app.seen[number].exchange
+            assert exchange.target == (b"/up" if not number else b"/%d" % (number - 1))
+            exchange.respond(200, b"", b"")
+            await client.answer()
+
+
+async def test_a_request_that_is_asked_again_is_whole() -> None:
+    app = App(None)
+    async with connected(app) as client:
+        client.send(b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
+        await eventually(lambda: bool(app.seen) and app.seen[0].body == b"abc")
+        app.answer = echo
+        app.seen[0].exchange.again(app.seen[0].body)
+        client.send(b"def")
+        assert (await client.answer())[1] == b"POST /a abcdef"
+        client.send(GET)
+        assert (await client.answer())[1] == b"GET /a "
+
+
+async def test_a_whole_request_that_is_asked_again_is_answered_at_once() -> None:
+    app = App(None)
+    async with connected(app) as client:
+        client.send(b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" + GET)
+        await eventually(lambda: bool(app.seen) and app.seen[0].has_ended)
+        app.answer = echo
+        app.seen[0].exchange.again(app.seen[0].body)
+        assert (await client.answer())[1] == b"POST /a abc"
+        assert (await client.answer())[1] == b"GET /a "
