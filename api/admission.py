@@ -11,6 +11,7 @@ from typing import Any
 from api import differences, fields, keys, kinds
 from api.autoscaling import PodAutoscaler
 from api.defaulting import defaulted
+from api.domainmapping import DomainMapping
 from api.inference import InferenceService
 from api.inference import check_change as check_inference_change
 from api.inference import check_written as check_inference_written
@@ -24,12 +25,13 @@ _PARSE: Mapping[Resource, Callable[[Raw], object]] = {
     kinds.CONFIGURATIONS: Configuration.parse,
     kinds.REVISIONS: Revision.parse,
     kinds.ROUTES: Route.parse,
+    kinds.DOMAINMAPPINGS: DomainMapping.parse,
     kinds.PODAUTOSCALERS: PodAutoscaler.parse,
     kinds.INFERENCESERVICES: InferenceService.parse,
     kinds.SERVINGRUNTIMES: Runtime.parse,
     kinds.CLUSTERSERVINGRUNTIMES: partial(Runtime.parse, resource=kinds.CLUSTERSERVINGRUNTIMES),
 }
-_WITH_USERS = (kinds.SERVICES, kinds.CONFIGURATIONS, kinds.ROUTES)
+_WITH_USERS = (kinds.SERVICES, kinds.CONFIGURATIONS, kinds.ROUTES, kinds.DOMAINMAPPINGS)
 _WITH_TEMPLATE = (kinds.SERVICES, kinds.CONFIGURATIONS)
 
 

@@ -23,11 +23,24 @@ def defaulted(resource: Resource, raw: Raw) -> dict[str, Any]:
     result = dict(raw)
     result["apiVersion"] = raw.get("apiVersion") or resource.api_version
     result["kind"] = raw.get("kind") or resource.kind
+    if resource == kinds.DOMAINMAPPINGS:
+        return _domainmapping(result)
     fill = _SPECS.get(resource)
     spec = raw.get("spec")
     if fill is not None and isinstance(spec, Mapping):
         result["spec"] = fill(spec)
     return result
+
+
+def _domainmapping(raw: dict[str, Any]) -> dict[str, Any]:
+    """What a host leads to is in the namespace of the DomainMapping."""
+    metadata, spec = raw.get("metadata"), raw.get("spec")
+    ref = spec.get("ref") if isinstance(spec, Mapping) else None
+    if isinstance(metadata, Mapping) and isinstance(spec, Mapping) and isinstance(ref, Mapping):
+        namespace = metadata.get("namespace")
+        if namespace and ref.get("namespace") in (None, ""):
+            raw["spec"] = {**spec, "ref": {**ref, "namespace": namespace}}
+    return raw
 
 
 def _service_spec(raw: Raw) -> dict[str, Any]:

@@ -14,6 +14,7 @@ NOT_SUPPORTED = "not supported by this version of Relight"
 INT64_MAX = 2**63 - 1
 
 _EMPTY: tuple[object, ...] = ([], {}, "")
+_NONE: Mapping[str, str] = {}
 
 
 class Faults:
@@ -41,10 +42,6 @@ class Faults:
     def disallowed(self, *paths: str, details: str = "") -> None:
         """Note fields that may not be there."""
         self.add("must not set the field(s)", *paths, details=details)
-
-    def unsupported(self, *paths: str) -> None:
-        """Note fields that Knative serves and this version does not."""
-        self.disallowed(*paths, details=NOT_SUPPORTED)
 
     def out_of_bounds(self, value: object, low: object, high: object, path: str) -> None:
         """Note a value outside its range."""
@@ -173,19 +170,20 @@ class Fields:
         return found
 
     def finish(
-        self, *, unsupported: Collection[str] = (), disallowed: Collection[str] = ()
+        self, *, refused: Mapping[str, str] = _NONE, disallowed: Collection[str] = ()
     ) -> None:
         """Note every field nobody asked for, by the reason it is refused.
 
+        `refused` gives a reason for each of its fields, `disallowed` are refused without one.
         An empty list, object or string in a field that Kubernetes knows says nothing, as
         in Knative, and is let pass.
         """
         for name, value in self._raw.items():
             if name in self._asked or value is None:
                 continue
-            if name in unsupported:
+            if name in refused:
                 if value not in _EMPTY:
-                    self.faults.unsupported(self.at(name))
+                    self.faults.disallowed(self.at(name), details=refused[name])
             elif name in disallowed:
                 if value not in _EMPTY:
                     self.faults.disallowed(self.at(name))

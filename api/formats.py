@@ -89,6 +89,20 @@ def dns_1123_subdomain(text: str) -> list[str]:
     return _check(text, _DNS_1123_SUBDOMAIN, _SUBDOMAIN_RULE, SUBDOMAIN_LENGTH_MAX)
 
 
+def domain_name(text: str) -> tuple[str, str] | None:
+    """The part of a fully qualified domain name that is wrong, and why; None if none is."""
+    name = text.removesuffix(".")
+    found = dns_1123_subdomain(name)
+    if found:
+        return name, ",".join(found)
+    labels = name.split(".")
+    if len(labels) < 2:
+        return name, "should be a domain with at least two segments separated by dots"
+    return next(
+        ((each, ",".join(wrong)) for each in labels if (wrong := dns_1123_label(each))), None
+    )
+
+
 def dns_1035_prefix(text: str) -> list[str]:
     """What is wrong with a `generateName`, which may end in a dash."""
     is_open = len(text) > 1 and text.endswith("-")

@@ -171,11 +171,40 @@ _PODAUTOSCALER = _kind(
     ),
 )
 
+_DOMAINMAPPING = _kind(
+    "A DomainMapping is a host of your own, which is its name, in front of a Service.",
+    record(
+        "What is wanted.",
+        {
+            "ref": record(
+                "What the host leads to: a Service or Route of the same namespace.",
+                {
+                    "apiVersion": text("serving.knative.dev/v1."),
+                    "kind": text("Service or Route."),
+                    "name": text("The name of the object."),
+                    "namespace": text("The namespace of the object: that of the DomainMapping."),
+                },
+                required=("apiVersion", "kind", "name"),
+            ),
+        },
+        required=("ref",),
+    ),
+    record(
+        "What is so.",
+        {
+            **_OBSERVED,
+            "url": _ADDRESSES["url"],
+            "address": _ADDRESSES["address"],
+        },
+    ),
+)
+
 SCHEMAS: Mapping[Resource, Schema] = {
     kinds.SERVICES: _SERVICE,
     kinds.CONFIGURATIONS: _CONFIGURATION,
     kinds.REVISIONS: _REVISION,
     kinds.ROUTES: _ROUTE,
+    kinds.DOMAINMAPPINGS: _DOMAINMAPPING,
     kinds.PODAUTOSCALERS: _PODAUTOSCALER,
     kinds.INFERENCESERVICES: inference_schemas.schema(_OBSERVED),
     kinds.SERVINGRUNTIMES: runtime_schemas.schema(),
@@ -222,6 +251,7 @@ PRINTER_COLUMNS: Mapping[Resource, tuple[Column, ...]] = {
         Column(name="Desired Replicas", type="integer", json_path=".status.desiredReplicas"),
     ),
     kinds.ROUTES: (_URL, *_READY),
+    kinds.DOMAINMAPPINGS: (_URL, *_READY),
     kinds.PODAUTOSCALERS: (
         Column(name="DesiredScale", type="integer", json_path=".status.desiredScale"),
         Column(name="ActualScale", type="integer", json_path=".status.actualScale"),

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from api import warnings as api_warnings
 from cluster.client import ObjectList, WatchEvent
 from cluster.errors import (
     ApiError,
@@ -204,14 +205,15 @@ class _Front:
             warnings = [] if kind == "json" else self._checked(target, patch, mode)
             place = (target.namespace, target.name)
             stored = self._server.patch(target.resource, place, patch, kind, options)
-            return _json(stored, warnings=warnings)
+            return _json(stored, warnings=[*warnings, *_advice(target, stored, old=stored)])
         obj = requests.decoded(body, content_type)
         warnings = self._checked(target, obj, mode)
         if request.method == "POST":
             stored = self._server.create(target.resource, target.namespace, obj, options)
+            warnings += _advice(target, stored, old=None)
             return _json(stored, status=201, warnings=warnings)
         stored = self._server.replace(target.resource, target.namespace, target.name, obj, options)
-        return _json(stored, warnings=warnings)
+        return _json(stored, warnings=[*warnings, *_advice(target, stored, old=stored)])
 
     def _checked(self, target: Target, obj: Any, mode: str) -> list[str]:
         return [] if target.subresource == "scale" else fieldcheck.check(target.resource, obj, mode)
@@ -248,6 +250,13 @@ class _Front:
             return await streams.send_log(request, pieces, bytes_max=query.bytes_max)
         finally:
             self._logs.discard(task)
+
+
+def _advice(
+    target: Target, stored: dict[str, Any], *, old: dict[str, Any] | None
+) -> tuple[str, ...]:
+    """What the kind itself warns of, whoever wrote it; not where only a status was written."""
+    return () if target.subresource else api_warnings.warnings(target.resource, stored, old)
 
 
 def _whole(event: WatchEvent) -> Any:

@@ -66,7 +66,7 @@ def test_fields_nobody_asked_for_are_refused_by_reason() -> None:
     def read(source: Fields) -> None:
         source.text("asked")
         source.skip("skipped")
-        source.finish(unsupported={"later", "empty"}, disallowed={"never"})
+        source.finish(refused={"later": "why not", "empty": "-"}, disallowed={"never"})
 
     raw = {
         "asked": "",
@@ -79,7 +79,7 @@ def test_fields_nobody_asked_for_are_refused_by_reason() -> None:
     }
     assert faults_of(read, raw) == (
         "must not set the field(s): spec.never\n"
-        "must not set the field(s): spec.later\nnot supported by this version of Relight\n"
+        "must not set the field(s): spec.later\nwhy not\n"
         "unknown field: spec.typo"
     )
 

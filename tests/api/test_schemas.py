@@ -5,6 +5,7 @@ import pytest
 
 from api import kinds
 from api.autoscaling import PodAutoscaler
+from api.domainmapping import DomainMapping
 from api.errors import InvalidObjectError
 from api.schemas import PRINTER_COLUMNS, SCHEMAS
 from api.serving import Configuration, Revision, Route, Service
@@ -16,6 +17,7 @@ PARSE: dict[kinds.Resource, Callable[[Any], object]] = {
     kinds.CONFIGURATIONS: Configuration.parse,
     kinds.REVISIONS: Revision.parse,
     kinds.ROUTES: Route.parse,
+    kinds.DOMAINMAPPINGS: DomainMapping.parse,
     kinds.PODAUTOSCALERS: PodAutoscaler.parse,
 }
 
@@ -113,6 +115,7 @@ def test_columns_are_knatives() -> None:
             "Desired Replicas",
         ],
         "Route": ["URL", "Ready", "Reason"],
+        "DomainMapping": ["URL", "Ready", "Reason"],
         "PodAutoscaler": ["DesiredScale", "ActualScale", "Ready", "Reason"],
     }
 

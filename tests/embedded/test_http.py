@@ -174,6 +174,20 @@ async def test_a_small_body_that_grows_is_too_large(client: Client) -> None:
     assert (status, refused["reason"]) == (413, "RequestEntityTooLarge")
 
 
+async def test_what_is_insecure_is_warned_of(client: Client) -> None:
+    url = "/apis/serving.knative.dev/v1/namespaces/default/services"
+    async with client.post(url, json=service()) as response:
+        assert response.status == 201
+        (warning,) = response.headers.getall("Warning")
+        stored = await response.json()
+    assert warning.startswith('299 - "Kubernetes default value is insecure, Knative may default ')
+    name = stored["metadata"]["name"]
+    async with client.put(f"{url}/{name}", json=stored) as response:
+        assert response.headers["Warning"] == warning
+    async with client.put(f"{url}/{name}/status", json=stored) as response:
+        assert "Warning" not in response.headers
+
+
 async def test_fields_are_validated_as_asked(client: Client) -> None:
     slipped = pod() | {"speck": {}}
     status, refused = await call(client, "POST", f"{PODS_URL}?fieldValidation=Strict", slipped)
