@@ -17,11 +17,13 @@ from api.kinds import (
     CONFIGURATIONS,
     DEPLOYMENTS,
     EVENTS,
+    INFERENCESERVICES,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
     ROUTES,
     SERVICES,
+    SERVINGRUNTIMES,
     Resource,
 )
 from cluster.direct import DirectClient
@@ -34,7 +36,10 @@ from embedded.store import Store
 
 NOW_S = 1_800_000_000.0
 DEADLINE_S = 10.0
-OURS = (SERVICES, CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS)
+OURS = (
+    *(SERVICES, CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS),
+    *(INFERENCESERVICES, SERVINGRUNTIMES),
+)
 FAILURE = "model.onnx is not an ONNX model: it begins with b'hello'"
 
 
