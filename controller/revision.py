@@ -41,6 +41,7 @@ RESOURCES_AVAILABLE = "ResourcesAvailable"
 SCALE_TARGET_INITIALIZED = "ScaleTargetInitialized"
 
 _DEPLOYING = Fault(reason="Deploying", message="")
+_RESOLVING = Fault(reason="ResolvingDigests", message="")
 _NEVER_ACHIEVED = Fault(
     reason="ProgressDeadlineExceeded", message="Initial scale was never achieved"
 )
@@ -116,10 +117,10 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
         # "unknown" in between would be a change, which causes a look, and so on for ever.
         return Plan()
     else:
-        status, reason, message = UNKNOWN, "ResolvingDigests", ""
+        status, reason, message = UNKNOWN, _RESOLVING.reason, ""
     conditions = (
         Condition(type=CONTAINER_HEALTHY, status=status, reason=reason, message=message),
-        _unknown(RESOURCES_AVAILABLE, _DEPLOYING),
+        _unknown(RESOURCES_AVAILABLE, _RESOLVING if status == UNKNOWN else _DEPLOYING),
         Condition(type=ACTIVE, status=UNKNOWN, reason=_DEPLOYING.reason, severity=INFO),
     )
     return Plan(
