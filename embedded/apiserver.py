@@ -6,11 +6,12 @@ Must not know: sockets, URLs, bodies, or what any kind is for.
 
 import random
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from api.admission import admit
 from api.kinds import EVENTS, NAMESPACES, Resource
-from api.objects import Raw, rfc3339
+from api.objects import Raw
 from cluster.client import ObjectList, PatchKind
 from cluster.errors import BadRequestError, ForbiddenError, MethodNotAllowedError
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
@@ -31,6 +32,7 @@ from embedded.deletion import DEFAULT_NAMESPACE, Deletion
 from embedded.expiry import Expiry
 from embedded.identity import Identities
 from embedded.owners import Owners
+from embedded.ownership import Ownership
 from embedded.registry import Registry
 from embedded.selection import parse
 from embedded.storage_errors import answered
@@ -65,6 +67,7 @@ class ApiServer:
         self._store = store
         self._clock = clock
         self.registry = Registry()  # every kind served now, with its schema
+        self._ownership = Ownership(self.registry, clock=clock)
         self._identities = Identities(store, clock=clock, rng=rng)
         self._admit = Admission(admit)
         self._hub = Hub()
@@ -135,7 +138,7 @@ class ApiServer:
         typecheck.check(resource, new, {})
         new = self._custom.formed(resource, builtin.defaulted(resource, new))
         new = self._admit(resource, new, None, options)
-        applying.note(new, None, options, now=rfc3339(self._clock()))
+        self._ownership.note_created(resource, new, options)
         bodies.check_metadata(resource, new["metadata"])
         builtin.check(resource, new, None)
         new = self._custom.checked(resource, new, None)
@@ -185,6 +188,8 @@ class ApiServer:
                 new = bodies.addressed(resource, home, name, patch)
                 return self.create(resource, namespace, new, options)
         old = self._existing(resource, namespace, name)
+        if kind == "apply":
+            return self._apply(resource, old, patch, options)
         if options.subresource == "scale":
             paths = self.registry.scale_of(resource)
             changed = patching.patched(resource, scale.scale_of(old, paths), patch, kind)
@@ -253,13 +258,31 @@ class ApiServer:
         """End every watch; the store stays the caller's."""
         self._hub.close()
 
+    def _apply(
+        self, resource: Resource, old: dict[str, Any], patch: Raw, options: WriteOptions
+    ) -> dict[str, Any]:
+        metadata = old["metadata"]
+        if options.subresource == "scale":
+            bodies.check_unmoved(resource, old, scale.version_of(patch))
+            applied = scale.applied_by(resource, metadata, patch)
+            whole, owners = self._ownership.apply(resource, old, replace(options, applied=applied))
+            return scale.scale_of(self._update(resource, old, whole, options, owners=owners))
+        home = metadata.get("namespace", "")
+        given = bodies.addressed(resource, home, metadata["name"], patch)["metadata"]
+        bodies.check_unmoved(resource, old, given)
+        whole, owners = self._ownership.apply(resource, old, options)
+        return self._update(resource, old, whole, options, owners=owners)
+
     def _update(
         self,
         resource: Resource,
         old: dict[str, Any],
         changed: dict[str, Any],
         options: WriteOptions,
+        *,
+        owners: applying.Entries | None = None,
     ) -> dict[str, Any]:
+        """`owners` is the managedFields of an apply; any other write has them found out."""
         metadata = changed["metadata"]
         bodies.check_unmoved(resource, old, metadata)
         typecheck.check(resource, changed, old)
@@ -271,6 +294,9 @@ class ApiServer:
                 _keep_status(old, new)
             if not options.subresource:
                 new = self._admitted(resource, new, old, options)
+        self._ownership.note_updated(
+            resource, (old, new), options, given=metadata.get("managedFields"), owners=owners
+        )
         if new == old:
             return old
         if new["metadata"] != old["metadata"]:
@@ -278,11 +304,9 @@ class ApiServer:
         new["metadata"] = dict(new["metadata"])
         if options.subresource != "status":
             builtin.check(resource, new, old)
-        new = self._custom.checked(resource, new, old)
-        if options.subresource != "status":
             if resource not in resources.WITHOUT_GENERATION and bodies.is_spec_changed(old, new):
                 new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        applying.note(new, old, options, now=rfc3339(self._clock()))
+        new = self._custom.checked(resource, new, old)
         if options.is_dry_run:
             return new
         return self._write(resource, new)

@@ -1,74 +1,275 @@
-"""Server-side apply, in its simple form: who wrote last, and what they applied.
+"""Server-side apply, and who owns which field after any write.
 
-For: `kubectl apply --server-side`, and a managedFields that says what is known and no more.
-Must not know: how a patch is merged.
+For: `kubectl apply --server-side`, its conflicts, and a managedFields that says who wrote what.
+Must not know: HTTP, how objects are stored, or what any kind is for.
 
-What this is not: ownership of single fields. Applying merges the given object into the stored
-one; a field left out of a later apply stays, and writing what another manager wrote is never
-a conflict, whether `force` is set or not. managedFields names each manager, operation and
-time, with the fields of an Apply entry and none for an Update, which is not tracked.
+The components of this process write without a name, hundreds of times a second, and cost
+nothing here: an object that only they write has no managedFields, and what nobody owns of a
+status is theirs. Their main part is written out (as "relight") when someone else first writes.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from api.objects import Raw
-from cluster.errors import BadRequestError
+from cluster.errors import BadRequestError, InvalidError
 from cluster.options import WriteOptions
+from embedded.fieldsets import FieldSet, difference, union
+from embedded.fieldwalk import Changes, ShapeError, all_of, compare, fields_of, merged, pruned
+from embedded.managers import (
+    APPLY,
+    BEFORE_FIRST_APPLY,
+    PLATFORM,
+    UPDATE,
+    Managers,
+    Owned,
+    Writer,
+    applied,
+    read,
+    stamped,
+    taken,
+    written,
+)
+from embedded.structure import Shape
 
-MANAGERS_MAX: Final = 16  # entries kept on one object; the longest unused go first
-_IDENTITY: Final = ("apiVersion", "kind", "metadata")
+MANAGER_LENGTH_MAX: Final = 128
+_OWNABLE_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
+_NO_STATUS: Final = ("apiVersion", "kind", "metadata", "status")
+Entries = list[dict[str, Any]]
 
 
-def checked(options: WriteOptions, applied: Any) -> WriteOptions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What ownership has to know of a kind."""
+
+    shape: Shape
+    has_status: bool
+
+
+def checked(options: WriteOptions, patch: Any) -> WriteOptions:
     """The options of an apply, which must say who applies, as in Kubernetes."""
     if not options.field_manager:
-        raise BadRequestError("fieldManager is required for apply patch")
-    if not isinstance(applied, Mapping):
-        raise BadRequestError(f"the patch is not an object but {type(applied).__name__}")
-    metadata = applied.get("metadata")
+        cause = {"reason": "FieldValueRequired", "field": "fieldManager"}
+        raise InvalidError(
+            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: '
+            "is required for apply patch",
+            {"causes": [cause | {"message": "Required value: is required for apply patch"}]},
+        )
+    if not isinstance(patch, Mapping):
+        raise BadRequestError(f"the patch is not an object but {type(patch).__name__}")
+    metadata = patch.get("metadata")
     if isinstance(metadata, Mapping) and metadata.get("managedFields"):
-        raise BadRequestError("metadata.managedFields must be nil in an apply patch")
-    return replace(options, applied=applied)
+        raise BadRequestError("metadata.managedFields must be nil")
+    return replace(options, applied=patch)
 
 
-def note(new: dict[str, Any], old: Raw | None, options: WriteOptions, *, now: str) -> None:
-    """Record in `new` (owned by the caller, with its metadata) who writes it."""
-    if not options.field_manager:
-        return
-    metadata = new["metadata"]
-    before = (old or {}).get("metadata", {}).get("managedFields") or []
-    entry: dict[str, Any] = {
-        "manager": options.field_manager,
-        "operation": "Apply" if options.applied is not None else "Update",
-        "apiVersion": new["apiVersion"],
-        "time": now,
-        "fieldsType": "FieldsV1",
-        # Never left out: kubectl before 1.33 crashes on an entry without it.
-        "fieldsV1": {} if options.applied is None else fields_of(options.applied),
+def is_reset(given: Any) -> bool:
+    """Whether a written managedFields asks to forget all owners: an empty list, or [{}]."""
+    return isinstance(given, list) and given in ([], [{}])
+
+
+def created(form: Form, new: Raw, options: WriteOptions, *, now: str) -> Entries:
+    """The owners of a new object."""
+    if options.applied is not None:
+        return _created_by_apply(form, new, options, now)
+    if not options.field_manager or _is_platform(options):
+        return []
+    fields = all_of(_ownable(form, new, ""), form.shape)
+    writer = _writer(options, new, UPDATE)
+    return written({writer: Owned(fields=_strip(fields), time=now)})
+
+
+def _strip(fields: FieldSet) -> FieldSet:
+    """`metadata` itself is there always, and is nobody's."""
+    below = fields.get("f:metadata")
+    if not below:
+        return {step: each for step, each in fields.items() if step != "f:metadata"}
+    return {**fields, "f:metadata": {step: each for step, each in below.items() if step != "."}}
+
+
+def _created_by_apply(form: Form, new: Raw, options: WriteOptions, now: str) -> Entries:
+    assert options.applied is not None, "only an apply comes here"
+    fields = _fields(form, options.applied, "")
+    return written({_writer(options, new, APPLY): Owned(fields=fields, time=now)})
+
+
+def is_untracked(old: Raw, options: WriteOptions, given: Any) -> bool:
+    """Whether an update needs no look at its fields: our own, of what nobody else owns."""
+    before = old["metadata"].get("managedFields")
+    if (options.field_manager and not _is_platform(options)) or given not in (None, before):
+        return False
+    return not before or _is_foreign(options, before)
+
+
+def updated(
+    form: Form, old: Raw, new: Raw, options: WriteOptions, *, given: Any, now: str
+) -> Entries:
+    """The owners after an update by `options`; `given` is the managedFields written, or None."""
+    if is_reset(given):
+        return []
+    before = old["metadata"].get("managedFields") or []
+    is_rewritten = given is not None and given != before
+    asked = read(given) if is_rewritten else None
+    managers = (read(before) or {}) if asked is None else _without_implied(asked)
+    changes = _changes(form, old, new, options.subresource)
+    if not changes.touched and not changes.removed:
+        return written(managers) if asked is not None else before
+    writer = _writer(options, new, UPDATE)
+    result = taken(managers or _baseline(form, old), changes, by=writer, now=now)
+    if writer == _implied(writer.api_version):
+        result.pop(writer, None)  # what nobody owns of a status is the platform's
+    return written(result)
+
+
+def _is_platform(options: WriteOptions) -> bool:
+    return options.field_manager == PLATFORM and options.applied is None
+
+
+def _is_foreign(options: WriteOptions, entries: Entries) -> bool:
+    """Whether a write to the status touches nothing that anyone has a claim to."""
+    return options.subresource == "status" and not any(
+        "f:status" in entry["fieldsV1"] for entry in entries
+    )
+
+
+def apply(
+    form: Form, live: Raw, options: WriteOptions, *, now: str
+) -> tuple[dict[str, Any], Entries]:
+    """The object after an apply, and its owners; ConflictError, BadRequestError."""
+    assert options.applied is not None, "only an apply comes here"
+    part = options.subresource
+    writer = _writer(options, live, APPLY)
+    config = _config(form, options.applied, part)
+    fields = _fields(form, options.applied, part)
+    managers = read(live["metadata"].get("managedFields") or []) or _baseline(form, live)
+    if part == "status":
+        managers = _with_implied(form, live, managers)
+    last = managers.get(writer)
+    whole = merged(live, config, form.shape)
+    if last is not None:
+        kept = union(fields, {"f:metadata": {}})  # which every object has
+        for other, owned in managers.items():
+            kept = kept if other == writer else union(kept, owned.fields)
+        whole = pruned(whole, form.shape, last.fields, kept)
+    changes = _changes(form, live, whole, part)
+    after = applied(managers, changes, by=writer, fields=fields, is_forced=options.is_forced)
+    if not _same(after, managers) or changes.touched or changes.removed:
+        after = stamped(after, writer, now)
+    return _tidied(live, whole), written(_without_implied(after))
+
+
+def _same(one: Managers, other: Managers) -> bool:
+    return {writer: owned.fields for writer, owned in one.items() if owned.fields} == {
+        writer: owned.fields for writer, owned in other.items() if owned.fields
     }
-    if options.subresource:
-        entry["subresource"] = options.subresource
-    others = [each for each in before if _identity(each) != _identity(entry)]
-    metadata["managedFields"] = [*others, entry][-MANAGERS_MAX:]
 
 
-def fields_of(applied: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an object in Kubernetes' FieldsV1 notation; lists count as one value."""
-    body = {key: value for key, value in applied.items() if key not in _IDENTITY}
-    metadata = applied.get("metadata")
-    metadata = metadata if isinstance(metadata, Mapping) else {}
-    kept = {key: metadata[key] for key in ("labels", "annotations") if key in metadata}
-    return _fields(body | ({"metadata": kept} if kept else {}))
+def _tidied(live: Raw, whole: dict[str, Any]) -> dict[str, Any]:
+    """Without the empty maps and lists that pruning leaves in metadata."""
+    metadata = {
+        key: value
+        for key, value in whole["metadata"].items()
+        if value not in ({}, []) or key in live["metadata"]
+    }
+    return {**whole, "metadata": metadata}
 
 
-def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
+def shown(form: Form, obj: dict[str, Any]) -> dict[str, Any]:
+    """The object with what the platform owns of it written out; itself if that is nothing."""
+    if not form.has_status or not obj.get("status"):
+        return obj
+    managers = read(obj["metadata"].get("managedFields") or []) or {}
+    entries = written(_with_implied(form, obj, managers))
+    return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
+
+
+def _with_implied(form: Form, obj: Raw, managers: Managers) -> Managers:
+    """What nobody owns of a status is the platform's."""
+    status = obj.get("status")
+    if not status:
+        return managers
+    fields: FieldSet = {"f:status": {".": {}, **all_of(status, form.shape.field("status"))}}
+    for owned in managers.values():
+        if "f:status" in owned.fields:
+            fields = difference(fields, owned.fields)
+    writer = _implied(obj["apiVersion"])
+    return {**managers, writer: Owned(fields=fields)} if fields else managers
+
+
+def _without_implied(managers: Managers) -> Managers:
     return {
-        f"f:{key}": _fields(child) if isinstance(child, Mapping) else {}
-        for key, child in value.items()
+        writer: owned
+        for writer, owned in managers.items()
+        if writer != _implied(writer.api_version)
     }
 
 
-def _identity(entry: Raw) -> tuple[Any, ...]:
-    return entry.get("manager"), entry.get("operation"), entry.get("subresource")
+def _implied(api_version: str) -> Writer:
+    return Writer(name=PLATFORM, operation=UPDATE, api_version=api_version, subresource="status")
+
+
+def _baseline(form: Form, obj: Raw) -> Managers:
+    """The owner of an object that nobody was recorded for."""
+    fields = _strip(all_of(_ownable(form, obj, ""), form.shape))
+    is_child = bool(obj["metadata"].get("ownerReferences"))
+    name = PLATFORM if is_child else BEFORE_FIRST_APPLY
+    writer = Writer(name=name, operation=UPDATE, api_version=obj["apiVersion"])
+    time = obj["metadata"].get("creationTimestamp") or ""
+    return {writer: Owned(fields=fields, time=time)} if fields else {}
+
+
+def _writer(options: WriteOptions, obj: Raw, operation: str) -> Writer:
+    return Writer(
+        name=options.field_manager or PLATFORM,
+        operation=operation,
+        api_version=obj["apiVersion"],
+        subresource=options.subresource,
+    )
+
+
+def _changes(form: Form, old: Raw, new: Raw, part: str) -> Changes:
+    return compare(_ownable(form, old, part), _ownable(form, new, part), form.shape)
+
+
+def _ownable(form: Form, obj: Raw, part: str) -> dict[str, Any]:
+    """What of an object can be owned by a write of this part of it."""
+    metadata = obj["metadata"]
+    kept = {key: metadata[key] for key in _OWNABLE_METADATA if metadata.get(key)}
+    body = {"metadata": kept}
+    if part == "status":
+        return body | ({"status": obj["status"]} if obj.get("status") is not None else {})
+    hidden = _NO_STATUS if form.has_status else _NO_STATUS[:3]
+    return body | {key: value for key, value in obj.items() if key not in hidden}
+
+
+def _config(form: Form, raw: Raw, part: str) -> dict[str, Any]:
+    """What an apply says that it may say: not what the server writes, and no null."""
+    metadata = raw.get("metadata") or {}
+    kept = {key: metadata[key] for key in _OWNABLE_METADATA if metadata.get(key) is not None}
+    config: dict[str, Any] = {"metadata": kept} if kept else {}
+    if part == "status":
+        config |= {"status": raw["status"]} if "status" in raw else {}
+    else:
+        hidden = _NO_STATUS if form.has_status else _NO_STATUS[:3]
+        config |= {key: value for key, value in raw.items() if key not in hidden}
+    present: dict[str, Any] = _present(config)
+    return present
+
+
+def _present(value: Any) -> Any:
+    """Without nulls: a field that is null is not there."""
+    if isinstance(value, Mapping):
+        return {key: _present(child) for key, child in value.items() if child is not None}
+    return [_present(item) for item in value] if isinstance(value, list) else value
+
+
+def _fields(form: Form, raw: Raw, part: str) -> FieldSet:
+    try:
+        return fields_of(_config(form, raw, part), form.shape)
+    except ShapeError as error:
+        name = (raw.get("metadata") or {}).get("name", "")
+        raise BadRequestError(
+            f"failed to create typed patch object ({name}; {raw.get('apiVersion')}, "
+            f"Kind={raw.get('kind')}): {error}"
+        ) from error

@@ -146,7 +146,7 @@ class TestUpdate:
             server.patch(DEPLOYMENTS, (None, "d"), patch, "merge", WRITE)
 
     def test_an_apply_needs_a_manager(self, server: ApiServer) -> None:
-        with pytest.raises(BadRequestError, match="fieldManager is required"):
+        with pytest.raises(InvalidError, match="fieldManager: Required value"):
             server.patch(SERVICES, (None, "hello"), service(), "apply", WRITE)
 
     def test_an_apply_to_a_part_does_not_create(self, server: ApiServer) -> None:
