@@ -50,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _add_source(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to run")
     one = group.add_mutually_exclusive_group()
-    one.add_argument("--model", metavar="PATH|URI", help="an ONNX model")
+    one.add_argument("--model", metavar="PATH|URI", help="a model: a file, or a folder with one")
     one.add_argument("--python", metavar="FILE.py:CLASS", help="a model written in Python")
     one.add_argument("--image", metavar="IMG", help="any program that listens on $PORT")
     group.add_argument(

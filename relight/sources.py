@@ -1,14 +1,16 @@
 """The local file a deployment names: checked, made absolute, fingerprinted.
 
 For: finding a mistyped path before anything is sent, and noticing a file that changed.
-Must not know: formats of models, Services, or how anything is sent.
+Must not know: what models contain, Services, or how anything is sent.
 """
 
 import hashlib
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from api.modelfiles import NAMES_MAX, ModelFileError, choose
 from relight.errors import UsageError
 
 
@@ -26,7 +28,8 @@ def model(given: str, *, folder: Path, is_checked: bool) -> Source:
     if separator and scheme != "file":
         return Source(text=given, digest=None)
     path = Path(unquote(urlsplit(given).path)) if separator else folder / Path(given).expanduser()
-    return Source(text=str(path.absolute()), digest=_checked("--model", path, is_checked))
+    chosen = _chosen(path) if is_checked and path.is_dir() else path
+    return Source(text=str(path.absolute()), digest=_checked("--model", chosen, is_checked))
 
 
 def python(given: str, *, folder: Path, is_checked: bool) -> Source:
@@ -43,7 +46,7 @@ def _checked(flag: str, path: Path, is_checked: bool) -> str | None:
         return None
     try:
         if path.is_dir():
-            raise UsageError(f"{flag}: {path} is a directory{_hint(path)}; name a file")
+            raise UsageError(f"{flag}: {path} is a directory; name a file")
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except FileNotFoundError:
@@ -52,6 +55,11 @@ def _checked(flag: str, path: Path, is_checked: bool) -> str | None:
         raise UsageError(f"{flag}: {path}: {error.strerror}") from error
 
 
-def _hint(folder: Path) -> str:
-    found = sorted(path.name for path in folder.glob("*.onnx"))
-    return f" with {', '.join(found[:3])} in it" if found else ""
+def _chosen(folder: Path) -> Path:
+    """The model in a folder, as the platform chooses it."""
+    files = (path for path in chain(folder.glob("*"), folder.glob("*/*")) if path.is_file())
+    names = [str(path.relative_to(folder)) for path in islice(files, NAMES_MAX + 1)]
+    try:
+        return folder / choose(names)
+    except ModelFileError as error:
+        raise UsageError(f"--model: {folder} {error}") from None

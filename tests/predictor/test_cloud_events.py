@@ -1,6 +1,7 @@
 """V1 predictions as CloudEvents, in both forms."""
 
 import base64
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -111,5 +112,5 @@ def test_what_is_wrong_is_named(headers: dict[bytes, bytes], body: Any, words: s
 
 @given(st.binary(max_size=60), st.sampled_from([BINARY, STRUCTURED]))
 def test_any_body_is_read_or_refused(body: bytes, headers: dict[bytes, bytes]) -> None:
-    with pytest.raises(RequestError):
-        codec(headers).decode(body)
+    with contextlib.suppress(RequestError):
+        assert codec(headers).decode(body).feeds["x"].shape[1] == 2

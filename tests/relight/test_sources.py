@@ -30,10 +30,21 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         sources.model("no.onnx", folder=tmp_path, is_checked=True)
 
 
-def test_a_folder_is_refused_with_the_models_in_it(tmp_path: Path) -> None:
-    (tmp_path / "b.onnx").touch()
-    with pytest.raises(UsageError, match=r"is a directory with b\.onnx in it; name a file"):
+def test_a_folder_is_fingerprinted_by_the_model_in_it(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/model.onnx").write_bytes(b"model")
+    source = sources.model(".", folder=tmp_path, is_checked=True)
+    assert source.digest == f"sha256:{hashlib.sha256(b'model').hexdigest()}"
+    assert source.text == str(tmp_path)
+
+
+def test_a_folder_without_one_model_is_refused(tmp_path: Path) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=r"--model: .* holds 2 model files \(a\.onnx, b\.onnx\)"):
         sources.model(".", folder=tmp_path, is_checked=True)
+    with pytest.raises(UsageError, match="is a directory; name a file"):
+        sources.python(f"{tmp_path}:Model", folder=tmp_path, is_checked=True)
 
 
 def test_unchecked_paths_may_be_anything(tmp_path: Path) -> None:
