@@ -12,6 +12,8 @@ import pytest
 from api.kinds import (
     CONFIGURATIONS,
     DEPLOYMENTS,
+    DOMAINMAPPINGS,
+    NAMESPACES,
     PODAUTOSCALERS,
     REVISIONS,
     ROUTES,
@@ -471,6 +473,192 @@ async def test_a_revision_is_pinned_to_its_model_before_anything_runs(
     assert template["metadata"]["annotations"]["relight.dev/model-digest"] == digest
     env = {each["name"]: each["value"] for each in template["spec"]["containers"][0]["env"]}
     assert env["RELIGHT_MODEL_DIGEST"] == digest
+
+
+# What moves slowly, what is kept inside, what is thrown away.
+
+SLOWLY = {"serving.knative.dev/rollout-duration": "3s"}
+ROLLOUT = "networking.internal.knative.dev/rollout"
+
+
+async def test_a_gradual_rollout_goes_on_after_restarts(world: World) -> None:
+    def split(*expected: tuple[str, int, str]) -> Callable[[], bool]:
+        return lambda: world.traffic("mnist") == list(expected)
+
+    async with world.controller():
+        await world.apply(ksvc("mnist", annotations=SLOWLY))
+        await ready(world, "mnist")
+        assert ROLLOUT not in world.get(ROUTES, "mnist")["metadata"]["annotations"]
+        await world.apply(ksvc("mnist", "better", annotations=SLOWLY))
+        await world.until(split(("mnist-00001", 99, ""), ("mnist-00002", 1, "")))
+        await world.until(
+            lambda: (
+                world.condition(SERVICES, "mnist", "RoutesReady").get("reason")
+                == "RolloutInProgress"
+            )
+        )
+        assert world.says(SERVICES, "mnist", "Unknown")
+        await world.until(lambda: marks(world).get("mnist-00001") == "active")
+    world.now_s += 1
+    async with world.controller():
+        await world.until(split(("mnist-00001", 49, ""), ("mnist-00002", 51, "")))
+        # A change of the Service in the middle of it leaves its state alone.
+        await world.apply(ksvc("mnist", "better", annotations=SLOWLY, labels={"a": "b"}))
+        await world.until(lambda: world.get(ROUTES, "mnist")["metadata"]["labels"].get("a") == "b")
+        assert ROLLOUT in world.get(ROUTES, "mnist")["metadata"]["annotations"]
+    world.now_s += 1
+    async with world.controller():
+        await ready(world, "mnist", "mnist-00002")
+        await world.until(split(("mnist-00002", 100, "")))
+        await world.until(
+            lambda: ROLLOUT not in world.get(ROUTES, "mnist")["metadata"]["annotations"]
+        )
+    assert ROLLOUT not in world.get(CONFIGURATIONS, "mnist")["metadata"]["annotations"]
+
+
+async def test_the_cluster_says_how_long_rollouts_take(world: World) -> None:
+    await world.configure("config-network", rollout_duration="3600")
+    async with world.controller():
+        await world.apply(ksvc("mnist"))
+        await ready(world, "mnist")
+        await world.apply(ksvc("mnist", "better"))
+        await world.until(
+            lambda: world.traffic("mnist") == [("mnist-00001", 99, ""), ("mnist-00002", 1, "")]
+        )
+        # Nobody waits for an hour once the cluster says otherwise; nonsense changes nothing.
+        await world.configure("config-network", rollout_duration="soon")
+        await world.until(lambda: world.events("InvalidConfiguration"))
+        assert world.traffic("mnist")[0] == ("mnist-00001", 99, "")
+        await world.configure("config-network", rollout_duration="0")
+        await ready(world, "mnist", "mnist-00002")
+        assert world.traffic("mnist") == [("mnist-00002", 100, "")]
+
+
+async def test_a_service_moves_inside_the_cluster_and_out_again(world: World) -> None:
+    local = {"networking.knative.dev/visibility": "cluster-local"}
+    traffic = [{**LATEST, "percent": 100, "tag": "now"}]
+
+    def urls() -> tuple[str, str]:
+        status = world.get(SERVICES, "mnist")["status"]
+        return status["url"], status["traffic"][0]["url"]
+
+    public = ("http://mnist.default.localhost:8080", "http://now-mnist.default.localhost:8080")
+    inside = (
+        "http://mnist.default.svc.cluster.local",
+        "http://now-mnist.default.svc.cluster.local",
+    )
+    async with world.controller():
+        await world.apply(ksvc("mnist", traffic=traffic))
+        await ready(world, "mnist")
+        for labels, expected in ((local, inside), ({}, public)):
+            await world.apply(ksvc("mnist", traffic=traffic, labels=labels))
+            await world.until(lambda expected=expected: urls() == expected)  # type: ignore[misc]
+            address = world.get(SERVICES, "mnist")["status"]["address"]["url"]
+            assert address == "http://mnist.default.svc.cluster.local"
+        await ready(world, "mnist")
+    assert list(world.informers[REVISIONS].objects) == [("default", "mnist-00001")]
+
+
+async def test_revisions_that_nobody_needs_are_collected(world: World) -> None:
+    keep = {"serving.knative.dev/no-gc": "true"}
+    await world.configure(
+        "config-gc",
+        min_non_active_revisions="0",
+        retain_since_create_time="1s",
+        retain_since_last_active_time="1s",
+    )
+    async with world.controller():
+        await world.apply(ksvc("mnist", "good-1"))
+        await ready(world, "mnist", "mnist-00001")
+        await world.apply(ksvc("mnist", "good-2", template_annotations=keep))
+        await ready(world, "mnist", "mnist-00002")
+        pinned = [{"revisionName": "mnist-00003", "percent": 100}]
+        await world.apply(ksvc("mnist", "good-3"))
+        await ready(world, "mnist", "mnist-00003")
+        await world.apply(ksvc("mnist", "good-4", traffic=pinned))
+        await ready(world, "mnist", "mnist-00004")
+        await world.until(
+            lambda: (
+                marks(world)
+                == {
+                    "mnist-00001": "reserve",
+                    "mnist-00002": "reserve",
+                    "mnist-00003": "active",
+                    "mnist-00004": "reserve",
+                }
+            )
+        )
+        world.now_s += 2
+        await world.configure("config-gc", min_non_active_revisions="1")
+        await world.configure(
+            "config-gc",
+            min_non_active_revisions="0",
+            retain_since_create_time="1s",
+            retain_since_last_active_time="disabled",
+        )
+        await world.until(lambda: "mnist-00001" not in marks(world))
+        await ready(world, "mnist")
+    assert set(marks(world)) == {"mnist-00002", "mnist-00003", "mnist-00004"}
+
+
+def mapping(namespace: str = "default", to: str = "mnist") -> dict[str, Any]:
+    return {
+        "apiVersion": "serving.knative.dev/v1beta1",
+        "kind": "DomainMapping",
+        "metadata": {"name": "www.example.com", "namespace": namespace},
+        "spec": {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": to}},
+    }
+
+
+async def test_a_host_of_ones_own(world: World) -> None:
+    async with world.controller():
+        await world.client.create(DOMAINMAPPINGS, mapping())
+        await world.until(lambda: world.says(DOMAINMAPPINGS, "www.example.com", "False"))
+        assert world.condition(DOMAINMAPPINGS, "www.example.com")["reason"] == "ResolveFailed"
+        await world.apply(ksvc("mnist"))
+        await world.until(lambda: world.says(DOMAINMAPPINGS, "www.example.com", "True"))
+        status = world.get(DOMAINMAPPINGS, "www.example.com")["status"]
+        assert status["url"] == "http://www.example.com:8080"
+        await world.client.delete(SERVICES, "default", "mnist")
+        await world.until(lambda: world.says(DOMAINMAPPINGS, "www.example.com", "False"))
+
+
+async def test_two_namespaces_want_one_host(world: World) -> None:
+    def told(namespace: str) -> Any:
+        raw = world.informers[DOMAINMAPPINGS].objects.get((namespace, "www.example.com"), {})
+        conditions = raw.get("status", {}).get("conditions", ())
+        return {each["type"]: each["status"] for each in conditions}.get("DomainClaimed")
+
+    async with world.controller():
+        await world.client.create(
+            NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}}
+        )
+        await world.client.create(DOMAINMAPPINGS, mapping("default"))
+        await world.client.create(DOMAINMAPPINGS, mapping("other"))
+        await world.until(lambda: (told("default"), told("other")) == ("True", "False"))
+        await world.client.delete(DOMAINMAPPINGS, "default", "www.example.com")
+        await world.until(lambda: told("other") == "True")
+
+
+async def test_a_tag_does_not_take_another_services_name(world: World) -> None:
+    tagged = [{**LATEST, "percent": 100, "tag": "a"}]
+    async with world.controller():
+        await world.apply(ksvc("a-b"))
+        await ready(world, "a-b")
+        await world.apply(ksvc("b", traffic=tagged))
+        await world.until(
+            lambda: world.condition(ROUTES, "b", "IngressReady").get("reason") == "NotOwned"
+        )
+        await world.until(lambda: world.says(SERVICES, "b", "False"))
+        assert world.says(SERVICES, "a-b", "True")
+        await world.until(
+            lambda: 'route: "b" does not own Service: "a-b"' in world.events("InternalError")
+        )
+        await world.client.delete(SERVICES, "default", "a-b")
+        await ready(world, "b")
+        assert world.get(SERVICES, "b")["status"]["traffic"][0]["url"] == (
+            "http://a-b.default.localhost:8080"
+        )
 
 
 # Faults.

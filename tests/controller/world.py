@@ -14,10 +14,13 @@ from typing import Any
 
 from api.admission import admit
 from api.kinds import (
+    CONFIGMAPS,
     CONFIGURATIONS,
     DEPLOYMENTS,
+    DOMAINMAPPINGS,
     EVENTS,
     INFERENCESERVICES,
+    NAMESPACES,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
@@ -27,7 +30,7 @@ from api.kinds import (
     Resource,
 )
 from cluster.direct import DirectClient
-from cluster.errors import ApiError, ConflictError, NotFoundError
+from cluster.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
 from cluster.informer import Informer
 from controller.config import Settings
 from controller.server import Controller
@@ -50,6 +53,7 @@ def ksvc(
     traffic: list[dict[str, Any]] | None = None,
     revision: str = "",
     labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
     template_annotations: dict[str, str] | None = None,
     **container: Any,
 ) -> dict[str, Any]:
@@ -66,7 +70,12 @@ def ksvc(
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
-        "metadata": {"name": name, "namespace": "default", "labels": labels or {}},
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "labels": labels or {},
+            "annotations": annotations or {},
+        },
         "spec": spec,
     }
 
@@ -209,12 +218,14 @@ class World:
         self.client = DirectClient(self.server, user="somebody")
         self._changed = asyncio.Event()
         self.informers = {
-            resource: Informer(self.client, resource) for resource in (*OURS, PODS, EVENTS)
+            resource: Informer(self.client, resource)
+            for resource in (*OURS, PODS, EVENTS, DOMAINMAPPINGS)
         }
         for informer in self.informers.values():
             informer.on_change(lambda old, new: self._changed.set())
         self.stand_in = StandIn(self.client, self.informers)
         self.running: Controller | None = None
+        self.now_s = NOW_S  # what the controller takes the time to be
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -229,7 +240,7 @@ class World:
         controller = Controller(
             client or DirectClient(self.server, user="controller"),
             Settings(**{"external_port": 8080, **settings}),
-            clock=lambda: NOW_S,
+            clock=lambda: self.now_s,
         )
         self.running = controller
         async with asyncio.TaskGroup() as tasks:
@@ -269,6 +280,26 @@ class World:
         return await self.client.replace(
             resource, {**before, "metadata": kept, "spec": obj["spec"]}
         )
+
+    async def configure(self, name: str, **data: str) -> None:
+        """Put a ConfigMap where whoever runs a cluster keeps settings."""
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": "knative-serving"},
+        }
+        with contextlib.suppress(AlreadyExistsError):
+            await self.client.create(NAMESPACES, namespace)
+        raw = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": "knative-serving"},
+            "data": {key.replace("_", "-"): text for key, text in data.items()},
+        }
+        try:
+            await self.client.create(CONFIGMAPS, raw)
+        except AlreadyExistsError:
+            await self.client.replace(CONFIGMAPS, raw)
 
     def get(self, resource: Resource, name: str) -> dict[str, Any]:
         """The object as it is known by now; empty if it is not."""
