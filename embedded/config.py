@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from embedded.security import Owner
+
 # sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
 _SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
 _SOCKET_NAME = "/run/0123456789ab.sock"
@@ -70,6 +72,22 @@ def machine_capacity(data_dir: Path) -> dict[str, Decimal]:
         "memory": Decimal(pages * page_bytes),
         "ephemeral-storage": Decimal(shutil.disk_usage(data_dir).free),
         "nvidia.com/gpu": Decimal(gpus),
+    }
+
+
+def owner() -> Owner:
+    """Who runs the platform."""
+    return Owner(uid=os.geteuid(), gid=os.getegid(), groups=tuple(os.getgroups()))
+
+
+def node_labels() -> dict[str, str]:
+    """The labels of the one node, as a kubelet gives them."""
+    found = os.uname()
+    architectures = {"x86_64": "amd64", "aarch64": "arm64"}
+    return {
+        "kubernetes.io/os": found.sysname.lower(),
+        "kubernetes.io/arch": architectures.get(found.machine, found.machine),
+        "kubernetes.io/hostname": found.nodename,
     }
 
 

@@ -6,8 +6,9 @@ Must not know: how one Pod is started, or why it exists.
 
 import asyncio
 import logging
+import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from api.objects import Raw, rfc3339
 from cluster.errors import ApiError, ConflictError, NotFoundError
 from cluster.informer import Informer
 from embedded import podlog
-from embedded.launching import unschedulable_status
-from embedded.podlife import PodLife, Surroundings
+from embedded.podfiles import PodFiles
+from embedded.podlife import PodLife
 from embedded.podlog import PodLog
+from embedded.podstatus import unschedulable_status
+from embedded.residence import Residence, Surroundings
 from embedded.room import Room
 
 log = logging.getLogger(__name__)
@@ -28,12 +31,19 @@ _RETRY_S = 0.5
 Key = tuple[str, str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Resident:
     pod: Raw
-    log: PodLog
+    folder: Path
+    logs: dict[str, PodLog] = field(default_factory=dict)  # by container, from its first start
     life: PodLife | None = None  # None: no room yet
     is_leaving: bool = False
+
+    def log_of(self, container: str) -> PodLog:
+        """A container's log."""
+        if container not in self.logs:
+            self.logs[container] = PodLog(self.folder / container)
+        return self.logs[container]
 
 
 class Kubelet:
@@ -55,12 +65,19 @@ class Kubelet:
         async with asyncio.TaskGroup() as self._tasks:
             watch = self._tasks.create_task(self._informer.run())
             await self._informer.synced()
-            # What Pods wrote that went while no kubelet ran.
-            PodLog.sweep(self._pods_dir, self._residents)
+            self._sweep()
+            sources = self._tasks.create_task(self._around.sources.run())
             logs = self._tasks.create_task(self._bound_logs())
             await self._all_gone.wait()
-            watch.cancel()
-            logs.cancel()
+            for task in (watch, logs, sources):
+                task.cancel()
+
+    def _sweep(self) -> None:
+        """Remove what Pods wrote that went while no kubelet ran."""
+        for folder in self._pods_dir.glob("*"):
+            if folder.name not in self._residents:
+                PodFiles.forget(folder.name)
+        PodLog.sweep(self._pods_dir, self._residents)
 
     def stop(self) -> None:
         """End every life; the Pods stay, and start again with the platform."""
@@ -84,7 +101,7 @@ class Kubelet:
         uid = new["metadata"]["uid"]
         resident = self._residents.get(uid)
         if resident is None:
-            resident = _Resident(new, PodLog(self._pods_dir / uid))
+            resident = _Resident(pod=new, folder=self._pods_dir / uid)
             self._residents[uid] = resident
             self._admit(uid, resident)
         resident.pod = new
@@ -101,7 +118,8 @@ class Kubelet:
             self._tasks.create_task(self._report_full(resident, lacking))
             return
         devices = self._room.devices(uid)
-        resident.life = PodLife(resident.pod, self._around, resident.log, devices=devices)
+        home = Residence(resident.pod, self._around, resident.folder, devices=devices)
+        resident.life = PodLife(home, resident.log_of)
         self._tasks.create_task(self._live(uid, resident, resident.life))
 
     def _leave(self, uid: str, resident: _Resident) -> None:
@@ -144,7 +162,8 @@ class Kubelet:
                 break
             await asyncio.sleep(_RETRY_S)
         self._residents.pop(uid, None)
-        resident.log.remove()
+        PodFiles.forget(uid)
+        shutil.rmtree(resident.folder, ignore_errors=True)
 
     async def _is_removed(self, uid: str, metadata: Raw) -> bool:
         try:
@@ -187,7 +206,8 @@ class Kubelet:
         while True:
             await asyncio.sleep(_LOG_CHECK_S)
             for resident in self._residents.values():
-                resident.log.bound()
+                for pod_log in tuple(resident.logs.values()):
+                    pod_log.bound()
 
     def logs(
         self,
@@ -197,12 +217,19 @@ class Kubelet:
         follow: bool = False,
         tail_lines: int | None = None,
         previous: bool = False,
+        container: str = "",
     ) -> AsyncIterator[bytes]:
-        """What the container of a Pod wrote; the newest bytes as they come with `follow`."""
+        """What a container of a Pod wrote; the newest bytes as they come with `follow`.
+
+        Without a name, the first one.
+        """
         for uid, resident in self._residents.items():
             metadata = resident.pod["metadata"]
             if (metadata["namespace"], metadata["name"]) == (namespace, name):
-                path = resident.log.previous_path if previous else resident.log.path
+                pod_log = resident.log_of(
+                    container or str(resident.pod["spec"]["containers"][0]["name"])
+                )
+                path = pod_log.previous_path if previous else pod_log.path
                 is_following = partial(self._is_following, follow, uid)
                 return podlog.read(path, tail_lines=tail_lines, is_following=is_following)
         raise NotFoundError(f'pods "{name}" not found')

@@ -1,29 +1,19 @@
-"""What to start for a Pod, and what to say of it: pure.
+"""What to start for a container of a Pod: pure.
 
-For: turning a Pod into a process's arguments, and a process's fate into a Pod's status.
+For: turning a container into a process's arguments.
 Must not know: processes, sockets, files, clocks, or how objects are written.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePosixPath
 
-from api.conditions import Condition, merge
 from api.images import is_predictor_image
 from api.keys import ENV_PORT, MODEL_DIGEST, PREDICTOR_IMAGE
 from api.modelfiles import FLAGS
 from api.objects import Raw
+from embedded.environment import expanded
 
-_UNSERVED_OF_PODS = ("initContainers", "volumes", "nodeSelector", "affinity")
-_UNSERVED_OF_CONTAINERS = (
-    "envFrom",
-    "lifecycle",
-    "livenessProbe",
-    "startupProbe",
-    "volumeMounts",
-    "workingDir",
-)
 # Kubernetes: 10 s doubling to 300 s. On a laptop the person who mends the model is waiting.
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
@@ -59,23 +49,10 @@ class Refusal:
 Launch = PredictorLaunch | CommandLaunch | Refusal
 
 
-def launch_of(pod: Raw) -> Launch:
-    """What to start for a Pod."""
-    containers: Sequence[Raw] = pod["spec"].get("containers") or ()
-    if len(containers) != 1:
-        return Refusal(
-            reason="InvalidPod",
-            message=f"spec.containers: {len(containers)} containers; one machine runs exactly one",
-        )
-    container = containers[0]
-    unserved = _unserved(pod["spec"], container)
-    if unserved:
-        return Refusal(
-            reason="InvalidPod", message=f"{', '.join(unserved)}: not served on one machine"
-        )
-    env = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or ()}
-    args = tuple(container.get("args") or ())
-    command = tuple(container.get("command") or ())
+def launch_of(pod: Raw, container: Raw, env: Mapping[str, str]) -> Launch:
+    """What to start for one container of a Pod, in that environment."""
+    args = tuple(expanded(str(word), env) for word in container.get("args") or ())
+    command = tuple(expanded(str(word), env) for word in container.get("command") or ())
     if command:
         return CommandLaunch(argv=command + args, env=env)
     image = container.get("image", "")
@@ -91,18 +68,50 @@ def launch_of(pod: Raw) -> Launch:
     return PredictorLaunch(args=args, env=env, model=model, code=code, digest=digest)
 
 
-def _unserved(spec: Raw, container: Raw) -> list[str]:
-    """Paths of fields that would change what runs, and that this machine can not honour.
+def is_mounted(path: str, container: Raw) -> bool:
+    """Whether a file is one of a volume's, which only the process itself can see."""
+    targets = (str(mount["mountPath"]) for mount in container.get("volumeMounts") or ())
+    return any(PurePosixPath(path).is_relative_to(target) for target in targets)
 
-    Admission refuses them on a Revision; a Pod or Deployment of the user's own may have them.
+
+def serving_index(spec: Raw) -> int:
+    """Which of the containers takes requests: the one with ports, else the first."""
+    containers: Sequence[Raw] = spec.get("containers") or ()
+    return next((at for at, each in enumerate(containers) if each.get("ports")), 0)
+
+
+def sidecar_ports(spec: Raw) -> dict[str, int]:
+    """The ports that containers beside the serving one insist on, by their names.
+
+    Others know them by number, so they are kept: no two such Pods run at a time.
     """
-    found = [f"spec.{name}" for name in _UNSERVED_OF_PODS if spec.get(name)]
-    if spec.get("restartPolicy", "Always") != "Always":
-        found.append("spec.restartPolicy")
-    path = "spec.containers[0]"
-    found += [f"{path}.{name}" for name in _UNSERVED_OF_CONTAINERS if container.get(name)]
-    env = enumerate(container.get("env") or ())
-    return found + [f"{path}.env[{at}].valueFrom" for at, entry in env if entry.get("valueFrom")]
+    serving = serving_index(spec)
+    found: dict[str, int] = {}
+    for at, container in enumerate(spec.get("containers") or ()):
+        for entry in container.get("env") or ():
+            if at != serving and entry.get("name") == ENV_PORT and entry.get("value"):
+                text = str(entry["value"])
+                found[str(container["name"])] = int(text) if text.isdigit() else 0
+    return {name: port for name, port in found.items() if port}
+
+
+def has_default_readiness(container: Raw, *, is_knative: bool) -> bool:
+    """Whether to be ready means no more than to listen on its own port, or to say so.
+
+    That needs no probe of ours: what `PREDICTOR_IMAGE` reports, and one connection, are as good.
+    """
+    probe = container.get("readinessProbe")
+    if not probe:
+        return True
+    if not is_knative or probe.get("initialDelaySeconds"):
+        return False
+    ports = container.get("ports") or [{}]
+    own = (None, 0, "", ports[0].get("containerPort"), ports[0].get("name"))
+    if probe.get("tcpSocket") is not None:
+        return probe["tcpSocket"].get("port") in own
+    http = probe.get("httpGet") or {}
+    is_ours = not container.get("command") and is_predictor_image(container.get("image", ""))
+    return is_ours and http.get("path") == "/v2/health/ready" and http.get("port") in own
 
 
 def _flag(args: Sequence[str], flag: str) -> str:
@@ -127,106 +136,6 @@ def with_model(args: Sequence[str], path: str) -> tuple[str, ...]:
     return tuple(replaced)
 
 
-def with_port(launch: CommandLaunch, port: int) -> CommandLaunch:
-    """The same command on another port, since replicas share one machine's ports.
-
-    `$(NAME)` in it becomes the variable's value and `$$(NAME)` stays as `$(NAME)`, as Kubernetes
-    expands `command` and `args`.
-    """
-    env = {**launch.env, ENV_PORT: str(port)}
-    return CommandLaunch(argv=tuple(_expand(word, env) for word in launch.argv), env=env)
-
-
-def _expand(word: str, env: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        if found[0].startswith("$$"):
-            return found[0][1:]
-        return env.get(found[1], found[0])  # an unknown name stays as it is written
-
-    return re.sub(r"\$?\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)", value, word)
-
-
 def backoff_s(restarts: int) -> float:
     """Seconds to wait before the next start of a container that ended `restarts` times."""
     return min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** max(0, min(restarts, 10) - 1))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerFate:
-    """What is known of a Pod's one container. Times are RFC 3339."""
-
-    state: Mapping[str, Any]  # {"running": …} | {"waiting": …} | {"terminated": …}
-    last_state: Mapping[str, Any]
-    restarts: int = 0
-    is_ready: bool = False
-
-
-def running(started_at: str) -> dict[str, Any]:
-    """The state of a container whose process exists."""
-    return {"running": {"startedAt": started_at}}
-
-
-def waiting(reason: str, message: str = "") -> dict[str, Any]:
-    """The state of a container whose process does not exist yet."""
-    return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
-
-
-def terminated(code: int | None, signal: int | None, message: str, at: str) -> dict[str, Any]:
-    """The state of a container whose process ended. A signal reads as 128 + its number."""
-    exit_code = code if code is not None else 128 + (signal or 0)
-    fact: dict[str, Any] = {
-        "exitCode": exit_code,
-        "reason": "Completed" if exit_code == 0 else "Error",
-        "finishedAt": at,
-    }
-    if signal:
-        fact["signal"] = signal
-    if message:
-        fact["message"] = message
-    return {"terminated": fact}
-
-
-def pod_status(pod: Raw, fate: ContainerFate, *, now: str) -> dict[str, Any]:
-    """The whole `status` of a Pod with that container."""
-    container: Raw = next(iter(pod["spec"].get("containers") or ()), {"name": "", "image": ""})
-    previous = pod.get("status") or {}
-    is_started = "running" in fate.state
-    conditions = merge(previous.get("conditions") or (), _conditions(fate), now=now)
-    return {
-        "phase": "Running" if is_started or fate.restarts else "Pending",
-        "startTime": previous.get("startTime") or now,
-        "podIP": "127.0.0.1",
-        "hostIP": "127.0.0.1",
-        "qosClass": "BestEffort",
-        "conditions": conditions,
-        "containerStatuses": [
-            {
-                "name": container["name"],
-                "image": container.get("image", ""),
-                "imageID": "",
-                "ready": fate.is_ready,
-                "started": is_started,
-                "restartCount": fate.restarts,
-                "state": dict(fate.state),
-                "lastState": dict(fate.last_state),
-            }
-        ],
-    }
-
-
-def _conditions(fate: ContainerFate) -> list[Condition]:
-    serving = "True" if fate.is_ready else "False"
-    reason = "" if fate.is_ready else "ContainersNotReady"
-    return [
-        Condition(type="PodScheduled", status="True"),
-        Condition(type="Initialized", status="True"),
-        Condition(type="ContainersReady", status=serving, reason=reason),
-        Condition(type="Ready", status=serving, reason=reason),
-    ]
-
-
-def unschedulable_status(pod: Raw, message: str, *, now: str) -> dict[str, Any]:
-    """The status of a Pod for which this machine has no room."""
-    previous = (pod.get("status") or {}).get("conditions") or ()
-    fact = Condition(type="PodScheduled", status="False", reason="Unschedulable", message=message)
-    return {"phase": "Pending", "conditions": merge(previous, (fact,), now=now)}

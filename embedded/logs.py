@@ -66,7 +66,8 @@ def opened(
     """The pieces of a Pod's log; NotFoundError, BadRequestError, UnavailableError."""
     pod = server.get(RESOURCE, namespace, name)
     containers = [each.get("name") for each in pod["spec"].get("containers") or ()]
-    if query.container and query.container not in containers:
+    first = [each.get("name") for each in pod["spec"].get("initContainers") or ()]
+    if query.container and query.container not in (*containers, *first):
         raise BadRequestError(f"container {query.container} is not valid for pod {name}")
     if not query.container and len(containers) > 1:
         raise BadRequestError(
@@ -80,6 +81,7 @@ def opened(
         follow=query.follow,
         tail_lines=query.tail_lines,
         previous=query.previous,
+        **({"container": query.container} if len(containers) + len(first) > 1 else {}),
     )
 
 

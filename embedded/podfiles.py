@@ -130,9 +130,10 @@ class PodFiles:
             )
         return found
 
-    def remove(self) -> None:
-        """Forget what is kept in memory; the folder goes with the Pod's."""
-        shutil.rmtree(self._memory, ignore_errors=True)
+    @staticmethod
+    def forget(uid: str) -> None:
+        """Remove what a Pod has in memory; its folder is removed with what else is in it."""
+        shutil.rmtree(_MEMORY / f"relight-{uid}", ignore_errors=True)
 
 
 def write_confinement(

@@ -47,7 +47,23 @@ class Stop:
     """The Pod's life is to end."""
 
 
-News = Ended | Said | Stop
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What probes say of it changed."""
+
+    is_ready: bool
+    is_started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Condemned:
+    """A probe failed for good: it is to end, and to start again."""
+
+    kind: str
+    grace_s: float | None  # None: the Pod's
+
+
+News = Ended | Said | Stop | Probed | Condemned
 
 
 def listen(path: Path) -> socket.socket:

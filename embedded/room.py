@@ -13,6 +13,7 @@ from typing import Any
 
 from api import quantities
 from api.objects import Raw
+from embedded.launching import sidecar_ports
 
 GPU = "nvidia.com/gpu"
 
@@ -25,9 +26,9 @@ class Limits:
     cores: int | None = None
 
 
-def limits_of(pod: Raw) -> Limits:
-    """The bounds a Pod's containers set together; a part of a core counts as a whole one."""
-    found = _amounts(pod, "limits")
+def limits_of(container: Raw) -> Limits:
+    """The bounds of a container; a part of a core counts as a whole one."""
+    found = _amounts_of(container, "limits")
     memory, cpu = found.get("memory"), found.get("cpu")
     return Limits(
         memory_bytes=None if memory is None else int(memory),
@@ -36,15 +37,23 @@ def limits_of(pod: Raw) -> Limits:
 
 
 def _amounts(pod: Raw, part: str) -> dict[str, Decimal]:
+    """What a Pod's containers ask for together, or the greediest of those that run before them."""
     total: dict[str, Decimal] = {}
     for container in pod["spec"].get("containers") or ():
-        resources: Mapping[str, Any] = container.get("resources") or {}
-        amounts = dict(resources.get(part) or {})
-        if part == "requests":  # Kubernetes: what is only limited is requested as much
-            amounts = {**(resources.get("limits") or {}), **amounts}
-        for name, text in amounts.items():
-            total[name] = total.get(name, Decimal(0)) + (quantities.parse(str(text)) or 0)
+        for name, amount in _amounts_of(container, part).items():
+            total[name] = total.get(name, Decimal(0)) + amount
+    for container in pod["spec"].get("initContainers") or ():
+        for name, amount in _amounts_of(container, part).items():
+            total[name] = max(total.get(name, Decimal(0)), amount)
     return total
+
+
+def _amounts_of(container: Raw, part: str) -> dict[str, Decimal]:
+    resources: Mapping[str, Any] = container.get("resources") or {}
+    amounts = dict(resources.get(part) or {})
+    if part == "requests":  # Kubernetes: what is only limited is requested as much
+        amounts = {**(resources.get("limits") or {}), **amounts}
+    return {name: quantities.parse(str(text)) or Decimal(0) for name, text in amounts.items()}
 
 
 class Room:
@@ -56,6 +65,7 @@ class Room:
         self._capacity = capacity
         self._used: dict[str, dict[str, Decimal]] = {}  # by the Pod's uid
         self._devices: dict[str, tuple[int, ...]] = {}
+        self._ports: dict[str, set[int]] = {}
 
     def enter(self, uid: str, pod: Raw) -> str:
         """Take room for a Pod; else the scheduler's sentence that says what is lacking."""
@@ -63,16 +73,24 @@ class Room:
         lacking = [name for name, amount in wanted.items() if amount > self._free(name)]
         if len(self._used) >= self._pods_max:
             return f"0/1 nodes are available: 1 Too many pods (at most {self._pods_max})."
+        ports = set(sidecar_ports(pod["spec"]).values())
+        if any(ports & taken for taken in self._ports.values()):
+            return (
+                "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod "
+                f"ports (PORT of a container beside the serving one: {sorted(ports)})."
+            )
         if lacking:
             reasons = ", ".join(f"1 Insufficient {name}" for name in sorted(lacking))
             return f"0/1 nodes are available: {reasons}."
         self._used[uid] = wanted
+        self._ports[uid] = ports
         self._devices[uid] = self._free_devices()[: int(wanted.get(GPU, 0))]
         return ""
 
     def leave(self, uid: str) -> None:
         """Give a Pod's room back; nothing happens if it had none."""
         self._used.pop(uid, None)
+        self._ports.pop(uid, None)
         self._devices.pop(uid, None)
 
     def devices(self, uid: str) -> tuple[int, ...]:

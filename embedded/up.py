@@ -11,8 +11,9 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import uvloop
 from aiohttp import web
@@ -31,14 +32,22 @@ from controller.config import Settings as ControllerSettings
 from controller.server import Controller
 from embedded import runtimes
 from embedded.apiserver import ApiServer
-from embedded.config import Settings, inherited_environment, machine_capacity
+from embedded.capabilities import Machine
+from embedded.config import (
+    Settings,
+    inherited_environment,
+    machine_capacity,
+    node_labels,
+    owner,
+)
 from embedded.datadir import DataDirectory
 from embedded.deployments import DeploymentController
 from embedded.http import make_app
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
-from embedded.podlife import Surroundings
+from embedded.residence import Surroundings
 from embedded.room import Room
+from embedded.sources import Sources
 from embedded.store import Store
 from embedded.turns import Turns
 from embedded.zygote import Zygote, ZygoteError
@@ -111,11 +120,12 @@ class Platform:
             report=self._autoscaler.receive,
             rng=rng,
         )
-        capacity = machine_capacity(folder.path)
+        self._capacity = machine_capacity(folder.path)
+        self._machine = Machine(owner=owner(), labels=node_labels())
         self._kubelet = Kubelet(
             self._surroundings(),
             pods_dir=folder.pods,
-            room=Room(pods_max=settings.max_pods, capacity=capacity),
+            room=Room(pods_max=settings.max_pods, capacity=self._capacity),
         )
         self._server.logs_port = self._kubelet.logs
 
@@ -126,6 +136,9 @@ class Platform:
             models=self._models,
             turns=Turns(at_once_max=_STARTS_PER_CORE * (os.cpu_count() or 1), longest_s=_START_S),
             events=self._events,
+            sources=Sources(self._client),
+            machine=lambda: self._machine,
+            capacity=self._capacity,
             run_dir=self._folder.run,
             work_dir=self._settings.model_root,
             base_env=inherited_environment(),
@@ -144,12 +157,23 @@ class Platform:
         try:
             site = web.TCPSite(api, self._settings.host, self._settings.api_port)
             await site.start()
-            await self._zygote.start()
+            self._learned(await self._zygote.start())
             await self._serve(_address_of(api), announce, stop)
         finally:
             await self._zygote.stop()
             await api.cleanup()
             self._store.close()
+
+    def _learned(self, said: Mapping[str, Any]) -> None:
+        """What the zygote found out of this kernel."""
+        self._machine = replace(self._machine, no_mounts=str(said.get("unconfined", "")))
+        if self._machine.no_mounts:
+            log.warning(
+                "volumes can not be mounted on this machine, and Pods with some are refused: %s",
+                self._machine.no_mounts,
+            )
+        else:
+            log.info("processes get mount namespaces of their own where a Pod has volumes")
 
     async def _serve(
         self, api_address: str, announce: Callable[[Addresses], None], stop: asyncio.Event

@@ -18,8 +18,9 @@ from embedded.config import inherited_environment, machine_capacity
 from embedded.deployments import DeploymentController
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
-from embedded.podlife import Surroundings
+from embedded.residence import Surroundings
 from embedded.room import Room
+from embedded.sources import Sources
 from embedded.store import Store
 from embedded.turns import Turns
 from embedded.zygote import Zygote
@@ -126,6 +127,7 @@ async def running(
             models=ModelStore(folder / "models", model_root=ROOT),
             turns=Turns(at_once_max=4, longest_s=5.0),
             events=events,
+            sources=Sources(client),
             run_dir=folder / "run",
             work_dir=ROOT,
             base_env=inherited_environment(),

@@ -10,7 +10,11 @@ CAPACITY = {"cpu": Decimal(2), "memory": Decimal(1000), GPU: Decimal(2)}
 
 
 def pod(**resources: Any) -> dict[str, Any]:
-    return {"spec": {"containers": [{"name": "c", "resources": resources}]}}
+    return {"spec": {"containers": [container(**resources)]}}
+
+
+def container(**resources: Any) -> dict[str, Any]:
+    return {"name": "c", "resources": resources}
 
 
 def test_requests_are_summed_against_capacity() -> None:
@@ -57,10 +61,10 @@ def test_each_gpu_has_one_owner() -> None:
 
 
 def test_limits_are_read_as_bytes_and_whole_cores() -> None:
-    assert limits_of(pod()) == Limits()
-    found = limits_of(pod(limits={"memory": "64Mi", "cpu": "1500m"}))
+    assert limits_of(container()) == Limits()
+    found = limits_of(container(limits={"memory": "64Mi", "cpu": "1500m"}))
     assert found == Limits(memory_bytes=64 << 20, cores=2)
-    assert limits_of(pod(limits={"cpu": "100m"})).cores == 1
+    assert limits_of(container(limits={"cpu": "100m"})).cores == 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 3))))

@@ -19,7 +19,7 @@ import autoscaler.decider
 import autoscaler.pilot
 import cluster.informer
 import controller.view
-import embedded.podlife
+import embedded.containerlife
 import embedded.store
 from autoscaler.idling import Verdict
 from tests.simulation.throttling import WatchedThrottler
@@ -185,7 +185,7 @@ def _deletions_missed() -> AbstractContextManager[Any]:
 
 def _no_restart() -> AbstractContextManager[Any]:
     """A replica that crashed is not started again."""
-    return patch.object(embedded.podlife, "backoff_s", lambda restarts: 1e9)
+    return patch.object(embedded.containerlife, "backoff_s", lambda restarts: 1e9)
 
 
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {

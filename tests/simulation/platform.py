@@ -25,8 +25,9 @@ from controller.pinning import MODEL_MISSING, Digest, Problem, serving_container
 from controller.server import Controller
 from embedded.deployments import DeploymentController
 from embedded.kubelet import Kubelet
-from embedded.podlife import Surroundings
+from embedded.residence import Surroundings
 from embedded.room import Room
+from embedded.sources import Sources
 from embedded.turns import Turns
 from tests.simulation.faults import FaultyClient, Weather
 from tests.simulation.network import Listener
@@ -174,6 +175,7 @@ class Platform:
             models=machine,
             turns=Turns(at_once_max=4, longest_s=1.0),
             events=events,
+            sources=Sources(client),
             run_dir=Path("/simulated/run"),
             work_dir=Path("/simulated/work"),
             base_env={},
@@ -241,9 +243,9 @@ def _free_port() -> int:
 def simulated_machine() -> Iterator[None]:
     """Under this the kubelet's processes, sockets and logs are simulated ones."""
     with (
-        patch("embedded.podlife.ReplicaProcess", Process),
-        patch("embedded.podlife.listen", _listen),
-        patch("embedded.podlife.free_port", _free_port),
+        patch("embedded.containerlife.ReplicaProcess", Process),
+        patch("embedded.containerlife.listen", _listen),
+        patch("embedded.residence.free_port", _free_port),
         patch("embedded.kubelet.PodLog", Log),
         patch("activator.holding.Throttler", WatchedThrottler),
     ):
