@@ -19,7 +19,6 @@ from embedded import (
     applying,
     bodies,
     builtin,
-    listing,
     patching,
     resources,
     scale,
@@ -31,6 +30,7 @@ from embedded.custom import CustomKinds
 from embedded.deletion import DEFAULT_NAMESPACE, Deletion
 from embedded.expiry import Expiry
 from embedded.identity import Identities
+from embedded.listing import Lists
 from embedded.owners import Owners
 from embedded.ownership import Ownership
 from embedded.registry import Registry
@@ -44,7 +44,14 @@ class LogsPort(Protocol):
     """Read what a container wrote; NotFoundError or BadRequestError at once or while read."""
 
     def __call__(
-        self, namespace: str, name: str, *, follow: bool, tail_lines: int | None, previous: bool
+        self,
+        namespace: str,
+        name: str,
+        *,
+        follow: bool,
+        tail_lines: int | None,
+        previous: bool,
+        container: str = "",
     ) -> AsyncIterator[bytes]:
         """Pieces of the log, in order."""
         ...
@@ -67,6 +74,7 @@ class ApiServer:
         self._store = store
         self._clock = clock
         self.registry = Registry()  # every kind served now, with its schema
+        self._lists = Lists(store)
         self._ownership = Ownership(self.registry, clock=clock)
         self._identities = Identities(store, clock=clock, rng=rng)
         self._admit = Admission(admit)
@@ -100,6 +108,10 @@ class ApiServer:
         """Read one object; NotFoundError."""
         return self._existing(resource, namespace, name)
 
+    def shown(self, resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
+        """An object with every owner of its fields written out, for people to see."""
+        return self._ownership.shown(resource, obj)
+
     def get_scale(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Read the scale of an object that has one."""
         self._check_part(resource, "scale")
@@ -113,9 +125,7 @@ class ApiServer:
         """Read the objects a selection names, in order of namespace and name."""
         self._served(resource)
         self._expire(resource)
-        return listing.page(
-            self._store, resource, parse(resource, selection), options or ListOptions()
-        )
+        return self._lists.page(resource, parse(resource, selection), options or ListOptions())
 
     def create(
         self, resource: Resource, namespace: str | None, obj: Raw, options: WriteOptions

@@ -120,7 +120,7 @@ class _Front:
         obj = self._server.get(resource, target.namespace, target.name)
         if _wants_table(request):
             return _json(self._table(request, target, [obj], obj["metadata"]["resourceVersion"]))
-        return _json(obj)
+        return _json(self._server.shown(resource, obj))
 
     async def _list_or_watch(self, request: web.Request, target: Target) -> web.StreamResponse:
         selection = requests.selection_of(target, request.query)
@@ -134,7 +134,7 @@ class _Front:
                 "kind": f"{target.resource.kind}List",
                 "apiVersion": target.resource.api_version,
                 "metadata": {"resourceVersion": found.resource_version},
-                "items": found.items,
+                "items": [self._server.shown(target.resource, obj) for obj in found.items],
             }
         _add_continuation(raw["metadata"], found)
         return _json(raw)

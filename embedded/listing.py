@@ -6,11 +6,13 @@ Must not know: who asks, or how the answer is written.
 
 import base64
 import binascii
+from collections import OrderedDict
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import orjson
+from typing_extensions import override
 
 from api.kinds import Resource
 from cluster.client import ObjectList
@@ -19,7 +21,16 @@ from cluster.options import ListOptions
 from embedded.selection import Selector
 from embedded.store import Store
 
+MOMENTS_MAX: Final = 16  # lists begun and not finished that are kept; then the oldest expires
+_PRESENT: Final = 0  # the serial of a token that goes on with whatever there is now
 _Names = tuple[str, str]
+_EXPIRED: Final = (
+    "The provided continue parameter is too old to display a consistent list result. You can "
+    "start a new list without the continue parameter, or use the continue token in this response "
+    "to retrieve the remainder of the results. Continuing with the provided token results in an "
+    "inconsistent list - objects that were created, modified, or deleted between the time the "
+    "first chunk was returned and now may show up in the list."
+)
 
 
 def selected(
@@ -37,31 +48,93 @@ def selected(
             yield obj
 
 
-def page(store: Store, resource: Resource, selector: Selector, options: ListOptions) -> ObjectList:
-    """One page, or everything. GoneError for a version that is past, ApiError for one to come.
+class ExpiredListError(GoneError):
+    """A token whose moment is forgotten; it carries one that goes on with the present."""
 
-    A later page shows the present, not the moment of the first; it carries the first one's
-    resourceVersion, so a watch from there brings every change the pages may have missed.
-    """
-    version, after = store.version, None
-    if options.continue_token:
-        version, after = _opened(options.continue_token)
-        if version > store.version or version < store.oldest_version:
-            raise GoneError("the continue token is too old: list again from the start")
-    else:
-        _check_version(store, options)
-    found = selected(store, resource, selector, after=after)
-    if options.limit <= 0:
-        return ObjectList(items=list(found), resource_version=str(version))
-    items = list(islice(found, options.limit))
-    rest = sum(1 for _ in found)
-    if not rest:
-        return ObjectList(items=items, resource_version=str(version))
-    metadata = items[-1]["metadata"]
-    token = _sealed(version, (metadata.get("namespace", ""), metadata["name"]))
-    return ObjectList(
-        items=items, resource_version=str(version), continue_token=token, remaining=rest
-    )
+    def __init__(self, token: str) -> None:
+        super().__init__(_EXPIRED)
+        self._token = token
+
+    @override
+    def to_status(self) -> dict[str, Any]:
+        """The Status, with the new token where Kubernetes has it."""
+        return {**super().to_status(), "metadata": {"continue": self._token}}
+
+
+class Lists:
+    """Answers lists. All pages of one show the moment of the first, for as long as it is kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        # What is left of lists begun, oldest first: objects are shared, so each costs references.
+        self._moments: OrderedDict[int, _Moment] = OrderedDict()
+        self._serial = 0
+
+    def page(self, resource: Resource, selector: Selector, options: ListOptions) -> ObjectList:
+        """One page, or everything. GoneError for a version that is past, ApiError for one to come.
+
+        A page of a moment that is forgotten raises ExpiredListError.
+        """
+        store, limit = self._store, options.limit
+        if not options.continue_token:
+            _check_version(store, options)
+            found = list(selected(store, resource, selector))
+            return self._cut(_Moment(resource, store.version, found), 0, limit)
+        if options.resource_version:
+            raise BadRequestError("specifying resource version is not allowed when using continue")
+        token = _opened(options.continue_token)
+        if token.serial == _PRESENT:
+            found = list(selected(store, resource, selector, after=token.after))
+            return self._cut(_Moment(resource, store.version, found), 0, limit)
+        moment = self._moments.get(token.serial)
+        if moment is None or (moment.resource, moment.version) != (resource, token.version):
+            raise ExpiredListError(_sealed(replace(token, serial=_PRESENT)))
+        if moment.version < store.oldest_version:
+            del self._moments[token.serial]
+            raise ExpiredListError(_sealed(replace(token, serial=_PRESENT)))
+        return self._cut(moment, token.at, limit, serial=token.serial)
+
+    def _cut(self, moment: "_Moment", at: int, limit: int, serial: int = 0) -> ObjectList:
+        objects, version = moment.objects, str(moment.version)
+        end = at + limit
+        if limit <= 0 or end >= len(objects):
+            return ObjectList(items=objects[at:] if at else objects, resource_version=version)
+        serial = serial or self._keep(moment)
+        last = objects[end - 1]["metadata"]
+        token = _Token(
+            version=moment.version,
+            serial=serial,
+            at=end,
+            after=(last.get("namespace", ""), last["name"]),
+        )
+        return ObjectList(
+            items=objects[at:end],
+            resource_version=version,
+            continue_token=_sealed(token),
+            remaining=len(objects) - end,
+        )
+
+    def _keep(self, moment: "_Moment") -> int:
+        self._serial += 1
+        self._moments[self._serial] = moment
+        while len(self._moments) > MOMENTS_MAX:
+            self._moments.popitem(last=False)
+        return self._serial
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    resource: Resource
+    version: int
+    objects: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Token:
+    version: int
+    serial: int
+    at: int
+    after: _Names
 
 
 def _check_version(store: Store, options: ListOptions) -> None:
@@ -84,7 +157,9 @@ def number(version: str) -> int:
     if not version:
         return 0
     if not (version.isascii() and version.isdigit() and len(version) <= 19):
-        raise BadRequestError(f"Invalid resource version: {version[:40]!r}")
+        raise BadRequestError(
+            f'resourceVersion: Invalid value: "{version[:40]}": must be a version of this server'
+        )
     return int(version)
 
 
@@ -96,15 +171,19 @@ def check_reached(wanted: int, current: int) -> None:
         raise ApiError(504, "Timeout", message, {"causes": [cause], "retryAfterSeconds": 1})
 
 
-def _sealed(version: int, names: _Names) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([version, *names])).decode()
+def _sealed(token: _Token) -> str:
+    raw = [token.version, token.serial, token.at, *token.after]
+    return base64.urlsafe_b64encode(orjson.dumps(raw)).decode()
 
 
-def _opened(token: str) -> tuple[int, _Names]:
+def _opened(token: str) -> _Token:
     try:
-        version, namespace, name = orjson.loads(base64.urlsafe_b64decode(token))
+        raw = orjson.loads(base64.urlsafe_b64decode(token))
+        version, serial, at, namespace, name = raw
     except (binascii.Error, ValueError, TypeError) as error:
-        raise BadRequestError("continue: this is not a token of this server") from error
-    if not isinstance(version, int) or not isinstance(namespace, str) or not isinstance(name, str):
-        raise BadRequestError("continue: this is not a token of this server")
-    return version, (namespace, name)
+        raise BadRequestError(f"continue key is not valid: {error}") from error
+    numbers = (version, serial, at)
+    is_whole = all(type(each) is int and each >= 0 for each in numbers)
+    if not is_whole or not isinstance(namespace, str) or not isinstance(name, str):
+        raise BadRequestError("continue key is not valid: it is no token of this server")
+    return _Token(version=version, serial=serial, at=at, after=(namespace, name))

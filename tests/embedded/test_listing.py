@@ -1,6 +1,7 @@
 import base64
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,12 @@ from api.kinds import NAMESPACES, PODS, Resource
 from cluster.client import ObjectList
 from cluster.errors import ApiError, BadRequestError, GoneError
 from cluster.options import ListOptions, Selection
-from embedded.listing import page, selected
+from embedded.listing import MOMENTS_MAX, Lists, selected
 from embedded.selection import parse
 from embedded.store import IN_MEMORY, Store
+
+
+_LISTS: WeakKeyDictionary[Store, Lists] = WeakKeyDictionary()
 
 
 @pytest.fixture
@@ -32,7 +36,8 @@ def listed(
     store: Store, *, fields: str = "", namespace: str | None = None, **options: Any
 ) -> ObjectList:
     selector = parse(PODS, Selection(namespace=namespace, fields=fields))
-    return page(store, PODS, selector, ListOptions(**options))
+    lists = _LISTS.setdefault(store, Lists(store))
+    return lists.page(PODS, selector, ListOptions(**options))
 
 
 def places(found: ObjectList) -> list[str]:
@@ -51,12 +56,15 @@ def test_pages_follow_one_another(store: Store) -> None:
     assert (places(first), first.remaining) == (["a/x", "a/y", "b/x"], 1)
     put(store, "between", "b")
     put(store, "before", "a")
+    put(store, "zz", "c")
+    store.remove(PODS, {"metadata": {"name": "z", "namespace": "c"}})
     last = listed(store, limit=3, continue_token=first.continue_token)
     assert places(last) == ["c/z"]
     # A watch from the version of the first page brings what the pages missed.
     assert last.resource_version == first.resource_version
     missed = store.changes_since(PODS, int(first.resource_version))
-    assert [each.object["metadata"]["name"] for each in missed] == ["between", "before"]
+    names = [each.object["metadata"]["name"] for each in missed]
+    assert names == ["between", "before", "zz", "z"]
 
 
 @given(st.integers(1, 6))
@@ -86,8 +94,27 @@ def test_a_token_of_the_forgotten_past_is_gone(store: Store) -> None:
     token = listed(store, limit=1).continue_token
     for at in range(6):
         put(store, f"p{at}")
-    with pytest.raises(GoneError, match="list again from the start"):
+    with pytest.raises(GoneError, match="too old to display a consistent list") as caught:
         listed(store, limit=1, continue_token=token)
+    # The answer has a token that goes on, with what is there now.
+    going_on = caught.value.to_status()["metadata"]["continue"]
+    rest = listed(store, continue_token=going_on)
+    assert places(rest) == ["a/y", "b/x", "c/z"]
+    assert rest.resource_version == str(store.version)
+
+
+def test_lists_begun_are_bounded(store: Store) -> None:
+    first = listed(store, limit=1).continue_token
+    for _ in range(MOMENTS_MAX):
+        listed(store, limit=1)
+    with pytest.raises(GoneError):
+        listed(store, continue_token=first)
+
+
+def test_a_token_names_its_own_version(store: Store) -> None:
+    token = listed(store, limit=1).continue_token
+    with pytest.raises(BadRequestError, match="not allowed when using continue"):
+        listed(store, continue_token=token, resource_version="1")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +144,7 @@ def test_versions_that_can_be_met_are(store: Store) -> None:
         ("0", "Exact", BadRequestError, "forbidden for resourceVersion 0"),
         ("", "Exact", BadRequestError, "forbidden unless"),
         ("1", "Newest", BadRequestError, "want Exact or NotOlderThan"),
-        ("x", "", BadRequestError, "Invalid resource version"),
+        ("x", "", BadRequestError, 'resourceVersion: Invalid value: "x"'),
     ],
 )
 def test_versions_that_cannot_be_met_are_refused(
