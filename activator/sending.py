@@ -40,11 +40,15 @@ class EventSender:
         self._told = 0  # losses that were logged
         self._why = ""  # of the last failure
         self._complained_s = float("-inf")
+        self._is_closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def offer(self, event: Event) -> None:
         """Send it soon, or drop it when too much waits for its sink."""
+        if self._is_closed:
+            self._lose()
+            return
         queue = self._queues.get(event.url)
         if queue is None:
             queue = self._queues[event.url] = _Queue()
@@ -83,6 +87,7 @@ class EventSender:
                 await self._idle.wait()
         except TimeoutError:
             pass
+        self._is_closed = True
         for url, queue in tuple(self._queues.items()):
             self._discard(url, queue)
         session, self._session = self._session, None
@@ -122,7 +127,8 @@ class EventSender:
                 event.url, data=event.body, headers=event.headers, allow_redirects=False
             ) as answer:
                 status = answer.status
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            # TimeoutError is an OSError; a session that is closed meanwhile is a RuntimeError.
             self._failed += 1
             self._complain(f"{event.url}: {str(error) or type(error).__name__}")
             return

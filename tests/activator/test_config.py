@@ -20,8 +20,12 @@ def test_the_defaults_are_within_their_bounds() -> None:
         ("gather_max_s", 0.0001),
         ("report_period_s", -1),
         ("probe_s", float("nan")),
+        ("expect_s", 0),
+        ("event_senders", 0),
+        ("event_send_s", 0),
+        ("inside_networks", ("10.0.0.0/8", "everyone")),
     ],
 )
-def test_a_setting_out_of_bounds_is_named(name: str, value: float) -> None:
+def test_a_setting_out_of_bounds_is_named(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
-        Settings(**{name: value})
+        Settings(**{name: value})  # type: ignore[arg-type]

@@ -1,16 +1,26 @@
 """The head of a forwarded request."""
 
+from typing import Any
+
 from activator.headers import request_start
 from wire.exchange import Exchange
 from wire.head import Head
 
 
-def start(peer: str = "10.1.2.3", target: bytes = b"/p?q", **headers: bytes) -> list[bytes]:
+def start(
+    peer: str = "10.1.2.3",
+    target: bytes = b"/p?q",
+    told: dict[str, Any] | None = None,
+    **headers: bytes,
+) -> list[bytes]:
     pairs = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
     head = Head(b"POST", target, pairs, dict(pairs))
     if "content_length" in headers:
         head.content_length = int(headers["content_length"])
-    lines = request_start(Exchange(None, peer, head))  # type: ignore[arg-type] # nothing is sent
+    lines = request_start(
+        Exchange(None, peer, head),  # type: ignore[arg-type] # nothing is sent
+        **(told or {}),
+    )
     assert lines.endswith(b"\r\n")
     return lines.split(b"\r\n")[:-1]
 
@@ -58,6 +68,7 @@ def test_what_is_left_out() -> None:
         expect=b"100-continue",
         k_proxy_request=b"forged",
         knative_serving_revision=b"forged",
+        knative_serving_default_route=b"forged",
         x_request_id=b"told elsewhere",
         accept=b"*/*",
     )
@@ -72,3 +83,25 @@ def test_what_is_left_out() -> None:
         b"forwarded",
     ]
     assert b"k-proxy-request: activator" in lines
+
+
+def test_what_the_way_says_stands_for_what_the_client_says() -> None:
+    told = {"lines": b"tag: ours\r\n", "replaced": frozenset({b"tag"})}
+    lines = start(host=b"h", tag=b"theirs", told=told)
+    assert [line for line in lines if line.startswith(b"tag")] == [b"tag: ours"]
+    assert b"tag: theirs" in start(host=b"h", tag=b"theirs")
+
+
+def test_an_upgrade_that_is_passed_on_is_asked_for_anew() -> None:
+    lines = start(
+        host=b"h",
+        connection=b"keep-alive, Upgrade, X-Mine",
+        upgrade=b"websocket",
+        x_mine=b"1",
+        sec_websocket_version=b"13",
+        told={"upgrade": b"websocket"},
+    )
+    assert b"connection: upgrade" in lines
+    assert b"upgrade: websocket" in lines
+    assert b"sec-websocket-version: 13" in lines
+    assert not any(line.startswith(b"x-mine") for line in lines)

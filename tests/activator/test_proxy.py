@@ -1,11 +1,12 @@
 """Passages: streaming both ways, and every way a replica or a client can fail."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from activator.targets import RevisionKey
-from tests.activator.world import Client, World, eventually, serving
+from tests.activator.world import Client, Replica, World, eventually, serving
 
 
 async def test_answers_of_every_framing_arrive_whole() -> None:
@@ -304,3 +305,89 @@ async def test_a_request_that_was_sent_is_never_sent_again() -> None:
         (first.calls or second.calls)[0].die()
         assert (await client.answer()).status == 502
         assert len(first.calls) + len(second.calls) == 1
+
+
+async def _bounded(it: World, **spec: float) -> Replica:
+    """A second Revision with bounds of its own; a Revision's spec is fixed."""
+    it.revision("app-2", **spec)
+    it.route(("app-2", 100))
+    replica = await it.replica("p2", "app-2")
+    ways = it.activator._router._routes
+    await eventually(lambda: ways[b"app.default"].target.only == ("default", "app-2"))
+    await eventually(lambda: "default/app-2" in it.activator.statistics().revisions)
+    await it.ready(1, "default/app-2")
+    replica.auto = False
+    return replica
+
+
+async def test_an_answer_that_does_not_begin_in_time_is_504() -> None:
+    async with serving(deadline_grain_s=0.01) as (it, _, client):
+        await _bounded(it, responseStartTimeoutSeconds=0.02)
+        answer = await client.call()
+        assert (answer.status, answer.reason) == (504, "ResponseStartTimeout")
+        assert it.now("default/app-2").executing == 0
+
+
+async def test_an_answer_that_began_in_time_may_take_its_time() -> None:
+    async with serving() as (it, _, client):
+        replica = await _bounded(it, timeoutSeconds=600, responseStartTimeoutSeconds=60)
+        client.send()
+        await eventually(lambda: len(replica.calls) == 1)
+        (passage,) = it.activator._holders["default", "app-2"]._throttler.executing
+        start_s = passage.deadline_s
+        replica.calls[0].writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+        await client.reader.readuntil(b"abc")
+        passage.expire(start_s)  # as the periodic look does when the moment has come
+        assert not passage.is_over
+        assert passage.deadline_s > start_s
+        replica.calls[0].writer.write(b"def")
+        assert await asyncio.wait_for(client.reader.readexactly(3), 10) == b"def"
+
+
+async def test_silence_before_an_answer_is_504_and_within_it_a_cut() -> None:
+    async with serving(deadline_grain_s=0.005) as (it, _, client):
+        replica = await _bounded(it, idleTimeoutSeconds=0.05)
+        answer = await client.call()
+        assert (answer.status, answer.reason) == (504, "IdleTimeout")
+        client.send()
+        await eventually(lambda: len(replica.calls) == 2)
+        writer = replica.calls[1].writer
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await client.reader.readuntil(b"abc\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            # The connection ends without the last chunk, and nothing is put in its place.
+            assert await asyncio.wait_for(client.reader.read(), 10) == b""
+        assert it.now("default/app-2").executing == 0
+
+
+@pytest.mark.parametrize("mover", ["replica", "client"])
+async def test_bytes_of_either_side_break_the_silence(mover: str) -> None:
+    async with serving(deadline_grain_s=0.005) as (it, _, client):
+        replica = await _bounded(it, timeoutSeconds=600, idleTimeoutSeconds=60)
+        client.writer.write(
+            b"POST /x HTTP/1.1\r\nHost: app.default.localhost\r\nContent-Length: 100\r\n\r\na"
+        )
+        holder = it.activator._holders["default", "app-2"]
+        await eventually(lambda: bool(holder._throttler.executing))
+        (passage,) = holder._throttler.executing
+        await eventually(lambda: passage._connection is not None)
+        if mover == "replica":
+            (writer,) = replica.connections
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\na")
+            await client.reader.readuntil(b"\r\n\r\na")
+        for _ in range(8):
+            moved_s = passage._patience._moved_s
+            (writer if mover == "replica" else client.writer).write(b"b")
+            await eventually(lambda m=moved_s: passage._patience._moved_s > m)
+        assert not passage.is_over
+
+
+async def test_a_trace_context_and_other_headers_pass() -> None:
+    async with serving() as (_, replica, client):
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        await client.call(headers=f"Traceparent: {trace}\r\nTracestate: a=b\r\nX-Mine: 1\r\n")
+        call = replica.calls[0]
+        assert call.header("traceparent") == trace
+        assert (call.header("tracestate"), call.header("x-mine")) == ("a=b", "1")
+        assert call.header("forwarded") == 'for=127.0.0.1;host="app.default.localhost";proto=http'
+        assert call.header("knative-serving-default-route") == "true"

@@ -12,7 +12,10 @@ from aiohttp import ClientSession, WSMsgType
 from tests.activator.world import Client, Replica, World, eventually, serving
 
 ASK = "Connection: keep-alive, Upgrade\r\nUpgrade: chat/1\r\n"
-SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat/1\r\nX-His: 1\r\n\r\n"
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\n"
+    b"Connection: Upgrade\r\nUpgrade: chat/1\r\nX-His: 1\r\n\r\n"
+)
 
 
 async def routed_to(it: World, revision: str) -> None:
@@ -105,7 +108,7 @@ async def test_a_switch_nobody_asked_for_is_502() -> None:
 
 
 async def test_a_held_upgrade_is_forwarded_when_there_is_a_replica() -> None:
-    async with serving() as (it, replica, client):
+    async with serving() as (it, _, client):
         it.revision("app-2", containerConcurrency=1)
         it.route(("app-2", 100))
         await routed_to(it, "app-2")
@@ -158,7 +161,7 @@ def test_a_websocket_on_the_loop_of_production() -> None:
         accepted = base64.b64encode(hashlib.sha1(key.encode()).digest())
         call.writer.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: %b\r\n\r\n\x81\x02hi" % accepted
+            b"Sec-WebSocket-Accept: %b\r\n\r\n\x81\x02hi\x88\x02\x03\xe8" % accepted
         )
 
     uvloop.run(scenario())
