@@ -6,7 +6,6 @@ Must not know: which containers stand beside it, or what its volumes hold.
 
 import asyncio
 import logging
-import pwd
 import signal
 import socket
 from collections.abc import Mapping
@@ -19,22 +18,13 @@ import orjson
 
 from api.keys import START_TIMING
 from api.objects import Raw
-from embedded import probing, security
-from embedded.environment import MissingError, environment, expanded
-from embedded.launching import (
-    CommandLaunch,
-    Launch,
-    PredictorLaunch,
-    Refusal,
-    backoff_s,
-    has_default_readiness,
-    is_mounted,
-    launch_of,
-    with_model,
-)
+from embedded import probing
+from embedded.containerplan import ContainerPlan, Start
+from embedded.environment import MissingError
+from embedded.launching import CommandLaunch, PredictorLaunch, Refusal, backoff_s
 from embedded.modelstore import ModelError
-from embedded.mounts import Mount, MountError
-from embedded.podfiles import VolumeError, write_confinement
+from embedded.mounts import MountError
+from embedded.podfiles import VolumeError
 from embedded.podlog import PodLog
 from embedded.podstatus import ContainerFate, running, terminated, waiting
 from embedded.probers import Prober
@@ -57,8 +47,6 @@ log = logging.getLogger(__name__)
 
 _BESIDE_S = 0.01
 _GRACE_S = 30.0  # Kubernetes' default for terminationGracePeriodSeconds
-_MODELS_AT = "/mnt/relight-model"  # where another user reads what our folder keeps to ourselves
-_MESSAGE_BYTES_MAX = 4096
 
 
 class ContainerLife:
@@ -68,15 +56,12 @@ class ContainerLife:
         self, container: Raw, home: Residence, pod_log: PodLog, *, is_init: bool = False
     ) -> None:
         """`is_init`: it runs once, to its end, before the Pod's containers."""
-        self._container = container
+        self._plan = ContainerPlan(container, home, is_init=is_init)
         self._name = str(container["name"])
         self._home = home
         self._around = home.around
         self._log = pod_log
         self._is_init = is_init
-        containers = home.spec.get("containers") or ()
-        self._is_serving = not is_init and container is containers[home.serving]
-        self._folder = home.folder / self._name
         self._news: asyncio.Queue[News] = asyncio.Queue()
         self._stopping = asyncio.Event()
         self._listener: socket.socket | None = None
@@ -90,7 +75,6 @@ class ContainerLife:
             s["restartCount"] + ("running" in s["state"]) for s in told if s["name"] == self._name
         )
         self._last_state: dict[str, Any] = {}
-        self._copy = ("", "")  # where the model is read from, and what its owner calls it
         self._has_said_ready = False
         self._probed = Probed(is_ready=True, is_started=True)
         self._started_at = ""
@@ -132,112 +116,72 @@ class ContainerLife:
 
     async def _live_once(self) -> dict[str, Any] | None:
         """Start the process once and follow it to its end; None once stopped."""
-        prepared = await self._prepared()
-        if prepared is None:
+        start = await self._prepared()
+        if start is None:
             return None
-        launch, confinement, port = prepared
         news: asyncio.Queue[News] = asyncio.Queue()
         self._news = news
         self._starts += 1
         name = f"{self._home.uid}/{self._name}/{self._starts}"
-        limits = limits_of(self._container)
+        limits = limits_of(self._plan.container)
         process = ReplicaProcess(name, self._around.zygote, news, limits=limits)
         self._turn = await self._around.turns.take()
         try:
             if self._stopping.is_set():
                 return None
             self._has_said_ready = False
-            return await self._run(process, launch, confinement, port, news)
+            return await self._run(process, start, news)
         finally:
             self._turn.end()
 
-    async def _prepared(self) -> "tuple[PredictorLaunch | CommandLaunch, str, int] | None":
+    async def _prepared(self) -> Start | None:
         """What to start, once all it refers to is there; None once stopped."""
         while not self._stopping.is_set():
             change = self._home.change
             try:
-                launch, confinement, port = self._plan()
+                start = self._plan.next()
             except (MissingError, MountError, VolumeError) as error:
                 self._home.event("Failed", f"Error: {error}", is_warning=True)
                 await self._report(waiting("CreateContainerConfigError", str(error)))
                 await change.wait()
                 continue
-            if not isinstance(launch, Refusal):
-                return launch, confinement, port
-            self._home.event(launch.reason, launch.message, is_warning=True)
-            await self._report(waiting(launch.reason, launch.message))
+            if not isinstance(start, Refusal):
+                return start
+            self._home.event(start.reason, start.message, is_warning=True)
+            await self._report(waiting(start.reason, start.message))
             await self._stopping.wait()
         return None
 
-    def _plan(self) -> tuple[Launch, str, int]:
-        has_port = bool(self._container.get("command")) and not self._is_init
-        port = self._home.port_of(self._container) if has_port else 0
-        env = environment(
-            self._container, self._home.about, self._home.lookup, port=port if has_port else None
-        )
-        launch = launch_of(self._home.pod, self._container, env)
-        if isinstance(launch, Refusal):
-            return launch, "", port
-        return launch, self._confinement(env), port
-
-    def _confinement(self, env: Mapping[str, str], *also: Mount) -> str:
-        """The file that says where the process belongs; "" for nowhere else."""
-        expand = partial(expanded, env=env)
-        mounts = self._home.files.mounts(self._home.spec, self._container, expand=expand)
-        path = self._container.get("terminationMessagePath")
-        if path:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._last_words.write_bytes(b"")
-            self._last_words.chmod(0o666)
-            source = str(self._last_words.resolve())
-            mounts.append(Mount(source=source, target=str(Path(path).resolve()), is_dir=False))
-        owner = self._around.machine().owner
-        who = security.credentials(self._home.spec, self._container, owner, group_of=_group_of)
-        mounts += also
-        file = self._folder / "confinement.json"
-        return write_confinement(file, mounts, who, is_root=owner.is_root)
-
-    @property
-    def _last_words(self) -> Path:
-        return self._folder / "termination-log"
-
     async def _run(
-        self,
-        process: ReplicaProcess,
-        launch: PredictorLaunch | CommandLaunch,
-        confinement: str,
-        port: int,
-        news: "asyncio.Queue[News]",
+        self, process: ReplicaProcess, start: Start, news: "asyncio.Queue[News]"
     ) -> dict[str, Any] | None:
         ended: Ended | None = None
         self._log.failure = ""
+        plan = self._plan
         async with asyncio.TaskGroup() as tasks:
-            if isinstance(launch, CommandLaunch):
-                address = f"tcp:127.0.0.1:{port}"
-                request = {"kind": "exec", "argv": launch.argv}
-                beside: list[asyncio.Task[None]] = []
-                self._launch(process, {**request, **self._rest(launch.env, confinement)}, ())
-                if self._is_default and self._is_serving:
-                    beside.append(tasks.create_task(until_listening(port, news)))
+            beside: list[asyncio.Task[None]] = []
+            if isinstance(start.launch, CommandLaunch):
+                address = f"tcp:127.0.0.1:{start.port}"
+                self._launch(process, plan.request(start, start.launch.argv), ())
+                if plan.is_serving and plan.has_default_readiness:
+                    beside.append(tasks.create_task(until_listening(start.port, news)))
                 else:
-                    self._has_said_ready = True
+                    self._has_said_ready = not self._is_init
             else:
                 address = f"unix:{self._socket_path}"
-                beside = []
-                failed = await self._start_predictor(process, launch, confinement)
+                failed = await self._start_predictor(process, start.launch, start.confinement)
                 if failed is not None:
                     return failed
-            if self._is_serving:
+            if plan.is_serving:
                 await self._home.announce(address)
-            probes = [] if self._is_init else self._probes()
+            probes = plan.probes()
             self._probed = Probed(is_ready=not probes, is_started=not probes)
             if probes:
-                rest = self._rest(launch.env, confinement)
                 prober = Prober(
-                    self._container,
+                    plan.container,
                     address,
-                    execute=partial(self._execute, rest),
-                    output=self._folder / "probe.out",
+                    execute=partial(self._execute, start),
+                    output=plan.folder / "probe.out",
                 )
                 beside.append(tasks.create_task(self._probe(prober, probes, news)))
             try:
@@ -246,20 +190,6 @@ class ContainerLife:
                 for task in beside:
                     task.cancel()
         return None if ended is None else self._end(ended)
-
-    @property
-    def _is_default(self) -> bool:
-        return has_default_readiness(self._container, is_knative=self._home.is_knative)
-
-    def _probes(self) -> list[probing.Probe]:
-        found = probing.probes_of(self._container, is_knative=self._home.is_knative)
-        return [each for each in found if each.kind != "readiness" or not self._is_default]
-
-    def _rest(self, env: Mapping[str, str], confinement: str) -> dict[str, Any]:
-        """What of a start request is the same for whatever runs in the container."""
-        cwd = self._container.get("workingDir") or str(self._around.work_dir)
-        rest = {"env": {**self._home.base_env, **env}, "cwd": expanded(cwd, env)}
-        return {**rest, "confinement": confinement} if confinement else rest
 
     def _launch(
         self, process: ReplicaProcess, request: Mapping[str, Any], fds: tuple[int, ...]
@@ -271,33 +201,14 @@ class ContainerLife:
         self, process: ReplicaProcess, launch: PredictorLaunch, confinement: str
     ) -> dict[str, Any] | None:
         """The state it ended in, where it could not even start."""
-        args = launch.args
         try:
-            if launch.model and not is_mounted(launch.model, self._container):
-                path = await self._around.models.prepare(launch.model, launch.digest)
-                if self._has_other_user:
-                    folder = Path(path).parent.resolve()
-                    seen = f"{_MODELS_AT}/{Path(path).name}"
-                    mount = Mount(source=str(folder), target=_MODELS_AT, is_read_only=True)
-                    confinement, path = self._confinement(launch.env, mount), seen
-                args = with_model(args, path)
-                self._copy = (path, launch.model)
-            elif launch.code:
-                await self._around.models.check(launch.code.rpartition(":")[0], launch.digest)
+            request = await self._plan.predictor_request(launch, confinement)
         except (ModelError, MountError, VolumeError) as error:
-            self._log.failure = str(error)
             return terminated(1, None, str(error), self._home.now())
         if self._listener is None:
             self._listener = listen(self._socket_path)
-        request = {"kind": "predictor", "args": args, **self._rest(launch.env, confinement)}
         self._launch(process, request, (self._listener.fileno(),))
         return None
-
-    @property
-    def _has_other_user(self) -> bool:
-        owner = self._around.machine().owner
-        who = security.credentials(self._home.spec, self._container, owner, group_of=_group_of)
-        return who.uid not in (None, owner.uid)
 
     # -- while it runs -----------------------------------------------------------------------
 
@@ -317,7 +228,7 @@ class ContainerLife:
                 case Said(facts) if facts.get("ready"):
                     await self._ready(facts)
                 case Said(facts):
-                    self._log.failure = self._in_their_words(str(facts.get("failed", "")))
+                    self._log.failure = self._plan.in_their_words(str(facts.get("failed", "")))
                 case Probed() as probed:
                     self._probed = probed
                     await self._report_running()
@@ -327,11 +238,6 @@ class ContainerLife:
                     return await self._kill(process, news, self._grace_s(grace_s))
                 case Ended() as ended:
                     return ended
-
-    def _in_their_words(self, message: str) -> str:
-        """The same message about the user's own file, not about our copy of it."""
-        ours, theirs = self._copy
-        return message.replace(ours, theirs) if ours else message
 
     async def _ready(self, facts: Mapping[str, Any]) -> None:
         self._end_turn()
@@ -364,7 +270,7 @@ class ContainerLife:
                 news.put_nowait(probed)
 
     async def _execute(
-        self, rest: Mapping[str, Any], command: tuple[str, ...], output: Path
+        self, start: Start, command: tuple[str, ...], output: Path
     ) -> "tuple[ReplicaProcess, asyncio.Queue[News]]":
         """Run a command where the container runs."""
         self._attempts += 1
@@ -373,30 +279,16 @@ class ContainerLife:
         process = ReplicaProcess(name, self._around.zygote, news)
         output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("wb") as file:
-            process.launch({"kind": "exec", "argv": command, **rest}, (file.fileno(),))
+            process.launch(self._plan.request(start, command), (file.fileno(),))
         return process, news
 
     # -- its end -----------------------------------------------------------------------------
 
     def _end(self, ended: Ended) -> dict[str, Any]:
         """The state of a process that ended by itself or for a probe."""
-        message = self._message(is_error=ended.code != 0)
+        message = self._plan.message(self._log, is_error=ended.code != 0)
         now = self._home.now()
         return terminated(ended.code, ended.signal, message, now, started_at=self._started_at)
-
-    def _message(self, *, is_error: bool) -> str:
-        """Its last words: what it wrote for us, else what it said of itself or wrote last."""
-        if self._container.get("terminationMessagePath"):
-            with suppress(OSError):
-                written = self._last_words.read_bytes()[:_MESSAGE_BYTES_MAX]
-                if written:
-                    return written.decode(errors="replace")
-        if self._log.failure:
-            return self._log.failure
-        is_file_only = self._container.get("terminationMessagePolicy") == "File"
-        if is_file_only or (self._is_init and not is_error):
-            return ""
-        return self._log.tail()
 
     async def _back_off(self, ended: dict[str, Any]) -> None:
         """Report an end that nobody asked for, and wait before the next start."""
@@ -462,14 +354,6 @@ class ContainerLife:
     async def _report(self, state: Mapping[str, Any]) -> None:
         fate = ContainerFate(state=state, last_state=self._last_state, restarts=self._restarts)
         await self._home.report(self._name, fate)
-
-
-def _group_of(uid: int) -> int:
-    """A user's own group; the superuser's for one that this machine does not know."""
-    try:
-        return pwd.getpwuid(uid).pw_gid
-    except KeyError:
-        return 0
 
 
 async def _ended(news: "asyncio.Queue[News]") -> Ended:

@@ -1,0 +1,163 @@
+"""What one container's next run is made of: its request, where it belongs, its last words.
+
+For: everything between a container's spec and the message that asks for its process.
+Must not know: when it is started, or what becomes of it.
+"""
+
+import pwd
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from api.objects import Raw
+from embedded import probing, security
+from embedded.environment import environment, expanded
+from embedded.launching import (
+    CommandLaunch,
+    PredictorLaunch,
+    Refusal,
+    has_default_readiness,
+    is_mounted,
+    launch_of,
+    with_model,
+)
+from embedded.mounts import Mount
+from embedded.podfiles import write_confinement
+from embedded.podlog import PodLog
+from embedded.residence import Residence
+from embedded.security import Credentials
+
+_MODELS_AT = "/mnt/relight-model"  # where another user reads what our folder keeps to ourselves
+_MESSAGE_BYTES_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What to start, all that it refers to being there."""
+
+    launch: PredictorLaunch | CommandLaunch
+    confinement: str  # the file that says where it belongs; "" for nowhere else
+    port: int
+
+
+class ContainerPlan:
+    """One container's."""
+
+    def __init__(self, container: Raw, home: Residence, *, is_init: bool) -> None:
+        """`is_init`: it runs to its end, and serves nothing."""
+        self.container = container
+        self.name = str(container["name"])
+        self.home = home
+        self.is_init = is_init
+        containers = home.spec.get("containers") or ()
+        self.is_serving = not is_init and container is containers[home.serving]
+        self.folder = home.folder / self.name
+        self._copy = ("", "")  # where the model is read from, and what its owner calls it
+
+    def next(self) -> Start | Refusal:
+        """What to start now; MissingError, MountError, VolumeError."""
+        has_port = bool(self.container.get("command")) and not self.is_init
+        port = self.home.port_of(self.container) if has_port else 0
+        env = environment(
+            self.container, self.home.about, self.home.lookup, port=port if has_port else None
+        )
+        launch = launch_of(self.home.pod, self.container, env)
+        if isinstance(launch, Refusal):
+            return launch
+        return Start(launch=launch, confinement=self._confinement(env), port=port)
+
+    def _confinement(self, env: Mapping[str, str], *also: Mount) -> str:
+        expand = partial(expanded, env=env)
+        mounts = self.home.files.mounts(self.home.spec, self.container, expand=expand)
+        path = self.container.get("terminationMessagePath")
+        if path:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._last_words.write_bytes(b"")
+            self._last_words.chmod(0o666)
+            source = str(self._last_words.resolve())
+            mounts.append(Mount(source=source, target=str(Path(path).resolve()), is_dir=False))
+        is_root = self.home.around.machine().owner.is_root
+        file = self.folder / "confinement.json"
+        return write_confinement(file, [*mounts, *also], self._credentials, is_root=is_root)
+
+    @property
+    def _credentials(self) -> Credentials:
+        owner = self.home.around.machine().owner
+        return security.credentials(self.home.spec, self.container, owner, group_of=_group_of)
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def request(self, start: Start, argv: tuple[str, ...]) -> dict[str, Any]:
+        """What asks for a command where the container runs."""
+        return {"kind": "exec", "argv": argv, **self._rest(start.launch.env, start.confinement)}
+
+    async def predictor_request(self, launch: PredictorLaunch, confinement: str) -> dict[str, Any]:
+        """What asks for our predictor; ModelError, MountError, VolumeError."""
+        args, models = launch.args, self.home.around.models
+        if launch.model and not is_mounted(launch.model, self.container):
+            path = await models.prepare(launch.model, launch.digest)
+            if self._credentials.uid not in (None, self.home.around.machine().owner.uid):
+                folder = str(Path(path).parent.resolve())
+                mount = Mount(source=folder, target=_MODELS_AT, is_read_only=True)
+                confinement = self._confinement(launch.env, mount)
+                path = f"{_MODELS_AT}/{Path(path).name}"
+            args = with_model(args, path)
+            self._copy = (path, launch.model)
+        elif launch.code:
+            await models.check(launch.code.rpartition(":")[0], launch.digest)
+        return {"kind": "predictor", "args": args, **self._rest(launch.env, confinement)}
+
+    def _rest(self, env: Mapping[str, str], confinement: str) -> dict[str, Any]:
+        """What of a request is the same for whatever runs in the container."""
+        cwd = self.container.get("workingDir") or str(self.home.around.work_dir)
+        rest = {"env": {**self.home.base_env, **env}, "cwd": cwd}
+        return {**rest, "confinement": confinement} if confinement else rest
+
+    # -- probes ------------------------------------------------------------------------------
+
+    @property
+    def has_default_readiness(self) -> bool:
+        """Whether it needs no readiness probe of ours."""
+        return has_default_readiness(self.container, is_knative=self.home.is_knative)
+
+    def probes(self) -> list[probing.Probe]:
+        """What there is to ask while it runs."""
+        if self.is_init:
+            return []
+        found = probing.probes_of(self.container, is_knative=self.home.is_knative)
+        is_default = self.has_default_readiness
+        return [each for each in found if each.kind != "readiness" or not is_default]
+
+    # -- last words --------------------------------------------------------------------------
+
+    @property
+    def _last_words(self) -> Path:
+        return self.folder / "termination-log"
+
+    def in_their_words(self, message: str) -> str:
+        """The same message about the user's own file, not about our copy of it."""
+        ours, theirs = self._copy
+        return message.replace(ours, theirs) if ours else message
+
+    def message(self, log: PodLog, *, is_error: bool) -> str:
+        """What it wrote for us, else what it said of itself, or wrote last."""
+        if self.container.get("terminationMessagePath"):
+            with suppress(OSError):
+                written = self._last_words.read_bytes()[:_MESSAGE_BYTES_MAX]
+                if written:
+                    return written.decode(errors="replace")
+        if log.failure:
+            return log.failure
+        is_file_only = self.container.get("terminationMessagePolicy") == "File"
+        return "" if is_file_only or (self.is_init and not is_error) else log.tail()
+
+
+def _group_of(uid: int) -> int:
+    """A user's own group; the superuser's for one that this machine does not know."""
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return 0
