@@ -117,7 +117,7 @@ class Batches(Generic[R]):
 
     def _ended(self, members: tuple[Member[R], ...], started_s: float, outcome: Outcome) -> None:
         outcomes = [outcome] if len(members) == 1 else self._part(members, outcome)
-        self._batcher.finished(is_good=bool(outcomes))
+        self._batcher.finished(is_good=bool(outcomes), run_s=outcome.run_s)
         self._look_at(self._batcher.next_deadline_s(now_s=self._loop.time()))
         if not outcomes:
             _LOG.warning("a batch of %d requests failed: each runs again alone", len(members))

@@ -12,9 +12,13 @@ While nothing runs, a request waits only as long as another is likely. `gap` is 
 arrivals lately were that overlapped, that is, came while another was in hand. A batch closes
 when it is full, when its oldest member has waited `delay_s` (or half the time it has left), or
 when PATIENCE gaps passed without an arrival; and at once where the next arrival is expected
-after that end. Nothing overlapped yet: the gap is infinite and nobody waits. Each stay that
-ended without company doubles it, so a client that is alone again waits in vain a few times at
-most (less than six delays in all) and then not at all.
+after that end. Nor does anyone wait longer than a run takes lately, for joining saves no more:
+a model of microseconds gains nothing by a wait of milliseconds. Nor less than WAIT_MIN_S, which
+timers would turn into a millisecond.
+
+Nothing overlapped yet: the gap is infinite and nobody waits. Each stay that ended without
+company doubles it, so a client that is alone again waits in vain a few times at most (less than
+six delays in all) and then not at all.
 """
 
 from collections import deque
@@ -23,6 +27,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 PATIENCE = 4.0  # gaps; of arrivals at random, 2 of 100 come later
+WAIT_MIN_S = 0.0005
 _WEIGHT = 0.2  # of the newest gap
 _GAP_MIN_S = 1e-6  # what came in one tick came at one time; doubling must leave zero
 
@@ -66,6 +71,7 @@ class Batcher(Generic[Token]):
         self._again: deque[Member[Token]] = deque()  # of a batch that failed, to run alone
         self._running: tuple[Member[Token], ...] = ()
         self._gap_s = float("inf")
+        self._run_s = float("inf")  # what a run takes lately
         self._last_s = 0.0
         self._has_company = False  # since the oldest in hand came
         self._batches = self._requests = self._retried = 0
@@ -118,9 +124,12 @@ class Batcher(Generic[Token]):
             return None
         return now_s if self._again else self._close_s(now_s)
 
-    def finished(self, *, is_good: bool = True) -> None:
+    def finished(self, *, is_good: bool = True, run_s: float = float("inf")) -> None:
         """The batch that was taken has run. Where several failed, each runs again alone."""
         assert self._running
+        # Unknown until something ran; then the mean of the latest.
+        is_known = self._run_s != float("inf")
+        self._run_s = self._run_s + _WEIGHT * (run_s - self._run_s) if is_known else run_s
         members, self._running = self._running, ()
         if not is_good and len(members) > 1:
             self._again.extend(members)
@@ -143,9 +152,11 @@ class Batcher(Generic[Token]):
         oldest = next(iter(self._queue.values()))
         if oldest.key is None or self._lane_rows[oldest.key] >= self._rows_max:
             return now_s
-        if self._last_s + self._gap_s > oldest.close_s:
+        close_s = min(oldest.close_s, oldest.arrived_s + self._run_s)
+        if self._last_s + self._gap_s > close_s:
             return now_s
-        return min(oldest.close_s, self._last_s + PATIENCE * self._gap_s)
+        due_s = min(close_s, self._last_s + PATIENCE * self._gap_s)
+        return due_s if due_s - self._last_s >= WAIT_MIN_S else now_s
 
     def _fill(self, oldest: Member[Token]) -> list[Member[Token]]:
         chosen = [oldest]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictor.batching import PATIENCE, Batcher, Member
+from predictor.batching import PATIENCE, WAIT_MIN_S, Batcher, Member
 
 MS = 0.001
 FAR_S = 1000.0
@@ -101,6 +101,23 @@ def test_waits_in_vain_end_soon() -> None:
         come(found, chr(ord("b") + turn), now_s)
     assert waited_s < 6 * 5 * MS
     assert found.next_deadline_s(now_s=now_s) == now_s
+
+
+def test_nobody_waits_longer_than_a_run_takes() -> None:
+    found = batcher()
+    busy(found)
+    come(found, "a", 1 * MS)  # a gap of 1 ms, so 4 ms of patience
+    found.finished(run_s=2 * MS)
+    assert found.next_deadline_s(now_s=1 * MS) == pytest.approx(3 * MS)
+    assert names(found.take(now_s=3 * MS)) == "a"
+
+
+def test_a_wait_too_short_for_timers_is_not_begun() -> None:
+    found = batcher()
+    busy(found)
+    come(found, "a", WAIT_MIN_S / (PATIENCE + 1))
+    found.finished()
+    assert names(found.take(now_s=WAIT_MIN_S / (PATIENCE + 1))) == "a"
 
 
 def test_a_short_deadline_shortens_the_wait() -> None:
