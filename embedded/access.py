@@ -20,6 +20,11 @@ class Gate:
     def __init__(self, *, token: str | None = None) -> None:
         self._expected = None if token is None else f"Bearer {token}".encode()
 
+    def knows(self, token: str) -> bool:
+        """Whether this is the token that is asked for."""
+        given = f"Bearer {token}".encode("utf-8", "surrogateescape")
+        return self._expected is not None and hmac.compare_digest(given, self._expected)
+
     def check(self, headers: Mapping[str, str]) -> None:
         """ForbiddenError or UnauthorizedError for who may not come in."""
         if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") not in ("none", ""):

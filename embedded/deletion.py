@@ -272,7 +272,6 @@ class Deletion:
         if namespace is not None and self.is_final(NAMESPACES, namespace):
             self.remove(NAMESPACES, {**namespace, "metadata": dict(namespace["metadata"])})
 
-
     def _empty_kind(self, crd: Raw) -> None:
         """Delete the objects of a CRD's kind, then the CRD."""
         if self._custom is not None:

@@ -29,7 +29,7 @@ _PART_VERBS: Final = ("get", "patch", "update")
 
 def group_versions(registry: Registry) -> list[tuple[str, str]]:
     """Every (group, version), the core group first, a group's preferred version first."""
-    return list(dict.fromkeys((each.group, each.version) for each in registry.all))
+    return list(dict.fromkeys((each.group, each.version) for each in registry.told))
 
 
 def _versions(registry: Registry) -> dict[str, list[str]]:
@@ -97,7 +97,7 @@ def resource_list(registry: Registry, name: str, version: str) -> dict[str, Any]
 
 
 def _of(registry: Registry, name: str, version: str) -> Iterable[Resource]:
-    return (each for each in registry.all if (each.group, each.version) == (name, version))
+    return (each for each in registry.told if (each.group, each.version) == (name, version))
 
 
 def _group(name: str, versions: list[str]) -> dict[str, Any]:

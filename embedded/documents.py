@@ -15,9 +15,7 @@ from embedded.openapi import OpenApi
 from embedded.registry import Registry
 
 _HEALTH: Final = ("/healthz", "/livez", "/readyz")
-# Everyone who gets this far may do everything, so the answer is the same for every question.
-_ACCESS_REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-
+_CHECKS: Final = ("ping", "store")
 # kube-apiserver answers with a dot where the Accept header has an @, which no MIME type may hold.
 _OPENAPI_V2_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
@@ -28,7 +26,6 @@ class Document:
 
     body: bytes
     content_type: str = "application/json"
-    is_for_any_method: bool = False
 
 
 class Documents:
@@ -38,12 +35,12 @@ class Documents:
         self._registry = registry
         self._openapi = OpenApi(registry)
 
-    def find(self, path: str, accept: str) -> Document | None:
+    def find(self, path: str, accept: str, *, is_verbose: bool = False) -> Document | None:
         """The document at a path, None if the path names objects; NotFoundError, ApiError 406."""
         steps = tuple(step for step in path.split("/") if step)
         match steps:
-            case ("healthz" | "livez" | "readyz", *_):
-                return Document(body=b"ok", content_type="text/plain; charset=utf-8")
+            case ("healthz" | "livez" | "readyz" as name, *checks):
+                return _health(name, checks, is_verbose=is_verbose)
             case ():
                 served = ["/api", "/apis", *_HEALTH, "/openapi/v2", "/openapi/v3", "/version"]
                 return _json({"paths": served})
@@ -59,8 +56,6 @@ class Documents:
                 return _json(_known(discovery.group(self._registry, group)))
             case ("apis", group, version):
                 return _json(_known(discovery.resource_list(self._registry, group, version)))
-            case _ if path == _ACCESS_REVIEW:
-                return _access_review()
             case _:
                 return None
 
@@ -92,15 +87,15 @@ class Documents:
             raise NotFoundError("no such group and version is served here") from error
 
 
-def _access_review() -> Document:
-    raw = {
-        "kind": "SelfSubjectAccessReview",
-        "apiVersion": "authorization.k8s.io/v1",
-        "metadata": {},
-        "spec": {},
-        "status": {"allowed": True, "reason": "one machine has one user, who may do everything"},
-    }
-    return Document(body=orjson.dumps(raw), is_for_any_method=True)
+def _health(name: str, checks: list[str], *, is_verbose: bool) -> Document:
+    """Who answers at all is well: objects are in this process."""
+    text = "ok"
+    if checks and checks[0] not in _CHECKS:
+        raise NotFoundError("no such check is made here")
+    if is_verbose:
+        lines = [f"[+]{each} ok" for each in _CHECKS]
+        text = "\n".join([*lines, f"{name} check passed\n"])
+    return Document(body=text.encode(), content_type="text/plain; charset=utf-8")
 
 
 def _known(raw: dict[str, Any] | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from api.kinds import Resource
 from api.openapi import Schema
 from cluster.errors import BadRequestError
+from embedded import structural
 from embedded.builtin_schemas import SCHEMAS
 
 MODES = ("Ignore", "Warn", "Strict")
@@ -23,13 +24,20 @@ def unknown_fields(resource: Resource, obj: Any) -> list[str]:
     return [f'unknown field "{path}"' for path in _unknown(schema, obj, "")]
 
 
-def check(resource: Resource, obj: Any, mode: str) -> list[str]:
-    """What to warn of; with mode "Strict" a BadRequestError instead."""
+def check(resource: Resource, obj: Any, mode: str, custom: Schema | None = None) -> list[str]:
+    """What to warn of; with mode "Strict" a BadRequestError instead.
+
+    `custom` is the schema of a kind that a CRD defines.
+    """
     if mode not in MODES:
         raise BadRequestError(f"fieldValidation: {mode!r}: want one of {', '.join(MODES)}")
     if mode == "Ignore":
         return []
-    found = unknown_fields(resource, obj)
+    if custom is None:
+        found = unknown_fields(resource, obj)
+    else:
+        unknown = structural.pruned(custom, obj)[1] if isinstance(obj, dict) else []
+        found = [f'unknown field "{path}"' for path in unknown]
     if found and mode == "Strict":
         raise BadRequestError(f"strict decoding error: {', '.join(found)}")
     return found

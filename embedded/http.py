@@ -7,12 +7,12 @@ Must not know: what any verb does, or what any kind is for.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
-import orjson
 from aiohttp import web
 
 from api import warnings as api_warnings
+from api.kinds import Resource
 from cluster.client import ObjectList, WatchEvent
 from cluster.errors import (
     ApiError,
@@ -22,14 +22,15 @@ from cluster.errors import (
     NotFoundError,
     TooLargeError,
 )
-from embedded import fieldcheck, logs, requests, resources, streams, tables
+from embedded import fieldcheck, logs, requests, resources, review_kinds, streams, tables
 from embedded.access import Gate
+from embedded.answering import add_warnings, answer, refused
 from embedded.apiserver import ApiServer
 from embedded.documents import Documents
 from embedded.requests import Target
+from embedded.reviews import Reviews
 
 _LOG = logging.getLogger(__name__)
-_JSON: Final = "application/json"
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -55,6 +56,7 @@ class _Front:
         self._documents = Documents(server.registry)
         self._user = user
         self._gate = gate
+        self._reviews = Reviews(server.registry, user=user, knows=gate.knows)
         self._logs: set[asyncio.Task[Any]] = set()
 
     async def shut_down(self, _app: web.Application) -> None:
@@ -70,31 +72,52 @@ class _Front:
             self._gate.check(request.headers)
             return await handler(request)
         except ApiError as error:
-            return _status(error)
+            return refused(request, error)
         except web.HTTPRequestEntityTooLarge:
-            return _status(
-                TooLargeError(f"the body is over the limit of {requests.BODY_BYTES_MAX} bytes")
+            return refused(
+                request,
+                TooLargeError(f"the body is over the limit of {requests.BODY_BYTES_MAX} bytes"),
             )
         except web.HTTPException as error:
-            return _status(ApiError(error.status, error.reason.replace(" ", ""), error.reason))
+            return refused(
+                request, ApiError(error.status, error.reason.replace(" ", ""), error.reason)
+            )
         except RecursionError:
-            return _status(BadRequestError("the body is nested too deeply"))
+            return refused(request, BadRequestError("the body is nested too deeply"))
         except ConnectionResetError:
             raise  # the client left before its answer began: aiohttp ends the connection
         except Exception:  # noqa: BLE001 - the task boundary of one request
             _LOG.exception("%s %s failed", request.method, request.rel_url)
-            return _status(InternalError("the server failed to answer; its log says why"))
+            return refused(request, InternalError("the server failed to answer; its log says why"))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Any request: a document about the server, or a verb on a resource."""
-        found = self._documents.find(request.path, request.headers.get("Accept", ""))
+        accept = request.headers.get("Accept", "")
+        found = self._documents.find(request.path, accept, is_verbose="verbose" in request.query)
         if found is not None:
-            if request.method not in ("GET", "HEAD") and not found.is_for_any_method:
+            if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowedError("this can only be read")
-            return web.Response(body=found.body, headers={"Content-Type": found.content_type})
+            return answer(request, found.body, content_type=found.content_type)
+        review = review_kinds.by_path(request.path)
+        if review is not None:
+            return await self._review(request, review)
         target = requests.target_of(request.path, self._server.registry)
+        requests.check_served(request.method, target, self._server.registry)
         if target.subresource == "log":
             return await self._log(request, target)
+        response = await self._resource(request, target)
+        version = self._server.registry.version_of(target.resource)
+        if version is not None and version.warning and not response.prepared:
+            add_warnings(response, [version.warning])
+        return response
+
+    async def _review(self, request: web.Request, review: Resource) -> web.Response:
+        if request.method != "POST":
+            raise MethodNotAllowedError(f"{review.plural} can only be created")
+        body = requests.decoded(await request.read(), _content_type(request))
+        return answer(request, self._reviews.answer(review, body), status=201)
+
+    async def _resource(self, request: web.Request, target: Target) -> web.StreamResponse:
         verb = (request.method, bool(target.name))
         match verb:
             case ("GET" | "HEAD", True) if not requests.is_watch(request.query):
@@ -114,13 +137,15 @@ class _Front:
     def _get(self, request: web.Request, target: Target) -> web.Response:
         resource = target.resource
         if target.subresource == "scale":
-            return _json(self._server.get_scale(resource, target.namespace, target.name))
+            return answer(request, self._server.get_scale(resource, target.namespace, target.name))
         if target.subresource not in ("", "status"):
             raise resources.no_such_part(resource, target.subresource)
         obj = self._server.get(resource, target.namespace, target.name)
         if _wants_table(request):
-            return _json(self._table(request, target, [obj], obj["metadata"]["resourceVersion"]))
-        return _json(self._server.shown(resource, obj))
+            return answer(
+                request, self._table(request, target, [obj], obj["metadata"]["resourceVersion"])
+            )
+        return answer(request, self._server.shown(resource, obj))
 
     async def _list_or_watch(self, request: web.Request, target: Target) -> web.StreamResponse:
         selection = requests.selection_of(target, request.query)
@@ -137,7 +162,7 @@ class _Front:
                 "items": [self._server.shown(target.resource, obj) for obj in found.items],
             }
         _add_continuation(raw["metadata"], found)
-        return _json(raw)
+        return answer(request, raw)
 
     async def _watch(self, request: web.Request, target: Target) -> web.StreamResponse:
         selection = requests.selection_of(target, request.query)
@@ -205,26 +230,33 @@ class _Front:
             warnings = [] if kind == "json" else self._checked(target, patch, mode)
             place = (target.namespace, target.name)
             stored = self._server.patch(target.resource, place, patch, kind, options)
-            return _json(stored, warnings=[*warnings, *_advice(target, stored, old=stored)])
+            return answer(
+                request, stored, warnings=[*warnings, *_advice(target, stored, old=stored)]
+            )
         obj = requests.decoded(body, content_type)
         warnings = self._checked(target, obj, mode)
         if request.method == "POST":
             stored = self._server.create(target.resource, target.namespace, obj, options)
             warnings += _advice(target, stored, old=None)
-            return _json(stored, status=201, warnings=warnings)
+            return answer(request, stored, status=201, warnings=warnings)
         stored = self._server.replace(target.resource, target.namespace, target.name, obj, options)
-        return _json(stored, warnings=[*warnings, *_advice(target, stored, old=stored)])
+        return answer(request, stored, warnings=[*warnings, *_advice(target, stored, old=stored)])
 
     def _checked(self, target: Target, obj: Any, mode: str) -> list[str]:
-        return [] if target.subresource == "scale" else fieldcheck.check(target.resource, obj, mode)
+        if target.subresource == "scale":
+            return []
+        version = self._server.registry.version_of(target.resource)
+        schema = None if version is None else version.schema
+        return fieldcheck.check(target.resource, obj, mode, schema)
 
     async def _delete(self, request: web.Request, target: Target) -> web.Response:
         body = await request.read()
         decoded = requests.decoded(body, _content_type(request)) if body.strip() else None
         options = requests.delete_options(request.query, decoded)
         if target.name:
-            return _json(
-                self._server.delete(target.resource, target.namespace, target.name, options)
+            return answer(
+                request,
+                self._server.delete(target.resource, target.namespace, target.name, options),
             )
         selection = requests.selection_of(target, request.query)
         found = self._server.delete_collection(target.resource, selection, options)
@@ -234,7 +266,7 @@ class _Front:
             "metadata": {"resourceVersion": self._server.version},
             "items": found.items,
         }
-        return _json(raw)
+        return answer(request, raw)
 
     async def _log(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "GET":
@@ -277,18 +309,3 @@ def _wants_table(request: web.Request) -> bool:
 def _content_type(request: web.Request) -> str:
     # aiohttp says application/octet-stream where nothing is said.
     return request.content_type if "Content-Type" in request.headers else ""
-
-
-def _json(raw: Any, *, status: int = 200, warnings: list[str] | None = None) -> web.Response:
-    response = web.Response(body=orjson.dumps(raw), status=status, headers={"Content-Type": _JSON})
-    for warning in warnings or ():
-        text = warning.replace("\\", "\\\\").replace('"', '\\"')
-        response.headers.add("Warning", f'299 - "{text}"')
-    return response
-
-
-def _status(error: ApiError) -> web.Response:
-    response = _json(error.to_status(), status=error.status)
-    if error.status == 429 or "retryAfterSeconds" in error.details:
-        response.headers["Retry-After"] = str(error.details.get("retryAfterSeconds", 1))
-    return response

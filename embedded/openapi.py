@@ -59,7 +59,7 @@ class OpenApi:
     def _write(self, name: str) -> bytes:
         registry = self._registry
         found = {_name(each): each for each in discovery.group_versions(registry)}[name]
-        served = [each for each in registry.all if (each.group, each.version) == found]
+        served = [each for each in registry.told if (each.group, each.version) == found]
         paths = {path: item for each in served for path, item in _paths(registry, each).items()}
         defined = {schema_name(each): _schema(registry, each) for each in served}
         return orjson.dumps(

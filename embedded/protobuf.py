@@ -1,34 +1,36 @@
-"""The one protobuf body worth reading: the Namespace that `kubectl create namespace` sends.
+"""Kubernetes' protobuf bodies, as kubectl's typed commands send them.
 
-For: turning Kubernetes' protobuf envelope and a Namespace in it into the JSON form.
-Must not know: HTTP, or any other kind; those are named, so that the refusal can name them.
+For: turning the envelope and the message in it into the JSON form of the object.
+Must not know: HTTP, or what messages there are: `messages.py` lists them.
 """
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
+
+from embedded.messages import KINDS, Field, Message
 
 MAGIC: Final = b"k8s\x00"
 _LENGTH_DELIMITED: Final = 2
 _VARINT_BYTES_MAX: Final = 10
+_DEPTH_MAX: Final = 16
 
 
 class ProtobufError(Exception):
     """The bytes are not a protobuf body of Kubernetes, or one of a kind that is not read."""
 
 
-def namespace_of(body: bytes) -> dict[str, Any]:
-    """A Namespace as JSON; ProtobufError for anything else."""
+def decoded(body: bytes) -> dict[str, Any]:
+    """An object as JSON; ProtobufError for a kind or a field that is not read."""
     (api_version, kind), raw = _envelope(body)
-    if (api_version, kind) != ("v1", "Namespace"):
+    message = KINDS.get((api_version, kind)) or KINDS.get(("", kind))
+    if message is None:
         raise ProtobufError(
             f"{api_version} {kind} is not read from protobuf here: send it as JSON or YAML, "
             "for example with kubectl apply -f"
         )
-    metadata: dict[str, Any] = {}
-    for number, value in fields(raw):
-        if number == 1:
-            metadata = _metadata(value)
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+    return {"apiVersion": api_version, "kind": kind, **_message(raw, message, kind)}
 
 
 def _envelope(body: bytes) -> tuple[tuple[str, str], bytes]:
@@ -45,18 +47,80 @@ def _envelope(body: bytes) -> tuple[tuple[str, str], bytes]:
     return (named.get(1, ""), named.get(2, "")), raw
 
 
-def _metadata(raw: bytes) -> dict[str, Any]:
-    """ObjectMeta: name = 1, generateName = 2, labels = 11, annotations = 12."""
-    metadata: dict[str, Any] = {}
-    for number, value in fields(raw):
-        if number in (1, 2):
-            if value:
-                metadata["name" if number == 1 else "generateName"] = _text(value)
-        elif number in (11, 12):
-            pair = {at: _text(each) for at, each in fields(value)}
-            field = "labels" if number == 11 else "annotations"
-            metadata.setdefault(field, {})[pair.get(1, "")] = pair.get(2, "")
-    return metadata
+def _message(raw: bytes, message: Message, path: str, depth: int = 0) -> dict[str, Any]:
+    if depth > _DEPTH_MAX:
+        raise ProtobufError("the protobuf body is nested too deeply")
+    found: dict[str, Any] = {}
+    for number, value in _all_fields(raw):
+        field = message.get(number)
+        if field is None:
+            raise ProtobufError(
+                f"field {number} of {path} is not read from protobuf here: send the object as "
+                "JSON or YAML, for example with kubectl apply -f"
+            )
+        here = f"{path}.{field.name}"
+        if field.is_map:
+            _put(found, field.name, _entry(value, field, here, depth))
+        elif field.is_repeated:
+            found.setdefault(field.name, []).append(_value(value, field, here, depth))
+        else:
+            read = _value(value, field, here, depth)
+            if read not in (None, "") and not (field.is_plain and read in (0, {})):
+                found[field.name] = read
+    return found
+
+
+def _put(found: dict[str, Any], name: str, entry: tuple[str, Any]) -> None:
+    key, value = entry
+    found.setdefault(name, {})[key] = value
+
+
+def _entry(value: int | bytes, field: Field, path: str, depth: int) -> tuple[str, Any]:
+    parts: dict[int, int | bytes] = dict(_all_fields(_bytes(value, path)))
+    key = _text(_bytes(parts.get(1, b""), path))
+    return key, _value(parts.get(2, b""), field, f"{path}[{key}]", depth)
+
+
+def _value(value: int | bytes, field: Field, path: str, depth: int) -> Any:
+    if isinstance(field.form, Mapping):
+        return _message(_bytes(value, path), field.form, path, depth + 1)
+    match field.form:
+        case "string":
+            return _text(_bytes(value, path))
+        case "bytes":
+            return base64.b64encode(_bytes(value, path)).decode()
+        case "time":
+            return _time(_bytes(value, path), digits=0)
+        case "microtime":
+            return _time(_bytes(value, path), digits=6)
+        case "bool":
+            return bool(_number(value, path))
+        case _:
+            number = _number(value, path)
+            return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _bytes(value: int | bytes, path: str) -> bytes:
+    if isinstance(value, int):
+        raise ProtobufError(f"{path} of the protobuf body is a number")
+    return value
+
+
+def _number(value: int | bytes, path: str) -> int:
+    if isinstance(value, bytes):
+        raise ProtobufError(f"{path} of the protobuf body is no number")
+    return value
+
+
+def _time(raw: bytes, *, digits: int) -> str | None:
+    parts = dict(_all_fields(raw))
+    if not parts:
+        return None
+    seconds, nanos = parts.get(1, 0), parts.get(2, 0)
+    if not isinstance(seconds, int) or not isinstance(nanos, int) or seconds >= 1 << 40:
+        raise ProtobufError("a time of the protobuf body is no time")
+    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{nanos // 1000:06d}Z" if digits else f"{moment}Z"
 
 
 def _text(value: bytes) -> str:
@@ -68,22 +132,30 @@ def _text(value: bytes) -> str:
 
 def fields(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """The length-delimited fields of a message; numbers are stepped over."""
+    for number, value in _all_fields(raw):
+        if isinstance(value, bytes):
+            yield number, value
+
+
+def _all_fields(raw: bytes) -> Iterator[tuple[int, int | bytes]]:
     at = 0
     while at < len(raw):
         tag, at = _varint(raw, at)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == 0:
-            _, at = _varint(raw, at)
+            value, at = _varint(raw, at)
+            yield number, value
             continue
         if wire_type in (1, 5):
-            at += 8 if wire_type == 1 else 4
-            continue
-        if wire_type != _LENGTH_DELIMITED:
+            size = 8 if wire_type == 1 else 4
+        elif wire_type == _LENGTH_DELIMITED:
+            size, at = _varint(raw, at)
+        else:
             raise ProtobufError(f"the protobuf body has an unknown wire type {wire_type}")
-        size, at = _varint(raw, at)
         if at + size > len(raw):
             raise ProtobufError("the protobuf body is cut short")
-        yield number, raw[at : at + size]
+        if wire_type == _LENGTH_DELIMITED:
+            yield number, raw[at : at + size]
         at += size
 
 

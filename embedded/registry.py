@@ -11,7 +11,7 @@ from api.kinds import Resource
 from api.openapi import Schema
 from api.schemas import Column
 from cluster.errors import NotFoundError
-from embedded import builtin_schemas, resources
+from embedded import builtin_schemas, resources, review_kinds
 from embedded.definitions import Definition, ScalePaths, Version
 
 
@@ -52,6 +52,11 @@ class Registry:
     def all(self) -> tuple[Resource, ...]:
         """Every kind at every served version."""
         return self._all
+
+    @property
+    def told(self) -> tuple[Resource, ...]:
+        """What clients are told of: every kind, and the reviews, which are asked for only."""
+        return (*self._all, *review_kinds.ALL)
 
     def homes(self) -> Iterator[Resource]:
         """Every kind once, at whichever version."""
@@ -99,6 +104,8 @@ class Registry:
         version = self._versions.get(resource)
         if version is not None:
             return version.schema
+        if resource in review_kinds.ALL:
+            return review_kinds.schema_of(resource)
         return builtin_schemas.SCHEMAS.get(resource) or schemas.SCHEMAS.get(resource)
 
     def columns_of(self, resource: Resource) -> tuple[Column, ...] | None:
@@ -120,6 +127,8 @@ class Registry:
 
     def verbs_of(self, resource: Resource) -> tuple[str, ...]:
         """What can be asked of a kind."""
+        if resource in review_kinds.ALL:
+            return ("create",)
         return resources.VERBS_OF.get(resource, resources.VERBS)
 
     def scale_of(self, resource: Resource) -> ScalePaths | None:

@@ -14,7 +14,12 @@ from typing_extensions import override
 
 from api.kinds import Resource
 from cluster.client import PatchKind
-from cluster.errors import BadRequestError, NotFoundError, UnsupportedMediaTypeError
+from cluster.errors import (
+    BadRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UnsupportedMediaTypeError,
+)
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
 from embedded import protobuf
 from embedded.registry import Registry
@@ -63,6 +68,48 @@ def target_of(path: str, registry: Registry) -> Target:
         raise NotFoundError("the server could not find the requested resource")
     name, subresource = (*rest[1:], "", "")[:2]
     return Target(resource=resource, namespace=namespace, name=name, subresource=subresource)
+
+
+_VERBS: Final[Mapping[tuple[str, bool], str]] = {
+    ("POST", False): "create",
+    ("PUT", True): "update",
+    ("PATCH", True): "patch",
+    ("DELETE", True): "delete",
+    ("DELETE", False): "deletecollection",
+}
+_PROCESS: Final = "a container is a process of this machine here"
+# Parts of Kubernetes' kinds that people ask for, and what to do instead.
+_NOT_SERVED: Final[Mapping[tuple[str, str], str]] = {
+    ("pods", "exec"): f"exec is not served: {_PROCESS}; use a shell of its own, or kubectl logs",
+    ("pods", "attach"): f"attach is not served: {_PROCESS}; use kubectl logs -f",
+    ("pods", "portforward"): "port-forward is not served: send requests to the activator's "
+    "address, with the Service's host",
+    ("pods", "proxy"): "proxy is not served: send requests to the activator's address",
+    ("pods", "ephemeralcontainers"): "debug is not served: ephemeral containers need a container "
+    "runtime",
+    ("pods", "eviction"): "eviction is not served: delete the Pod",
+    ("serviceaccounts", "token"): "tokens of ServiceAccounts are not served: one machine has one "
+    "user, whose token is in the kubeconfig",
+}
+_UNMADE: Final[Mapping[str, str]] = {
+    "nodes": "the platform writes the one Node of this machine",
+    "services": "nothing on one machine honours a core Service: use a Service of "
+    "serving.knative.dev/v1 (kubectl get ksvc)",
+}
+
+
+def check_served(method: str, target: Target, registry: Registry) -> None:
+    """MethodNotAllowedError for what a kind cannot be asked here, with what to do instead."""
+    resource = target.resource
+    instead = _NOT_SERVED.get((resource.plural, target.subresource))
+    if instead is not None and not resource.group:
+        raise MethodNotAllowedError(instead)
+    verb = _VERBS.get((method, bool(target.name)))
+    if verb is None or target.subresource or verb in registry.verbs_of(resource):
+        return
+    raise MethodNotAllowedError(
+        f"{resource.plural} cannot be asked to {verb} here: {_UNMADE[resource.plural]}"
+    )
 
 
 def selection_of(target: Target, query: _Query) -> Selection:
@@ -167,7 +214,7 @@ def decoded(body: bytes, content_type: str) -> Any:
     """The value a body holds; BadRequestError or UnsupportedMediaTypeError."""
     if content_type == _PROTOBUF:
         try:
-            return protobuf.namespace_of(body)
+            return protobuf.decoded(body)
         except protobuf.ProtobufError as error:
             raise UnsupportedMediaTypeError(str(error)) from error
     is_json = content_type in ("", _JSON) or content_type in PATCH_KINDS

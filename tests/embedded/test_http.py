@@ -371,12 +371,29 @@ async def test_documents_are_served(client: Client) -> None:
         assert await response.text() == "ok"
     status, found = await call(client, "GET", "/api/v1")
     assert (status, found["kind"]) == (200, "APIResourceList")
-    status, review = await call(
-        client, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {}
-    )
-    assert (status, review["status"]["allowed"]) == (200, True)
+    asked = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}}
+    review_path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    status, review = await call(client, "POST", review_path, asked)
+    assert (status, review["status"]["allowed"]) == (201, True)
+    assert (await call(client, "GET", review_path))[0] == 405
 
 
 async def test_namespaces_have_no_namespace(client: Client, served: Served) -> None:
     assert (await call(client, "GET", "/api/v1/namespaces/default"))[0] == 200
     assert served.server.get(NAMESPACES, None, "default")
+
+
+async def test_core_services_are_listed_and_not_made(client: Client) -> None:
+    status, found = await call(client, "GET", "/api/v1/namespaces/default/services")
+    assert (status, found["items"]) == (200, [])
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}
+    status, refused = await call(client, "POST", "/api/v1/namespaces/default/services", body)
+    assert status == 405
+    assert "serving.knative.dev" in refused["message"]
+
+
+@pytest.mark.parametrize("part", ["exec", "attach", "portforward", "proxy"])
+async def test_what_a_process_has_not_is_refused_with_what_to_do(client: Client, part: str) -> None:
+    status, found = await call(client, "GET", f"/api/v1/namespaces/default/pods/x/{part}")
+    assert status == 405
+    assert "is not served: " in found["message"]

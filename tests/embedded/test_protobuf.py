@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.protobuf import MAGIC, ProtobufError, namespace_of
+from embedded.protobuf import MAGIC, ProtobufError, decoded
 
 
 def field(number: int, value: bytes) -> bytes:
@@ -19,26 +19,98 @@ def envelope(api_version: str, kind: str, raw: bytes = b"") -> bytes:
 def test_a_namespace_is_read() -> None:
     label = field(1, b"a") + field(2, b"b")
     metadata = field(1, b"team") + field(11, label) + field(12, field(1, b"c") + field(2, b"d"))
-    # Numbers (generation = 7) and fields of fixed size are stepped over.
-    metadata += (
-        bytes([7 << 3, 0x96, 0x01])
-        + bytes([9 << 3 | 1])
-        + bytes(8)
-        + bytes([10 << 3 | 5])
-        + bytes(4)
-    )
+    # Fields of fixed size are stepped over; an empty time is none.
+    metadata += bytes([7 << 3, 0x96, 0x01]) + bytes([9 << 3 | 1]) + bytes(8) + field(8, b"")
     body = envelope("v1", "Namespace", field(1, metadata) + field(2, b"") + field(3, b""))
-    assert namespace_of(body) == {
+    assert decoded(body) == {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": "team", "labels": {"a": "b"}, "annotations": {"c": "d"}},
+        "metadata": {
+            "name": "team",
+            "generation": 150,
+            "labels": {"a": "b"},
+            "annotations": {"c": "d"},
+        },
     }
 
 
+def entry(key: bytes, value: bytes) -> bytes:
+    return field(1, key) + field(2, value)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "raw", "wanted"),
+    [
+        (
+            "v1",
+            "ConfigMap",
+            field(2, entry(b"a", b"b")) + field(3, entry(b"c", b"\xff")) + bytes([4 << 3, 1]),
+            {"data": {"a": "b"}, "binaryData": {"c": "/w=="}, "immutable": True},
+        ),
+        (
+            "v1",
+            "Secret",
+            field(2, entry(b"a", b"b")) + field(3, b"Opaque"),
+            {"data": {"a": "Yg=="}, "type": "Opaque"},
+        ),
+        (
+            "v1",
+            "ServiceAccount",
+            field(3, field(1, b"pull")) + bytes([4 << 3, 0]),
+            {"imagePullSecrets": [{"name": "pull"}], "automountServiceAccountToken": False},
+        ),
+        (
+            "coordination.k8s.io/v1",
+            "Lease",
+            field(
+                2,
+                field(1, b"me")
+                + bytes([2 << 3, 15])
+                + field(4, bytes([1 << 3, 5, 2 << 3, 0x80, 0x08])),
+            ),
+            {
+                "spec": {
+                    "holderIdentity": "me",
+                    "leaseDurationSeconds": 15,
+                    "renewTime": "1970-01-01T00:00:05.000001Z",
+                }
+            },
+        ),
+        (
+            "authorization.k8s.io/v1",
+            "SelfSubjectAccessReview",
+            field(2, field(1, field(2, b"get") + field(5, b"pods"))),
+            {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}},
+        ),
+        (
+            "v1",
+            "DeleteOptions",
+            bytes([1 << 3, 0]) + field(4, b"Orphan") + field(5, b"All"),
+            {"gracePeriodSeconds": 0, "propagationPolicy": "Orphan", "dryRun": ["All"]},
+        ),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_other_kinds_are_read(
+    api_version: str, kind: str, raw: bytes, wanted: dict[str, object]
+) -> None:
+    found = decoded(envelope(api_version, kind, raw))
+    assert found == {"apiVersion": api_version, "kind": kind} | wanted
+
+
+def test_a_field_that_is_not_known_is_refused_by_its_number() -> None:
+    body = envelope("v1", "ConfigMap", field(9, b"x"))
+    with pytest.raises(ProtobufError, match=r"field 9 of ConfigMap is not read"):
+        decoded(body)
+    wrong = envelope("v1", "ConfigMap", bytes([1 << 3, 1]))
+    with pytest.raises(ProtobufError, match=r"ConfigMap\.metadata .* is a number"):
+        decoded(wrong)
+
+
 def test_other_kinds_are_named_with_a_way_out() -> None:
-    body = envelope("apps/v1", "Deployment")
-    with pytest.raises(ProtobufError, match=r"apps/v1 Deployment is not read .* kubectl apply -f"):
-        namespace_of(body)
+    body = envelope("batch/v1", "Job")
+    with pytest.raises(ProtobufError, match=r"batch/v1 Job is not read .* kubectl apply -f"):
+        decoded(body)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +127,11 @@ def test_other_kinds_are_named_with_a_way_out() -> None:
 )
 def test_what_is_no_protobuf_is_refused(body: bytes, words: str) -> None:
     with pytest.raises(ProtobufError, match=words):
-        namespace_of(body)
+        decoded(body)
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    for body in (raw, MAGIC + raw, envelope("v1", "Namespace", raw)):
+    for body in (raw, MAGIC + raw, envelope("v1", "Namespace", raw), envelope("v1", "Secret", raw)):
         with contextlib.suppress(ProtobufError):
-            namespace_of(body)
+            decoded(body)
