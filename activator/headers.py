@@ -33,7 +33,6 @@ _PROXY = b"k-proxy-request: activator\r\n"
 
 def request_start(
     exchange: Exchange,
-    *,
     lines: bytes = b"",
     replaced: frozenset[bytes] = frozenset(),
     upgrade: bytes = b"",
@@ -58,10 +57,9 @@ def request_start(
     if nominated is not None and nominated.lower() not in {b"close", b"keep-alive"}:
         parts[4:] = _without(parts[4:], nominated)
     if is_forwarded:
-        parts.append(_forwarded_lines(exchange.peer, index.get(b"host", b""), index))
+        parts.append(_forwarded_lines(exchange.peer, index.get(b"host", b""), index) + lines)
     else:
-        parts.append(_direct_lines(exchange.peer, index.get(b"host", b"")))
-    parts.append(lines)
+        parts.append(_direct_lines(exchange.peer, index.get(b"host", b""), lines))
     if upgrade:
         parts.append(b"connection: upgrade\r\nupgrade: %b\r\n" % upgrade)
     if exchange.content_length is not None:
@@ -80,9 +78,9 @@ def _without(parts: list[bytes], nominated: bytes) -> list[bytes]:
 
 
 @lru_cache(maxsize=_CACHE_MAX)
-def _direct_lines(peer: str, host: bytes) -> bytes:
+def _direct_lines(peer: str, host: bytes, lines: bytes) -> bytes:
     """The same for a client without proxies before us: most, and with few hosts each."""
-    return _forwarded_lines(peer, host, {})
+    return _forwarded_lines(peer, host, {}) + lines
 
 
 def _forwarded_lines(peer: str, host: bytes, index: dict[bytes, bytes]) -> bytes:

@@ -31,10 +31,9 @@ class Plan(Generic[H]):
         self.version = version  # of the routing table
         self.target: Target = way.target
         self.holder = holder  # None: the target is a split, so each request is routed anew
-        self.upgrade = exchange.upgrade  # the protocol that is to follow; b"" as a rule
-        self.start = request_start(
-            exchange, lines=way.lines, replaced=way.replaced, upgrade=self.upgrade
-        )
+        # The protocol that is to follow; none, as a rule.
+        self.upgrade = upgrade = exchange.upgrade if b"upgrade" in exchange.index else b""
+        self.start = request_start(exchange, way.lines, way.replaced, upgrade)
         self.request_id = client_request_id(exchange)  # None: make one
         self.asked_s = asked_s  # how long the caller waits; None: as long as the revision says
 

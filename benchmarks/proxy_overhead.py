@@ -90,6 +90,7 @@ http {{
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto http;
       proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header Knative-Serving-Default-Route true;
       proxy_set_header X-Request-Id $request_id;
       add_header X-Request-Id $request_id;
     }}
