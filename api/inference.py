@@ -40,7 +40,7 @@ _SWITCHES = {  # each with the only values that can be kept
     keys.STORAGE_READONLY: ("true",),
     keys.TRUST_PICKLE: ("true", "false"),
 }
-_REFUSED_ANNOTATIONS = {
+REFUSED_ANNOTATIONS = {
     "serving.kserve.io/metrics": "only an HPA reads it",
     "serving.kserve.io/targetUtilizationPercentage": "only an HPA reads it: use scaleTarget",
     "serving.kserve.io/enable-metric-aggregation": "there is no queue-proxy to aggregate in",
@@ -48,6 +48,12 @@ _REFUSED_ANNOTATIONS = {
     "serving.kserve.io/nodegroup": "there are no local model caches here",
     "serving.kserve.io/disable-auto-update": "a runtime that changes makes a new Revision",
 }
+# What is read on an InferenceService, beside what goes to its Revisions.
+SERVED_ANNOTATIONS = (
+    *_SWITCHES,
+    keys.DEPLOYMENT_MODE,
+    keys.ROLLOUT_DURATION,
+)
 _VISIBILITY = (keys.KSERVE_VISIBILITY, keys.VISIBILITY)
 _OURS = "relight.dev/"
 
@@ -181,8 +187,8 @@ def _check_switch(key: str, value: str, path: str, faults: fields.Faults) -> Non
     if key in _SWITCHES:
         if value not in _SWITCHES[key]:
             faults.invalid(value, path, f"must be one of: {', '.join(_SWITCHES[key])}")
-    elif key in _REFUSED_ANNOTATIONS:
-        faults.disallowed(path, details=_REFUSED_ANNOTATIONS[key])
+    elif key in REFUSED_ANNOTATIONS:
+        faults.disallowed(path, details=REFUSED_ANNOTATIONS[key])
     elif key == keys.DEPLOYMENT_MODE:
         if value not in KNATIVE_MODES:
             faults.invalid(value, path, _OTHER_MODES.get(value, "the mode served is Knative"))
@@ -193,8 +199,3 @@ def _check_switch(key: str, value: str, path: str, faults: fields.Faults) -> Non
             faults.add(f"[{value}] is not a supported autoscaler class type", path)
     elif key.startswith((keys.KSERVE_PREFIX, "storage.kserve.io/", _OURS)):
         faults.invalid_key(key, "metadata.annotations", "not an annotation that Relight reads here")
-
-
-def annotation_rules() -> Mapping[str, str]:
-    """Every annotation of KServe's that is refused here, with the reason."""
-    return _REFUSED_ANNOTATIONS

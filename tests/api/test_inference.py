@@ -7,7 +7,7 @@ import pytest
 from api import kinds
 from api.admission import admit
 from api.errors import InvalidObjectError
-from api.inference import InferenceService, annotation_rules, is_passed_on
+from api.inference import REFUSED_ANNOTATIONS, InferenceService, is_passed_on
 from tests.api.inferences import complaints, container, isvc, predictor
 
 KSERVE = "serving.kserve.io"
@@ -85,7 +85,7 @@ CASES = [
             isvc(annotations={key: "x"}),
             f"must not set the field(s): metadata.annotations.{key}\n{why}",
         )
-        for key, why in annotation_rules().items()
+        for key, why in REFUSED_ANNOTATIONS.items()
     ),
     (
         "unknown annotation",
