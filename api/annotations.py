@@ -7,6 +7,7 @@ Must not know: what any annotation means.
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from api import fields, formats
@@ -132,6 +133,7 @@ class Annotations:
         return self._raw.get(key) or self._raw[camel_case(key)]
 
 
+@lru_cache(maxsize=256)
 def camel_case(key: str) -> str:
     """Knative's older spelling of an annotation: `d/min-scale` → `d/minScale`."""
     domain, slash, name = key.rpartition("/")
