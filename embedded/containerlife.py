@@ -175,7 +175,10 @@ class ContainerLife:
             if plan.is_serving:
                 await self._home.announce(address)
             probes = plan.probes()
-            self._probed = Probed(is_ready=not probes, is_started=not probes)
+            kinds = {probe.kind for probe in probes}
+            self._probed = Probed(
+                is_ready=not kinds & {"startup", "readiness"}, is_started="startup" not in kinds
+            )
             if probes:
                 prober = Prober(
                     plan.container,

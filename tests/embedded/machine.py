@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import tempfile
 import time
@@ -14,7 +15,8 @@ from api.kinds import DEPLOYMENTS, PODS
 from cluster.direct import DirectClient
 from cluster.events import EventRecorder
 from embedded.apiserver import ApiServer
-from embedded.config import inherited_environment, machine_capacity
+from embedded.capabilities import Machine as Abilities
+from embedded.config import inherited_environment, machine_capacity, owner
 from embedded.deployments import DeploymentController
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
@@ -37,6 +39,7 @@ class Machine:
     kubelet: Kubelet
     zygote: Zygote
     released: list[str] = field(default_factory=list)
+    is_root: bool = os.geteuid() == 0
 
     async def create_pod(self, name: str, **container: Any) -> dict[str, Any]:
         return await self.client.create(PODS, pod(name, **container))
@@ -128,6 +131,7 @@ async def running(
             turns=Turns(at_once_max=4, longest_s=5.0),
             events=events,
             sources=Sources(client),
+            machine=lambda: Abilities(owner=owner()),
             run_dir=folder / "run",
             work_dir=ROOT,
             base_env=inherited_environment(),
