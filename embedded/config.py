@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from embedded import hosts
 from embedded.security import Owner
 
 # sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
@@ -29,7 +30,9 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 8080  # the activator
+    api_host: str = ""  # as host
     api_port: int = 8001
+    secure: bool = False  # TLS and a token on loopback too
     domain: str = "localhost"
     model_root: Path
     max_pods: int = 110  # the kubelet's default on a real node
@@ -51,6 +54,16 @@ class Settings:
                 f"--data-dir: {self.data_dir} is too long: replicas listen on Unix sockets in "
                 f"it, whose paths hold {_SOCKET_PATH_MAX - 1} bytes"
             )
+
+    @property
+    def api_listens(self) -> str:
+        """The address the API server listens on."""
+        return self.api_host or self.host
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the API server wants TLS and a token: always, where others may reach it."""
+        return self.secure or not hosts.is_loopback(self.api_listens)
 
     @property
     def database(self) -> Path:

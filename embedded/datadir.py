@@ -4,14 +4,16 @@ For: that two platforms never share a folder, and that `kubectl` and `relight` f
 Must not know: what the platform does.
 """
 
+import base64
 import fcntl
 import os
-import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 import yaml
+
+from embedded.private_files import write_private
 
 
 class DataDirectoryError(Exception):
@@ -75,13 +77,37 @@ class DataDirectory:
         """Where a running platform says how it is reached."""
         return self.path / "relight.json"
 
-    def publish(self, *, api: str, activator: str, domain: str) -> None:
-        """Write what clients read: kubeconfig for kubectl, relight.json for relight."""
+    @property
+    def certificates(self) -> Path:
+        """Keys and certificates, where the API server has TLS."""
+        return self.path / "tls"
+
+    @property
+    def token(self) -> Path:
+        """What callers of such an API server must know."""
+        return self.path / "token"
+
+    def publish(
+        self,
+        *,
+        api: str,
+        activator: str,
+        domain: str,
+        authority: bytes | None = None,
+        token: str | None = None,
+    ) -> None:
+        """Write what clients read: kubeconfig for kubectl, relight.json for relight.
+
+        `authority` is the PEM certificate by which clients know the server.
+        """
+        cluster = {"server": api}
+        if authority is not None:
+            cluster["certificate-authority-data"] = base64.b64encode(authority).decode()
         kubeconfig = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "relight", "cluster": {"server": api}}],
-            "users": [{"name": "relight", "user": {}}],
+            "clusters": [{"name": "relight", "cluster": cluster}],
+            "users": [{"name": "relight", "user": {"token": token} if token else {}}],
             "contexts": [
                 {
                     "name": "relight",
@@ -90,14 +116,8 @@ class DataDirectory:
             ],
             "current-context": "relight",
         }
-        _replace(self.path / "kubeconfig", yaml.safe_dump(kubeconfig, sort_keys=False).encode())
+        write_private(
+            self.path / "kubeconfig", yaml.safe_dump(kubeconfig, sort_keys=False).encode()
+        )
         addresses = {"api": api, "activator": activator, "domain": domain, "pid": os.getpid()}
-        _replace(self.addresses, orjson.dumps(addresses, option=orjson.OPT_INDENT_2))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the whole new one."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    Path(file.name).chmod(0o600)
-    Path(file.name).replace(path)
+        write_private(self.addresses, orjson.dumps(addresses, option=orjson.OPT_INDENT_2))

@@ -30,7 +30,7 @@ from cluster.events import EventRecorder
 from cluster.informer import Informer
 from controller.config import Settings as ControllerSettings
 from controller.server import Controller
-from embedded import runtimes
+from embedded import hosts, runtimes
 from embedded.apiserver import ApiServer
 from embedded.capabilities import Machine
 from embedded.config import (
@@ -47,6 +47,7 @@ from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
 from embedded.residence import Surroundings
 from embedded.room import Room
+from embedded.securing import security
 from embedded.sources import Sources
 from embedded.store import Store
 from embedded.turns import Turns
@@ -103,6 +104,7 @@ class Platform:
     def __init__(self, settings: Settings, folder: DataDirectory) -> None:
         self._settings = settings
         self._folder = folder
+        self._guard = security(settings, folder, now_s=_wall_s())
         self._store = Store(settings.database)
         rng = random.Random()  # noqa: S311 - names and traffic splits, no secrets
         self._server = ApiServer(self._store, clock=_wall_s, rng=rng)
@@ -152,13 +154,16 @@ class Platform:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        api = web.AppRunner(make_app(self._server), access_log=None, handle_signals=False)
+        guard = self._guard
+        app = make_app(self._server, token=guard.token)
+        api = web.AppRunner(app, access_log=None, handle_signals=False)
         await api.setup()
         try:
-            site = web.TCPSite(api, self._settings.host, self._settings.api_port)
+            listens = self._settings.api_listens
+            site = web.TCPSite(api, listens, self._settings.api_port, ssl_context=guard.context)
             await site.start()
             self._learned(await self._zygote.start())
-            await self._serve(_address_of(api), announce, stop)
+            await self._serve(_address_of(api, guard.scheme), announce, stop)
         finally:
             await self._zygote.stop()
             await api.cleanup()
@@ -205,9 +210,13 @@ class Platform:
                 clock=_wall_s,
             )
             parts.append(tasks.create_task(controller.run()))
-            activator_address = f"http://{host}:{port}"
+            activator_address = f"http://{hosts.reachable(host)}:{port}"
             self._folder.publish(
-                api=api_address, activator=activator_address, domain=self._settings.domain
+                api=api_address,
+                activator=activator_address,
+                domain=self._settings.domain,
+                authority=self._guard.authority,
+                token=self._guard.token,
             )
             announce(
                 Addresses(
@@ -259,6 +268,8 @@ def _wall_s() -> float:
     return time.time()  # noqa: TID251 - the one shell that reads the wall clock
 
 
-def _address_of(runner: web.AppRunner) -> str:
+def _address_of(runner: web.AppRunner, scheme: str) -> str:
+    """How this machine itself reaches the server."""
     host, port = runner.addresses[0][:2]
-    return f"http://{host}:{port}"
+    host = hosts.reachable(host)
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

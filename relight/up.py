@@ -30,6 +30,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8080, help="for requests; 0: a free one")
     parser.add_argument("--api-port", type=int, default=8001, help="for kubectl; 0: a free one")
+    parser.add_argument(
+        "--api-host",
+        default="",
+        metavar="HOST",
+        help="the address for kubectl (else --host); others than loopback get TLS and a token",
+    )
+    parser.add_argument(
+        "--secure", action="store_true", help="TLS and a token for kubectl on loopback too"
+    )
     parser.add_argument("--domain", default="localhost", help="what service hosts end in")
     parser.add_argument("--model-root", type=Path, default=Path.cwd(), metavar="DIR")
     parser.add_argument("--max-pods", type=int, default=110, metavar="N")
@@ -59,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
             data_dir=config.data_dir(args.data_dir, config.surroundings()).absolute(),
             host=args.host,
             port=args.port,
+            api_host=args.api_host,
             api_port=args.api_port,
+            secure=args.secure,
             domain=args.domain,
             model_root=args.model_root.absolute(),
             max_pods=args.max_pods,

@@ -1,0 +1,60 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from embedded.config import Settings, SettingsError
+from embedded.datadir import DataDirectory, DataDirectoryError
+from embedded.securing import security
+
+NOW_S = 1_800_000_000.0
+
+
+def settings(folder: Path, **given: object) -> Settings:
+    return Settings(data_dir=folder, model_root=folder, **given)  # type: ignore[arg-type]
+
+
+def test_loopback_is_plain_unless_asked_otherwise(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path) as folder:
+        plain = security(settings(tmp_path), folder, now_s=NOW_S)
+        assert (plain.scheme, plain.token, plain.context) == ("http", None, None)
+        assert not folder.certificates.exists()
+        secured = security(settings(tmp_path, secure=True), folder, now_s=NOW_S)
+        assert secured.scheme == "https"
+        assert secured.token
+        assert secured.authority is not None
+
+
+@pytest.mark.parametrize("given", [{"host": "0.0.0.0"}, {"api_host": "192.0.2.7"}])
+def test_what_others_reach_is_never_plain(tmp_path: Path, given: dict[str, str]) -> None:
+    with DataDirectory(tmp_path) as folder:
+        found = security(settings(tmp_path, **given), folder, now_s=NOW_S)
+        assert found.scheme == "https"
+        assert found.token
+        again = security(settings(tmp_path, **given), folder, now_s=NOW_S)
+        assert (again.token, again.authority) == (found.token, found.authority)
+
+
+def test_the_api_may_stay_on_loopback_while_requests_come_from_anywhere(tmp_path: Path) -> None:
+    assert not settings(tmp_path, host="0.0.0.0", api_host="127.0.0.1").is_secure
+
+
+def test_without_the_package_the_setting_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "embedded.certificates", raising=False)
+    monkeypatch.delattr("embedded.certificates", raising=False)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with (
+        DataDirectory(tmp_path) as folder,
+        pytest.raises(SettingsError, match=r"--api-host: 0\.0\.0\.0 .* pip install cryptography"),
+    ):
+        security(settings(tmp_path, host="0.0.0.0"), folder, now_s=NOW_S)
+
+
+def test_damaged_certificates_are_the_folders_fault(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path) as folder:
+        security(settings(tmp_path, secure=True), folder, now_s=NOW_S)
+        (folder.certificates / "server.key").write_bytes(b"")
+        with pytest.raises(DataDirectoryError, match="holds no usable certificates"):
+            security(settings(tmp_path, secure=True), folder, now_s=NOW_S)
