@@ -27,6 +27,7 @@ from controller.plan import (
 )
 from controller.rollout import NS_PER_S, Rollout, Share, Target
 
+_WAIT_S_MIN = 0.001  # wall time in a float is not exact: woken a little early, wait once more
 ALL_TRAFFIC_ASSIGNED = "AllTrafficAssigned"
 INGRESS_READY = "IngressReady"
 CERTIFICATE_PROVISIONED = "CertificateProvisioned"
@@ -130,10 +131,8 @@ def _served(
     before = annotations_of(seen.route).get(keys.ROLLOUT)
     if before != text and (text is not None or status is None):
         return Plan(updates=(_with_state(seen.route, text),))
-    return Plan(
-        status=status,
-        requeue_after_s=None if next_ns is None else max(0.0, next_ns / NS_PER_S - now_s),
-    )
+    wait_s = None if next_ns is None else max(_WAIT_S_MIN, next_ns / NS_PER_S - now_s)
+    return Plan(status=status, requeue_after_s=wait_s)
 
 
 def _status(

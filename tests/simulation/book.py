@@ -5,7 +5,7 @@ Must not know: components, requests, or how anything comes to be written.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from api import keys
@@ -26,6 +26,7 @@ class Assignment:
     exists: bool
     main: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    is_public: bool = True  # else only callers inside the cluster find it
 
 
 @dataclass(slots=True)
@@ -98,8 +99,9 @@ class Book:
         traffic = (raw.get("status") or {}).get("traffic") or ()
         main = tuple(each["revisionName"] for each in traffic if each.get("percent"))
         tags = {each["tag"]: each["revisionName"] for each in traffic if each.get("tag")}
-        now = Assignment(self._now_s(), exists=True, main=main, tags=tags)
-        if said and (said[-1].exists, said[-1].main, said[-1].tags) == (True, main, tags):
+        is_public = keys.VISIBILITY not in (raw["metadata"].get("labels") or {})
+        now = Assignment(self._now_s(), exists=True, main=main, tags=tags, is_public=is_public)
+        if said and replace(said[-1], since_s=now.since_s) == now:
             return
         said.append(now)
         total = sum(int(each.get("percent") or 0) for each in traffic)

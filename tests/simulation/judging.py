@@ -114,6 +114,9 @@ class Judge:
     def _said(self, request: Request) -> list[Assignment]:
         return self._book.assignments(request.route, at_s=request.at_s, stale_s=self.stale_s)
 
+    def _said_openly(self, request: Request) -> list[Assignment]:
+        return [each for each in self._said(request) if each.is_public]
+
     def _answered(self, request: Request) -> None:
         execution = self._executions.get(request.name)
         if execution is None or execution.revision != request.revision:
@@ -121,7 +124,7 @@ class Judge:
         self._check_target(request)
 
     def _check_target(self, request: Request) -> None:
-        said = self._said(request)
+        said = self._said_openly(request)
         if request.tag:
             allowed = [each.tags.get(request.tag) for each in said]
         else:
@@ -131,7 +134,8 @@ class Judge:
 
     def _unknown(self, request: Request) -> None:
         for said in self._said(request):
-            if not said.exists or (request.tag and request.tag not in said.tags):
+            is_there = said.exists and said.is_public
+            if not is_there or (request.tag and request.tag not in said.tags):
                 return
         self._wrong(request, "the Route has been there all the time")
 

@@ -5,7 +5,8 @@ Must not know: how a break is noticed.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -18,10 +19,14 @@ import activator.targets
 import autoscaler.decider
 import autoscaler.pilot
 import cluster.informer
+import controller.assigning
+import controller.collecting
+import controller.rollout
 import controller.view
 import embedded.containerlife
 import embedded.store
 from autoscaler.idling import Verdict
+from controller.rollout import Target
 from tests.simulation.throttling import WatchedThrottler
 
 
@@ -49,16 +54,40 @@ def _unready_traffic() -> AbstractContextManager[Any]:
     view = controller.view.View
     route = view.route
 
-    def newest(self: Any, key: Any) -> Any:
-        seen = route(self, key)
+    def newest(self: Any, key: Any, **settings: Any) -> Any:
+        seen = route(self, key, **settings)
         if seen is not None:
             for raw in seen.configurations.values():
                 status = raw.get("status") or {}
                 if status.get("latestCreatedRevisionName"):
                     status["latestReadyRevisionName"] = status["latestCreatedRevisionName"]
-        return seen and route(self, key)
+        return seen and route(self, key, **settings)
 
-    return patch.object(view, "route", newest)
+    stack = ExitStack()
+    stack.enter_context(patch.object(view, "route", newest))
+    stack.enter_context(
+        patch.object(controller.assigning.Known, "_unready", lambda self, name: None)
+    )
+    return stack
+
+
+def _rollout_stuck() -> AbstractContextManager[Any]:
+    """A gradual rollout gets no further than its first percent."""
+
+    def wait(target: Target, now_ns: int) -> Target:
+        return replace(target, pace=replace(target.pace, next_ns=now_ns + target.pace.step_ns))
+
+    return patch.object(controller.rollout, "_stepped", wait)
+
+
+def _too_much_collected() -> AbstractContextManager[Any]:
+    """Whatever is old enough goes, whoever needs it."""
+    return patch.object(controller.collecting, "_is_idle", lambda revision, seen: True)
+
+
+def _nothing_collected() -> AbstractContextManager[Any]:
+    """Revisions are kept for ever."""
+    return patch.object(controller.collecting, "_is_idle", lambda revision, seen: False)
 
 
 def _never_zero() -> AbstractContextManager[Any]:
@@ -193,6 +222,9 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "no-drain": _no_drain,
     "unready-traffic": _unready_traffic,
     "never-zero": _never_zero,
+    "rollout-stuck": _rollout_stuck,
+    "too-much-collected": _too_much_collected,
+    "nothing-collected": _nothing_collected,
     "max-scale-ignored": _max_scale_ignored,
     "poke-forgotten": _poke_forgotten,
     "deadlines-ignored": _deadlines_ignored,

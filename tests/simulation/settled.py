@@ -10,8 +10,10 @@ from typing import Any
 from api import keys
 from api.conditions import READY, find, is_ready
 from api.kinds import (
+    CONFIGMAPS,
     CONFIGURATIONS,
     DEPLOYMENTS,
+    DOMAINMAPPINGS,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
@@ -25,7 +27,10 @@ from embedded.store import Store
 from tests.simulation.platform import annotation, bounds_of
 from tests.simulation.replicas import Machine, Model
 
-_OBSERVED = (SERVICES, CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS)
+_OBSERVED = (
+    *(SERVICES, CONFIGURATIONS, ROUTES, REVISIONS),
+    *(DEPLOYMENTS, PODAUTOSCALERS, DOMAINMAPPINGS),
+)
 _OWNED = (CONFIGURATIONS, ROUTES, REVISIONS, DEPLOYMENTS, PODAUTOSCALERS, PODS)
 
 
@@ -43,6 +48,9 @@ class Rest:
             resource: {each["metadata"]["name"]: each for each in store.select(resource)}
             for resource in (*_OBSERVED, PODS)
         }
+        config = store.get(CONFIGMAPS, "knative-serving", "config-gc") or {}
+        most = (config.get("data") or {}).get("max-non-active-revisions")
+        self._most = None if most is None else int(most)
 
     def problems(self) -> Iterator[str]:
         """What is not as it should be."""
@@ -54,6 +62,9 @@ class Rest:
             yield from self._route(name, raw)
         for name, raw in self._objects[REVISIONS].items():
             yield from self._scale(name, raw)
+        for name, raw in self._objects[DOMAINMAPPINGS].items():
+            yield from self._mapping(name, raw)
+        yield from self._kept()
         yield from self._room()
         yield from self._processes()
 
@@ -116,6 +127,10 @@ class Rest:
         raw = self._objects[SERVICES].get(name)
         return raw is not None and is_ready(raw)
 
+    def is_public(self, name: str) -> bool:
+        raw = self._objects[SERVICES].get(name, {})
+        return keys.VISIBILITY not in (raw.get("metadata", {}).get("labels") or {})
+
     def _route(self, name: str, raw: Raw) -> Iterator[str]:
         configuration = self._objects[CONFIGURATIONS].get(name, {})
         latest = (configuration.get("status") or {}).get("latestReadyRevisionName", "")
@@ -129,6 +144,33 @@ class Rest:
         ]
         if all(self.works(each) for each, _, _ in wanted) and wanted != assigned:
             yield f"Route {name} wants {wanted} and assigns {assigned}"
+
+    def _mapping(self, name: str, raw: Raw) -> Iterator[str]:
+        """It is ready when the Service it means gives requests to anybody."""
+        target = self._objects[SERVICES].get(raw["spec"]["ref"]["name"], {})
+        has_traffic = bool((target.get("status") or {}).get("traffic"))
+        if is_ready(raw) != has_traffic:
+            yield f"DomainMapping {name} says {find(raw, READY)}, its Service: {has_traffic}"
+
+    def _kept(self) -> Iterator[str]:
+        """No more unused Revisions than the cluster's settings allow."""
+        if self._most is None:
+            return
+        idle: dict[str, int] = {}
+        routed = self.routed()
+        for name, raw in self._objects[REVISIONS].items():
+            labels = raw["metadata"]["labels"]
+            if labels[keys.ROUTING_STATE] == "reserve" and name not in routed:
+                above = labels[keys.CONFIGURATION]
+                status = self._objects[CONFIGURATIONS].get(above, {}).get("status") or {}
+                if name not in (
+                    status.get("latestReadyRevisionName"),
+                    status.get("latestCreatedRevisionName"),
+                ):
+                    idle[above] = idle.get(above, 0) + 1
+        for name, count in idle.items():
+            if count > self._most:
+                yield f"{count} Revisions of {name} are of no use, at most {self._most} are kept"
 
     # -- what runs ------------------------------------------------------------------------------
 

@@ -305,7 +305,7 @@ class _Simulation:
         self.judge.expect_fair_weather()
         rest = self._rest()
         for name in self.users.names:
-            if not rest.is_ready(name):
+            if not rest.is_ready(name) or not rest.is_public(name):
                 continue
             requests = [self.clients.send(name) for _ in range(2)]
             if not await self._all_answered():

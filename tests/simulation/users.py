@@ -11,9 +11,9 @@ from typing import Any
 
 from api import keys
 from api.conditions import is_ready
-from api.kinds import REVISIONS, SERVICES
+from api.kinds import CONFIGMAPS, DOMAINMAPPINGS, NAMESPACES, REVISIONS, SERVICES
 from cluster.direct import DirectClient
-from cluster.errors import InvalidError, NotFoundError, UnavailableError
+from cluster.errors import AlreadyExistsError, InvalidError, NotFoundError, UnavailableError
 from tests.simulation.replicas import Model
 
 NAMESPACE = "default"
@@ -49,6 +49,10 @@ class Users:
             (self._follow_latest, 3),
             (self._delete, 1),
             (self._delete_revision, 1),
+            (self._pace, 1),
+            (self._hide_or_show, 1),
+            (self._map, 1),
+            (self._configure, 1),
         )
         weighted = [act for act, weight in acts for _ in range(weight)]
         for name in self.names:
@@ -79,7 +83,7 @@ class Users:
             raw = {
                 "apiVersion": SERVICES.api_version,
                 "kind": SERVICES.kind,
-                "metadata": {"name": name, "namespace": NAMESPACE},
+                "metadata": {"name": name, "namespace": NAMESPACE, "annotations": self._paced()},
                 "spec": {"template": template},
             }
             self._note(f"user: create {name}: {_spell(template)}")
@@ -189,6 +193,85 @@ class Users:
 
     async def _follow_latest(self, name: str) -> None:
         await self._route(name, [{"latestRevision": True, "percent": 100}])
+
+    def _paced(self) -> dict[str, str]:
+        """Some roll out slowly: then a change may come in the middle of the one before."""
+        duration = self._rng.choice(("", "", "3s", "20s", "1m"))
+        return {keys.ROLLOUT_DURATION: duration} if duration else {}
+
+    async def _pace(self, name: str) -> None:
+        raw = await self._client.get(SERVICES, NAMESPACE, name)
+        metadata = raw["metadata"]
+        found = dict(metadata.get("annotations") or {})
+        found.pop(keys.ROLLOUT_DURATION, None)
+        found |= self._paced()
+        self._note(f"user: {name} rolls out in {found.get(keys.ROLLOUT_DURATION, '0')}")
+        await self._client.replace(
+            SERVICES, {**raw, "metadata": {**metadata, "annotations": found}}
+        )
+
+    async def _hide_or_show(self, name: str) -> None:
+        """Only for callers inside the cluster, or for everybody again."""
+        raw = await self._client.get(SERVICES, NAMESPACE, name)
+        metadata = raw["metadata"]
+        labels = dict(metadata.get("labels") or {})
+        if labels.pop(keys.VISIBILITY, None) is None:
+            labels[keys.VISIBILITY] = "cluster-local"
+        self._note(f"user: {name} is {labels.get(keys.VISIBILITY, 'public')}")
+        await self._client.replace(SERVICES, {**raw, "metadata": {**metadata, "labels": labels}})
+
+    async def _map(self, name: str) -> None:
+        """A host of its own for a Service, whether that is there or not; or none any more."""
+        host = f"www.{name}.example"
+        try:
+            await self._client.delete(DOMAINMAPPINGS, NAMESPACE, host)
+            self._note(f"user: unmap {host}")
+        except NotFoundError:
+            ref = {"apiVersion": SERVICES.api_version, "kind": SERVICES.kind, "name": name}
+            raw = {
+                "apiVersion": DOMAINMAPPINGS.api_version,
+                "kind": DOMAINMAPPINGS.kind,
+                "metadata": {"name": host, "namespace": NAMESPACE},
+                "spec": {"ref": ref},
+            }
+            self._note(f"user: map {host}")
+            await self._client.create(DOMAINMAPPINGS, raw)
+
+    async def _configure(self, _name: str) -> None:
+        """How long Revisions are kept; or nonsense, which changes nothing."""
+        rules: dict[str, str] = self._rng.choice(
+            (
+                {"min-non-active-revisions": "0", "max-non-active-revisions": "2"},
+                {"min-non-active-revisions": "1", "max-non-active-revisions": "1"},
+                {
+                    "min-non-active-revisions": "0",
+                    "retain-since-create-time": "20s",
+                    "retain-since-last-active-time": "10s",
+                },
+                {"min-non-active-revisions": "many"},
+                {},
+            )
+        )
+        self._note(f"user: collect {rules}")
+        raw = {
+            "apiVersion": CONFIGMAPS.api_version,
+            "kind": CONFIGMAPS.kind,
+            "metadata": {"name": "config-gc", "namespace": "knative-serving"},
+            "data": rules,
+        }
+        namespace = {
+            "apiVersion": NAMESPACES.api_version,
+            "kind": NAMESPACES.kind,
+            "metadata": {"name": "knative-serving"},
+        }
+        try:
+            await self._client.create(NAMESPACES, namespace)
+        except AlreadyExistsError:
+            self._note("user: the namespace is there")
+        try:
+            await self._client.create(CONFIGMAPS, raw)
+        except AlreadyExistsError:
+            await self._client.replace(CONFIGMAPS, raw)
 
     async def _delete(self, name: str) -> None:
         self._note(f"user: delete {name}")
