@@ -11,7 +11,7 @@ from activator.targets import RevisionKey
 from api import keys
 from api.images import is_predictor_image
 from api.objects import Raw
-from api.pods import DEFAULT_PORT
+from api.pods import DEFAULT_PORT, serving_index
 from wire.address import Address
 
 PodKey = tuple[str, str]  # namespace, name
@@ -37,14 +37,15 @@ def read_pod(raw: Raw) -> PodFacts | None:
         return None
     namespace = metadata.get("namespace", "default")
     containers = (raw.get("spec") or {}).get("containers") or [{}]
+    serving = containers[serving_index(containers)]
     status = raw.get("status") or {}
     has_ended = status.get("phase") in {"Succeeded", "Failed"}
     states = [each.get("state") or {} for each in status.get("containerStatuses") or ()]
     return PodFacts(
         pod=(namespace, metadata["name"]),
         revision=RevisionKey(namespace, name),
-        address=_address(raw, containers[0]),
-        is_predictor=is_predictor_image(containers[0].get("image", "")),
+        address=_address(raw, serving),
+        is_predictor=is_predictor_image(serving.get("image", "")),
         is_leaving=bool(metadata.get("deletionTimestamp")) or has_ended,
         is_down=any("waiting" in state or "terminated" in state for state in states),
     )

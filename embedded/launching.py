@@ -12,6 +12,7 @@ from api.images import is_predictor_image
 from api.keys import ENV_PORT, MODEL_DIGEST, PREDICTOR_IMAGE
 from api.modelfiles import FLAGS
 from api.objects import Raw
+from api.pods import serving_index
 from embedded.environment import expanded
 
 # Kubernetes: 10 s doubling to 300 s. On a laptop the person who mends the model is waiting.
@@ -74,18 +75,12 @@ def is_mounted(path: str, container: Raw) -> bool:
     return any(PurePosixPath(path).is_relative_to(target) for target in targets)
 
 
-def serving_index(spec: Raw) -> int:
-    """Which of the containers takes requests: the one with ports, else the first."""
-    containers: Sequence[Raw] = spec.get("containers") or ()
-    return next((at for at, each in enumerate(containers) if each.get("ports")), 0)
-
-
 def sidecar_ports(spec: Raw) -> dict[str, int]:
     """The ports that containers beside the serving one insist on, by their names.
 
     Others know them by number, so they are kept: no two such Pods run at a time.
     """
-    serving = serving_index(spec)
+    serving = serving_index(spec.get("containers") or ())
     found: dict[str, int] = {}
     for at, container in enumerate(spec.get("containers") or ()):
         for entry in container.get("env") or ():

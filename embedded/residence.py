@@ -16,13 +16,14 @@ from typing import Any
 from api.keys import ENDPOINT, REVISION
 from api.kinds import PODS
 from api.objects import Raw, rfc3339
+from api.pods import serving_index
 from cluster.client import Client
 from cluster.errors import ApiError, NotFoundError
 from cluster.events import EventRecorder
 from embedded import volumes
 from embedded.capabilities import Machine
 from embedded.environment import Downward, Lookup, MissingError, SourceKind, references
-from embedded.launching import has_default_readiness, serving_index, sidecar_ports
+from embedded.launching import has_default_readiness, sidecar_ports
 from embedded.modelstore import ModelStore
 from embedded.podfiles import PodFiles, VolumeError
 from embedded.podstatus import ContainerFate, pod_status
@@ -70,7 +71,7 @@ class Residence:
         self.uid = str(pod["metadata"]["uid"])
         self.spec: Raw = pod["spec"]
         self.is_knative = REVISION in (pod["metadata"].get("labels") or {})
-        self.serving = serving_index(self.spec)
+        self.serving = serving_index(self.spec.get("containers") or ())
         self.base_env = {**around.base_env, **_visible(devices)}
         self.is_vanished: Callable[[], None] = lambda: None  # called when the object is gone
         group = (self.spec.get("securityContext") or {}).get("fsGroup")

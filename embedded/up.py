@@ -20,6 +20,7 @@ from aiohttp import web
 
 from activator.config import Settings as ActivatorSettings
 from activator.server import Activator
+from api.admission import admit
 from api.keys import MODEL_DIGEST
 from api.kinds import REVISIONS
 from api.objects import Raw
@@ -45,6 +46,7 @@ from embedded.deployments import DeploymentController
 from embedded.http import make_app
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
+from embedded.refusing import refusing
 from embedded.residence import Surroundings
 from embedded.room import Room
 from embedded.securing import security
@@ -107,7 +109,9 @@ class Platform:
         self._guard = security(settings, folder, now_s=_wall_s())
         self._store = Store(settings.database)
         rng = random.Random()  # noqa: S311 - names and traffic splits, no secrets
-        self._server = ApiServer(self._store, clock=_wall_s, rng=rng)
+        self._machine = Machine(owner=owner(), labels=node_labels())
+        check = refusing(admit, lambda: self._machine)
+        self._server = ApiServer(self._store, admit=check, clock=_wall_s, rng=rng)
         self._client = DirectClient(self._server)
         self._models = ModelStore(folder.models, model_root=settings.model_root)
         self._zygote = Zygote(env=inherited_environment(), spares=settings.spares)
@@ -123,7 +127,6 @@ class Platform:
             rng=rng,
         )
         self._capacity = machine_capacity(folder.path)
-        self._machine = Machine(owner=owner(), labels=node_labels())
         self._kubelet = Kubelet(
             self._surroundings(),
             pods_dir=folder.pods,
