@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from api.admission import admit
-from api.kinds import EVENTS, NAMESPACES, Resource
+from api.kinds import EVENTS, NAMESPACES, SERVICEACCOUNTS, Resource
 from api.objects import Raw
 from cluster.client import ObjectList, PatchKind
 from cluster.errors import BadRequestError, ForbiddenError, MethodNotAllowedError
@@ -25,6 +25,7 @@ from embedded import (
     starting,
     typecheck,
 )
+from embedded.accounts import DefaultAccounts
 from embedded.admitting import Admission, Admit
 from embedded.custom import CustomKinds
 from embedded.deletion import DEFAULT_NAMESPACE, Deletion
@@ -89,6 +90,7 @@ class ApiServer:
         self._expiry = Expiry(store, clock=clock)
         self._deletion = Deletion(store, owners, self._custom, clock=clock)
         self.logs_port: LogsPort | None = None
+        DefaultAccounts(store, create=self._create_account, later=self._deletion.later)
         if store.get(NAMESPACES, "", DEFAULT_NAMESPACE) is None:
             named = {"apiVersion": "v1", "kind": "Namespace"}
             self.create(
@@ -320,6 +322,9 @@ class ApiServer:
         if options.is_dry_run:
             return new
         return self._write(resource, new)
+
+    def _create_account(self, namespace: str, account: Raw) -> None:
+        self.create(SERVICEACCOUNTS, namespace, account, WriteOptions())
 
     def _admitted(
         self, resource: Resource, new: dict[str, Any], old: Raw, options: WriteOptions

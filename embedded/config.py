@@ -5,6 +5,7 @@ Must not know: what any of the settings switches.
 """
 
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from embedded import hosts
+from embedded.node import Facts
 from embedded.security import Owner
 
 # sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
@@ -102,6 +104,36 @@ def node_labels() -> dict[str, str]:
         "kubernetes.io/arch": architectures.get(found.machine, found.machine),
         "kubernetes.io/hostname": found.nodename,
     }
+
+
+def node_facts(data_dir: Path, *, pods_max: int) -> Facts:
+    """What the Node object says of this machine."""
+    found = os.uname()
+    release = Path("/etc/os-release")
+    names = (
+        re.findall(r'^PRETTY_NAME="?([^"\n]*)', release.read_text(), re.MULTILINE)
+        if (release.exists())
+        else []
+    )
+    return Facts(
+        name="localhost",
+        labels=node_labels(),
+        address="127.0.0.1",
+        capacity=machine_capacity(data_dir),
+        pods_max=pods_max,
+        kernel=found.release,
+        system=names[0] if names else found.sysname,
+        architecture=node_labels()["kubernetes.io/arch"],
+        machine_id=_word_of(Path("/etc/machine-id")),
+        boot_id=_word_of(Path("/proc/sys/kernel/random/boot_id")),
+    )
+
+
+def _word_of(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def inherited_environment() -> dict[str, str]:

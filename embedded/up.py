@@ -23,7 +23,7 @@ from activator.server import Activator
 from api.admission import admit
 from api.keys import MODEL_DIGEST
 from api.kinds import REVISIONS
-from api.objects import Raw
+from api.objects import Raw, rfc3339
 from autoscaler.config import Settings as AutoscalerSettings
 from autoscaler.server import Autoscaler
 from cluster.direct import DirectClient
@@ -38,6 +38,7 @@ from embedded.config import (
     Settings,
     inherited_environment,
     machine_capacity,
+    node_facts,
     node_labels,
     owner,
 )
@@ -46,6 +47,8 @@ from embedded.deployments import DeploymentController
 from embedded.http import make_app
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
+from embedded.node import node
+from embedded.registering import register
 from embedded.refusing import refusing
 from embedded.residence import Surroundings
 from embedded.room import Room
@@ -165,6 +168,8 @@ class Platform:
             listens = self._settings.api_listens
             site = web.TCPSite(api, listens, self._settings.api_port, ssl_context=guard.context)
             await site.start()
+            facts = node_facts(self._folder.path, pods_max=self._settings.max_pods)
+            await register(self._client, node(facts, now=rfc3339(_wall_s())))
             self._learned(await self._zygote.start())
             await self._serve(_address_of(api, guard.scheme), announce, stop)
         finally:
