@@ -42,7 +42,7 @@ _TABLE: dict[Refusal | Fault, tuple[int, str]] = {
     Refusal.QUEUE_BYTES: (429, "the requests that wait for a replica are too large already"),
     Fault.REPLICA_DIED: (502, "the replica ended while it served this request: {detail}"),
     Refusal.REVISION_FAILED: (503, "the revision cannot serve: {detail}"),
-    Refusal.REVISION_GONE: (503, "the revision was deleted"),
+    Refusal.REVISION_GONE: (503, "the revision was deleted, or never came to be"),
     Refusal.SHUTTING_DOWN: (503, "the platform is being stopped"),
     Fault.ROUTE_NOT_READY: (503, "the route does not send traffic anywhere yet"),
     Refusal.DEADLINE: (504, "no replica had room for this request before its deadline"),

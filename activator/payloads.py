@@ -55,7 +55,15 @@ class LoggedPassage(Passage):
     did not wait for.
     """
 
-    __slots__ = ("_answer_headers", "_answered", "_asked", "_is_asked", "_log", "_status")
+    __slots__ = (
+        "_answer_headers",
+        "_answered",
+        "_asked",
+        "_is_asked",
+        "_is_sent",
+        "_log",
+        "_status",
+    )
 
     def __init__(
         self,
@@ -73,6 +81,7 @@ class LoggedPassage(Passage):
         self._answered = Capture(log.bytes_max)
         self._answer_headers: dict[bytes, bytes] = {}
         self._status = 0
+        self._is_sent = False
         self._is_asked = False  # the request event was offered, or is not wanted
 
     @override
@@ -82,6 +91,7 @@ class LoggedPassage(Passage):
             super().connected(connection)
             return
         self._asked.add(self._exchange.early)
+        self._is_sent = True
         super().connected(connection)
         if self._exchange.is_complete:
             self._tell_request()
@@ -126,6 +136,8 @@ class LoggedPassage(Passage):
     @override
     def _fail(self, why: Fault, detail: str) -> None:
         super()._fail(why, detail)
+        if not self._is_sent:
+            return
         self._status = self._status or errors.status_of(why)
         self._tell_request()
         self._tell_response(is_whole=False)

@@ -169,6 +169,10 @@ class Router:
         """Whether this is the host of the activator itself, not of a Route."""
         return parse_host(host, self._domain) is None
 
+    def is_served(self, host: bytes, path: bytes) -> bool:
+        """Whether a host, other than the bare one, leads anywhere."""
+        return not self.is_bare(host) and self.find(host, path, None) is not None
+
     def hosts(self) -> list[str]:
         """The host of every Route and tag, InferenceService and DomainMapping, sorted."""
         public = "." + self._domain.decode()

@@ -14,6 +14,7 @@ import aiohttp
 
 from activator.config import Settings
 from activator.events import Event
+from activator.homing import Home
 from activator.statistics import EventStatistics
 
 _LOG = logging.getLogger(__name__)
@@ -30,8 +31,13 @@ class EventSender:
         self,
         settings: Settings,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None] | None"],
+        home_of: Callable[[str], Home | None] = lambda _: None,
     ) -> None:
-        """`spawn` runs a task, or returns None when it is too late for that."""
+        """`spawn` runs a task, or returns None when it is too late for that.
+
+        `home_of` knows the URLs of Services of ours.
+        """
+        self._home_of = home_of
         self._settings = settings
         self._spawn = spawn
         self._session: aiohttp.ClientSession | None = None
@@ -122,9 +128,13 @@ class EventSender:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._settings.event_send_s)
             self._session = aiohttp.ClientSession(timeout=timeout)
+        home = self._home_of(event.url)
+        url, headers = event.url, event.headers
+        if home is not None:
+            url, headers = home.url, {**headers, "host": home.host}
         try:
             async with self._session.post(
-                event.url, data=event.body, headers=event.headers, allow_redirects=False
+                url, data=event.body, headers=headers, allow_redirects=False
             ) as answer:
                 status = answer.status
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:

@@ -16,6 +16,7 @@ from activator.endpoints import Endpoints, Replica
 from activator.errors import About, Fault
 from activator.expecting import Lounge
 from activator.holding import Holder
+from activator.homing import Home, find_home
 from activator.observing import Observer
 from activator.payloads import Log
 from activator.planning import Planner, refuse
@@ -67,12 +68,13 @@ class Activator:
         self._started = asyncio.Event()
         self._address = ("", 0)
         self._requests = 0
+        self._strays = 0  # requests that got an id without being passed on
         self._id_prefix = b"%016x-" % rng.getrandbits(64)
         self._loop_time: Callable[[], float] = float
         self._version = 0  # of what plans are made from
         self._clock = clock or _wall_s
         self._senders: asyncio.TaskGroup | None = None  # outlives `_group` by a flush
-        self._events = EventSender(settings, self._send)
+        self._events = EventSender(settings, self._send, self._home_of)
         self._lounge = Lounge(
             count_max=settings.queue_depth_max, wait_s=settings.expect_s, give_up=self._gone
         )
@@ -152,6 +154,9 @@ class Activator:
             return None
         return self._senders.create_task(coroutine)
 
+    def _home_of(self, url: str) -> Home | None:
+        return find_home(url, self._address, self._router.is_served)
+
     async def release(self, namespace: str, pod_name: str) -> None:
         """Use a Pod no more; return when nothing runs there and no connection is open."""
         await self._endpoints.release(namespace, pod_name)
@@ -211,7 +216,8 @@ class Activator:
         refuse(exchange, Refusal.REVISION_GONE, about)
 
     def _fresh_id(self) -> bytes:
-        return b"%b%x" % (self._id_prefix, self._requests)
+        self._strays += 1  # several may be refused in one tick
+        return b"%b%x-%x" % (self._id_prefix, self._requests, self._strays)
 
     # -- what holders share -----------------------------------------------------------------
 

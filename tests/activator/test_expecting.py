@@ -74,6 +74,9 @@ async def test_a_revision_that_does_not_come_is_503_in_order_of_arrival() -> Non
             assert (answer.status, answer.reason) == (503, "RevisionGone")
             assert answer.headers["x-request-id"] == "mine"
         assert it.activator._lounge._timer is None
+        for client in clients:
+            client.send()
+        assert len({(await client.answer()).headers["x-request-id"] for client in clients}) == 3
 
 
 async def test_no_more_than_so_many_wait() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api import keys
+from api import keys, kinds
 from tests.activator.test_sending import Sink, sink
 from tests.activator.world import Client, Replica, World, eventually, world
 
@@ -20,10 +20,10 @@ REQUEST, RESPONSE = (
 
 @asynccontextmanager
 async def logging(
-    mode: str = "all", **settings: Any
+    mode: str = "all", url: str = "", **settings: Any
 ) -> AsyncIterator[tuple[World, Replica, Client, Sink]]:
     async with sink() as there, world(**settings) as it:
-        said = {"url": there.url, "mode": mode, "metadataHeaders": ["X-User"]}
+        said = {"url": url or there.url, "mode": mode, "metadataHeaders": ["X-User"]}
         it.revision(annotations={keys.LOGGER: json.dumps(said)}, service="iris-predictor")
         it.route(("app-1", 100))
         replica = await it.replica()
@@ -117,8 +117,6 @@ async def test_a_held_request_is_told_once_it_was_sent() -> None:
 
 
 def _pod(name: str) -> tuple[Any, str]:
-    from api import kinds
-
     return kinds.PODS, name
 
 
@@ -190,3 +188,17 @@ async def test_other_revisions_are_not_told_of_nor_with_an_annotation_that_makes
         await eventually(lambda: len(there.heads) == 2 * (before - 1))
         assert events.dropped == 0
     assert "revision app-2: relight.dev/logger: url: must be an http or https URL" in caplog.text
+
+
+async def test_a_sink_that_is_a_service_of_ours_needs_no_name_server() -> None:
+    async with logging(url="http://dumper.default/in") as (it, _, client, _):
+        it.revision("dumper-1", service="dumper")
+        it.route(("dumper-1", 100), name="dumper", labels={keys.VISIBILITY: "cluster-local"})
+        dumper = await it.replica("p2", "dumper-1")
+        await eventually(lambda: "default/dumper-1" in it.activator.statistics().revisions)
+        await it.ready(1, "default/dumper-1")
+        await client.call(body=b"abc")
+        await eventually(lambda: it.activator.statistics().events.sent == 2)
+        assert {call.path for call in dumper.calls} == {b"/in"}
+        assert {call.header("ce-type") for call in dumper.calls} == {REQUEST, RESPONSE}
+        assert b"abc" in {call.body for call in dumper.calls}
