@@ -88,7 +88,10 @@ def _pod(obj: Raw, now_s: float) -> list[Any]:
     spec, status = _at(obj, "spec"), _at(obj, "status")
     states = _states(obj)
     ready = sum(1 for state in states if state.get("ready"))
-    restarts = sum(state.get("restartCount") or 0 for state in states)
+    counted = (
+        _at(obj, "status").get("initContainerStatuses") or [] if _initializing(obj) else states
+    )
+    restarts = sum(state.get("restartCount") or 0 for state in counted)
     return [
         obj["metadata"]["name"],
         f"{ready}/{len(spec.get('containers') or ())}",
@@ -105,15 +108,37 @@ def _pod(obj: Raw, now_s: float) -> list[Any]:
 def pod_status(pod: Raw) -> str:
     """The word that says best how a Pod is, as Kubernetes' printer chooses it."""
     status = _at(pod, "status")
-    word = str(status.get("reason") or status.get("phase") or "Pending")
-    for state in _states(pod):
-        now = _at(state, "state")
-        waiting, terminated = _at(now, "waiting"), _at(now, "terminated")
-        if waiting.get("reason"):
-            word = str(waiting["reason"])
-        elif terminated:
-            word = str(terminated.get("reason") or f"ExitCode:{terminated.get('exitCode')}")
+    word = _initializing(pod)
+    if not word:
+        word = str(status.get("reason") or status.get("phase") or "Pending")
+        states = _states(pod)
+        for state in reversed(states):
+            word = _word(_at(state, "state")) or word
+        if word == "Completed" and any(_at(state, "state").get("running") for state in states):
+            word = "Running" if all(state.get("ready") for state in states) else "NotReady"
     return "Terminating" if pod["metadata"].get("deletionTimestamp") else word
+
+
+def _initializing(pod: Raw) -> str:
+    """The word while something runs that is to end before the containers start; else ""."""
+    states = _at(pod, "status").get("initContainerStatuses") or []
+    for at, state in enumerate(states):
+        now = _at(state, "state")
+        ended = _at(now, "terminated")
+        if ended and ended.get("exitCode") == 0:
+            continue
+        word = _word(now)
+        is_begun = bool(word) and word != "PodInitializing"
+        return f"Init:{word}" if is_begun else f"Init:{at}/{len(states)}"
+    return ""
+
+
+def _word(state: Mapping[str, Any]) -> str:
+    waiting, ended = _at(state, "waiting"), _at(state, "terminated")
+    if ended:
+        code = f"Signal:{ended['signal']}" if ended.get("signal") else ""
+        return str(ended.get("reason") or code or f"ExitCode:{ended.get('exitCode')}")
+    return str(waiting.get("reason") or "")
 
 
 def _states(pod: Raw) -> list[Raw]:

@@ -162,3 +162,31 @@ def test_wide_columns_are_of_low_priority() -> None:
     columns = table(PODS, [], now_s=NOW_S)["columnDefinitions"]
     wide = [column["name"] for column in columns if column["priority"]]
     assert wide == ["IP", "Node", "Nominated Node", "Readiness Gates"]
+
+
+def init(*states: dict[str, Any]) -> dict[str, Any]:
+    main = {"waiting": {"reason": "PodInitializing"}}
+    return {
+        "metadata": {"name": "p"},
+        "status": {
+            "phase": "Pending",
+            "initContainerStatuses": [{"state": state} for state in states],
+            "containerStatuses": [{"state": main}],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("pod", "word"),
+    [
+        (init({"running": {}}), "Init:0/1"),
+        (init({"terminated": {"exitCode": 0, "reason": "Completed"}}, {"waiting": {}}), "Init:1/2"),
+        (init({"waiting": {"reason": "PodInitializing"}}), "Init:0/1"),
+        (init({"terminated": {"exitCode": 1, "reason": "Error"}}), "Init:Error"),
+        (init({"terminated": {"exitCode": 137, "signal": 9}}), "Init:Signal:9"),
+        (init({"waiting": {"reason": "CrashLoopBackOff"}}), "Init:CrashLoopBackOff"),
+        (init({"terminated": {"exitCode": 0}}), "PodInitializing"),
+    ],
+)
+def test_a_pod_that_is_initializing_says_how_far_it_is(pod: dict[str, Any], word: str) -> None:
+    assert pod_status(pod) == word
