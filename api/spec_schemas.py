@@ -10,23 +10,29 @@ from api.openapi import STRING, Schema, array, boolean, integer, mapping, record
 from api.pod_schemas import LIMITS, POD_SPEC
 
 REVISION_SPEC: Mapping[str, Schema] = {**POD_SPEC, **LIMITS}
+# Clients written in Go say `creationTimestamp: null` here, which the schema must let pass; what
+# else it lets pass, validation does not.
+_TEMPLATE_METADATA: Schema = {
+    **record(
+        "The labels and annotations of the Revision; autoscaling annotations go here.",
+        {
+            "name": text(
+                "The name of the next Revision, which starts with that of its parent; "
+                "made from the generation by default."
+            ),
+            "labels": mapping("Labels of the Revision and its Pods.", STRING),
+            "annotations": mapping(
+                "Annotations of the Revision, such as autoscaling.knative.dev/min-scale.",
+                STRING,
+            ),
+        },
+    ),
+    "x-kubernetes-preserve-unknown-fields": True,
+}
 TEMPLATE = record(
     "What the next Revision is made from; every change of it makes a new Revision.",
     {
-        "metadata": record(
-            "The labels and annotations of the Revision; autoscaling annotations go here.",
-            {
-                "name": text(
-                    "The name of the next Revision, which starts with that of its parent; "
-                    "made from the generation by default."
-                ),
-                "labels": mapping("Labels of the Revision and its Pods.", STRING),
-                "annotations": mapping(
-                    "Annotations of the Revision, such as autoscaling.knative.dev/min-scale.",
-                    STRING,
-                ),
-            },
-        ),
+        "metadata": _TEMPLATE_METADATA,
         "spec": record(
             "What the Revision runs, and how much of it at once.",
             REVISION_SPEC,
