@@ -13,6 +13,7 @@ from api import keys
 from api.images import is_predictor_image
 from api.modelfiles import FLAGS
 from api.objects import Raw
+from api.pods import serving_index
 from controller.children import annotations_of
 
 MODEL_MISSING = "ModelMissing"
@@ -59,8 +60,7 @@ def pinned_digest(revision: Raw) -> str:
 def serving_container(revision: Raw) -> Mapping[str, Any]:
     """The container that answers requests: the only one, or the one with a port."""
     containers: Sequence[Mapping[str, Any]] = revision["spec"]["containers"]
-    with_port = [container for container in containers if container.get("ports")]
-    return (with_port or containers)[0]
+    return containers[serving_index(containers)]
 
 
 def is_predictor(container: Mapping[str, Any]) -> bool:

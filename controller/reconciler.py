@@ -4,7 +4,7 @@ For: the one place where the controller changes anything.
 Must not know: why a write is wanted, or when to try again.
 """
 
-from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, Resource
+from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES, Resource
 from api.objects import Raw
 from cluster.client import Client
 from cluster.errors import (
@@ -21,6 +21,8 @@ from controller.plan import Delete, Plan, Write, quoted
 
 # Children whose making is news to the people who made the parent.
 _TOLD = (CONFIGURATIONS, ROUTES, REVISIONS)
+# Whoever plans these says itself, in a condition and an Event, that one was refused.
+_REFUSALS_TOLD = (REVISIONS, SERVICES)
 
 
 class StaleError(Exception):
@@ -68,15 +70,20 @@ class Writer:
         except AlreadyExistsError as error:
             raise StaleError(error.message) from error
         except (InvalidError, ForbiddenError) as error:
+            if write.resource not in _REFUSALS_TOLD:
+                self._tell_failure(owner, write, error)
             raise RefusedError(write, error.message) from error
         except ApiError as error:
-            # In Knative's words, which name the child unless it is a Revision.
-            name = "" if write.resource == REVISIONS else f" {quoted(write.name)}"
-            message = f"Failed to create {kind}{name}: {error.message}"
-            self._events.warning(owner, CREATION_FAILED, message)
+            self._tell_failure(owner, write, error)
             raise
         if write.resource in _TOLD:
             self._events.normal(owner, "Created", f"Created {kind} {quoted(write.name)}")
+
+    def _tell_failure(self, owner: Raw, write: Write, error: ApiError) -> None:
+        """In Knative's words, which name the child unless it is a Revision."""
+        name = "" if write.resource == REVISIONS else f" {quoted(write.name)}"
+        message = f"Failed to create {write.resource.kind}{name}: {error.message}"
+        self._events.warning(owner, CREATION_FAILED, message)
 
     async def _delete(self, delete: Delete) -> None:
         place = (delete.resource, delete.namespace, delete.name)

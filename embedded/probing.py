@@ -39,7 +39,7 @@ class Probe:
 
 
 def probes_of(container: Raw, *, is_knative: bool) -> list[Probe]:
-    """The probes of a container; `is_knative`: a readiness probe without a period is hurried."""
+    """The probes of a container; `is_knative`: a readiness probe of a second is hurried."""
     found = []
     for kind, field in _FIELDS.items():
         raw = container.get(field)
@@ -53,7 +53,8 @@ def probes_of(container: Raw, *, is_knative: bool) -> list[Probe]:
 
 
 def _probe(kind: ProbeKind, action: Any, raw: Raw, *, is_knative: bool) -> Probe:
-    hurried = is_knative and kind == "readiness" and not raw.get("periodSeconds")
+    # The controller writes the shortest period that Kubernetes has where the user wrote none.
+    hurried = is_knative and kind == "readiness" and (raw.get("periodSeconds") or 0) <= 1
     grace = raw.get("terminationGracePeriodSeconds")
     return Probe(
         kind=kind,

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from api.kinds import CONFIGURATIONS, EVENTS, SERVICES
 from cluster.errors import ForbiddenError, UnavailableError
 from cluster.events import EventRecorder
 from controller.children import with_metadata
-from controller.plan import Note, Plan, Write
+from controller.plan import Delete, Note, Plan, Write
 from controller.reconciler import RefusedError, StaleError, Writer
 from controller.service import make_configuration
 from tests.controller.world import NOW_S, FaultyClient, World, a_world, ksvc
@@ -82,7 +83,7 @@ async def test_a_child_that_exists_or_an_object_that_is_gone_is_a_stale_view(wor
 @pytest.mark.parametrize(
     ("error", "expected", "events"),
     [
-        (ForbiddenError("quota"), RefusedError, 0),
+        (ForbiddenError("quota"), RefusedError, 1),
         (UnavailableError("down"), UnavailableError, 1),
     ],
 )
@@ -101,3 +102,15 @@ async def test_a_create_that_fails(
         await desk.writer.carry_out(SERVICES, service, Plan(creates=(create,)))
     assert desk.waiting_events() == events
     assert (await world.client.list(EVENTS)).items == []
+
+
+async def test_a_deletion_is_of_that_very_object(world: World) -> None:
+    desk = Desk(world)
+    service = await world.client.create(SERVICES, ksvc("mnist"))
+    delete = Delete(resource=SERVICES, namespace="default", name="mnist", uid="another")
+    with pytest.raises(StaleError):
+        await desk.writer.carry_out(SERVICES, service, Plan(deletes=(delete,)))
+    right = replace(delete, uid=service["metadata"]["uid"])
+    for _ in range(2):  # gone is as good as deleted
+        await desk.writer.carry_out(SERVICES, service, Plan(deletes=(right,)))
+    assert (await world.client.list(SERVICES)).items == []
