@@ -20,7 +20,7 @@ ROUTE = "serving.knative.dev/route"
 ROUTING_STATE = "serving.knative.dev/routingState"  # pending | active | reserve
 APP = "app"
 DEPLOYMENT_HASH = "serving.knative.dev/deployment-hash"  # of what was wanted when last written
-VISIBILITY = "networking.knative.dev/visibility"  # not served yet: refused by name
+VISIBILITY = "networking.knative.dev/visibility"  # label: cluster-local
 
 
 # Annotations.
