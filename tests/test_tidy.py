@@ -30,7 +30,7 @@ UNMIRRORED = {
 }
 
 # Tests of several modules together.
-TABLES = {"test_conditions_table.py": "every condition, whichever planner says it"}
+TABLES = {"test_conditions_table.py": "every condition, whichever planner says it", "test_exports.py", "test_messages.py"}
 
 
 def modules() -> list[Path]:
