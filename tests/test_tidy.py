@@ -30,7 +30,11 @@ UNMIRRORED = {
 }
 
 # Tests of several modules together.
-TABLES = {"test_conditions_table.py": "every condition, whichever planner says it", "test_exports.py", "test_messages.py"}
+TABLES = {
+    "test_conditions_table.py": "every condition, whichever planner says it",
+    "test_exports.py": "objects of a cluster with Knative, whichever parser reads them",
+    "test_messages.py": "every message of Knative's, whichever check says it",
+}
 
 
 def modules() -> list[Path]:
