@@ -34,6 +34,7 @@ from embedded.identity import Identities
 from embedded.listing import Lists
 from embedded.owners import Owners
 from embedded.ownership import Ownership
+from embedded.podlog import Wanted
 from embedded.registry import Registry
 from embedded.selection import parse
 from embedded.storage_errors import answered
@@ -49,9 +50,8 @@ class LogsPort(Protocol):
         namespace: str,
         name: str,
         *,
+        wanted: Wanted,
         follow: bool,
-        tail_lines: int | None,
-        previous: bool,
         container: str = "",
     ) -> AsyncIterator[bytes]:
         """Pieces of the log, in order."""

@@ -26,7 +26,8 @@ from embedded.room import Room
 
 log = logging.getLogger(__name__)
 
-_LOG_CHECK_S = 10.0
+_WHOLE = podlog.Wanted()
+_LOG_CHECK_S = 1.0  # also how exact the times of a log's lines are
 _RETRY_S = 0.5
 Key = tuple[str, str]
 
@@ -207,6 +208,7 @@ class Kubelet:
             await asyncio.sleep(_LOG_CHECK_S)
             for resident in self._residents.values():
                 for pod_log in tuple(resident.logs.values()):
+                    pod_log.note(self._around.clock())
                     pod_log.bound()
 
     def logs(
@@ -214,9 +216,8 @@ class Kubelet:
         namespace: str,
         name: str,
         *,
+        wanted: podlog.Wanted = _WHOLE,
         follow: bool = False,
-        tail_lines: int | None = None,
-        previous: bool = False,
         container: str = "",
     ) -> AsyncIterator[bytes]:
         """What a container of a Pod wrote; the newest bytes as they come with `follow`.
@@ -229,9 +230,9 @@ class Kubelet:
                 pod_log = resident.log_of(
                     container or str(resident.pod["spec"]["containers"][0]["name"])
                 )
-                path = pod_log.previous_path if previous else pod_log.path
                 is_following = partial(self._is_following, follow, uid)
-                return podlog.read(path, tail_lines=tail_lines, is_following=is_following)
+                clock = self._around.clock
+                return pod_log.read(wanted, is_following=is_following, clock=clock)
         raise NotFoundError(f'pods "{name}" not found')
 
     def _is_following(self, follow: bool, uid: str) -> bool:

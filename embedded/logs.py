@@ -6,14 +6,15 @@ Must not know: HTTP streams, or where logs are kept.
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from api import kinds
 from cluster.errors import BadRequestError, UnavailableError
 from embedded.apiserver import ApiServer
+from embedded.podlog import Wanted
 
 RESOURCE: Final = kinds.PODS
-_UNSUPPORTED: Final = ("sinceSeconds", "sinceTime", "timestamps")
 _KNOWN: Final = frozenset(
     {
         "container",
@@ -23,7 +24,9 @@ _KNOWN: Final = frozenset(
         "previous",
         "stream",
         "tailLines",
-        *_UNSUPPORTED,
+        "sinceSeconds",
+        "sinceTime",
+        "timestamps",
     }
 )
 
@@ -37,6 +40,9 @@ class LogQuery:
     previous: bool = False
     tail_lines: int | None = None
     bytes_max: int | None = None
+    timestamps: bool = False
+    since_seconds: int | None = None
+    since_s: float | None = None  # seconds since the epoch
 
 
 def query_of(raw: Mapping[str, str]) -> LogQuery:
@@ -44,11 +50,8 @@ def query_of(raw: Mapping[str, str]) -> LogQuery:
     for name in raw:
         if name not in _KNOWN:
             raise BadRequestError(f"{name}: no such parameter of a log")
-    for name in _UNSUPPORTED:
-        if raw.get(name, "false") not in ("", "false"):
-            raise BadRequestError(
-                f"{name}: not supported here, the lines of a log carry no time of their own"
-            )
+    if "sinceSeconds" in raw and "sinceTime" in raw:
+        raise BadRequestError("at most one of sinceTime or sinceSeconds may be specified")
     if raw.get("stream", "All") != "All":
         raise BadRequestError("stream: not supported here, both streams are kept as one")
     return LogQuery(
@@ -57,6 +60,9 @@ def query_of(raw: Mapping[str, str]) -> LogQuery:
         previous=_truth(raw, "previous"),
         tail_lines=_count(raw, "tailLines"),
         bytes_max=_count(raw, "limitBytes"),
+        timestamps=_truth(raw, "timestamps"),
+        since_seconds=_count(raw, "sinceSeconds"),
+        since_s=_moment(raw, "sinceTime"),
     )
 
 
@@ -78,9 +84,15 @@ def opened(
     return server.logs_port(
         pod["metadata"]["namespace"],
         name,
+        wanted=Wanted(
+            previous=query.previous,
+            tail_lines=query.tail_lines,
+            timestamps=query.timestamps,
+            since_s=query.since_s
+            if query.since_seconds is None
+            else server.now_s() - query.since_seconds,
+        ),
         follow=query.follow,
-        tail_lines=query.tail_lines,
-        previous=query.previous,
         **({"container": query.container} if len(containers) + len(first) > 1 else {}),
     )
 
@@ -90,6 +102,19 @@ def _truth(raw: Mapping[str, str], name: str) -> bool:
     if text not in ("true", "false", "1", "0", ""):
         raise BadRequestError(f"{name}: must be true or false, not {text[:40]!r}")
     return text in ("true", "1")
+
+
+def _moment(raw: Mapping[str, str], name: str) -> float | None:
+    text = raw.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadRequestError(f"{name}: must be a time of RFC 3339, not {text[:40]!r}")
+    return moment.timestamp()
 
 
 def _count(raw: Mapping[str, str], name: str) -> int | None:

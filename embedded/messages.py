@@ -126,7 +126,15 @@ _ASKED: Final[Message] = {
     1: Field("resourceAttributes", _RESOURCE),
     2: Field("nonResourceAttributes", _strings("path", "verb")),
 }
-_STATUS: Final = _plain("status", {1: _plain("allowed", "bool")})
+_STATUS: Final = _plain(
+    "status",
+    {
+        1: _plain("allowed", "bool"),
+        2: Field("reason"),
+        3: Field("evaluationError"),
+        4: _plain("denied", "bool"),
+    },
+)
 _ACCESS_REVIEW: Final[Message] = {1: _METADATA, 2: Field("spec", _ASKED), 3: _STATUS}
 _SUBJECT_REVIEW: Final[Message] = {
     1: _METADATA,

@@ -7,14 +7,27 @@ Must not know: Pods, processes, or HTTP.
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from embedded.logtimes import LogTimes, stamped
 
 BYTES_MAX = 16 << 20  # of the present file and of the one before
 _TAIL_BYTES = 2048  # Kubernetes' FallbackToLogsOnError: last 2048 bytes or 80 lines
 _TAIL_LINES = 80
 _CHUNK_BYTES = 64 * 1024
 _FOLLOW_S = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What part of a log is wanted, and how."""
+
+    previous: bool = False
+    tail_lines: int | None = None
+    since_s: float | None = None  # seconds since the epoch
+    timestamps: bool = False
 
 
 class PodLog:
@@ -25,6 +38,8 @@ class PodLog:
         self._folder = folder
         self.path = folder / "current.log"
         self.previous_path = folder / "previous.log"
+        self.times = LogTimes()
+        self.previous_times = LogTimes()
         self.failure = ""  # what the replica said of its own failure, if it did
 
     def open(self) -> BinaryIO:
@@ -35,6 +50,7 @@ class PodLog:
         """The present file becomes the one before."""
         if self.path.exists():
             self.path.replace(self.previous_path)
+            self.previous_times, self.times = self.times, LogTimes()
 
     def bound(self) -> None:
         """Keep the file within its size; the process appends, so it may go on meanwhile."""
@@ -42,6 +58,30 @@ class PodLog:
             shutil.copyfile(self.path, self.previous_path)
             with self.path.open("r+b") as file:
                 file.truncate(0)
+            self.previous_times, self.times = self.times, LogTimes()
+
+    def note(self, now_s: float) -> None:
+        """Remember how much is there by now."""
+        if self.path.exists():
+            status = self.path.stat()
+            self.times.note(status.st_size, min(now_s, status.st_mtime))
+
+    def read(
+        self, wanted: Wanted, *, is_following: Callable[[], bool], clock: Callable[[], float]
+    ) -> AsyncIterator[bytes]:
+        """What is wanted of it, in pieces."""
+        path = self.previous_path if wanted.previous else self.path
+        times = self.previous_times if wanted.previous else self.times
+        if not path.exists():
+            return read(path, start=0, is_following=is_following)
+        self.note(clock())
+        start = start_of(path, wanted.tail_lines)
+        if wanted.since_s is not None:
+            start = max(start, times.since(wanted.since_s))
+        pieces = read(path, start=start, is_following=is_following)
+        if not wanted.timestamps:
+            return pieces
+        return stamped(pieces, start, lambda offset: times.at(offset, clock()))
 
     def tail(self) -> str:
         """The end of what was written, short enough for a status message."""
@@ -64,15 +104,13 @@ class PodLog:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-async def read(
-    path: Path, *, tail_lines: int | None, is_following: Callable[[], bool]
-) -> AsyncIterator[bytes]:
-    """The bytes of a log from its last `tail_lines` on; more of them while `is_following`."""
+async def read(path: Path, *, start: int, is_following: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """The bytes of a log from `start` on; more of them while `is_following`."""
     file = _opened(path)
     if file is None:
         return
     with file:
-        _seek_tail(file, tail_lines)
+        file.seek(start)
         while True:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
@@ -91,14 +129,14 @@ def _was_cut(path: Path, position: int) -> bool:
     return path.exists() and path.stat().st_size < position
 
 
-def _seek_tail(file: BinaryIO, lines: int | None) -> None:
-    """Position at the start of the last lines."""
-    if lines is None:
-        return
-    data = file.read()  # at most BYTES_MAX
+def start_of(path: Path, lines: int | None) -> int:
+    """Where the last lines begin; None: all of them."""
+    if lines is None or not path.exists():
+        return 0
+    data = path.read_bytes()  # at most BYTES_MAX
     position = len(data)
     for _ in range(lines):
         position = data.rfind(b"\n", 0, max(0, position - 1)) + 1
         if position == 0:
             break
-    file.seek(position)
+    return position

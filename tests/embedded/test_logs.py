@@ -7,6 +7,7 @@ from api.kinds import PODS
 from cluster.errors import BadRequestError, NotFoundError, UnavailableError
 from cluster.options import WriteOptions
 from embedded.logs import LogQuery, opened, query_of
+from embedded.podlog import Wanted
 from tests.cluster.serving import Served, pod
 
 
@@ -19,18 +20,22 @@ def test_what_is_wanted_is_read() -> None:
             "previous": "false",
             "tailLines": "5",
             "limitBytes": "0",
-            "timestamps": "false",
+            "timestamps": "true",
+            "sinceTime": "1970-01-01T00:00:09Z",
         }
     )
-    assert found == LogQuery(container="c", follow=True, tail_lines=5, bytes_max=0)
+    assert found == LogQuery(
+        container="c", follow=True, tail_lines=5, bytes_max=0, timestamps=True, since_s=9.0
+    )
 
 
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"timestamps": "true"}, "timestamps: not supported"),
-        ({"sinceSeconds": "5"}, "sinceSeconds: not supported"),
-        ({"sinceTime": "2027-01-15T08:00:00Z"}, "sinceTime: not supported"),
+        ({"sinceSeconds": "-5"}, "sinceSeconds: must be a whole number"),
+        ({"sinceTime": "yesterday"}, "sinceTime: must be a time of RFC 3339"),
+        ({"sinceTime": "2027-01-15T08:00:00"}, "sinceTime: must be a time of RFC 3339"),
+        ({"sinceTime": "2027-01-15T08:00:00Z", "sinceSeconds": "5"}, "at most one of"),
         ({"stream": "Stderr"}, "stream: not supported"),
         ({"tailLines": "-1"}, "tailLines: must be a whole number"),
         ({"limitBytes": "x"}, "limitBytes: must be a whole number"),
@@ -64,7 +69,24 @@ async def test_the_kubelet_is_asked(served: Served) -> None:
     served.server.logs_port = port
     query = LogQuery(container="c", follow=True, tail_lines=3)
     assert [piece async for piece in opened(served.server, None, "p", query)] == [b"a line\n"]
-    assert asked == [("default", "p", {"follow": True, "tail_lines": 3, "previous": False})]
+    assert asked == [("default", "p", {"follow": True, "wanted": Wanted(tail_lines=3)})]
+
+
+async def test_since_is_counted_back_from_now(served: Served) -> None:
+    asked: list[Any] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b""
+
+    def port(_namespace: str, _name: str, **how: Any) -> AsyncIterator[bytes]:
+        asked.append(how["wanted"])
+        return pieces()
+
+    served.server.logs_port = port
+    opened(served.server, None, "p", LogQuery(since_seconds=60, timestamps=True))
+    opened(served.server, None, "p", LogQuery(since_s=5.0))
+    now_s = served.server.now_s()
+    assert asked == [Wanted(since_s=now_s - 60, timestamps=True), Wanted(since_s=5.0)]
 
 
 def test_what_has_no_log_is_told(served: Served) -> None:

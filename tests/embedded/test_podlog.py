@@ -8,9 +8,8 @@ from embedded.podlog import PodLog
 
 
 async def collect(path: Path, tail_lines: int | None = None) -> bytes:
-    return b"".join(
-        [c async for c in podlog.read(path, tail_lines=tail_lines, is_following=lambda: False)]
-    )
+    start = podlog.start_of(path, tail_lines)
+    return b"".join([c async for c in podlog.read(path, start=start, is_following=lambda: False)])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ async def test_following_ends_with_the_pod(tmp_path: Path) -> None:
     seen: list[bytes] = []
 
     async def follow() -> None:
-        async for chunk in podlog.read(log.path, tail_lines=None, is_following=lambda: is_alive):
+        async for chunk in podlog.read(log.path, start=0, is_following=lambda: is_alive):
             seen.append(chunk)
             more.set()
 
@@ -96,3 +95,34 @@ def test_the_tail_is_short_enough_for_a_status(tmp_path: Path) -> None:
     assert lines[-1] == "line 999"
     log.remove()
     assert not log.path.exists()
+
+
+async def wanted(log: PodLog, now_s: float, **how: object) -> bytes:
+    what = podlog.Wanted(**how)  # type: ignore[arg-type]
+    pieces = log.read(what, is_following=lambda: False, clock=lambda: now_s)
+    return b"".join([piece async for piece in pieces])
+
+
+async def test_lines_have_the_times_they_were_noted_at(tmp_path: Path) -> None:
+    log = PodLog(tmp_path / "p")
+    for at, text in enumerate((b"a\n", b"b\n"), start=1):
+        with log.open() as file:
+            file.write(text)
+        log.note(float(at))
+    first, second = (await wanted(log, 9.0, timestamps=True)).splitlines()
+    assert first == b"1970-01-01T00:00:01.000000000Z a"
+    assert second == b"1970-01-01T00:00:02.000000000Z b"
+    assert await wanted(log, 9.0, since_s=1.5) == b"b\n"
+    assert await wanted(log, 9.0, since_s=0.5, tail_lines=1) == b"b\n"
+    assert await wanted(log, 9.0, since_s=8.0) == b""
+    log.rotate()
+    assert await wanted(log, 9.0, previous=True, since_s=1.5) == b"b\n"
+    assert await wanted(log, 9.0) == b""
+
+
+async def test_a_log_of_an_earlier_platform_is_as_old_as_its_file(tmp_path: Path) -> None:
+    log = PodLog(tmp_path / "p")
+    log.path.write_bytes(b"old\n")
+    later_s = log.path.stat().st_mtime + 60
+    assert await wanted(log, later_s, since_s=later_s - 5) == b""
+    assert await wanted(log, later_s, since_s=later_s - 120) == b"old\n"
