@@ -48,8 +48,8 @@ from embedded.http import make_app
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
 from embedded.node import node
-from embedded.registering import register
 from embedded.refusing import refusing
+from embedded.registering import register
 from embedded.residence import Surroundings
 from embedded.room import Room
 from embedded.securing import security
