@@ -6,15 +6,15 @@ Must not know: sockets, queues, replicas.
 
 import logging
 
-from activator import events
 from activator.claims import Owner
-from activator.events import Identity, Logging
+from activator.events import Identity
 from activator.holding import Terms
 from activator.patience import Bounds
 from activator.routing import Inference
 from activator.targets import Model, Share
-from api import conditions, keys, kinds
+from api import conditions, keys, kinds, payload_logs
 from api.objects import Raw
+from api.payload_logs import Logging
 
 _DEFAULT_TIMEOUT_S = 300.0
 _LOG = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def read_logging(revision: Raw) -> Logging | None:
     if not text:
         return None
     try:
-        return events.read_logging(text)
+        return payload_logs.read_logging(text)
     except ValueError as error:
         name = revision["metadata"]["name"]
         _LOG.warning("revision %s: %s: %s: not logged", name, keys.LOGGER, error)

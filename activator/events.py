@@ -1,32 +1,22 @@
 """The two events that tell a sink of one request: CloudEvents, in KServe's words and some more.
 
-For: reading who wants to be told of what, and building the events.
+For: building the events.
 Must not know: sockets, queues, clocks, when an event is sent.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import orjson
 
+from api.payload_logs import Logging
+
 REQUEST = "org.kubeflow.serving.inference.request"
 RESPONSE = "org.kubeflow.serving.inference.response"
-_MODES = ("all", "request", "response")
-_FIELDS = frozenset({"url", "mode", "metadataHeaders"})
 # CloudEvents' HTTP binding: what stands for itself in a header. The rest is percent-encoded.
 _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logging:
-    """What a Revision's annotation asks for."""
-
-    url: str
-    has_requests: bool
-    has_responses: bool
-    metadata_headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,32 +75,6 @@ class Capture:
     def body(self) -> bytes:
         """What was kept."""
         return b"".join(self._pieces)
-
-
-def read_logging(text: str) -> Logging:
-    """Read the annotation; ValueError says what is wrong with it."""
-    try:
-        raw = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
-    if not isinstance(raw, dict):
-        raise ValueError("must be an object")  # noqa: TRY004 - one kind of error for callers
-    unknown = sorted(raw.keys() - _FIELDS)
-    if unknown:
-        raise ValueError(f"unknown field {unknown[0]!r}")
-    url, mode, names = raw.get("url"), raw.get("mode", "all"), raw.get("metadataHeaders") or []
-    if not isinstance(url, str) or not _is_http(url):
-        raise ValueError("url: must be an http or https URL")
-    if mode not in _MODES:
-        raise ValueError(f"mode: must be one of {', '.join(_MODES)}")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError("metadataHeaders: must be a list of header names")
-    return Logging(
-        url=url,
-        has_requests=mode != "response",
-        has_responses=mode != "request",
-        metadata_headers=tuple(names),
-    )
 
 
 def request_event(
@@ -187,11 +151,3 @@ def _event(
     kind = content_type.decode("latin-1") if content_type else "application/octet-stream"
     headers["content-type"] = kind
     return Event(url=logging.url, headers=headers, body=body.body())
-
-
-def _is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)

@@ -17,13 +17,13 @@ from activator.events import (
     Capture,
     Event,
     Identity,
-    Logging,
     request_event,
     response_event,
 )
 from activator.plans import Plan
 from activator.proxy import Keeper, Passage
 from api import keys
+from api.payload_logs import Logging
 from wire.client import Connection
 from wire.exchange import Exchange
 

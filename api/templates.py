@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from api import autoscaling, fields, formats, keys, known_annotations, metadata, pods, refusals
+from api import (
+    autoscaling,
+    fields,
+    formats,
+    keys,
+    known_annotations,
+    metadata,
+    payload_logs,
+    pods,
+    refusals,
+)
 from api.kinds import Resource
 from api.objects import ObjectMeta, Raw
 from api.pod_schemas import LIMITS
@@ -99,6 +109,7 @@ def check_revision_annotations(
     known_annotations.check(found, place, path, faults)
     autoscaling.read_scaling(found, path, faults)
     known_annotations.read_progress_deadline(found, path, faults)
+    payload_logs.check(found, path, faults)
 
 
 def progress_deadline_s(found: Mapping[str, str]) -> int:

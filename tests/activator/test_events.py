@@ -1,8 +1,8 @@
 """Payload events: who wants them, and what they say."""
 
 import json
+from urllib.parse import unquote
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,11 +10,10 @@ from activator.events import (
     Answered,
     Capture,
     Identity,
-    Logging,
-    read_logging,
     request_event,
     response_event,
 )
+from api.payload_logs import Logging
 
 IDENTITY = Identity(
     namespace="default",
@@ -35,36 +34,6 @@ def capture(*pieces: bytes, limit: int = 100) -> Capture:
     for piece in pieces:
         made.add(piece)
     return made
-
-
-def test_the_annotation_is_read() -> None:
-    assert read_logging('{"url": "http://sink", "mode": "request"}') == Logging(
-        url="http://sink", has_requests=True, has_responses=False
-    )
-    assert read_logging('{"url": "https://s", "metadataHeaders": ["A"]}') == Logging(
-        url="https://s", has_requests=True, has_responses=True, metadata_headers=("A",)
-    )
-    assert not read_logging('{"url": "http://s", "mode": "response"}').has_requests
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("nonsense", "not JSON"),
-        ("[]", "must be an object"),
-        ('{"url": "http://s", "rate": 1}', "unknown field 'rate'"),
-        ("{}", "url: must be an http or https URL"),
-        ('{"url": "ftp://s"}', "url: must be an http or https URL"),
-        ('{"url": "http://"}', "url: must be an http or https URL"),
-        ('{"url": "http://[s"}', "url: must be an http or https URL"),
-        ('{"url": "http://s", "mode": "none"}', "mode: must be one of all, request, response"),
-        ('{"url": "http://s", "metadataHeaders": "a"}', "metadataHeaders: must be a list"),
-        ('{"url": "http://s", "metadataHeaders": [1]}', "metadataHeaders: must be a list"),
-    ],
-)
-def test_what_is_wrong_with_the_annotation_is_said(text: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says.replace("[", r"\[")):
-        read_logging(text)
 
 
 def test_a_request_event() -> None:
@@ -152,7 +121,5 @@ def test_metadata_is_json() -> None:
     event = request_event(
         LOGGING, IDENTITY, event_id=b"i", time_s=0.0, headers=headers, body=capture()
     )
-    from urllib.parse import unquote
-
     said = json.loads(unquote(event.headers["ce-metadata"]))
     assert said == {"X-User": ['é"%'.encode().decode("latin-1")]}
