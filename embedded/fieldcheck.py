@@ -1,12 +1,13 @@
-"""Fields that a built-in kind does not have.
+"""Fields that a kind does not have, or that are given twice.
 
 For: `fieldValidation=Strict` and `Warn`, which tell a slip of the pen from a field.
-Must not know: HTTP. Our own kinds are not checked here: admission names their unknown fields.
+Must not know: HTTP, or what else may be wrong with an object.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from api import schemas
 from api.kinds import Resource
 from api.openapi import Schema
 from cluster.errors import BadRequestError
@@ -18,16 +19,23 @@ MODES = ("Ignore", "Warn", "Strict")
 
 def unknown_fields(resource: Resource, obj: Any) -> list[str]:
     """The sentences of Kubernetes for every field the kind does not have."""
-    schema = SCHEMAS.get(resource)
+    schema = SCHEMAS.get(resource) or schemas.SCHEMAS.get(resource)
     if schema is None:
         return []
     return [f'unknown field "{path}"' for path in _unknown(schema, obj, "")]
 
 
-def check(resource: Resource, obj: Any, mode: str, custom: Schema | None = None) -> list[str]:
+def check(
+    resource: Resource,
+    obj: Any,
+    mode: str,
+    custom: Schema | None = None,
+    *,
+    twice: Sequence[str] = (),
+) -> list[str]:
     """What to warn of; with mode "Strict" a BadRequestError instead.
 
-    `custom` is the schema of a kind that a CRD defines.
+    `custom` is the schema of a kind that a CRD defines, `twice` what was given twice.
     """
     if mode not in MODES:
         raise BadRequestError(f"fieldValidation: {mode!r}: want one of {', '.join(MODES)}")
@@ -38,6 +46,7 @@ def check(resource: Resource, obj: Any, mode: str, custom: Schema | None = None)
     else:
         unknown = structural.pruned(custom, obj)[1] if isinstance(obj, dict) else []
         found = [f'unknown field "{path}"' for path in unknown]
+    found += twice
     if found and mode == "Strict":
         raise BadRequestError(f"strict decoding error: {', '.join(found)}")
     return found
@@ -50,8 +59,9 @@ def _unknown(schema: Schema, value: Any, path: str) -> Iterator[str]:
             for at, item in enumerate(value):
                 yield from _unknown(items, item, f"{path}[{at}]")
         return
-    fields = schema.get("properties")
-    if not isinstance(value, dict) or fields is None:
+    fields, values = schema.get("properties") or {}, schema.get("additionalProperties")
+    is_open = not fields or bool(schema.get(structural.PRESERVE))
+    if not isinstance(value, dict):
         return
     for key, child in value.items():
         if key.startswith("$"):
@@ -59,5 +69,7 @@ def _unknown(schema: Schema, value: Any, path: str) -> Iterator[str]:
         here = f"{path}.{key}" if path else key
         if key in fields:
             yield from _unknown(fields[key], child, here)
-        else:
+        elif isinstance(values, dict):
+            yield from _unknown(values, child, here)
+        elif not is_open:
             yield here

@@ -22,11 +22,12 @@ from cluster.errors import (
     NotFoundError,
     TooLargeError,
 )
-from embedded import fieldcheck, logs, requests, resources, review_kinds, streams, tables
+from embedded import fieldcheck, logs, patching, requests, resources, review_kinds, streams, tables
 from embedded.access import Gate
 from embedded.answering import add_warnings, answer, refused
 from embedded.apiserver import ApiServer
 from embedded.documents import Documents
+from embedded.duplicates import duplicates
 from embedded.requests import Target
 from embedded.reviews import Reviews
 
@@ -220,21 +221,32 @@ class _Front:
     async def _write(self, request: web.Request, target: Target) -> web.Response:
         body = await request.read()
         options = requests.write_options(
-            request.query, user=self._user, subresource=target.subresource
+            request.query,
+            user=self._user,
+            subresource=target.subresource,
+            agent=request.headers.get("User-Agent", ""),
+            is_apply=_content_type(request) == requests.APPLY,
         )
         content_type = _content_type(request)
-        mode = request.query.get("fieldValidation", "Warn")
+        mode = request.query.get("fieldValidation") or "Warn"
+        is_read_twice = mode != "Ignore" and content_type != requests.PROTOBUF
+        twice = duplicates(body) if is_read_twice else []
         if request.method == "PATCH":
             kind = requests.patch_kind(content_type)
             patch = requests.decoded(body, content_type)
-            warnings = [] if kind == "json" else self._checked(target, patch, mode)
             place = (target.namespace, target.name)
+            checked = patch
+            if kind == "json" and target.subresource != "scale":
+                # Its fields show in what it makes of the object.
+                old = self._server.get(target.resource, *place)
+                checked = patching.patched(target.resource, old, patch, kind)
+            warnings = self._checked(target, checked, mode, twice)
             stored = self._server.patch(target.resource, place, patch, kind, options)
             return answer(
                 request, stored, warnings=[*warnings, *_advice(target, stored, old=stored)]
             )
         obj = requests.decoded(body, content_type)
-        warnings = self._checked(target, obj, mode)
+        warnings = self._checked(target, obj, mode, twice)
         if request.method == "POST":
             stored = self._server.create(target.resource, target.namespace, obj, options)
             warnings += _advice(target, stored, old=None)
@@ -242,12 +254,12 @@ class _Front:
         stored = self._server.replace(target.resource, target.namespace, target.name, obj, options)
         return answer(request, stored, warnings=[*warnings, *_advice(target, stored, old=stored)])
 
-    def _checked(self, target: Target, obj: Any, mode: str) -> list[str]:
+    def _checked(self, target: Target, obj: Any, mode: str, twice: list[str]) -> list[str]:
         if target.subresource == "scale":
             return []
         version = self._server.registry.version_of(target.resource)
         schema = None if version is None else version.schema
-        return fieldcheck.check(target.resource, obj, mode, schema)
+        return fieldcheck.check(target.resource, obj, mode, schema, twice=twice)
 
     async def _delete(self, request: web.Request, target: Target) -> web.Response:
         body = await request.read()

@@ -16,6 +16,7 @@ from api.kinds import Resource
 from cluster.client import PatchKind
 from cluster.errors import (
     BadRequestError,
+    InvalidError,
     MethodNotAllowedError,
     NotFoundError,
     UnsupportedMediaTypeError,
@@ -31,9 +32,11 @@ PATCH_KINDS: Final[Mapping[str, PatchKind]] = {
     "application/strategic-merge-patch+json": "strategic",
     "application/apply-patch+yaml": "apply",
 }
+APPLY: Final = "application/apply-patch+yaml"
+MANAGER_BYTES_MAX: Final = 128
 _JSON: Final = "application/json"
 _YAML: Final = ("application/yaml", "application/apply-patch+yaml")
-_PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 _SUBRESOURCES_OF_NAMESPACES: Final = ("status", "finalize")
 _Query = Mapping[str, str]
 
@@ -162,15 +165,38 @@ def watch_timeout_s(query: _Query) -> int | None:
     return _whole(query, "timeoutSeconds")
 
 
-def write_options(query: _Query, *, user: str, subresource: str = "") -> WriteOptions:
-    """Who writes, to what part, and whether for real."""
+def write_options(
+    query: _Query, *, user: str, subresource: str = "", agent: str = "", is_apply: bool = False
+) -> WriteOptions:
+    """Who writes, to what part, and whether for real; BadRequestError or InvalidError.
+
+    Who gives no fieldManager goes by the name of their program, `agent` up to its version.
+    """
+    manager = query.get("fieldManager", "")
+    if len(manager.encode()) > MANAGER_BYTES_MAX:
+        raise _invalid_option(
+            f"fieldManager: Too long: may not be more than {MANAGER_BYTES_MAX} bytes"
+        )
+    if not manager.isprintable():
+        raise _invalid_option(
+            f"fieldManager: Invalid value: {manager!r}: should only contain printable characters"
+        )
+    if "force" in query and not is_apply:
+        raise _invalid_option("force: Forbidden: may not be specified for non-apply patch")
+    if not manager and not is_apply:
+        name = agent.partition("/")[0][:MANAGER_BYTES_MAX]
+        manager = name if name.isascii() and name.isprintable() else ""
     return WriteOptions(
         user=user,
-        field_manager=query.get("fieldManager", "")[:128],
+        field_manager=manager,
         subresource=subresource,
         is_dry_run=_is_dry_run([query["dryRun"]] if "dryRun" in query else []),
         is_forced=truth(query, "force"),
     )
+
+
+def _invalid_option(why: str) -> InvalidError:
+    return InvalidError(f'PatchOptions.meta.k8s.io "" is invalid: {why}')
 
 
 def delete_options(query: _Query, body: Any) -> DeleteOptions:
@@ -212,7 +238,7 @@ def patch_kind(content_type: str) -> PatchKind:
 
 def decoded(body: bytes, content_type: str) -> Any:
     """The value a body holds; BadRequestError or UnsupportedMediaTypeError."""
-    if content_type == _PROTOBUF:
+    if content_type == PROTOBUF:
         try:
             return protobuf.decoded(body)
         except protobuf.ProtobufError as error:

@@ -5,7 +5,7 @@ import pytest
 from api.kinds import DEPLOYMENTS, PODS, SERVICES
 from cluster.errors import BadRequestError
 from embedded.fieldcheck import check, unknown_fields
-from tests.cluster.serving import deployment, pod
+from tests.cluster.serving import deployment, pod, service
 
 
 def slipped() -> dict[str, Any]:
@@ -48,8 +48,17 @@ def test_directives_of_a_patch_are_no_fields() -> None:
     assert unknown_fields(DEPLOYMENTS, deployment()) == []
 
 
-def test_our_own_kinds_are_left_to_admission() -> None:
-    assert check(SERVICES, {"colour": "red"}, "Strict") == []
+def test_our_own_kinds_are_checked_too() -> None:
+    assert unknown_fields(SERVICES, service()) == []
+    slip = service(timeoutSecs=3)
+    assert unknown_fields(SERVICES, slip) == ['unknown field "spec.template.spec.timeoutSecs"']
+
+
+def test_what_is_given_twice_is_told_with_the_rest() -> None:
+    twice = ['duplicate field "spec"']
+    assert check(SERVICES, service(), "Warn", twice=twice) == twice
+    with pytest.raises(BadRequestError, match='strict decoding error: duplicate field "spec"'):
+        check(SERVICES, service(), "Strict", twice=twice)
 
 
 @pytest.mark.parametrize(

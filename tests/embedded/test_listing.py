@@ -15,7 +15,6 @@ from embedded.listing import MOMENTS_MAX, Lists, selected
 from embedded.selection import parse
 from embedded.store import IN_MEMORY, Store
 
-
 _LISTS: WeakKeyDictionary[Store, Lists] = WeakKeyDictionary()
 
 

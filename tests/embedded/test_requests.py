@@ -81,10 +81,13 @@ def test_queries_are_read() -> None:
         limit=5, continue_token="t", resource_version="7", resource_version_match="Exact"
     )
     assert requests.list_options({}) == ListOptions()
-    query = {"fieldManager": "x" * 200, "dryRun": "All", "force": "true"}
-    assert requests.write_options(query, user="ann", subresource="status") == WriteOptions(
+    query = {"fieldManager": "x" * 128, "dryRun": "All", "force": "true"}
+    found = requests.write_options(query, user="ann", subresource="status", is_apply=True)
+    assert found == WriteOptions(
         user="ann", field_manager="x" * 128, subresource="status", is_dry_run=True, is_forced=True
     )
+    named = requests.write_options({}, user="ann", agent="curl/8.1 (x)")
+    assert named.field_manager == "curl"
     assert requests.watch_timeout_s({"timeoutSeconds": "7"}) == 7
     assert requests.watch_timeout_s({}) is None
 
@@ -148,6 +151,18 @@ def test_how_to_delete_is_read(query: dict[str, str], body: Any, wanted: DeleteO
     [
         (lambda: requests.list_options({"limit": "-1"}), "limit: must be a whole number"),
         (lambda: requests.watch_timeout_s({"timeoutSeconds": "1" * 20}), "timeoutSeconds"),
+        (
+            lambda: requests.write_options({"fieldManager": "x" * 129}, user=""),
+            "fieldManager: Too long: may not be more than 128 bytes",
+        ),
+        (
+            lambda: requests.write_options({"fieldManager": "a\n"}, user=""),
+            "should only contain printable characters",
+        ),
+        (
+            lambda: requests.write_options({"force": "true"}, user=""),
+            "force: Forbidden: may not be specified for non-apply patch",
+        ),
         (lambda: requests.write_options({"dryRun": "Some"}, user=""), "dryRun: Unsupported value"),
         (lambda: requests.delete_options({}, []), "must be a DeleteOptions object"),
         (lambda: requests.delete_options({}, {"kind": "Pod"}), "must be DeleteOptions, not Pod"),
@@ -158,7 +173,7 @@ def test_how_to_delete_is_read(query: dict[str, str], body: Any, wanted: DeleteO
     ],
 )
 def test_what_makes_no_sense_is_refused(call: Any, words: str) -> None:
-    with pytest.raises(BadRequestError, match=words):
+    with pytest.raises((BadRequestError, InvalidError), match=words):
         call()
 
 
