@@ -13,7 +13,7 @@ from relight import up
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 # Spellings that are parts of keys, not keys.
-PARTS = {"AUTOSCALING_PREFIX", "SERVING_PREFIX"}
+PARTS = {"AUTOSCALING_PREFIX", "KSERVE_PREFIX", "SERVING_PREFIX"}
 
 
 def public_keys() -> dict[str, str]:

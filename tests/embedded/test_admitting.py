@@ -3,9 +3,16 @@ from typing import Any
 import pytest
 
 from api.errors import FieldError, InvalidObjectError
-from api.kinds import PODS, SERVICES, Resource
+from api.kinds import (
+    CLUSTERSERVINGRUNTIMES,
+    INFERENCESERVICES,
+    PODS,
+    SERVICES,
+    SERVINGRUNTIMES,
+    Resource,
+)
 from api.objects import Raw
-from cluster.errors import BadRequestError, InvalidError
+from cluster.errors import BadRequestError, ForbiddenError, InvalidError
 from cluster.options import WriteOptions
 from embedded.admitting import Admission
 
@@ -42,6 +49,23 @@ def test_refusals_are_those_of_knatives_webhook() -> None:
     assert refused.value.message == (
         'admission webhook "validation.webhook.serving.knative.dev" denied the request: '
         "validation failed: missing field(s): spec.a, spec.b\ntoo odd: spec.c\nsee there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("resource", "webhook"),
+    [
+        (INFERENCESERVICES, "inferenceservice"),
+        (SERVINGRUNTIMES, "servingruntime"),
+        (CLUSTERSERVINGRUNTIMES, "clusterservingruntime"),
+    ],
+)
+def test_refusals_are_those_of_kserves_webhooks(resource: Resource, webhook: str) -> None:
+    with pytest.raises(ForbiddenError) as refused:
+        Admission(refusing)(resource, OBJECT, None, WRITE)
+    assert refused.value.message == (
+        f'admission webhook "{webhook}.kserve-webhook-server.validator" denied the request: '
+        "missing field(s): spec.a, spec.b\ntoo odd: spec.c\nsee there"
     )
 
 

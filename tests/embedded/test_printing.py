@@ -74,6 +74,10 @@ OBJECT = {
     "status": {
         "url": "http://x",
         "conditions": [{"type": "Other"}, {"type": "Ready", "status": "True"}],
+        "traffic": [
+            {"latestRevision": True, "percent": 20},
+            {"latestRevision": False, "percent": 80},
+        ],
     },
 }
 
@@ -92,6 +96,11 @@ OBJECT = {
         (".status.url[0]", None),
         (".status.url[?(@.a=='b')]", None),
         (r".metadata.labels['example\.com/key']", "v"),
+        (".status.traffic[?(@.latestRevision==true)].percent", 20),
+        (".status.traffic[?(@.latestRevision==false)].percent", 80),
+        (".status.traffic[?(@.latestRevision=='true')].percent", None),
+        (".status.conditions[*].type", "Other"),
+        (".status.traffic[*].none", None),
         ("", OBJECT),
     ],
 )
@@ -99,7 +108,7 @@ def test_paths_find_what_columns_show(path: str, value: Any) -> None:
     assert json_path(OBJECT, path) == value
 
 
-@pytest.mark.parametrize("path", ["status", ".a[*]", "..a", ".a["])
+@pytest.mark.parametrize("path", ["status", ".a[-]", "..a", ".a[", ".a[?(@.b==c)]"])
 def test_what_is_no_path_is_told(path: str) -> None:
     with pytest.raises(ValueError, match="not a JSON path"):
         json_path(OBJECT, path)
