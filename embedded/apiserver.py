@@ -127,7 +127,11 @@ class ApiServer:
         """Read the objects a selection names, in order of namespace and name."""
         self._served(resource)
         self._expire(resource)
-        return self._lists.page(resource, parse(resource, selection), options or ListOptions())
+        return self._lists.page(
+            resource,
+            parse(resource, selection, self.registry.selectable(resource)),
+            options or ListOptions(),
+        )
 
     def create(
         self, resource: Resource, namespace: str | None, obj: Raw, options: WriteOptions
@@ -252,7 +256,7 @@ class ApiServer:
         """Open a watch; GoneError when its start is too old."""
         self._served(resource)
         self._expire(resource)
-        selector = parse(resource, selection)
+        selector = parse(resource, selection, self.registry.selectable(resource))
         events = starting.events(self._store, resource, selector, options)
         watcher = self._hub.open(resource, selector)
         watcher.start(events)

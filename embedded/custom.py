@@ -123,7 +123,8 @@ class CustomKinds:
         self._registry.define(definition)
         if self._registry.is_native(definition.group, definition.plural):
             return
-        self._store.open(definition.versions[0].resource)
+        fields = {field for version in definition.versions for field in version.selectable}
+        self._store.open(definition.versions[0].resource, tuple(sorted(fields)))
         for gone in before - set(self._registry.all):
             self._hub.end(gone)
 

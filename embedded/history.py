@@ -55,9 +55,12 @@ class History:
         """The oldest version from which a replay is complete."""
         return self._floor
 
-    def append(self, change: Change, body: bytes) -> None:
-        """Remember `change`, whose object in JSON is `body`; forget what is beyond the bounds."""
-        old = None if change.old is None else selectable(change.old)
+    def append(self, change: Change, body: bytes, selected: tuple[str, ...] = ()) -> None:
+        """Remember `change`, whose object in JSON is `body`; forget what is beyond the bounds.
+
+        `selected` are further fields by which objects of the kind are selected.
+        """
+        old = None if change.old is None else selectable(change.old, selected)
         self._entries.append(_Entry(change.version, change.type, change.resource, body, old))
         self._bytes += len(body)
         while len(self._entries) > self._events_max or self._bytes > self._bytes_max:
@@ -91,7 +94,7 @@ class History:
         ]
 
 
-def selectable(obj: Mapping[str, Any]) -> dict[str, Any]:
+def selectable(obj: Mapping[str, Any], further: tuple[str, ...] = ()) -> dict[str, Any]:
     """The parts of an object that a label or field selector can look at."""
     metadata = obj["metadata"]
     kept: dict[str, Any] = {
@@ -106,7 +109,20 @@ def selectable(obj: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("involvedObject", "reason", "type", "source", "reportingComponent"):
         if key in obj:
             kept[key] = obj[key]
+    for path in further:
+        _keep(kept, obj, path.split("."))
     return kept
+
+
+def _keep(kept: dict[str, Any], obj: Any, steps: list[str]) -> None:
+    """Copy the field at a path, and nothing beside it."""
+    head, *rest = steps
+    if not isinstance(obj, Mapping) or head not in obj:
+        return
+    if rest:
+        _keep(kept.setdefault(head, {}), obj[head], rest)
+    else:
+        kept[head] = obj[head]
 
 
 _SPEC_FIELDS = ("nodeName", "restartPolicy", "schedulerName", "serviceAccountName")

@@ -73,12 +73,15 @@ class Selector:
         return all(test(obj) for test in self.tests)
 
 
-def parse(resource: Resource, selection: Selection) -> Selector:
-    """Read both selectors; BadRequestError names what is wrong."""
+def parse(resource: Resource, selection: Selection, selectable: tuple[str, ...] = ()) -> Selector:
+    """Read both selectors; BadRequestError names what is wrong.
+
+    `selectable` are the fields that a CRD lets be selected by.
+    """
     tests = [_label_test(part) for part in _split(selection.labels)]
     name: str | None = None
     for part in filter(None, (each.strip() for each in selection.fields.split(","))):
-        field, is_equal, value = _field_requirement(resource, part)
+        field, is_equal, value = _field_requirement(resource, part, selectable)
         tests.append(_field_test(field, is_equal, value))
         if field == "metadata.name" and is_equal:
             name = value
@@ -148,13 +151,15 @@ def _bad_label_selector(part: str) -> BadRequestError:
     return BadRequestError(f"unable to parse requirement: {part!r} is not a label requirement")
 
 
-def _field_requirement(resource: Resource, part: str) -> tuple[str, bool, str]:
+def _field_requirement(
+    resource: Resource, part: str, selectable: tuple[str, ...]
+) -> tuple[str, bool, str]:
     field, operator, value = _cut(part)
     if not operator:
         raise BadRequestError(
             f"invalid selector: {part!r}; can't understand it: want field=value or field!=value"
         )
-    if field not in _FIELDS_OF_ALL and field not in _FIELDS_OF.get(resource, ()):
+    if field not in (*_FIELDS_OF_ALL, *_FIELDS_OF.get(resource, ()), *selectable):
         raise BadRequestError(f"field label not supported: {field}")
     return field, operator != "!=", value
 
@@ -175,6 +180,8 @@ def _field_test(field: str, is_equal: bool, value: str) -> _Test:
         found: Any = obj
         for step in path:
             found = found.get(step) if isinstance(found, Mapping) else None
+        if isinstance(found, bool):
+            found = str(found).lower()
         return (str(found if found is not None else "") == value) is is_equal
 
     return test

@@ -44,10 +44,11 @@ INSERT INTO versions VALUES (0, 0);
 class _Table:
     """The objects of one kind, by name and in order of (namespace, name)."""
 
-    __slots__ = ("objects", "order", "resource")
+    __slots__ = ("objects", "order", "resource", "selectable")
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource  # at whichever version
+        self.selectable: tuple[str, ...] = ()  # fields that a CRD lets be selected by
         self.objects: dict[_Names, dict[str, Any]] = {}
         self.order: list[_Names] = []
 
@@ -113,9 +114,9 @@ class Store:
         """Every kind that is kept, once each."""
         return [table.resource for table in self._tables.values()]
 
-    def open(self, resource: Resource) -> None:
+    def open(self, resource: Resource, selectable: tuple[str, ...] = ()) -> None:
         """Keep objects of this kind too, if they are not kept already."""
-        self._tables.setdefault(_key(resource), _Table(resource))
+        self._tables.setdefault(_key(resource), _Table(resource)).selectable = selectable
 
     def drop(self, resource: Resource) -> None:
         """Keep no objects of this kind any more. Those it still has go unheard."""
@@ -213,7 +214,7 @@ class Store:
         self._version += 1
         new, old = states
         change = Change(version=self._version, type=type_, resource=resource, object=new, old=old)
-        self._history.append(change, body)
+        self._history.append(change, body, self._tables[_key(resource)].selectable)
         for listener in self._listeners:
             listener(change)
         if self._checkpointer is not None:
