@@ -6,6 +6,7 @@ No component runs: what is tested is the server alone. `tests/e2e` drives the wh
 import asyncio
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +20,8 @@ import pytest
 import yaml
 from aiohttp import web
 
-from api.warnings import INSECURE
 from api.kinds import PODS
+from api.warnings import INSECURE
 from cluster.options import WriteOptions
 from embedded.apiserver import ApiServer
 from embedded.http import make_app
@@ -264,7 +265,7 @@ def test_every_way_to_look(kubectl: Kubectl) -> None:
 
 def test_describe_and_explain(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", kubectl.write(*EVERYTHING))
-    assert "Timeout Seconds:  300" in kubectl("describe", "ksvc", "hello")
+    assert re.search(r"Timeout Seconds: +300", kubectl("describe", "ksvc", "hello"))
     assert "Image:        relight/predictor" in kubectl("describe", "pod", "p")
     assert "1 desired" in kubectl("describe", "deployment", "d")
     assert "latestRevision" in kubectl("explain", "ksvc.spec.traffic")
