@@ -13,7 +13,6 @@ from api.autoscaling import PodAutoscaler
 from api.defaulting import defaulted
 from api.domainmapping import DomainMapping
 from api.inference import InferenceService
-from api.inference import check_change as check_inference_change
 from api.inference import check_written as check_inference_written
 from api.kinds import Resource
 from api.objects import Raw
@@ -93,8 +92,6 @@ def _check_change(resource: Resource, new: Raw, old: Raw | None, faults: fields.
     if old is None:
         return
     is_same = old.get("spec") == new.get("spec")
-    if resource == kinds.INFERENCESERVICES:
-        check_inference_change(new, old, faults)
     if resource == kinds.REVISIONS and not is_same:
         details = differences.between(old.get("spec"), new.get("spec"), "spec")
         faults.add("Immutable fields changed (-old +new)", "spec", details=details)

@@ -125,16 +125,6 @@ def is_passed_on(key: str) -> bool:
     return not key.startswith(prefixes) and key not in (keys.LAST_APPLIED, keys.ROLLOUT_DURATION)
 
 
-def check_change(new: Raw, old: Raw, faults: fields.Faults) -> None:
-    """What may not change; both are of the right form."""
-    recorded = (old.get("status") or {}).get("deploymentMode")
-    mode = (new["metadata"].get("annotations") or {}).get(keys.DEPLOYMENT_MODE)
-    if recorded in KNATIVE_MODES and mode is not None and mode not in KNATIVE_MODES:
-        faults.add(
-            f"update rejected: deploymentMode cannot be changed from '{recorded}' to '{mode}'"
-        )
-
-
 def check_written(raw: Raw) -> None:
     """What only a new object tells: two ways to write a model, of which one would be lost.
 

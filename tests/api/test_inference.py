@@ -196,9 +196,3 @@ def test_two_ways_to_write_a_model_are_refused_when_new() -> None:
     stored = admit(kinds.INFERENCESERVICES, both, old, user="")
     assert stored["spec"]["predictor"]["model"]["storageUri"] == "b"
     assert "sklearn" not in stored["spec"]["predictor"]
-
-
-def test_the_mode_never_changes() -> None:
-    old = {**isvc(), "status": {"deploymentMode": "Knative"}}
-    new = annotated(deploymentMode="Serverless")
-    admit(kinds.INFERENCESERVICES, new, old, user="")
