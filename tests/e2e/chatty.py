@@ -5,7 +5,7 @@ import os
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-EVENTS: list[str] = []
+EVENTS: list[dict[str, str]] = []
 
 
 class Chatty(BaseHTTPRequestHandler):
@@ -21,7 +21,7 @@ class Chatty(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
-        EVENTS.append(self.headers["ce-type"])
+        EVENTS.append({name.lower(): value for name, value in self.headers.items()})
         self.say(b"")
 
     def say(self, data: bytes) -> None:

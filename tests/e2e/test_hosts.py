@@ -1,8 +1,8 @@
 """Hosts, upgrades, bounds and payload events of a running platform."""
 
-import json
 import socket
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from examples.running import Platform, send, wait_until
-from tests.e2e.conftest import create, infer_body, service
+from tests.e2e.conftest import FAHRENHEIT, SERVICES, create, infer_body, service
 
 pytestmark = pytest.mark.e2e
 
@@ -81,17 +81,48 @@ def test_an_answer_that_does_not_begin_in_time_is_504(platform: Platform) -> Non
     assert platform.request(host, "/").status == 200
 
 
-def test_a_service_is_a_sink_of_payload_events_without_a_name_server(platform: Platform) -> None:
+def test_an_inference_service_logs_to_a_service_without_a_name_server(platform: Platform) -> None:
     sink = create(platform, program("sink"))
-    logger = json.dumps({"url": "http://sink.default/event", "mode": "all"})
-    host = create(platform, service("logged", annotations={"relight.dev/logger": logger}))
-    assert platform.request(host, "/v2/models/logged/infer", infer_body()).status == 200
+    model = {"modelFormat": {"name": "onnx"}, "storageUri": str(FAHRENHEIT)}
+    logger = {"url": "http://sink.default/event", "metadataHeaders": ["X-User"]}
+    made = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "logged", "namespace": "default"},
+        "spec": {"predictor": {"minReplicas": 0, "model": model, "logger": logger}},
+    }
+    path = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices"
+    answer = send(platform.api, "localhost", path, made)
+    assert answer.status == 201, answer.body
 
-    def events() -> list[str]:
+    def ask(path: str) -> int:
+        headers = {"X-User": "Ann"}
+        host = "logged-default.localhost"
+        return platform.request(host, path, infer_body(), headers=headers).status
+
+    wait_until(lambda: ask("/v2/models/logged/infer") == 200, 60, "the model to answer")
+    assert ask("/v2/models/nobody/infer") == 404
+
+    def events() -> list[dict[str, str]]:
         return platform.request(sink, "/events").json()
 
-    wait_until(lambda: len(events()) == 2, 30, "both events to arrive")
-    assert sorted(events()) == [
-        "org.kubeflow.serving.inference.request",
-        "org.kubeflow.serving.inference.response",
-    ]
+    wait_until(lambda: len(events()) >= 4, 30, "the events to arrive")
+    for event in events():
+        assert event["ce-inferenceservicename"] == "logged"
+        assert event["ce-component"] == "predictor"
+        assert event["ce-revisionname"] == "logged-predictor-00001"
+        assert event["ce-metadata"] == "{%22X-User%22:[%22Ann%22]}"
+    kinds = Counter(event["ce-type"].rpartition(".")[2] for event in events())
+    assert kinds["request"] == kinds["response"]
+    assert {event["ce-statuscode"] for event in events() if "ce-statuscode" in event} == {
+        "200",
+        "404",
+    }
+
+
+def test_a_logger_that_makes_no_sense_is_refused_by_the_field(platform: Platform) -> None:
+    made = service("unlogged", annotations={"relight.dev/logger": '{"url": "nowhere"}'})
+    answer = send(platform.api, "localhost", SERVICES, made)
+    assert answer.status in {400, 422}
+    assert b"relight.dev/logger" in answer.body
+    assert b"url: must be an http or https URL" in answer.body
