@@ -79,9 +79,10 @@ def plan(seen: Observed, *, now: str) -> Plan:
     conditions = _conditions(seen, failures, foreign)
     is_broken = _is_failing(conditions) and (_is_hopeless(seen) or _is_given_up(seen, now=now))
     podautoscaler = make_podautoscaler(seen.revision, is_broken=is_broken)
-    if seen.podautoscaler is None:
+    if seen.podautoscaler is None and foreign is None:
+        # Not before: autoscaling would be sent to a Deployment that is somebody else's.
         creates.append(Write(resource=PODAUTOSCALERS, object=podautoscaler))
-    elif is_controlled_by(seen.podautoscaler, seen.revision):
+    elif seen.podautoscaler is not None and is_controlled_by(seen.podautoscaler, seen.revision):
         updates.append(update_to(PODAUTOSCALERS, seen.podautoscaler, podautoscaler))
     return Plan(
         creates=tuple(creates),

@@ -187,11 +187,14 @@ class View:
         raw = self.get(REVISIONS, key)
         if raw is None:
             return None
+        # By identity, not by name: of another Revision of that name some Pods may still be going.
+        uid = raw["metadata"]["uid"]
+        pods = self.all(PODS, self.pods_by_revision.get(key))
         return revision.Observed(
             revision=raw,
             deployment=self.get(DEPLOYMENTS, (key[0], deployment_name(key[1]))),
             podautoscaler=self.get(PODAUTOSCALERS, key),
-            pods=self.all(PODS, self.pods_by_revision.get(key)),
+            pods=[each for each in pods if labels_of(each).get(keys.REVISION_UID) == uid],
             model=model,
         )
 

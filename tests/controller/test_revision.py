@@ -219,6 +219,13 @@ def test_a_child_that_is_somebody_elses_is_left_alone(kind: str) -> None:
     assert again.notes == ()
 
 
+def test_nobody_scales_a_deployment_of_somebody_elses() -> None:
+    revision = a_revision()
+    theirs = deployment_of(revision)
+    theirs["metadata"] = {**theirs["metadata"], "ownerReferences": []}
+    assert plan(seeing(revision, deployment=theirs), now=NOW).creates == ()
+
+
 def test_a_changed_template_keeps_the_replicas_and_others_annotations() -> None:
     revision = a_revision()
     deployment = deployment_of(revision, replicas=7)

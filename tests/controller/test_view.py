@@ -1,12 +1,15 @@
 from typing import Any
 
 from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES
+from controller.clusterconfig import Collection
 from controller.view import WATCHED, Index, View, key_of
 from tests.controller.objects import (
     a_configuration,
+    a_mapping,
     a_revision,
     a_route,
     a_service,
+    saying,
     stored,
 )
 
@@ -78,7 +81,9 @@ def test_a_configuration_sees_only_revisions_of_its_own() -> None:
 
 
 def test_a_revision_and_its_pods() -> None:
-    label = {"serving.knative.dev/revision": "mnist-00001"}
+    name = {"serving.knative.dev/revision": "mnist-00001"}
+    label = {**name, "serving.knative.dev/revisionUID": a_revision()["metadata"]["uid"]}
+    older = {**name, "serving.knative.dev/revisionUID": "one that had the name before"}
     world = Objects(
         a_revision(),
         stored("Deployment", "mnist-00001-deployment"),
@@ -86,6 +91,7 @@ def test_a_revision_and_its_pods() -> None:
         stored("Pod", "a", labels=label),
         stored("Pod", "b", labels=label),
         stored("Pod", "c"),
+        stored("Pod", "d", labels=older),
     )
     seen = world.view.revision(("default", "mnist-00001"))
     assert seen is not None
@@ -141,3 +147,72 @@ def test_one_object_by_its_key() -> None:
     assert world.view.get(ROUTES, ("default", "mnist")) is None
     assert world.view.all(REVISIONS, [("default", "none")]) == []
     assert world.view.get(CONFIGURATIONS, ("default", "mnist")) is None
+
+
+def test_a_route_that_moves_looks_at_what_it_serves_too() -> None:
+    serving = saying(
+        a_route({"configurationName": "mnist"}), traffic=[{"revisionName": "mnist-00001"}]
+    )
+    configuration = saying(a_configuration(), latestReadyRevisionName="mnist-00002")
+    world = Objects(
+        serving, configuration, a_revision("mnist-00001"), a_revision("mnist-00002"), a_revision()
+    )
+    seen = world.view.route(("default", "mnist"), rollout_s=7)
+    assert seen is not None
+    assert sorted(seen.revisions) == ["mnist-00001", "mnist-00002"]
+    assert seen.rollout_s == 7
+
+
+def test_a_pinned_route_knows_the_configuration_of_its_revision() -> None:
+    world = Objects(a_route({"revisionName": "mnist-00001"}), a_revision(), a_configuration())
+    seen = world.view.route(("default", "mnist"))
+    assert seen is not None
+    assert list(seen.configurations) == ["mnist"]
+
+
+def test_a_name_that_another_route_has() -> None:
+    tagged = a_route({"revisionName": "x", "tag": "a"}, name="b")
+    world = Objects(tagged, a_route(name="a-b"), a_route(name="a-b", namespace="other"))
+    seen = world.view.route(("default", "b"))
+    assert seen is not None
+    assert list(seen.lost_names) == ["a-b"]
+    assert world.view.rivals_of(tagged) == [("default", "a-b")]
+    world.remove(a_route(name="a-b"))
+    seen = world.view.route(("default", "b"))
+    assert seen is not None
+    assert list(seen.lost_names) == []
+
+
+def test_what_may_be_collected_is_seen_with_what_is_routed() -> None:
+    above = a_configuration()
+    world = Objects(
+        above,
+        a_revision("mnist-00001", of=above),
+        a_revision("mnist-00002", of=above, generation=2),
+        a_revision("theirs", of=a_configuration(uid="another")),
+        saying(a_route(), traffic=[{"revisionName": "mnist-00002"}]),
+    )
+    seen = world.view.collection(("default", "mnist"), Collection())
+    assert seen is not None
+    assert named(seen.revisions) == ["mnist-00001", "mnist-00002"]
+    assert set(seen.routed) == {"mnist-00002"}
+    assert world.view.collection(("default", "gone"), Collection()) is None
+
+
+def test_a_domainmapping_its_rivals_and_what_it_means() -> None:
+    rival = a_mapping(namespace="other")
+    world = Objects(a_mapping(), rival, a_service(), a_route(), a_mapping("else.example.com"))
+    seen = world.view.domainmapping(("default", "www.example.com"), 8080)
+    assert seen is not None
+    assert seen.target is not None
+    assert (seen.target["kind"], seen.port) == ("Service", 8080)
+    assert list(seen.rivals) == [rival]
+    route = a_mapping("r.example.com", kind="Route")
+    world.put(route)
+    seen = world.view.domainmapping(("default", "r.example.com"), None)
+    assert seen is not None
+    assert seen.target is not None
+    assert seen.target["kind"] == "Route"
+    assert world.view.mappings_by_target.get(("Route", "default", "mnist")) == (
+        ("default", "r.example.com"),
+    )
