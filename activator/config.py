@@ -27,6 +27,7 @@ class Settings:
     report_period_s: float = 1.0
     gather_s: float = 0.002  # a poke waits until no request came for so long; a burst's, twice
     gather_max_s: float = 0.01  # but no longer than this
+    expect_depth_max: int = 1_000  # requests that wait for a Revision not known yet → 503
     expect_s: float = 5.0  # for a Revision of which only a Route has told so far → 503
     connect_s: float = 1.0  # to open a connection to a replica
     probe_s: float = 60.0  # an unanswered probe is sent again
@@ -47,6 +48,7 @@ class Settings:
             "queue_depth_max",
             "queue_bytes_max",
             "body_bytes_max",
+            "expect_depth_max",
             "event_depth_max",
             "event_queue_bytes_max",
             "event_body_bytes_max",

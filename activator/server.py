@@ -76,7 +76,7 @@ class Activator:
         self._senders: asyncio.TaskGroup | None = None  # outlives `_group` by a flush
         self._events = EventSender(settings, self._send, self._home_of)
         self._lounge = Lounge(
-            count_max=settings.queue_depth_max, wait_s=settings.expect_s, give_up=self._gone
+            count_max=settings.expect_depth_max, wait_s=settings.expect_s, give_up=self._gone
         )
         self._planner: Planner[Holder] = Planner(
             settings,

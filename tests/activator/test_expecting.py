@@ -80,7 +80,7 @@ async def test_a_revision_that_does_not_come_is_503_in_order_of_arrival() -> Non
 
 
 async def test_no_more_than_so_many_wait() -> None:
-    async with world(expect_s=60, queue_depth_max=1) as it:
+    async with world(expect_s=60, expect_depth_max=1) as it:
         await routed(it)
         held, refused = await it.connect(), await it.connect()
         held.send()
