@@ -32,8 +32,7 @@ def fields_of(value: Any, shape: Shape, *, path: str = "") -> FieldSet:
             below = fields_of(child, shape.field(key), path=f"{path}.{key}")
             result[f"f:{key}"] = below if shape.declares(key) or not below else {SELF: {}, **below}
     elif isinstance(value, list) and shape.keys is not None:
-        for at, item in enumerate(value):
-            step = shape.step_of(item)
+        for at, (step, item) in enumerate(zip(shape.steps(value), value, strict=True)):
             if step is None:
                 raise ShapeError(
                     f"{path}: element {at}: associative list with keys has an element that omits "
@@ -73,7 +72,8 @@ def _parts(value: Any, shape: Shape) -> list[tuple[str, Any, Shape]] | None:
     if not isinstance(value, list) or shape.keys is None:
         return None
     item_shape = shape.item
-    parts = [(step, item, item_shape) for item in value if (step := shape.step_of(item))]
+    steps = zip(shape.steps(value), value, strict=True)
+    parts = [(step, item, item_shape) for step, item in steps if step]
     is_clear = len({step for step, _, _ in parts}) == len(value)
     return parts if is_clear else None
 
@@ -139,10 +139,10 @@ def merged(live: Any, applied: Any, shape: Shape) -> Any:
 
 def _merged_items(live: list[Any], applied: list[Any], shape: Shape) -> list[Any]:
     """Applied items in their order; each of the others stays behind the one it stood behind."""
-    own = {shape.step_of(item): item for item in applied}
+    own = dict(zip(shape.steps(applied), applied, strict=True))
     present: dict[str | None, Any] = {}
-    for item in live:
-        present.setdefault(shape.step_of(item), item)
+    for step, item in zip(shape.steps(live), live, strict=True):
+        present.setdefault(step, item)
     result = [
         (step, merged(present[step], item, shape.item) if step in present else item)
         for step, item in own.items()

@@ -44,6 +44,7 @@ _ATOMIC_MAPS: Final = frozenset(
         "labelSelector",
     }
 )
+_NAMELESS: Final = {"containers": "user-container", "initContainers": "init-container"}
 _DEFAULTS: Final = {"protocol": "TCP"}
 _NOTHING: Final[Schema] = {}
 
@@ -51,7 +52,16 @@ _NOTHING: Final[Schema] = {}
 class Shape:
     """How one place of an object is built. Made on demand and kept, so walking is cheap."""
 
-    __slots__ = ("_atomics", "_fields", "_item", "_named", "_schema", "is_atomic", "keys")
+    __slots__ = (
+        "_atomics",
+        "_fields",
+        "_item",
+        "_named",
+        "_nameless",
+        "_schema",
+        "is_atomic",
+        "keys",
+    )
 
     def __init__(
         self,
@@ -62,12 +72,13 @@ class Shape:
         atomics: frozenset[str] = frozenset(),
     ) -> None:
         self._schema = schema
-        self._named = named or {}
+        self._named = {} if named is None else named
         self._atomics = atomics
         self._fields: dict[str, Shape] = {}
         self._item: Shape | None = None
         self.is_atomic = schema.get("x-kubernetes-map-type") == "atomic" or name in atomics
         self.keys = self._keys(name)
+        self._nameless = _NAMELESS.get(name, "") if named is _KEYS_OF_OURS else ""
 
     def _keys(self, name: str) -> tuple[str, ...] | None:
         """What tells the items of a list apart: () for themselves, None for a list as a whole."""
@@ -116,8 +127,19 @@ class Shape:
             self._item = Shape(schema, named=self._named, atomics=self._atomics)
         return self._item
 
-    def step_of(self, item: Any) -> str | None:
-        """The step to an item of this list, which has keys; None when it lacks one."""
+    def steps(self, items: list[Any]) -> list[str | None]:
+        """The steps to the items of this list, which has keys; None for one that lacks one."""
+        if self._nameless and not all(isinstance(item, dict) and "name" in item for item in items):
+            items = [self._with_name(item, at, len(items)) for at, item in enumerate(items)]
+        return [self._step_of(item) for item in items]
+
+    def _with_name(self, item: Any, at: int, count: int) -> Any:
+        """A container that has no name will get this one, as from Knative."""
+        if not isinstance(item, Mapping) or "name" in item:
+            return item
+        return {**item, "name": self._nameless if count == 1 else f"{self._nameless}-{at}"}
+
+    def _step_of(self, item: Any) -> str | None:
         keys = self.keys
         if not keys:
             return f"v:{orjson.dumps(item, option=orjson.OPT_SORT_KEYS).decode()}"
@@ -140,7 +162,7 @@ class Shape:
 def shape_of(schema: Schema | None, *, is_built_in: bool, is_native: bool) -> Shape:
     """The shape of whole objects. Kinds of CRDs are built as their schema says and no more."""
     body = schema or _NOTHING
-    named = _KEYS_OF_BUILT_IN if is_built_in else _KEYS_OF_OURS if is_native else {}
+    named = _KEYS_OF_BUILT_IN if is_built_in else _KEYS_OF_OURS if is_native else None
     shape = Shape(body, named=named, atomics=_ATOMIC_MAPS if is_built_in else frozenset())
     shape.place("metadata", Shape(_METADATA, named=_KEYS_OF_METADATA))
     return shape

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.kinds import DEPLOYMENTS, NAMESPACES, PODS, SERVICES, Resource
-from cluster.errors import ApiError, BadRequestError, NotFoundError, UnsupportedMediaTypeError
+from cluster.errors import (
+    ApiError,
+    BadRequestError,
+    InvalidError,
+    NotFoundError,
+    UnsupportedMediaTypeError,
+)
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
 from embedded import requests
 from embedded.registry import Registry
