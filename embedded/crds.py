@@ -202,9 +202,9 @@ def _immutable(spec: Raw, old: Raw) -> _Causes:
             yield "status.storedVersions[0]", f'Invalid value: "{version}": {why}'
 
 
-def with_status(crd: Raw, conflict: str, *, now: str, taken: Raw | None = None) -> dict[str, Any]:
+def with_status(crd: Raw, conflict: str, *, now: str) -> dict[str, Any]:
     """The CRD with the status of one whose names are free, or taken as `conflict` says."""
-    spec, before = crd["spec"], taken or crd.get("status") or {}
+    spec, before = crd["spec"], crd.get("status") or {}
     stored = list(before.get("storedVersions") or ())
     storage = next(each["name"] for each in spec["versions"] if each["storage"])
     accepted = {"plural": "", "kind": ""} if conflict else dict(spec["names"])

@@ -9,6 +9,7 @@ and typed libraries that are missing are refused by name when the CRD is written
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -152,12 +153,15 @@ def _compiled(text: str) -> Any:
     missing = sorted(each for each in set(program.functions()) - known if each[:1].isalpha())
     if missing:
         raise RuleError(f"undeclared reference to {', '.join(map(repr, missing))}: not served here")
-    strange = sorted(set(program.variables()) - {"self", "oldSelf", *_TYPES})
+    bound = set(_BOUND.findall(text))
+    strange = sorted(set(program.variables()) - {"self", "oldSelf", *_TYPES, *bound})
     if strange:
         raise RuleError(f"undeclared reference to {', '.join(map(repr, strange))}")
     return program
 
 
+# The variable of a macro: x in self.all(x, x > 0).
+_BOUND: Final = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,")
 _TYPES: Final = frozenset(
     ("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint", "type")
 )

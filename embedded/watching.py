@@ -68,6 +68,13 @@ class Watcher:
             self._hub.forget(self)
             self._wake()
 
+    def end(self) -> None:
+        """Nothing more comes after what is queued."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._hub.forget(self)
+            self._wake()
+
     def start(self, events: list[WatchEvent]) -> None:
         """Queue what comes before anything live; of any length, as the caller has it anyway."""
         self._queue.extend(events)
@@ -143,7 +150,7 @@ class Hub:
         """End the watches of a kind at this version."""
         for watcher in tuple(self._watchers.get((resource.group, resource.plural), ())):
             if watcher.resource == resource:
-                watcher.close()
+                watcher.end()
 
     def close(self) -> None:
         """End every watch."""

@@ -1,0 +1,27 @@
+import pytest
+
+from embedded.string_formats import TESTS
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("date", "2026-01-31", "2026-02-31"),
+        ("date-time", "2026-01-31T10:00:00Z", "2026-01-31"),
+        ("date-time", "2026-01-31T10:00:00.123+02:00", "2026-13-31T10:00:00Z"),
+        ("duration", "1h30m", "soon"),
+        ("byte", "aGk=", "a"),
+        ("uri", "https://example.com/a", "no uri"),
+        ("email", "a@example.com", "a"),
+        ("hostname", "a.example.com", "a b"),
+        ("ipv4", "192.0.2.1", "192.0.2.256"),
+        ("ipv6", "2001:db8::1", "192.0.2.1"),
+        ("cidr", "192.0.2.0/24", "192.0.2.0/33"),
+        ("mac", "00:00:5e:00:53:01", "00:00:5e"),
+        ("uuid", "123e4567-e89b-12d3-a456-426614174000", "123e4567"),
+        ("uuid4", "123e4567-e89b-42d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
+    ],
+)
+def test_formats_tell_good_from_bad(name: str, good: str, bad: str) -> None:
+    assert TESTS[name](good)
+    assert not TESTS[name](bad)
