@@ -153,9 +153,10 @@ _PODAUTOSCALER = _kind(
             "containerConcurrency": REVISION_SPEC["containerConcurrency"],
             "reachability": text(
                 "Whether some Route points at the Revision: Reachable, Unreachable, or empty if "
-                "that is not known."
+                "that is not known.",
+                enum=("", "Reachable", "Unreachable"),
             ),
-            "protocolType": text("The protocol of requests: http1."),
+            "protocolType": text("The protocol of requests: http1.", enum=("", "http1")),
         },
         required=("scaleTargetRef",),
     ),

@@ -270,6 +270,9 @@ def test_describe_and_explain(kubectl: Kubectl) -> None:
     assert "1 desired" in kubectl("describe", "deployment", "d")
     assert "latestRevision" in kubectl("explain", "ksvc.spec.traffic")
     assert "containerConcurrency" in kubectl("explain", "ksvc", "--recursive")
+    probe = kubectl("explain", "ksvc.spec.template.spec.containers.readinessProbe")
+    assert "Whether the container can take requests" in probe
+    assert "tcpSocket" in probe
     assert "One variable" in kubectl("explain", "pod.spec.containers.env")
     assert "How many Pods" in kubectl("explain", "deployment.spec.replicas")
     assert "FIELDS" in kubectl("explain", "deployment")
