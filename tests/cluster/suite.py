@@ -83,7 +83,7 @@ class ClientSuite:
             await client.create(PODS, pod(namespace="nowhere"))
 
     async def test_a_kind_not_served_is_not_found(self, client: Client) -> None:
-        other = Resource("", "v1", "secrets", "Secret", "secret")
+        other = Resource("nowhere.example", "v1", "nothings", "Nothing", "nothing")
         with pytest.raises(NotFoundError):
             await client.list(other)
 
