@@ -239,6 +239,8 @@ def _mounting(container: Raw, at: str) -> Iterator[str]:
 
 def _rows(rows: tuple[Row, ...], obj: Raw, prefix: str) -> Iterator[_Found]:
     for row in rows:
+        if row.path.partition(".")[0] not in obj:
+            continue  # most of them, every time a Pod starts
         value: Any = obj
         for part in row.path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None

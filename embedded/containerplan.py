@@ -70,6 +70,8 @@ class ContainerPlan:
         return Start(launch=launch, confinement=self._confinement(env), port=port)
 
     def _confinement(self, env: Mapping[str, str], *also: Mount) -> str:
+        if not (also or self._is_particular):
+            return ""
         expand = partial(expanded, env=env)
         mounts = self.home.files.mounts(self.home.spec, self.container, expand=expand)
         path = self.container.get("terminationMessagePath")
@@ -82,6 +84,12 @@ class ContainerPlan:
         is_root = self.home.around.machine().owner.is_root
         file = self.folder / "confinement.json"
         return write_confinement(file, [*mounts, *also], self._credentials, is_root=is_root)
+
+    @property
+    def _is_particular(self) -> bool:
+        """Whether anything of it could differ from what the platform itself has."""
+        own = ("volumeMounts", "terminationMessagePath", "securityContext")
+        return any(map(self.container.get, own)) or bool(self.home.spec.get("securityContext"))
 
     @property
     def _credentials(self) -> Credentials:

@@ -60,7 +60,7 @@ class PodFiles:
 
     def __init__(self, folder: Path, uid: str, *, group: int | None) -> None:
         """`group`: the Pod's fsGroup, whose volumes they are."""
-        self._folder = folder / "volumes"
+        self._folder = folder / "_volumes"  # no container has such a name
         self._memory = _MEMORY / f"relight-{uid}"
         self._group = group
         self._places: dict[str, Path] = {}
