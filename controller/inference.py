@@ -216,7 +216,9 @@ def _status(
     found = [
         condition
         for part in parts
-        for condition in component_conditions(part.kind, part.child, part.trouble)
+        for condition in component_conditions(
+            part.kind, part.child, part.trouble, is_behind=bool(part.writes) and not part.trouble
+        )
     ]
     components = {
         part.kind: component_status(_component_before(seen, part.kind), part.child)

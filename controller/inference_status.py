@@ -46,26 +46,29 @@ class Trouble:
 
 
 def component_conditions(
-    kind: Kind, child: Raw | None, trouble: Trouble | None
+    kind: Kind, child: Raw | None, trouble: Trouble | None, *, is_behind: bool = False
 ) -> tuple[Condition, ...]:
-    """Ready, the routes and the configuration of one component."""
+    """Ready, the routes and the configuration of one component.
+
+    `is_behind`: the Service is about to be changed, and what it says is of an older spec.
+    """
     below = [
-        _copied(ROUTE_OF[kind], child, ROUTES_READY),
-        _copied(CONFIGURATION_OF[kind], child, CONFIGURATIONS_READY),
+        _copied(ROUTE_OF[kind], child, ROUTES_READY, is_behind=is_behind),
+        _copied(CONFIGURATION_OF[kind], child, CONFIGURATIONS_READY, is_behind=is_behind),
     ]
     if trouble is None:
-        return (_copied(READY_OF[kind], child, READY), *below)
+        return (_copied(READY_OF[kind], child, READY, is_behind=is_behind), *below)
     ready = Condition(
         type=READY_OF[kind], status=FALSE, reason=trouble.reason, message=trouble.sentence
     )
     return (ready, *below)
 
 
-def _copied(type_: str, child: Raw | None, below: str) -> Condition:
+def _copied(type_: str, child: Raw | None, below: str, *, is_behind: bool) -> Condition:
     found = find(child, below) if child is not None else None
     if found is None or child is None:
         return Condition(type=type_, status=UNKNOWN)
-    if not is_observed(child):
+    if is_behind or not is_observed(child):
         message = "The Service is still working to reflect the latest desired specification."
         return Condition(type=type_, status=UNKNOWN, reason="OutOfDate", message=message)
     return Condition(type=type_, status=found.status, reason=found.reason, message=found.message)

@@ -60,9 +60,14 @@ def _replicas(view: View, namespace: str, revision: str | None) -> Replicas:
     if not revision:
         return Replicas()
     key = (namespace, revision)
+    raw = view.get(REVISIONS, key)
+    if raw is None:
+        return Replicas()
+    # By identity, not by name: of another Revision of that name some Pods may still be going.
+    uid = raw["metadata"]["uid"]
+    pods = view.all(PODS, view.pods_by_revision.get(key))
     return Replicas(
-        revision=view.get(REVISIONS, key),
-        pods=view.all(PODS, view.pods_by_revision.get(key)),
+        revision=raw, pods=[each for each in pods if labels_of(each).get(keys.REVISION_UID) == uid]
     )
 
 

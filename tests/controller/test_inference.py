@@ -90,7 +90,9 @@ async def test_an_inference_service_becomes_ready(world: World) -> None:
 async def test_a_canary_is_rolled_out_promoted_and_rolled_back(world: World) -> None:
     async with world.controller():
         await world.apply(isvc(canaryTrafficPercent=20))
-        await until_ready(world, (ONE, 100, ""))  # the first rollout ignores it
+        # The first rollout ignores it; then, as in KServe, both shares are the one's.
+        await until_ready(world, (ONE, 20, ""), (ONE, 80, "prev"))
+        assert predictor(world)["latestRolledoutRevision"] == ONE
         await world.apply(isvc("iris", "good2", canaryTrafficPercent=20))
         await until_ready(world, (TWO, 20, ""), (ONE, 80, "prev"))
         assert predictor(world)["latestRolledoutRevision"] == ONE

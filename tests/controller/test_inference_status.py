@@ -234,6 +234,9 @@ def test_a_service_that_has_not_looked_yet_is_not_known() -> None:
     child["metadata"]["generation"] = 2
     found = component_conditions("predictor", child, None)
     assert {(each.status, each.reason) for each in found} == {("Unknown", "OutOfDate")}
+    child["metadata"]["generation"] = 1
+    found = component_conditions("predictor", child, None, is_behind=True)
+    assert {(each.status, each.reason) for each in found} == {("Unknown", "OutOfDate")}
 
 
 @pytest.mark.parametrize(

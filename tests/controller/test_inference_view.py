@@ -82,9 +82,12 @@ def test_the_planner_sees_children_runtimes_and_replicas() -> None:
         latestCreatedRevisionName="r2",
         latestReadyRevisionName="r1",
     )
+    prefix = "serving.knative.dev/revision"
     pods = [
-        stored("Pod", f"p{n}", labels={"serving.knative.dev/revision": f"r{n}"}) for n in (1, 2)
+        stored("Pod", f"p{n}", labels={prefix: f"r{n}", f"{prefix}UID": f"Revision-r{n}"})
+        for n in (1, 2)
     ]
+    of_another = stored("Pod", "old", labels={prefix: "r2", f"{prefix}UID": "before"})
     elsewhere = runtime("elsewhere")
     elsewhere["metadata"]["namespace"] = "other"
     view = seen(
@@ -96,7 +99,7 @@ def test_the_planner_sees_children_runtimes_and_replicas() -> None:
         (CLUSTERSERVINGRUNTIMES, runtime("all", cluster=True)),
         (REVISIONS, a_revision("r1")),
         (REVISIONS, a_revision("r2")),
-        *((PODS, each) for each in pods),
+        *((PODS, each) for each in (*pods, of_another)),
     )
     found = observe(view, IRIS)
     assert found is not None
