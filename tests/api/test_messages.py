@@ -693,6 +693,13 @@ ANNOTATIONS: list[tuple[str, Changes, str]] = [
             ("-1s", "progress-deadline=-1s must be positive: {}"),
         )
     ),
+    # Knative scales by it; Relight's autoscaler is the only one here.
+    (
+        "Service",
+        annotated(f"{SCALING}/class", "hpa.autoscaling.knative.dev"),
+        f"invalid value: hpa.autoscaling.knative.dev: {PA}.{SCALING}/class\n"
+        "not supported by this version of Relight",
+    ),
     # Reference 1.14.
     *(
         (
@@ -720,6 +727,56 @@ ALL = [
 )
 def test_message(kind: str, changes: Changes, expected: str) -> None:
     assert refusal(kind, changes) == expected
+
+
+CLAIM = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+# Messages of the reference that no manifest earns here, with one that would where they can be
+# earned: the feature is on, or the setting behind it is not Relight's.
+NEVER_SAID: dict[str, Changes] = {
+    "multi-container is off, but found %d containers": {
+        f"{POD}/containers": [{"image": "a/b", "ports": [{}]}, {"image": "a/c"}]
+    },
+    "pod spec support for init-containers is off, but found %d init containers": {
+        f"{POD}/initContainers": [{"image": "a/b"}]
+    },
+    "Persistent volume claim support is disabled, but found persistent volume claim %s": mounted(
+        CLAIM, readOnly=True
+    ),
+    "Persistent volume write support is disabled, but found persistent volume claim %s that is "
+    "not read-only": mounted(CLAIM),
+    "EmptyDir volume support is disabled, but found EmptyDir volume %s": mounted(EMPTY),
+    "HostPath volume support is disabled, but found HostPath volume %s": mounted(
+        {"name": "v", "hostPath": {"path": "/srv"}}
+    ),
+    "must not set the field(s): spec.template.spec.nodeSelector": {
+        f"{POD}/nodeSelector": {"gpu": "h100"}
+    },
+    "must not set the field(s): spec.template.spec.tolerations": {
+        f"{POD}/tolerations": [{"operator": "Exists"}]
+    },
+    "must not set the field(s): ...valueFrom.fieldRef": {
+        f"{C0}/env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    },
+    "must not set the field(s): ...livenessProbe (of a sidecar)": {
+        f"{POD}/containers": [
+            {"image": "a/b", "ports": [{}]},
+            {"image": "a/c", "livenessProbe": {"tcpSocket": {"port": 81}}},
+        ]
+    },
+    "max-scale=0 (unlimited), must be less than %d": annotated(f"{SCALING}/max-scale", "0"),
+    "expected 1 <= %d <= max-scale-limit": annotated(f"{SCALING}/max-scale", "1000000"),
+    "metric-aggregation-algorithm of another class": {
+        SAYS: {
+            f"{SCALING}/class": "mine.example.com",
+            f"{SCALING}/metric-aggregation-algorithm": "median",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("message", NEVER_SAID)
+def test_never_said(message: str) -> None:
+    admit(kinds.SERVICES, changed(BASES["Service"], NEVER_SAID[message]), None, user="")
 
 
 @pytest.mark.parametrize("kind", BASES)
