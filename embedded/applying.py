@@ -179,8 +179,13 @@ def shown(form: Form, obj: dict[str, Any]) -> dict[str, Any]:
     """The object with what the platform owns of it written out; itself if that is nothing."""
     if not form.has_status or not obj.get("status"):
         return obj
-    managers = read(obj["metadata"].get("managedFields") or []) or {}
-    entries = written(_with_implied(form, obj, managers))
+    known: Entries = obj["metadata"].get("managedFields") or []
+    if any("f:status" in entry["fieldsV1"] for entry in known):
+        entries = written(_with_implied(form, obj, read(known) or {}))
+    else:
+        # The usual case, at a fifth of the cost: lists show a thousand objects.
+        appliers = sum(entry["operation"] == APPLY for entry in known)
+        entries = [*known[:appliers], *written(_with_implied(form, obj, {})), *known[appliers:]]
     return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
 
 
