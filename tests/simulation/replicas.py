@@ -295,6 +295,9 @@ class Log:
     def fileno(self) -> int:
         return 0
 
+    def note(self, _now_s: float) -> None:
+        """There is nothing of which to remember when it was written."""
+
     def tail(self) -> str:
         return ""
 
