@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api import keys, kinds
+from api.pods import serving_index
 from relight import containers, splitting
 from relight.errors import UsageError
 
@@ -100,8 +101,10 @@ def _revision_spec(wanted: Wanted, old: Raw) -> dict[str, Any]:
         spec["containerConcurrency"] = wanted.concurrency
     if wanted.timeout_s is not None:
         spec["timeoutSeconds"] = wanted.timeout_s
-    first, *others = list(old.get("containers") or [None])
-    spec["containers"] = [containers.build(wanted.run, first), *others]
+    given = list(old.get("containers") or [{}])
+    serving = serving_index(given)
+    given[serving] = containers.build(wanted.run, given[serving] or None)
+    spec["containers"] = given
     return spec
 
 

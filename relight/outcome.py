@@ -5,10 +5,11 @@ Must not know: how the Service came to be.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api import keys
+from api.pods import serving_index
 from relight import containers, splitting
 
 Raw = Mapping[str, Any]
@@ -44,7 +45,7 @@ def advice(service: Raw, url: str) -> str:
     """How to call it."""
     name = service["metadata"]["name"]
     template = service["spec"]["template"]
-    if not containers.is_predictor(template["spec"]["containers"][0]):
+    if not containers.is_predictor(_serving(template)):
         return f"Call it:\n  curl {url}"
     return (
         f"Call it:\n  relight invoke {name} --data @request.json\n"
@@ -58,6 +59,10 @@ def model_name(template: Raw, service: str) -> str:
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     if annotations.get(keys.MODEL_NAME):
         return str(annotations[keys.MODEL_NAME])
-    container = template["spec"]["containers"][0]
-    options, _ = containers.split_args(container.get("args") or ())
+    options, _ = containers.split_args(_serving(template).get("args") or ())
     return options.get("--model-name") or service
+
+
+def _serving(template: Raw) -> Raw:
+    given: Sequence[Raw] = template["spec"]["containers"]
+    return given[serving_index(given)]

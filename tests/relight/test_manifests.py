@@ -96,6 +96,18 @@ def test_the_resource_version_is_kept_and_the_status_is_not_sent() -> None:
     assert "status" not in new
 
 
+def test_beside_a_sidecar_the_serving_container_is_changed() -> None:
+    old = stored(IRIS)
+    (main,) = old["spec"]["template"]["spec"]["containers"]
+    side = {"name": "side", "image": "side"}
+    ported = {**main, "name": "main", "ports": [{"containerPort": 8080}]}
+    old["spec"]["template"]["spec"]["containers"] = [side, ported]
+    new = manifests.build(Wanted(name="iris", run=Run(model="/b.onnx")), old)
+    found = new["spec"]["template"]["spec"]["containers"]
+    assert found[0] == side
+    assert found[1]["args"][:2] == ["--model", "/b.onnx"]
+
+
 def test_a_revision_name_gets_the_prefix_once() -> None:
     for given in ("v2", "iris-v2"):
         wanted = Wanted(name="iris", run=Run(model="/a.onnx"), revision_name=given)

@@ -22,6 +22,16 @@ def service(container: dict[str, Any], traffic: dict[str, int]) -> dict[str, Any
 MODEL = {"image": "relight/predictor:1", "args": ["--model", "/a", "--model-name", "flowers"]}
 
 
+def test_beside_a_sidecar_the_serving_container_is_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    raw = service({"image": "side"}, {"iris-00002": 100})
+    main = {**MODEL, "ports": [{"containerPort": 8080}]}
+    raw["spec"]["template"]["spec"]["containers"].append(main)
+    outcome.tell(raw, is_ready=True)
+    assert "/v2/models/flowers/infer" in capsys.readouterr().err
+
+
 def test_only_the_url_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     outcome.tell(service(MODEL, {"iris-00002": 100}), is_ready=True)
     out, err = capsys.readouterr()
