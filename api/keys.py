@@ -72,6 +72,7 @@ DISABLE_LOCAL_MODEL = "serving.kserve.io/disable-localmodel"
 STORAGE_READONLY = "storage.kserve.io/readonly"
 KSERVE_VISIBILITY = "networking.kserve.io/visibility"  # Knative's, under KServe's name
 TRUST_PICKLE = "relight.dev/trust-pickle"  # on an InferenceService: consent to load a pickle
+HOSTS = "relight.dev/hosts"  # on a template: names that lead to the activator of one machine
 LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders":}
 
 # Autoscaler classes.

@@ -20,7 +20,7 @@ from api.objects import Raw
 from api.runtime_selection import NoRuntime, select
 from api.runtimes import Runtime
 from controller.children import annotations_of, is_controlled_by, is_going, labels_of, rewrite
-from controller.inference_children import make_service
+from controller.inference_children import Wanted, make_service
 from controller.inference_models import Replicas, model_status
 from controller.inference_pods import (
     INVALID_SPEC,
@@ -150,9 +150,8 @@ def _part(
     wanted = make_service(
         seen.service,
         service,
-        component,
-        runtime,
-        pod,
+        Wanted(component=component, runtime=runtime, pod=pod),
+        around,
         rolled_out=component_status(before, child).get("latestRolledoutRevision", ""),
     )
     part = _Part(kind=kind, child=child, runtime=runtime)

@@ -5,6 +5,7 @@ Must not know: what the Pods run, or how the Services fare.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from api import keys
@@ -16,22 +17,31 @@ from api.objects import Raw
 from api.runtimes import Runtime
 from api.traffic import WHOLE
 from controller.children import make_child
-from controller.inference_pods import child_name
+from controller.inference_pods import Surroundings, child_name
 
 PREVIOUS = "prev"  # tags, as in KServe
 LATEST = "latest"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A component, what serves its model, and what its Pods run."""
+
+    component: Component
+    runtime: Runtime | None  # None: containers of the user's own
+    pod: Mapping[str, Any]
+
+
 def make_service(
     raw: Raw,
     service: InferenceService,
-    component: Component,
-    runtime: Runtime | None,
-    pod: Mapping[str, Any],
+    wanted: Wanted,
+    around: Surroundings,
     *,
     rolled_out: str,
 ) -> dict[str, Any]:
     """The Service, with Knative's defaults; `rolled_out` had all requests last, or is empty."""
+    component, runtime, pod = wanted.component, wanted.runtime, wanted.pod
     labels = _labels(service, component, runtime)
     child = make_child(
         SERVICES,
@@ -47,7 +57,10 @@ def make_service(
             "template": {
                 "metadata": {
                     "labels": labels,
-                    "annotations": _of_template(service, component, runtime),
+                    "annotations": {
+                        **_of_template(service, component, runtime),
+                        **_hosts(service, component, around),
+                    },
                 },
                 "spec": {**pod, **_limits(component.extension)},
             },
@@ -122,6 +135,14 @@ def _of_template(
     if component.kind == "predictor":
         found[keys.MODEL_NAME] = service.metadata.name
     return found
+
+
+def _hosts(service: InferenceService, component: Component, around: Surroundings) -> dict[str, str]:
+    """The predictor's name, which the resolver of one machine may not know."""
+    if component.kind == "predictor" or not around.is_one_machine:
+        return {}
+    found = around.host_of(child_name(service, "predictor"), service.metadata.namespace)
+    return {keys.HOSTS: found.partition(":")[0]}
 
 
 def _limits(extension: Extension) -> dict[str, int]:

@@ -51,12 +51,14 @@ class Surroundings:
     port: int | None  # of the activator, from outside
     model_root: str  # an absolute path; relative ones start here
 
-    def host_of(self, service: str, namespace: str) -> str:
-        """A host, with its port, that resolves wherever a component runs.
+    @property
+    def is_one_machine(self) -> bool:
+        """Whether components run where the activator listens on the loopback."""
+        return self.domain == "localhost" or self.domain.endswith(".localhost")
 
-        Names ending in localhost do on every machine; those of a cluster do inside it.
-        """
-        if self.domain != "localhost" and not self.domain.endswith(".localhost"):
+    def host_of(self, service: str, namespace: str) -> str:
+        """A host, with its port, at which other components find a Service."""
+        if not self.is_one_machine:
             return cluster_local_host(service, namespace)
         public = host(service, namespace, self.domain)
         return public if self.port in (None, 80) else f"{public}:{self.port}"

@@ -5,13 +5,14 @@ Must not know: when it is started, or what becomes of it.
 """
 
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from api.keys import HOSTS
 from api.objects import Raw
 from embedded import probing, security
 from embedded.environment import environment, expanded
@@ -32,6 +33,7 @@ from embedded.security import Credentials
 
 _MODELS_AT = "/mnt/relight-model"  # where another user reads what our folder keeps to ourselves
 _MESSAGE_BYTES_MAX = 4096
+_HOSTS = Path("/etc/hosts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,9 @@ class ContainerPlan:
             self._last_words.chmod(0o666)
             source = str(self._last_words.resolve())
             mounts.append(Mount(source=source, target=str(Path(path).resolve()), is_dir=False))
+        names = self._host_names
+        if names and all(each.target != str(_HOSTS) for each in mounts):
+            mounts.append(self._hosts(names))
         is_root = self.home.around.machine().owner.is_root
         file = self.folder / "confinement.json"
         return write_confinement(file, [*mounts, *also], self._credentials, is_root=is_root)
@@ -89,7 +94,30 @@ class ContainerPlan:
     def _is_particular(self) -> bool:
         """Whether anything of it could differ from what the platform itself has."""
         own = ("volumeMounts", "terminationMessagePath", "securityContext")
-        return any(map(self.container.get, own)) or bool(self.home.spec.get("securityContext"))
+        is_own = any(map(self.container.get, own)) or bool(self.home.spec.get("securityContext"))
+        return is_own or bool(self._host_names)
+
+    @property
+    def _host_names(self) -> list[str]:
+        """Names that are to lead to this machine, where a process can have files of its own.
+
+        Where it can not, they are left to the machine's resolver, which may know them: not
+        every one knows what ends in localhost.
+        """
+        if self.home.around.machine().no_mounts:
+            return []
+        annotations = self.home.pod["metadata"].get("annotations") or {}
+        return str(annotations.get(HOSTS, "")).replace(",", " ").split()
+
+    def _hosts(self, names: Sequence[str]) -> Mount:
+        """The machine's table of hosts, and these."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / "hosts"
+        known = _HOSTS.read_text(errors="replace") if _HOSTS.is_file() else ""
+        file.write_text(f"{known.rstrip()}\n127.0.0.1 {' '.join(names)}\n")
+        file.chmod(0o644)
+        target = str(_HOSTS.resolve())
+        return Mount(source=str(file.resolve()), target=target, is_dir=False, is_read_only=True)
 
     @property
     def _credentials(self) -> Credentials:

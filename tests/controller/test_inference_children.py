@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from api import kinds
 from api.admission import admit
 from api.inference_components import Extension
-from controller.inference_children import make_service, traffic
+from controller.inference_children import Wanted, make_service, traffic
 from controller.inference_pods import Surroundings, pod_of
 from tests.controller.inferences import isvc, runtime
 from tests.controller.objects import stored
@@ -28,7 +28,8 @@ def child(
     pod = pod_of(service, component, runs, LAPTOP)
     owner = {**stored("InferenceService", "iris", api="serving.kserve.io/v1beta1"), **raw}
     owner["metadata"] = {**raw["metadata"], "uid": "the-uid"}
-    return make_service(owner, service, component, runs, pod, rolled_out=rolled_out)
+    wanted = Wanted(component=component, runtime=runs, pod=pod)
+    return make_service(owner, service, wanted, LAPTOP, rolled_out=rolled_out)
 
 
 def annotations(raw: dict[str, Any], **how: Any) -> dict[str, str]:
@@ -111,6 +112,13 @@ def test_visibility_is_the_services_alone(key: str) -> None:
     made = child(isvc(labels={key: "cluster-local"}))
     assert made["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
     assert not [k for k in made["spec"]["template"]["metadata"]["labels"] if "visibility" in k]
+
+
+def test_a_transformer_knows_its_predictor_by_name() -> None:
+    other = {"transformer": {"containers": [{"image": "example.com/t"}]}}
+    found = annotations(isvc(others=other), kind="transformer")
+    assert found["relight.dev/hosts"] == "iris-predictor.default.localhost"
+    assert "relight.dev/hosts" not in annotations(isvc(others=other))
 
 
 def test_a_logger_is_an_annotation_of_any_component() -> None:

@@ -131,11 +131,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         celsius = [[(each - 32) / 1.8] for each in body["instances"]]
-        # Not every machine's resolver knows names that end in localhost.
-        port = args.predictor_host.rpartition(":")[2]
-        url = f"http://127.0.0.1:{port}/v1/models/{args.model_name}:predict"
+        url = f"http://{args.predictor_host}/v1/models/{args.model_name}:predict"
         asked = urllib.request.Request(url, json.dumps({"instances": celsius}).encode())
-        asked.add_header("Host", args.predictor_host)
         with urllib.request.urlopen(asked, timeout=20) as found:
             self.answer(found.status, json.dumps({"mine": json.load(found)}).encode())
     def answer(self, code, body):
