@@ -60,6 +60,8 @@ class PodLife:
             await self._stopping.wait()  # a Pod whose containers all ended stays
         finally:
             self._home.around.sources.unlisten(self._home.changed)
+            # As when a node starts anew: what is in memory is lost, and held by nobody.
+            self._home.files.forget(self._home.uid)
 
     def _life(self, container: Raw, *, is_init: bool = False) -> ContainerLife:
         log = self._log_of(container["name"])
