@@ -119,6 +119,18 @@ def test_a_revisions_annotations_may_change(revision: Raw) -> None:
     assert admit(kinds.REVISIONS, new, old, user="me") == new
 
 
+def test_a_revision_older_than_a_default_never_gets_it(
+    revision: Raw, refused: Callable[..., str]
+) -> None:
+    new = copy.deepcopy(revision)  # stored before there were probes
+    new["metadata"]["annotations"] = {keys.MIN_SCALE: "3"}
+    assert admit(kinds.REVISIONS, new, revision, user="me")["spec"] == revision["spec"]
+    new["spec"]["timeoutSeconds"] = 300  # what it was all along
+    assert admit(kinds.REVISIONS, new, revision, user="me")["spec"] == revision["spec"]
+    new["spec"]["timeoutSeconds"] = 9
+    assert "spec.timeoutSeconds:" in refused(admit, kinds.REVISIONS, new, revision, user="me")
+
+
 @pytest.mark.parametrize("name", ["service", "configuration"])
 def test_a_revision_name_is_used_once(
     name: str, request: pytest.FixtureRequest, refused: Callable[..., str]
