@@ -24,6 +24,7 @@ from api.objects import Raw
 from controller import inference_view
 from controller.children import annotations_of, controller_of, labels_of
 from controller.failures import is_troubled
+from controller.labeler import routes_of
 from controller.view import Key, View, key_of
 
 
@@ -104,7 +105,8 @@ def _after_revision(view: View, revision: Raw) -> Iterator[Work]:
         yield Task.ROUTE, route
         yield Task.LABELS, route
     # A Route that names only older Revisions has to say that it does not point at this one.
-    yield Task.LABELS, (key[0], labels_of(revision).get(keys.SERVICE, ""))
+    for name in dict.fromkeys((labels_of(revision).get(keys.SERVICE, ""), *routes_of(revision))):
+        yield Task.LABELS, (key[0], name)
 
 
 def _shows_news(old: Raw | None, new: Raw | None) -> bool:

@@ -117,11 +117,12 @@ def make_revision(configuration: Raw, *, now: str) -> dict[str, Any]:
     template = configuration["spec"]["template"]
     metadata = template.get("metadata") or {}
     above = configuration["metadata"]
+    routes = annotations_of(configuration).get(keys.ROUTES)
     own = {
         keys.CONFIGURATION: above["name"],
         keys.CONFIGURATION_UID: above["uid"],
         keys.CONFIGURATION_GENERATION: str(above.get("generation", 0)),
-        keys.ROUTING_STATE: "pending",
+        keys.ROUTING_STATE: "active" if routes else "pending",
         **{
             key: value
             for key, value in labels_of(configuration).items()
@@ -132,6 +133,8 @@ def make_revision(configuration: Raw, *, now: str) -> dict[str, Any]:
     modifier = annotations_of(configuration).get(keys.LAST_MODIFIER)
     if modifier:
         annotations[keys.CREATOR] = modifier
+    if routes:
+        annotations[keys.ROUTES] = routes
     return make_child(
         REVISIONS,
         configuration,

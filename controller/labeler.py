@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from api import keys
-from api.kinds import REVISIONS
+from api.kinds import CONFIGURATIONS, REVISIONS
 from api.objects import Raw
 from controller.children import annotations_of, is_going, labels_of, with_metadata
 from controller.configuration import generation_of
@@ -24,8 +24,9 @@ PENDING = "pending"
 class Observed:
     """The Route of a name (None: it is gone) and every Revision it may concern.
 
-    `revisions`: those that say the Route points at them, those it names, and all those of
-    the Configurations it follows or whose Revisions it names.
+    `configurations`: those it follows, those whose Revisions it names, and those that say it
+    does. `revisions`: those that say the Route points at them, those it names, and all those
+    of the Configurations it follows or whose Revisions it names.
     """
 
     name: str
@@ -45,12 +46,17 @@ def plan(seen: Observed, *, now: str) -> Plan:
         update = _marked(revision, seen.name, revision["metadata"]["name"] in pointed, now=now)
         if update is not None:
             updates.append(update)
+    followed = _followed(route, seen) if route is not None else frozenset[str]()
+    for configuration in seen.configurations.values():
+        if not is_going(configuration):
+            update = _noted(configuration, seen.name, configuration["metadata"]["name"] in followed)
+            updates += [update] if update is not None else []
     return Plan(updates=tuple(updates))
 
 
-def routes_of(revision: Raw) -> tuple[str, ...]:
-    """The Routes that the Revision says point at it, in order."""
-    text = annotations_of(revision).get(keys.ROUTES, "")
+def routes_of(raw: Raw) -> tuple[str, ...]:
+    """The Routes that a Revision or Configuration says point at it, in order."""
+    text = annotations_of(raw).get(keys.ROUTES, "")
     return tuple(sorted(filter(None, text.split(","))))
 
 
@@ -71,6 +77,34 @@ def _pointed_at(route: Raw, seen: Observed) -> Collection[str]:
             # The newest is about to get requests: its replicas must not be taken away now.
             names.add(_newest(configuration["metadata"]["name"], seen.revisions))
     return frozenset(names)
+
+
+def _followed(route: Raw, seen: Observed) -> Collection[str]:
+    """The Configurations whose Revisions the Route points at, by name or as the latest."""
+    above = {
+        each["metadata"]["name"]: labels_of(each).get(keys.CONFIGURATION, "")
+        for each in seen.revisions
+    }
+    return frozenset(
+        target.get("configurationName") or above.get(target.get("revisionName", ""), "")
+        for target in targets_of(route)
+    )
+
+
+def _noted(configuration: Raw, route: str, is_followed: bool) -> Write | None:
+    """A Revision that it makes is then marked from its first moment on."""
+    before = routes_of(configuration)
+    # That its own Route points at it is the word of its Service, which says it beforehand.
+    is_own = labels_of(configuration).get(keys.SERVICE) == route
+    if is_followed == (route in before) or is_own:
+        return None
+    routes = sorted({*before, route} if is_followed else set(before) - {route})
+    annotations = dict(annotations_of(configuration))
+    annotations.pop(keys.ROUTES, None)
+    if routes:
+        annotations[keys.ROUTES] = ",".join(routes)
+    obj = with_metadata(configuration, annotations=annotations)
+    return Write(resource=CONFIGURATIONS, object=obj)
 
 
 def _newest(configuration: str, revisions: Sequence[Raw]) -> str:

@@ -24,6 +24,7 @@ from controller.children import (
     update_to,
 )
 from controller.configuration import Claim, claim_of, own_name
+from controller.labeler import routes_of
 from controller.plan import (
     Note,
     Plan,
@@ -73,7 +74,10 @@ def plan(seen: Observed, *, now: str) -> Plan:
     if is_going(service):
         return Plan()
     configuration = _follow(
-        CONFIGURATIONS, seen.configuration, make_configuration(service), service
+        CONFIGURATIONS,
+        seen.configuration,
+        make_configuration(service, seen.configuration),
+        service,
     )
     configurations_ready = _propagated(CONFIGURATIONS_READY, configuration)
     stop = _reason_to_stop(seen, configuration)
@@ -91,8 +95,11 @@ def plan(seen: Observed, *, now: str) -> Plan:
     return _finish(seen, [configuration, route], (configurations_ready, routes_ready), now=now)
 
 
-def make_configuration(service: Raw) -> dict[str, Any]:
-    """The Configuration of a Service. Specs are copied, not interpreted."""
+def make_configuration(service: Raw, existing: Raw | None = None) -> dict[str, Any]:
+    """The Configuration of a Service. Specs are copied, not interpreted.
+
+    That its Route will point at it is said beforehand; what other Routes do is left.
+    """
     own = {
         keys.SERVICE: service["metadata"]["name"],
         keys.SERVICE_UID: service["metadata"]["uid"],
@@ -100,6 +107,8 @@ def make_configuration(service: Raw) -> dict[str, Any]:
     metadata = _metadata(service, own)
     for key in _OF_ROUTES:
         metadata["annotations"].pop(key, None)
+    routes = {*(routes_of(existing) if existing is not None else ()), service["metadata"]["name"]}
+    metadata["annotations"][keys.ROUTES] = ",".join(sorted(routes))
     return make_child(
         CONFIGURATIONS,
         service,

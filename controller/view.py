@@ -127,6 +127,7 @@ class View:
         self.revisions_by_configuration = Index(_by_label(keys.CONFIGURATION))
         self.revisions_by_route = Index(_routes_annotated)
         self.configurations_by_revision_name = Index(_own_revision_name)
+        self.configurations_by_route = Index(_routes_annotated)
         self.routes_by_configuration = Index(_targeted("configurationName"))
         self.routes_by_revision = Index(_targeted("revisionName"))
         self.routes_by_name = Index(_claimed)  # their own and those of their tags
@@ -134,7 +135,7 @@ class View:
         self.mappings_by_target = Index(_referred_to)
         self.pods_by_revision = Index(_by_label(keys.REVISION))
         self._indexes = {
-            CONFIGURATIONS: (self.configurations_by_revision_name,),
+            CONFIGURATIONS: (self.configurations_by_revision_name, self.configurations_by_route),
             REVISIONS: (self.revisions_by_configuration, self.revisions_by_route),
             ROUTES: (self.routes_by_configuration, self.routes_by_revision, self.routes_by_name),
             DOMAINMAPPINGS: (self.mappings_by_host, self.mappings_by_target),
@@ -261,6 +262,7 @@ class View:
         named = self._named(REVISIONS, namespace, (each.get("revisionName") for each in targets))
         above = [labels_of(each).get(keys.CONFIGURATION) for each in named.values()]
         above += [each.get("configurationName") for each in targets]
+        noted = [each[1] for each in self.configurations_by_route.get(key)]
         concerned = dict.fromkeys(self.revisions_by_route.get(key))
         concerned |= dict.fromkeys((namespace, each) for each in named)
         for each in filter(None, above):
@@ -268,7 +270,7 @@ class View:
         return labeler.Observed(
             name=name,
             route=raw,
-            configurations=self._named(CONFIGURATIONS, namespace, above),
+            configurations=self._named(CONFIGURATIONS, namespace, [*above, *noted]),
             revisions=self.all(REVISIONS, concerned),
         )
 

@@ -78,6 +78,12 @@ def test_a_revision_concerns_all_who_may_be_waiting_for_it() -> None:
     assert work(view, REVISIONS, revision, saying(revision, ready())) == expected
 
 
+def test_a_revision_concerns_the_routes_it_says_point_at_it() -> None:
+    revision = a_revision(annotations={"serving.knative.dev/routes": "a,b"})
+    found = work(Objects().view, REVISIONS, None, revision)
+    assert {"labels a", "labels b"} <= found
+
+
 def test_a_count_of_replicas_concerns_nobody_else() -> None:
     old = saying(a_revision(), ready(), actualReplicas=1)
     new = saying(a_revision(), ready(), actualReplicas=2)

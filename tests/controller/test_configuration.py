@@ -7,6 +7,7 @@ from controller.configuration import (
     Observed,
     claim_of,
     generation_of,
+    make_revision,
     plan,
     refused,
     wanted_name,
@@ -209,3 +210,13 @@ def test_a_configuration_that_is_going_is_left_alone() -> None:
 def test_a_generation_that_is_no_number() -> None:
     label = {"serving.knative.dev/configurationGeneration": "x"}
     assert generation_of(stored("Revision", "r", labels=label)) == 0
+
+
+def test_a_revision_is_marked_from_its_first_moment_on() -> None:
+    routes = {"serving.knative.dev/routes": "mnist,other"}
+    made = make_revision(a_configuration(annotations=routes), now=NOW)
+    assert made["metadata"]["labels"]["serving.knative.dev/routingState"] == "active"
+    assert made["metadata"]["annotations"] == {
+        **routes,
+        "serving.knative.dev/routingStateModified": NOW,
+    }

@@ -35,6 +35,7 @@ def changes(route: dict[str, Any] | None, *revisions: dict[str, Any]) -> dict[st
             write.object["metadata"]["annotations"][MODIFIED],
         )
         for write in plan(seen, now=LATER).updates
+        if write.object["kind"] == "Revision"
     }
 
 
@@ -86,3 +87,37 @@ def test_a_revision_that_is_going_is_left_alone() -> None:
 def test_the_annotation_is_read_in_order_and_without_blanks() -> None:
     assert routes_of(marked("r", "active", "b,,a")) == ("a", "b")
     assert routes_of(a_revision()) == ()
+
+
+def noted(route: dict[str, Any] | None, *configurations: dict[str, Any]) -> dict[str, Any]:
+    """Configuration → the Routes that it will say point at it."""
+    seen = Observed(
+        name="mnist",
+        route=route,
+        configurations={each["metadata"]["name"]: each for each in configurations},
+        revisions=[marked("mnist-00001", "active", "mnist")],
+    )
+    return {
+        write.name: write.object["metadata"]["annotations"].get(ROUTES)
+        for write in plan(seen, now=LATER).updates
+        if write.object["kind"] == "Configuration"
+    }
+
+
+def test_a_configuration_knows_the_routes_that_point_at_it() -> None:
+    pinned = a_route({"revisionName": "mnist-00001", "percent": 100})
+    for route in (a_route(LATEST), pinned):
+        assert noted(route, a_configuration()) == {"mnist": "mnist"}
+        assert noted(route, a_configuration(annotations={ROUTES: "a"})) == {"mnist": "a,mnist"}
+        assert noted(route, a_configuration(annotations={ROUTES: "mnist"})) == {}
+    told = a_configuration("other", annotations={ROUTES: "mnist"})
+    assert noted(pinned, told) == {"other": None}
+    assert noted(None, told) == {"other": None}
+    assert noted(None, a_configuration(annotations={ROUTES: "mnist"}, deletionTimestamp=NOW)) == {}
+
+
+def test_what_a_service_says_of_its_own_route_is_left_to_it() -> None:
+    labels = {"serving.knative.dev/service": "mnist"}
+    own = a_configuration(annotations={ROUTES: "mnist"}, labels=labels)
+    assert noted(None, own) == {}
+    assert noted(None, a_configuration(labels=labels)) == {}

@@ -192,3 +192,17 @@ def test_a_service_that_is_going_is_left_alone() -> None:
     )
     assert step.creates == ()
     assert step.status is None
+
+
+def test_its_configuration_knows_its_route_beforehand_and_keeps_the_others() -> None:
+    key = "serving.knative.dev/routes"
+    service = a_service()
+    assert make_configuration(service)["metadata"]["annotations"][key] == "mnist"
+    seen = world()
+    assert seen.configuration is not None
+    seen.configuration["metadata"]["annotations"][key] = "a,mnist,z"
+    assert plan(seen, now=NOW).updates == ()
+    del seen.configuration["metadata"]["annotations"][key]
+    (update,) = plan(seen, now=NOW).updates
+    assert update.object["metadata"]["annotations"][key] == "mnist"
+    assert key not in make_route(service)["metadata"]["annotations"]
