@@ -30,6 +30,7 @@ from embedded.zygote import Zygote
 ROOT = Path(__file__).parent.parent.parent
 FAHRENHEIT = ROOT / "examples/models/fahrenheit.onnx"
 DEADLINE_S = 20.0
+IS_ROOT = os.geteuid() == 0
 
 
 @dataclass
@@ -39,7 +40,6 @@ class Machine:
     kubelet: Kubelet
     zygote: Zygote
     released: list[str] = field(default_factory=list)
-    is_root: bool = os.geteuid() == 0
 
     async def create_pod(self, name: str, **container: Any) -> dict[str, Any]:
         return await self.client.create(PODS, pod(name, **container))

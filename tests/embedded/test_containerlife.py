@@ -6,7 +6,7 @@ import pytest
 
 from api.conditions import find
 from api.kinds import CONFIGMAPS, EVENTS, PODS
-from tests.embedded.machine import Machine, running
+from tests.embedded.machine import IS_ROOT, Machine, running
 
 # Serves on $PORT: GET /fail makes every later answer 500, anything else says what it is.
 SERVER = """
@@ -236,11 +236,10 @@ async def test_configuration_reaches_environment_and_files_and_follows_changes()
         await machine.until(has_followed)
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="only root becomes somebody else")
 async def test_a_root_that_is_read_only_and_another_user() -> None:
     script = "id -u; id -g; id -G; touch /srv/x 2>&1; touch /srv/data/x && echo may; sleep 600"
     async with running() as machine:
-        if not machine.is_root:
-            pytest.skip("only root becomes somebody else")
         await create(
             machine,
             shell(
@@ -270,7 +269,7 @@ async def test_a_predictor_mounts_too() -> None:
         await machine.create_pod(
             "p",
             volumeMounts=[{"name": "v", "mountPath": "/srv/v"}],
-            securityContext={"runAsUser": 2020} if machine.is_root else {},
+            securityContext={"runAsUser": 2020} if IS_ROOT else {},
             spec={"volumes": [{"name": "v", "emptyDir": {}}]},
         )
         await machine.until_ready("p")
