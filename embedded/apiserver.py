@@ -226,17 +226,7 @@ class ApiServer:
         obj = self._existing(resource, namespace, name)
         with answered():
             left = self._deletion.delete(resource, obj, options or DeleteOptions())
-        if left is not None:
-            return left
-        details = {"name": name, "group": resource.group, "kind": resource.plural}
-        details["uid"] = obj["metadata"]["uid"]
-        return {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Success",
-            "details": {key: value for key, value in details.items() if value},
-        }
+        return resources.gone(resource, obj["metadata"]) if left is None else left
 
     def delete_collection(
         self, resource: Resource, selection: Selection, options: DeleteOptions

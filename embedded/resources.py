@@ -5,7 +5,7 @@ Must not know: requests, or how objects are stored.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from api import kinds
 from api.kinds import Resource
@@ -65,6 +65,13 @@ def qualified(resource: Resource) -> str:
 def _details(resource: Resource, name: str) -> dict[str, str]:
     details = {"name": name, "kind": resource.plural}
     return details | ({"group": resource.group} if resource.group else {})
+
+
+def gone(resource: Resource, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The Status that answers a deletion after which nothing is left."""
+    details = _details(resource, metadata["name"]) | {"uid": metadata["uid"]}
+    success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    return success | {"details": details}
 
 
 def not_found(resource: Resource, name: str) -> NotFoundError:
