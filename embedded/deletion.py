@@ -19,11 +19,13 @@ from embedded.custom import CustomKinds
 from embedded.owners import Owners, Place, is_blocking, place_of
 from embedded.storage_errors import StorageError
 from embedded.store import Store
+from embedded.terminating import conditions
 
 FOREGROUND: Final = "foregroundDeletion"  # the finalizer that waits for dependents
 DEFAULT_NAMESPACE: Final = "default"
 _POLICIES: Final = ("", "Background", "Foreground", "Orphan")
 _POD_GRACE_S: Final = 30
+_COUNTED_MAX: Final = 64  # objects left in a Namespace that its conditions speak of
 _CASCADED: Final = DeleteOptions()
 
 
@@ -269,8 +271,26 @@ class Deletion:
 
     def _finish_namespace(self, name: str) -> None:
         namespace = self._store.get(NAMESPACES, "", name)
-        if namespace is not None and self.is_final(NAMESPACES, namespace):
+        if namespace is None or "deletionTimestamp" not in namespace["metadata"]:
+            return
+        if self.is_final(NAMESPACES, namespace):
             self.remove(NAMESPACES, {**namespace, "metadata": dict(namespace["metadata"])})
+        else:
+            self._tell_remaining(name, namespace)
+
+    def _tell_remaining(self, name: str, namespace: Raw) -> None:
+        """Say on a Namespace that is going what is left, once that is little enough to count."""
+        places = self._contents(name)
+        if len(places) > _COUNTED_MAX:
+            return
+        left = [(place[0], obj) for place in places if (obj := self._store.get(*place))]
+        status = namespace.get("status") or {}
+        before = status.get("conditions") or ()
+        told = conditions(left, before, now=rfc3339(self._clock()))
+        if told != before:
+            metadata = dict(namespace["metadata"])
+            status = {**status, "conditions": told}
+            self._store.put(NAMESPACES, {**namespace, "metadata": metadata, "status": status})
 
     def _empty_kind(self, crd: Raw) -> None:
         """Delete the objects of a CRD's kind, then the CRD."""

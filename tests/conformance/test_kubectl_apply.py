@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.serving import deployment, pod, service
+from tests.cluster.serving import deployment, namespace, pod, service
 from tests.conformance.test_kubectl import FOUND, Kubectl, kubectl, program
 
 __all__ = ["kubectl", "program"]  # fixtures
@@ -181,8 +181,39 @@ def test_rollouts(kubectl: Kubectl) -> None:
     assert kubectl.get("deployment", "d")["spec"]["paused"] is True
     kubectl("rollout", "resume", "deployment", "d")
     kubectl("rollout", "restart", "deployment", "d")
+    # There are no ReplicaSets, so there is no history to show or to go back to.
+    for verb in ("history", "undo"):
+        words = kubectl.refused("rollout", verb, "deployment", "d")
+        assert "failed to retrieve replica sets from deployment d" in words
     template = kubectl.get("deployment", "d")["spec"]["template"]
     assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+
+
+def test_a_status_is_edited(kubectl: Kubectl) -> None:
+    kubectl("create", "-f", kubectl.write(deployment(replicas=1)))
+    script = kubectl.folder / "editor.sh"
+    script.write_text("#!/bin/sh\nprintf 'status:\\n  replicas: 5\\n' >> \"$1\"\n")
+    script.chmod(0o755)
+    kubectl._environment["KUBE_EDITOR"] = str(script)
+    assert "edited" in kubectl("edit", "deployment", "d", "--subresource=status")
+    found = shown(kubectl, "deployment", "d")
+    assert (found["spec"]["replicas"], found["status"]["replicas"]) == (1, 5)
+    assert ("kubectl-edit", "Update", "status") in managers(found)
+
+
+def test_a_namespace_says_what_holds_it(kubectl: Kubectl) -> None:
+    held = pod(namespace="team")
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    kubectl("create", "-f", kubectl.write(namespace("team"), held))
+    kubectl("delete", "namespace", "team", "--wait=false")
+    told = kubectl("describe", "namespace", "team")
+    assert "Terminating" in told
+    assert "example.com/hold in 1 resource instances" in told
+    words = kubectl.refused("create", "-f", kubectl.write(pod("late", "team")))
+    assert "because it is being terminated" in words
+    patch = '{"metadata":{"finalizers":null}}'
+    kubectl("patch", "pod", "p", "-n", "team", "--type=merge", "-p", patch)
+    assert "NotFound" in kubectl.refused("get", "namespace", "team")
 
 
 def test_how_to_delete(kubectl: Kubectl) -> None:
