@@ -17,8 +17,8 @@ _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 
 
 def _kubernetes(*names: str) -> dict[str, Schema]:
-    """Fields of Kubernetes that nothing on this machine acts upon; of any form."""
-    note = "A field of Kubernetes, kept as it is written; one machine does not act upon it."
+    """Fields of Kubernetes, of any form here: who acts upon one reads it, or refuses it by name."""
+    note = "A field of Kubernetes. What one machine does of it is in its reference."
     return {
         name: {"x-kubernetes-preserve-unknown-fields": True, "description": note} for name in names
     }
@@ -130,7 +130,7 @@ _CONTAINER: Final = record(
 _POD_SPEC: Final = record(
     "What the Pod runs; it never changes.",
     {
-        "containers": array("What runs in it: exactly one container on one machine.", _CONTAINER),
+        "containers": array("What runs in it, beside each other.", _CONTAINER),
         "terminationGracePeriodSeconds": integer("Seconds to finish in; 30 by default."),
         "nodeName": text("Where it runs; set by this machine when it takes the Pod."),
         **_kubernetes(

@@ -105,9 +105,13 @@ def container_status(found: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def running(
-    *, max_pods: int = 10, spares: int = 1, strays: Sequence[str] = ()
+    *,
+    max_pods: int = 10,
+    spares: int = 1,
+    strays: Sequence[str] = (),
+    machine: Abilities | None = None,
 ) -> AsyncIterator[Machine]:
-    """`strays` are uids of Pods that left their logs behind."""
+    """`strays` are uids of Pods that left their logs behind; `machine` what it can do."""
     with tempfile.TemporaryDirectory(prefix="rl-", dir="/tmp") as name:
         folder = Path(name)
         for part in ("run", "pods", "models"):
@@ -131,7 +135,7 @@ async def running(
             turns=Turns(at_once_max=4, longest_s=5.0),
             events=events,
             sources=Sources(client),
-            machine=lambda: Abilities(owner=owner()),
+            machine=lambda: machine or Abilities(owner=owner()),
             run_dir=folder / "run",
             work_dir=ROOT,
             base_env=inherited_environment(),

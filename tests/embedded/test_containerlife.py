@@ -6,7 +6,9 @@ import pytest
 
 from api.conditions import find
 from api.kinds import CONFIGMAPS, EVENTS, PODS
-from tests.embedded.machine import IS_ROOT, Machine, running
+from embedded.capabilities import Machine as Abilities
+from embedded.security import Owner
+from tests.embedded.machine import FAHRENHEIT, IS_ROOT, Machine, running
 
 # Serves on $PORT: GET /fail makes every later answer 500, anything else says what it is.
 SERVER = """
@@ -304,3 +306,52 @@ async def test_what_a_process_can_not_do_is_refused_by_path() -> None:
         message = await until_waiting(machine, "main", "InvalidPod")
         assert "spec.runtimeClassName: not served on one machine: " in message
         assert "spec.hostname" in message
+
+
+async def test_a_predictor_is_probed_on_its_socket_beside_another_container() -> None:
+    ready = {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 1}
+    predictor = {
+        "name": "predictor",
+        "image": "relight/predictor",
+        "args": ["--model", str(FAHRENHEIT), "--model-name", "m"],
+        "ports": [{"containerPort": 8080}],
+        "readinessProbe": ready,
+        "livenessProbe": {"tcpSocket": {"port": 8080}},
+    }
+    async with running() as machine:
+        await create(machine, shell("beside", "echo $RELIGHT_PORT_BESIDE; sleep 600"), predictor)
+        pod = await until_ready(machine)
+        assert pod["metadata"]["annotations"]["relight.dev/endpoint"].startswith("unix:")
+        assert (await machine.ask("p")).startswith(b"HTTP/1.1 200")
+        assert (await log_of(machine, "beside")).strip().isdigit()
+        assert (await status(machine, "predictor"))["restartCount"] == 0
+
+
+async def test_everything_of_a_pod_ends_with_it() -> None:
+    stubborn = "trap '' TERM; echo up; while :; do sleep 1; done"
+    async with running() as machine:
+        await create(
+            machine,
+            program("main", SERVER),
+            shell("beside", stubborn),
+            terminationGracePeriodSeconds=1,
+        )
+        await until_ready(machine)
+        await machine.client.delete(PODS, "default", "p")
+
+        async def is_gone() -> bool:
+            return not await machine.pods()
+
+        await machine.until(is_gone)
+        assert machine.released == ["p"], "the activator lets go once, before any SIGTERM"
+        assert not list((machine.folder / "pods").iterdir())
+
+
+async def test_a_machine_that_can_mount_nothing_says_so() -> None:
+    reason = "cannot make a mount namespace: Operation not permitted"
+    async with running(machine=Abilities(owner=Owner(), no_mounts=reason)) as machine:
+        mounts = [{"name": "v", "mountPath": "/v"}]
+        container = program("main", SERVER, volumeMounts=mounts)
+        await create(machine, container, volumes=[{"name": "v", "emptyDir": {}}])
+        message = await until_waiting(machine, "main", "InvalidPod")
+        assert message == f"spec.containers[0].volumeMounts: not served on one machine: {reason}"
