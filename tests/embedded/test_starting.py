@@ -79,5 +79,5 @@ def test_the_future_is_gone_too(store: Store) -> None:
 
 @pytest.mark.parametrize("version", ["abc", "-1", "1.5", "9" * 30, "\u0661"])
 def test_what_is_no_version_is_refused(store: Store, version: str) -> None:
-    with pytest.raises(BadRequestError, match="Invalid resource version"):
+    with pytest.raises(BadRequestError, match="resourceVersion: Invalid value"):
         started(store, resource_version=version)
