@@ -140,7 +140,7 @@ class ApiServer:
         if options.subresource:
             raise MethodNotAllowedError(f"{options.subresource} cannot be created, only written")
         home = self._home(resource, namespace)
-        new = bodies.addressed(resource, home, "", obj)
+        new = bodies.addressed(resource, home, "", bodies.typed(resource, obj))
         if new["metadata"].get("resourceVersion"):
             raise BadRequestError("resourceVersion should not be set on objects to be created")
         self._check_namespace(resource, home)
@@ -177,7 +177,8 @@ class ApiServer:
             paths = self.registry.scale_of(resource)
             scaled = scale.with_scale(old, obj, paths)
             return scale.scale_of(self._update(resource, old, scaled, options), paths)
-        new = bodies.addressed(resource, self._home(resource, namespace), name, obj)
+        given = bodies.typed(resource, obj)
+        new = bodies.addressed(resource, self._home(resource, namespace), name, given)
         if not new["metadata"].get("resourceVersion") and resource not in resources.BUILT_IN:
             cause = (
                 "metadata.resourceVersion",

@@ -77,6 +77,17 @@ def addressed(resource: Resource, namespace: str, name: str, obj: Any) -> dict[s
     return {**obj, "metadata": own}
 
 
+def typed(resource: Resource, obj: Any) -> Any:
+    """The object, named by its URL where a typed client left `apiVersion` and `kind` out.
+
+    As in Kubernetes: its own kinds only; an object of any other kind must name itself.
+    """
+    if resource not in resources.BUILT_IN or not isinstance(obj, Mapping):
+        return obj
+    own = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return own | {key: value for key, value in obj.items() if key not in own or value}
+
+
 def _check_kind(resource: Resource, obj: Raw) -> None:
     for field in ("apiVersion", "kind"):
         if not isinstance(obj.get(field), str) or not obj[field]:

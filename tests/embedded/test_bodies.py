@@ -5,7 +5,7 @@ import pytest
 from api.kinds import NAMESPACES, PODS, SERVICES
 from cluster.errors import BadRequestError, ConflictError, InvalidError
 from embedded import bodies
-from embedded.bodies import addressed, check_metadata, check_unmoved, updated_metadata
+from embedded.bodies import addressed, check_metadata, check_unmoved, typed, updated_metadata
 
 
 def raw(**metadata: Any) -> dict[str, Any]:
@@ -19,6 +19,16 @@ def test_the_url_completes_the_object() -> None:
     assert given["metadata"] == {"labels": {"a": "b"}}
     team = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"namespace": "ignored"}}
     assert addressed(NAMESPACES, "", "team", team)["metadata"] == {"name": "team"}
+
+
+def test_what_a_typed_client_leaves_out_the_url_says() -> None:
+    pod = {"metadata": {"name": "p"}}
+    named = {"apiVersion": "v1", "kind": "Pod", **pod}
+    assert typed(PODS, pod) == named
+    assert typed(PODS, {"apiVersion": "", "kind": None, **pod}) == named
+    assert typed(PODS, {"apiVersion": "v2", **pod})["apiVersion"] == "v2"
+    assert typed(SERVICES, pod) == pod
+    assert typed(PODS, []) == []
 
 
 @pytest.mark.parametrize(
