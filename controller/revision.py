@@ -229,16 +229,22 @@ def _gave_up(seen: Observed) -> bool:
 def _judged(revision: Raw, type_: str, fault: Fault | None) -> Condition:
     """False for a fault; a fault once seen stays until the Revision serves.
 
-    Its Pods, and with them the evidence, go when the autoscaler gives up.
+    Its Pods, and with them the evidence, go when the autoscaler gives up; that it did so says
+    less than why.
     """
+    before = find(revision, type_)
+    is_lasting = (
+        before is not None
+        and before.status == FALSE
+        and (
+            before.reason in LASTING
+            or before.reason.startswith(("ExitCode", _NEVER_ACHIEVED.reason))
+        )
+    )
+    if before is not None and is_lasting and fault in (None, _NEVER_ACHIEVED):
+        return before
     if fault is not None:
         return Condition(type=type_, status=FALSE, reason=fault.reason, message=fault.message)
-    before = find(revision, type_)
-    is_lasting = before is not None and (
-        before.reason in LASTING or before.reason.startswith(("ExitCode", _NEVER_ACHIEVED.reason))
-    )
-    if before is not None and before.status == FALSE and is_lasting:
-        return before
     return _unknown(type_, _DEPLOYING)
 
 

@@ -198,6 +198,30 @@ def test_initial_scale_never_achieved() -> None:
     }
 
 
+def test_why_it_never_came_up_says_more_than_that_it_did_not() -> None:
+    revision = saying(
+        a_revision(),
+        ready("False", "ProgressDeadlineExceeded", "too late"),
+        Condition(
+            type="ResourcesAvailable",
+            status="False",
+            reason="ProgressDeadlineExceeded",
+            message="too late",
+        ),
+    )
+    at_zero = seeing(
+        revision,
+        deployment=deployment_of(revision, replicas=0),
+        podautoscaler=autoscaler_of(revision, NO_TRAFFIC),
+    )
+    step = plan(at_zero, now=LATER)
+    # Nor does the time since when it is so begin anew: some day it is given up.
+    assert condition(step.status)["message"] == "too late"
+    assert step.status is not None
+    (said,) = [each for each in step.status["conditions"] if each["type"] == "Ready"]
+    assert said["lastTransitionTime"] == NOW
+
+
 @pytest.mark.parametrize("kind", ["deployment", "podautoscaler"])
 def test_a_child_that_is_somebody_elses_is_left_alone(kind: str) -> None:
     revision = a_revision()

@@ -198,11 +198,12 @@ class Rest:
             yield f"Revision {name} has no Deployment or no PodAutoscaler"
             return
         least = bounds_of(raw)[0]
-        if not self.works(name) and (least or annotation(raw, keys.INITIAL_SCALE, 1) > 1):
-            return  # it is tried again now and then, for the sake of its minimum
+        if name in self._crowded and not self.works(name):
+            return  # it is tried again as long as it fails for want of room
         if name in self._crowded and len(self._objects[PODS]) > self._pods_max:
             return
-        wanted = least if name in self.routed() else 0
+        # What never came up is given up, whatever its minimum.
+        wanted = least if name in self.routed() and self.works(name) else 0
         status: Any = autoscaler.get("status") or {}
         numbers = {
             "replicas": deployment["spec"]["replicas"],
