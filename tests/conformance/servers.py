@@ -18,6 +18,7 @@ import aiohttp
 import orjson
 import yaml
 
+from api.kinds import CUSTOMRESOURCEDEFINITIONS as CRD
 from api.kinds import Resource
 from cluster.auth import Address
 from cluster.errors import ApiError, from_status
@@ -323,16 +324,6 @@ async def install(api: OverHttp) -> list[str]:
             created.append(definition["metadata"]["name"])
         await _established(api, definition["metadata"]["name"])
     return created
-
-
-CRD = Resource(
-    "apiextensions.k8s.io",
-    "v1",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
-    "customresourcedefinition",
-    is_namespaced=False,
-)
 
 
 async def _established(api: OverHttp, name: str) -> None:
