@@ -24,7 +24,7 @@ from api.kinds import (
 from api.naming import deployment_name
 from api.objects import Raw
 from embedded.store import Store
-from tests.simulation.platform import annotation, bounds_of
+from tests.simulation.platform import bounds_of
 from tests.simulation.replicas import Machine, Model
 
 _OBSERVED = (
