@@ -5,16 +5,19 @@ Must not know: what that is, or how an object is stored.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from api.errors import InvalidObjectError
-from api.kinds import CONFIGURATIONS, SERVICES, Resource
+from api.errors import FieldError, InvalidObjectError
+from api.kinds import CONFIGURATIONS, INFERENCESERVICES, SERVICES, Resource
 from api.objects import Raw
 from embedded.admitting import Admit
 from embedded.capabilities import Machine, refusals
 
 _WITH_TEMPLATE = (SERVICES, CONFIGURATIONS)
 _PATH = "spec.template.spec"
+_COMPONENTS = ("predictor", "transformer", "explainer")
+_MODEL = "spec.predictor.model"
 
 
 def refusing(admit: Admit, machine: Callable[[], Machine]) -> Admit:
@@ -25,17 +28,38 @@ def refusing(admit: Admit, machine: Callable[[], Machine]) -> Admit:
 
     def admitted(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[str, Any]:
         result = admit(resource, new, old, user=user)
-        if resource in _WITH_TEMPLATE:
-            spec = _pod_spec(result)
-            if old is None or spec != _pod_spec(old):
-                faults = refusals(spec, path=_PATH, machine=machine())
-                if faults:
-                    raise InvalidObjectError(faults)
+        before = _pods(resource, old) if old is not None else {}
+        faults = [
+            fault
+            for path, spec in _pods(resource, result).items()
+            if spec != before.get(path)
+            for fault in _refusals(spec, path, machine())
+        ]
+        if faults:
+            raise InvalidObjectError(faults)
         return result
 
     return admitted
 
 
-def _pod_spec(obj: Raw) -> dict[str, Any]:
-    template = (obj.get("spec") or {}).get("template") or {}
-    return dict(template.get("spec") or {})
+def _pods(resource: Resource, obj: Raw) -> dict[str, Raw]:
+    """What will be run, by path: Pod specs, and the container that stands in a model."""
+    spec = obj.get("spec") or {}
+    if resource in _WITH_TEMPLATE:
+        return {_PATH: (spec.get("template") or {}).get("spec") or {}}
+    if resource != INFERENCESERVICES:
+        return {}
+    # Only the fields of a Pod are looked at: what else a component says does not matter here.
+    found = {f"spec.{kind}": spec[kind] for kind in _COMPONENTS if spec.get(kind)}
+    model = (spec.get("predictor") or {}).get("model")
+    return {**found, _MODEL: model} if model else found
+
+
+def _refusals(spec: Raw, path: str, machine: Machine) -> list[FieldError]:
+    if path != _MODEL:
+        return refusals(spec, path=path, machine=machine)
+    found = refusals({"containers": [spec]}, path=path, machine=machine)
+    return [
+        replace(each, paths=tuple(p.replace(f"{path}.containers[0]", path) for p in each.paths))
+        for each in found
+    ]

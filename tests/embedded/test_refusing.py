@@ -4,7 +4,7 @@ import pytest
 
 from api.admission import admit
 from api.errors import InvalidObjectError
-from api.kinds import ROUTES, SERVICES
+from api.kinds import INFERENCESERVICES, ROUTES, SERVICES
 from embedded.capabilities import Machine
 from embedded.refusing import refusing
 
@@ -45,3 +45,46 @@ def test_a_template_that_did_not_change_is_let_be() -> None:
 def test_other_kinds_are_none_of_its_business() -> None:
     check = refusing(lambda resource, new, old, *, user: dict(new), Machine)
     assert check(ROUTES, service(runtimeClassName="x"), None, user="u")["kind"] == "Service"
+
+
+def isvc(predictor: Any, **others: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "s", "namespace": "default"},
+        "spec": {"predictor": predictor, **others},
+    }
+
+
+SKLEARN = {"sklearn": {"storageUri": "a"}}
+PULLED = {"imagePullPolicy": "Always", "securityContext": {"privileged": True}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (isvc({**SKLEARN, "runtimeClassName": "gvisor"}), "spec.predictor.runtimeClassName"),
+        (
+            isvc({"sklearn": {**SKLEARN["sklearn"], "securityContext": {"privileged": True}}}),
+            "spec.predictor.model.securityContext.privileged",
+        ),
+        (
+            isvc(SKLEARN, transformer={"containers": [{"image": "x/y", **PULLED}]}),
+            "spec.transformer.containers[0].securityContext.privileged",
+        ),
+    ],
+)
+def test_components_of_an_inference_service_are_looked_at(raw: Any, path: str) -> None:
+    with pytest.raises(InvalidObjectError) as refused:
+        refusing(admit, Machine)(INFERENCESERVICES, raw, None, user="u")
+    assert path in [each for error in refused.value.errors for each in error.paths]
+
+
+def test_a_component_that_did_not_change_is_let_be() -> None:
+    check = refusing(admit, Machine)
+    raw = isvc({**SKLEARN, "runtimeClassName": "gvisor"})
+    stored = admit(INFERENCESERVICES, raw, None, user="u")
+    labelled = {**raw, "metadata": {**raw["metadata"], "labels": {"a": "b"}}}
+    assert check(INFERENCESERVICES, labelled, stored, user="u")["metadata"]["labels"] == {"a": "b"}
+    plain = isvc({**SKLEARN, "minReplicas": 0, "timeout": 3, "labels": {"a": "b"}})
+    assert check(INFERENCESERVICES, plain, None, user="u")["spec"]["predictor"]["minReplicas"] == 0
