@@ -37,7 +37,7 @@ class CustomKinds:
 
     def formed(self, resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
         """The object as its schema wants it: pruned and with defaults."""
-        if resource is _CRDS:
+        if resource == _CRDS:
             return crds.defaulted(new)
         version = self._registry.version_of(resource)
         if version is None:
@@ -48,7 +48,7 @@ class CustomKinds:
 
     def checked(self, resource: Resource, new: dict[str, Any], old: Raw | None) -> dict[str, Any]:
         """The object to store; InvalidError for one that breaks the rules of its kind."""
-        if resource is _CRDS:
+        if resource == _CRDS:
             return self._checked_crd(new, old)
         version = self._registry.version_of(resource)
         if version is None:
@@ -108,7 +108,7 @@ class CustomKinds:
 
     def observe(self, change: Change) -> None:
         """Follow a committed change of a CRD."""
-        if change.resource is not _CRDS:
+        if change.resource != _CRDS:
             return
         if change.type == "DELETED":
             self._forget(change.object)

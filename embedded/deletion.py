@@ -155,7 +155,7 @@ class Deletion:
         if resource is NAMESPACES:
             self._empty_namespace(metadata["name"])
             self._pending.append(partial(self._finish_namespace, metadata["name"]))
-        elif resource is CUSTOMRESOURCEDEFINITIONS:
+        elif resource == CUSTOMRESOURCEDEFINITIONS:
             self._empty_kind(going)
         if FOREGROUND in finalizers:
             self._delete_dependents(metadata["uid"])

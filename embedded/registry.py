@@ -15,6 +15,14 @@ from embedded import builtin_schemas, resources, review_kinds
 from embedded.definitions import Definition, ScalePaths, Version
 
 
+_Path = tuple[str, str, str]
+
+
+def _path(resource: Resource) -> _Path:
+    """What names a kind at a version, whatever else a caller knows of it."""
+    return resource.group, resource.version, resource.plural
+
+
 class Registry:
     """Static kinds always win: a CRD for one of them is an object and changes nothing."""
 
@@ -36,14 +44,17 @@ class Registry:
             self._index()
 
     def _index(self) -> None:
-        self._versions: dict[Resource, Version] = {
+        found = {
             version.resource: version
             for definition in self._definitions.values()
             if not self.is_native(definition.group, definition.plural)
             for version in definition.versions
             if version.is_served
         }
-        self._all = (*self._statics, *self._versions)
+        self._versions: dict[_Path, Version] = {
+            _path(resource): version for resource, version in found.items()
+        }
+        self._all = (*self._statics, *found)
         self._by_path = {(each.group, each.version, each.plural): each for each in self._all}
         self._by_kind = {(each.api_version, each.kind): each for each in self._all}
         self.generation += 1
@@ -76,13 +87,13 @@ class Registry:
 
     def definition_of(self, resource: Resource) -> Definition | None:
         """The CRD that a kind comes from; None for a static kind."""
-        if resource not in self._versions:
+        if _path(resource) not in self._versions:
             return None
         return self._definitions.get(f"{resource.plural}.{resource.group}")
 
     def version_of(self, resource: Resource) -> Version | None:
         """What a CRD says of a kind at this version; None for a static kind."""
-        return self._versions.get(resource)
+        return self._versions.get(_path(resource))
 
     def by_path(self, group: str, version: str, plural: str) -> Resource:
         """The resource at a URL; NotFoundError."""
@@ -101,7 +112,7 @@ class Registry:
         Lists carry x-kubernetes-list-type and -map-keys, or a built-in kind's
         x-kubernetes-patch-merge-key, where they are not atomic.
         """
-        version = self._versions.get(resource)
+        version = self._versions.get(_path(resource))
         if version is not None:
             return version.schema
         if resource in review_kinds.ALL:
@@ -110,19 +121,19 @@ class Registry:
 
     def columns_of(self, resource: Resource) -> tuple[Column, ...] | None:
         """The columns that `kubectl get` prints after the name; None: the age alone."""
-        version = self._versions.get(resource)
+        version = self._versions.get(_path(resource))
         if version is not None:
             return version.columns or None
         return schemas.PRINTER_COLUMNS.get(resource)
 
     def has_status(self, resource: Resource) -> bool:
         """Whether the status of a kind is written apart from the rest."""
-        version = self._versions.get(resource)
+        version = self._versions.get(_path(resource))
         return resource in resources.WITH_STATUS if version is None else version.has_status
 
     def has_scale(self, resource: Resource) -> bool:
         """Whether a kind can be scaled."""
-        version = self._versions.get(resource)
+        version = self._versions.get(_path(resource))
         return resource in resources.WITH_SCALE if version is None else version.scale is not None
 
     def verbs_of(self, resource: Resource) -> tuple[str, ...]:
@@ -133,10 +144,10 @@ class Registry:
 
     def scale_of(self, resource: Resource) -> ScalePaths | None:
         """Where a kind of a CRD keeps its replicas."""
-        version = self._versions.get(resource)
+        version = self._versions.get(_path(resource))
         return None if version is None else version.scale
 
     def selectable(self, resource: Resource) -> tuple[str, ...]:
         """The fields of a CRD's kind that a field selector may name, as "spec.color"."""
-        version = self._versions.get(resource)
+        version = self._versions.get(_path(resource))
         return () if version is None else version.selectable

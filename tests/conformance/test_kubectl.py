@@ -233,9 +233,11 @@ def test_create_and_replace(kubectl: Kubectl) -> None:
     assert kubectl.get("ns", "made")["status"]["phase"] == "Active"
     kubectl("run", "quick", "--image", "relight/predictor")
     assert kubectl("get", "pod", "quick", "-o", "name") == "pod/quick\n"
-    # kubectl sends this as protobuf, which the server reads for namespaces alone.
-    words = kubectl.refused("create", "deployment", "x", "--image", "y")
-    assert "apps/v1 Deployment is not read from protobuf here" in words
+    # kubectl sends these as protobuf, which the server reads for the kinds people create so.
+    kubectl("create", "deployment", "x", "--image", "y", "--replicas", "2", "--port", "80")
+    assert kubectl.get("deployment", "x")["spec"]["replicas"] == 2
+    words = kubectl.refused("create", "job", "x", "--image", "y")
+    assert "Job" in words or "could not find the requested resource" in words
 
 
 def test_every_way_to_look(kubectl: Kubectl) -> None:
@@ -374,12 +376,21 @@ def test_a_running_pod_is_waited_for(kubectl: Kubectl) -> None:
 
 def test_logs(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", kubectl.write(pod()))
-    words = "log of p [('follow', {}), ('previous', {}), ('tail_lines', {})]\n"
-    assert kubectl("logs", "p") == words.format(False, False, None)
-    assert kubectl("logs", "p", "-f", "--tail=5") == words.format(True, False, 5)
-    assert kubectl("logs", "p", "-c", "c", "--previous") == words.format(False, True, None)
-    assert kubectl("logs", "p", "--limit-bytes=3") == "log"
-    assert "timestamps: not supported here" in kubectl.refused("logs", "p", "--timestamps")
+
+    def asked(*words: str) -> str:
+        return kubectl("logs", "p", *words)
+
+    assert "tail_lines=None" in asked()
+    assert "'follow', True" in asked("-f", "--tail=5")
+    assert "tail_lines=5" in asked("-f", "--tail=5")
+    assert "previous=True" in asked("-c", "c", "--previous")
+    assert asked("--limit-bytes=3") == "log"
+    assert "timestamps=True" in asked("--timestamps")
+    assert "since_s=1" in asked("--since=5m")
+    assert "since_s=1767225600.0" in asked("--since-time=2026-01-01T00:00:00Z")
+    assert asked("--all-containers", "--prefix").startswith("[pod/p/c] log of p")
+    kubectl("label", "pod", "p", "app=x")
+    assert "log of p" in kubectl("logs", "-l", "app=x")
     assert "not valid for pod p" in kubectl.refused("logs", "p", "-c", "x")
 
 
