@@ -58,13 +58,20 @@ def read(path: str) -> Confinement:
     return Confinement(**orjson.loads(Path(path).read_bytes()))
 
 
-def enter(wanted: Confinement) -> None:
-    """Go there, for good; ConfineError. Only in a process of one thread."""
+def enter(wanted: Confinement, *, own: Sequence[int] = ()) -> None:
+    """Go there, for good; ConfineError. Only in a process of one thread.
+
+    `own` are descriptors whose files become the new user's, who may open them again by name
+    (/dev/stdout).
+    """
     if wanted.steps:
         if _LIBC is None:
             raise ConfineError("mounts need Linux")
         _unshare(is_user=wanted.is_user_namespace)
         _build(wanted.steps)
+    if wanted.uid is not None:
+        for descriptor in own:
+            os.fchown(descriptor, wanted.uid, -1)
     _become(wanted)
     if wanted.is_user_namespace and wanted.steps:
         _drop(range(64))  # the rights inside our own user namespace were for the mounts only

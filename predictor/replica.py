@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ def execute(execution: Execution) -> int:
     for name in config.ZYGOTE_ONLY:
         if name not in execution.env:
             environment.pop(name, None)
-    if not is_confined(execution.confinement, execution.status_fd):
+    if not is_confined(execution.confinement, execution.status_fd, own=(1, 2)):
         return EXIT_CANNOT_EXECUTE
     try:
         os.chdir(execution.cwd)
@@ -98,12 +98,12 @@ def execute(execution: Execution) -> int:
     return EXIT_CANNOT_EXECUTE
 
 
-def is_confined(file: str, status_fd: int) -> bool:
+def is_confined(file: str, status_fd: int, *, own: Sequence[int] = ()) -> bool:
     """Go where the file says this process belongs; False and told why when that failed."""
     if not file:
         return True
     try:
-        confining.enter(confining.read(file))
+        confining.enter(confining.read(file), own=own)
     except (confining.ConfineError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         tell(status_fd, {"failed": str(error)})

@@ -240,7 +240,8 @@ async def test_configuration_reaches_environment_and_files_and_follows_changes()
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root becomes somebody else")
 async def test_a_root_that_is_read_only_and_another_user() -> None:
-    script = "id -u; id -g; id -G; touch /srv/x 2>&1; touch /srv/data/x && echo may; sleep 600"
+    script = "id -u; id -g; id -G; echo again >> /dev/stdout; touch /srv/x 2>&1; "
+    script += "touch /srv/data/x && echo may; sleep 600"
     async with running() as machine:
         await create(
             machine,
@@ -262,8 +263,8 @@ async def test_a_root_that_is_read_only_and_another_user() -> None:
 
         await machine.until(is_written)
         lines = (await log_of(machine, "main")).splitlines()
-        assert lines[:3] == ["2020", "0", "0 3030"]
-        assert "Read-only file system" in lines[3]
+        assert lines[:4] == ["2020", "0", "0 3030", "again"]
+        assert "Read-only file system" in lines[4]
 
 
 async def test_a_predictor_mounts_too() -> None:
