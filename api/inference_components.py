@@ -19,6 +19,7 @@ from api import (
     storage_uris,
 )
 from api.annotations import INT32_MAX, camel_case
+from api.inference_names import FRAMEWORKS, LOGGER_MODES, METRICS, PROTOCOLS
 from api.inference_refusals import Table, refuse
 from api.keys import ENV_PROTOCOL, ENV_STORAGE_URI, MAX_SCALE, MIN_SCALE, SERVING_PREFIX
 from api.objects import Raw
@@ -28,25 +29,9 @@ from api.traffic import WHOLE
 
 Kind = Literal["predictor", "transformer", "explainer"]
 
-# The older way to write `model`: the name of the framework in its place.
-FRAMEWORKS = (
-    "sklearn",
-    "xgboost",
-    "tensorflow",
-    "pytorch",
-    "triton",
-    "onnx",
-    "huggingface",
-    "pmml",
-    "lightgbm",
-    "paddle",
-)
 MIN_REPLICAS_DEFAULT = 1
 TIMEOUT_S_MAX: int = LIMITS["timeoutSeconds"]["maximum"]
 BATCH_SIZE_DEFAULT = 32
-PROTOCOLS = ("v1", "v2")
-METRICS = ("concurrency", "rps")
-LOGGER_MODES = ("all", "request", "response")
 _EXTENSION = (
     "annotations",
     "batcher",

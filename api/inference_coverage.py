@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from api import inference, inference_refusals, kinds, refusals, shapes
 from api.coverage import Entry, Fate
-from api.inference_components import FRAMEWORKS
+from api.inference_names import FRAMEWORKS
 from api.kinds import Resource
 from api.pod_schemas import POD_SPEC
 from api.schemas import SCHEMAS

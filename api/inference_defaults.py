@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.component_pods import CONTAINER
-from api.inference_components import FRAMEWORKS
+from api.inference_names import FRAMEWORKS
 from api.objects import Raw
 
 # Their servers never spoke anything else.

@@ -7,7 +7,7 @@ Must not know: how they are published; validation is done by `inference.py`.
 from collections.abc import Mapping
 
 from api.container_schemas import CONTAINER
-from api.inference_components import FRAMEWORKS, LOGGER_MODES, METRICS, PROTOCOLS
+from api.inference_names import FRAMEWORKS, LOGGER_MODES, METRICS, PROTOCOLS
 from api.openapi import STRING, Schema, array, integer, mapping, record, text
 from api.pod_schemas import POD_SPEC
 from api.spec_schemas import STATUS_TARGET, traffic

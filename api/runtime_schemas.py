@@ -4,10 +4,9 @@ For: `kubectl explain servingruntimes`, `kubectl get servingruntimes`, and the C
 Must not know: how they are published; validation is done by `runtimes.py`.
 """
 
-from api.inference_components import PROTOCOLS as SERVED_PROTOCOLS
+from api.inference_names import PROTOCOLS, RUNTIME_POD_FIELDS, RUNTIME_PROTOCOLS
 from api.openapi import STRING, Schema, array, boolean, integer, mapping, record, text
 from api.pod_schemas import POD_SPEC
-from api.runtimes import POD_FIELDS, PROTOCOLS
 
 COLUMNS = (
     ("Disabled", "boolean", ".spec.disabled"),
@@ -43,12 +42,12 @@ def schema() -> Schema:
                     "disabled": boolean("Whether no model may get it."),
                     "multiModel": boolean("False, which always holds."),
                     "protocolVersions": array(
-                        f"What it speaks: {', '.join(PROTOCOLS)}, of which "
-                        f"{' and '.join(SERVED_PROTOCOLS)} can be asked for; any by default.",
+                        f"What it speaks: {', '.join(RUNTIME_PROTOCOLS)}, of which "
+                        f"{' and '.join(PROTOCOLS)} can be asked for; any by default.",
                         STRING,
                     ),
                     "containers": POD_SPEC["containers"],
-                    **{name: POD_SPEC[name] for name in POD_FIELDS},
+                    **{name: POD_SPEC[name] for name in RUNTIME_POD_FIELDS},
                     "labels": mapping("Labels of the Revisions and Pods.", STRING),
                     "annotations": mapping("Annotations of the Revisions and Pods.", STRING),
                 },

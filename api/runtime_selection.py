@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from api.inference_components import Model
-from api.runtimes import PROTOCOLS, Runtime
+from api.inference_names import RUNTIME_PROTOCOLS
+from api.runtimes import Runtime
 
 RUNTIME_NOT_RECOGNIZED = "RuntimeNotRecognized"
 RUNTIME_DISABLED = "RuntimeDisabled"
@@ -61,7 +62,7 @@ def _named(model: Model, runtimes: Sequence[Runtime]) -> Runtime | NoRuntime:
 
 
 def _best(model: Model, runtimes: Iterable[Runtime]) -> Runtime | NoRuntime:
-    protocol = model.protocol or PROTOCOLS[0]
+    protocol = model.protocol or RUNTIME_PROTOCOLS[0]
     able = [
         each
         for each in runtimes
@@ -84,7 +85,7 @@ def _best(model: Model, runtimes: Iterable[Runtime]) -> Runtime | NoRuntime:
 
 
 def _protocol_rank(runtime: Runtime) -> int:
-    return min(map(PROTOCOLS.index, runtime.protocols), default=len(PROTOCOLS))
+    return min(map(RUNTIME_PROTOCOLS.index, runtime.protocols), default=len(RUNTIME_PROTOCOLS))
 
 
 def _serves(runtime: Runtime, model: Model) -> bool:

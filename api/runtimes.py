@@ -10,19 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from api import component_pods, fields, formats, inference_refusals, kinds, metadata
+from api.inference_names import RUNTIME_POD_FIELDS, RUNTIME_PROTOCOLS
 from api.inference_refusals import refuse
 from api.kinds import Resource
 from api.objects import ObjectMeta, Raw
-
-PROTOCOLS = ("v1", "v2", "grpc-v1", "grpc-v2")  # in order of preference
-POD_FIELDS = (
-    "affinity",
-    "imagePullSecrets",
-    "nodeSelector",
-    "schedulerName",
-    "tolerations",
-    "volumes",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +36,7 @@ class Runtime:
     protocols: tuple[str, ...] = ()
     is_disabled: bool = False
     containers: tuple[Raw, ...] = ()
-    pod: Raw = field(default_factory=dict)  # of POD_FIELDS
+    pod: Raw = field(default_factory=dict)  # of RUNTIME_POD_FIELDS
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,12 +56,12 @@ class Runtime:
             protocols=spec.texts("protocolVersions"),
             is_disabled=spec.boolean("disabled") or False,
             containers=tuple(each for each in _listed(given) if isinstance(each, Mapping)),
-            pod={name: given[name] for name in POD_FIELDS if given.get(name) is not None},
+            pod={name: given[name] for name in RUNTIME_POD_FIELDS if given.get(name) is not None},
             labels=spec.string_map("labels"),
             annotations=spec.string_map("annotations"),
         )
         _check(runtime, given, spec)
-        spec.skip("containers", *POD_FIELDS)
+        spec.skip("containers", *RUNTIME_POD_FIELDS)
         spec.finish()
         source.skip("status")
         source.finish()
@@ -121,11 +112,11 @@ def _check(runtime: Runtime, given: Raw, spec: fields.Fields) -> None:
     if not given.get("containers"):
         faults.missing("spec.containers")
     else:
-        pod = {name: given[name] for name in ("containers", *POD_FIELDS) if name in given}
+        pod = {name: given[name] for name in ("containers", *RUNTIME_POD_FIELDS) if name in given}
         component_pods.check(pod, "spec", faults, is_whole=False)
     for at, each in enumerate(runtime.protocols):
-        if each not in PROTOCOLS:
-            message = f"invalid protocol {each}. Must be one of [{', '.join(PROTOCOLS)}]"
+        if each not in RUNTIME_PROTOCOLS:
+            message = f"invalid protocol {each}. Must be one of [{', '.join(RUNTIME_PROTOCOLS)}]"
             faults.add(message, f"spec.protocolVersions[{at}]")
     metadata.check_labels(runtime.labels, "spec.labels", faults)
     metadata.check_annotations(runtime.annotations, "spec.annotations", faults)

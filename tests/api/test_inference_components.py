@@ -7,7 +7,6 @@ import pytest
 
 from api import fields
 from api.inference_components import (
-    FRAMEWORKS,
     Batcher,
     Component,
     Extension,
@@ -16,6 +15,7 @@ from api.inference_components import (
     read_component,
     to_annotation,
 )
+from api.inference_names import FRAMEWORKS
 from tests.api.inferences import complaints, container, predictor
 
 P = "spec.predictor"

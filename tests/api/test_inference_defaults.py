@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.inference_components import FRAMEWORKS
 from api.inference_defaults import defaulted_spec, frameworks_in
+from api.inference_names import FRAMEWORKS
 
 
 def predictor(raw: Any) -> Any:

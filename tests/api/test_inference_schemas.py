@@ -2,7 +2,7 @@
 
 from api import kinds
 from api.crds import definition
-from api.inference_components import FRAMEWORKS
+from api.inference_names import FRAMEWORKS
 from api.schemas import PRINTER_COLUMNS, SCHEMAS
 
 SPEC = SCHEMAS[kinds.INFERENCESERVICES]["properties"]["spec"]["properties"]
