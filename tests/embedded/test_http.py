@@ -13,6 +13,7 @@ from api.kinds import NAMESPACES, PODS
 from cluster.options import WriteOptions
 from embedded import requests
 from embedded.http import make_app
+from embedded.podlog import Wanted
 from tests.cluster.serving import Served, deployment, pod, service
 
 PODS_URL = "/api/v1/namespaces/default/pods"
@@ -300,10 +301,10 @@ async def test_logs_are_streamed_and_bounded(client: Client, served: Served) -> 
     async with client.get(f"{PODS_URL}/p/log?tailLines=3&previous=true") as response:
         assert response.status == 200
         assert await response.read() == b"one\ntwo\nthree\n"
-    assert asked == [{"follow": False, "tail_lines": 3, "previous": True}]
+    assert asked == [{"follow": False, "wanted": Wanted(tail_lines=3, previous=True)}]
     async with client.get(f"{PODS_URL}/p/log?limitBytes=6") as response:
         assert await response.read() == b"one\ntw"
-    assert (await call(client, "GET", f"{PODS_URL}/p/log?timestamps=true"))[0] == 400
+    assert (await call(client, "GET", f"{PODS_URL}/p/log?sinceTime=now"))[0] == 400
     assert (await call(client, "GET", "/api/v1/namespaces/default/log"))[0] == 404
 
 

@@ -1,11 +1,22 @@
+import random
 import sys
+import time
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 
+from api.kinds import NAMESPACES
+from cluster.auth import load_kubeconfig
+from cluster.errors import UnauthorizedError, UnavailableError
+from cluster.http import HttpClient
+from embedded.apiserver import ApiServer
 from embedded.config import Settings, SettingsError
 from embedded.datadir import DataDirectory, DataDirectoryError
+from embedded.http import make_app
 from embedded.securing import security
+from embedded.store import IN_MEMORY, Store
 
 NOW_S = 1_800_000_000.0
 
@@ -58,3 +69,35 @@ def test_damaged_certificates_are_the_folders_fault(tmp_path: Path) -> None:
         (folder.certificates / "server.key").write_bytes(b"")
         with pytest.raises(DataDirectoryError, match="holds no usable certificates"):
             security(settings(tmp_path, secure=True), folder, now_s=NOW_S)
+
+
+async def test_a_kubeconfig_opens_the_door_and_nothing_else_does(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path / "d") as folder:
+        guard = security(settings(tmp_path, secure=True), folder, now_s=time.time())
+        store = Store(IN_MEMORY)
+        server = ApiServer(store, clock=time.time, rng=random.Random(0))
+        runner = web.AppRunner(make_app(server, token=guard.token))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=guard.context).start()
+        url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+        folder.publish(
+            api=url,
+            activator="",
+            domain="localhost",
+            authority=guard.authority,
+            token=guard.token,
+        )
+        address = load_kubeconfig(tmp_path / "d" / "kubeconfig")
+        tls = address.ssl_context()
+        assert tls is not None
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session:
+            found = await HttpClient(url, session, address.token).list(NAMESPACES)
+            assert [each["metadata"]["name"] for each in found.items] == ["default"]
+            for token in (None, "wrong"):
+                with pytest.raises(UnauthorizedError):
+                    await HttpClient(url, session, token).list(NAMESPACES)
+        async with aiohttp.ClientSession() as stranger:
+            with pytest.raises(UnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+                await HttpClient(url, stranger, address.token).list(NAMESPACES)
+        await runner.cleanup()
+        store.close()
