@@ -25,11 +25,19 @@ def defaulted(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
         return {**new, "metadata": {**metadata, "labels": labels}, "status": status}
     if resource in core.KINDS:
         return core.defaulted(resource, new)
+    if resource is PODS:
+        # Typed clients read the status of what they have just created.
+        return {**new, "status": new.get("status") or {"phase": "Pending"}}
     if resource is DEPLOYMENTS:
-        spec = new.get("spec")
-        if isinstance(spec, Mapping) and spec.get("replicas") is None:
-            return {**new, "spec": {**spec, "replicas": 1}}
+        return _defaulted_deployment(new)
     return new
+
+
+def _defaulted_deployment(new: dict[str, Any]) -> dict[str, Any]:
+    spec, told = new.get("spec"), {**new, "status": new.get("status") or {}}
+    if isinstance(spec, Mapping) and spec.get("replicas") is None:
+        told["spec"] = {**spec, "replicas": 1}
+    return told
 
 
 def with_status(resource: Resource, old: Raw, changed: Raw) -> dict[str, Any]:

@@ -352,8 +352,9 @@ def _grace_s(resource: Resource, obj: Raw, options: DeleteOptions) -> int:
     """Seconds a Pod has to finish; everything else, and a Pod that runs nowhere, goes at once."""
     if resource is not PODS:
         return 0
-    spec, phase = obj.get("spec") or {}, (obj.get("status") or {}).get("phase")
-    if phase in ("Succeeded", "Failed") or not (phase or spec.get("nodeName")):
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    is_taken = spec.get("nodeName") or status not in ({}, {"phase": "Pending"})
+    if status.get("phase") in ("Succeeded", "Failed") or not is_taken:
         return 0
     if options.grace_period_s is not None:
         return options.grace_period_s

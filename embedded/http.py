@@ -242,17 +242,26 @@ class _Front:
                 checked = patching.patched(target.resource, old, patch, kind)
             warnings = self._checked(target, checked, mode, twice)
             stored = self._server.patch(target.resource, place, patch, kind, options)
-            return answer(
-                request, stored, warnings=[*warnings, *_advice(target, stored, old=stored)]
-            )
+            warnings += _advice(target, stored, old=stored)
+            return self._written(request, target, stored, warnings)
         obj = requests.decoded(body, content_type)
         warnings = self._checked(target, obj, mode, twice)
         if request.method == "POST":
             stored = self._server.create(target.resource, target.namespace, obj, options)
             warnings += _advice(target, stored, old=None)
-            return answer(request, stored, status=201, warnings=warnings)
+            return self._written(request, target, stored, warnings)
         stored = self._server.replace(target.resource, target.namespace, target.name, obj, options)
-        return answer(request, stored, warnings=[*warnings, *_advice(target, stored, old=stored)])
+        warnings += _advice(target, stored, old=stored)
+        return self._written(request, target, stored, warnings)
+
+    def _written(
+        self, request: web.Request, target: Target, stored: dict[str, Any], warnings: list[str]
+    ) -> web.Response:
+        """The object as a GET would now show it."""
+        if target.subresource != "scale":
+            stored = self._server.shown(target.resource, stored)
+        status = 201 if request.method == "POST" else 200
+        return answer(request, stored, status=status, warnings=warnings)
 
     def _checked(self, target: Target, obj: Any, mode: str, twice: list[str]) -> list[str]:
         if target.subresource == "scale":

@@ -110,8 +110,14 @@ class ClientSuite:
             await client.create(PODS, {**pod(), "apiVersion": "v2"})
         with pytest.raises(BadRequestError, match="does not match the expected kind"):
             await client.create(PODS, {**pod(), "kind": "Secret"})
+        unnamed = {key: value for key, value in service().items() if key != "kind"}
         with pytest.raises(BadRequestError, match="kind: Required value"):
-            await client.create(PODS, {"apiVersion": "v1", "metadata": {"name": "p"}})
+            await client.create(SERVICES, unnamed)
+
+    async def test_a_typed_client_may_leave_the_kind_to_the_url(self, client: Client) -> None:
+        body = {key: value for key, value in pod().items() if key not in ("apiVersion", "kind")}
+        made = await client.create(PODS, body)
+        assert (made["apiVersion"], made["kind"]) == ("v1", "Pod")
 
     async def test_what_is_not_json_is_refused(self, client: Client) -> None:
         with pytest.raises(BadRequestError, match="not JSON"):

@@ -36,9 +36,17 @@ def test_a_deployment_has_one_replica(replicas: dict[str, Any]) -> None:
     assert defaulted(DEPLOYMENTS, deployment(replicas=0))["spec"]["replicas"] == 0
 
 
+def test_what_is_new_has_a_status_to_read() -> None:
+    assert defaulted(PODS, pod()) == pod() | {"status": {"phase": "Pending"}}
+    assert defaulted(DEPLOYMENTS, {"spec": None}) == {"spec": None, "status": {}}
+    for status in ({"phase": "Running"}, {"replicas": 1}):
+        for resource, raw in ((PODS, pod()), (DEPLOYMENTS, deployment())):
+            assert defaulted(resource, raw | {"status": status})["status"] == status
+
+
 def test_others_are_left_as_they_are() -> None:
-    for resource, raw in ((PODS, pod()), (SERVICES, service()), (DEPLOYMENTS, {"spec": None})):
-        assert defaulted(resource, raw) is raw
+    raw = service()
+    assert defaulted(SERVICES, raw) is raw
 
 
 def test_status_is_all_that_a_status_write_changes() -> None:
