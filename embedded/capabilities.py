@@ -52,7 +52,6 @@ _OF_POD: Final = (
         allowed=(None, "", "Default", "ClusterFirst", "ClusterFirstWithHostNet"),
     ),
     Row(path="ephemeralContainers", why="nothing is added to a Pod that runs"),
-    Row(path="hostAliases", why="a process has the machine's /etc/hosts"),
     Row(path="hostUsers", why="users are the machine's", allowed=(None, True)),
     Row(path="hostname", why="a process has the machine's name"),
     Row(path="os", why="this machine runs Linux", allowed=(None, {"name": "linux"})),
@@ -143,6 +142,8 @@ def refusals(pod_spec: Raw, *, path: str, machine: Machine | None = None) -> lis
     """
     machine = machine or Machine()
     found = [*_of_pod(pod_spec, machine)]
+    if machine.no_mounts and pod_spec.get("hostAliases"):
+        found.append(("hostAliases", machine.no_mounts))
     for group in ("initContainers", "containers"):
         for at, container in enumerate(_list(pod_spec, group)):
             here = f"{group}[{at}]"

@@ -84,7 +84,8 @@ class ContainerPlan:
             source = str(self._last_words.resolve())
             mounts.append(Mount(source=source, target=str(Path(path).resolve()), is_dir=False))
         names = self._host_names
-        if names and all(each.target != str(_HOSTS) for each in mounts):
+        has_more = bool(names or self.home.spec.get("hostAliases"))
+        if has_more and all(each.target != str(_HOSTS) for each in mounts):
             mounts.append(self._hosts(names))
         is_root = self.home.around.machine().owner.is_root
         file = self.folder / "confinement.json"
@@ -94,7 +95,8 @@ class ContainerPlan:
     def _is_particular(self) -> bool:
         """Whether anything of it could differ from what the platform itself has."""
         own = ("volumeMounts", "terminationMessagePath", "securityContext")
-        is_own = any(map(self.container.get, own)) or bool(self.home.spec.get("securityContext"))
+        pods = ("securityContext", "hostAliases")
+        is_own = any(map(self.container.get, own)) or any(map(self.home.spec.get, pods))
         return is_own or bool(self._host_names)
 
     @property
@@ -110,11 +112,16 @@ class ContainerPlan:
         return str(annotations.get(HOSTS, "")).replace(",", " ").split()
 
     def _hosts(self, names: Sequence[str]) -> Mount:
-        """The machine's table of hosts, and these."""
+        """The machine's table of hosts, what the Pod adds to it, and these names of ours."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "hosts"
         known = _HOSTS.read_text(errors="replace") if _HOSTS.is_file() else ""
-        file.write_text(f"{known.rstrip()}\n127.0.0.1 {' '.join(names)}\n")
+        added = self.home.spec.get("hostAliases") or ()
+        told = (f"{each['ip']}\t{' '.join(each.get('hostnames') or ())}" for each in added)
+        lines = [known.rstrip(), *told]
+        if names:
+            lines.append(f"127.0.0.1 {' '.join(names)}")
+        file.write_text("\n".join(lines) + "\n")
         file.chmod(0o644)
         target = str(_HOSTS.resolve())
         return Mount(source=str(file.resolve()), target=target, is_dir=False, is_read_only=True)

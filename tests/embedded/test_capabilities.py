@@ -26,6 +26,7 @@ SOFT = {"preferredDuringSchedulingIgnoredDuringExecution": [{}]}
     ("spec", "refused"),
     [
         # What one machine truthfully does.
+        ({"hostAliases": [{"ip": "1.1.1.1", "hostnames": ["a"]}]}, []),
         ({"tolerations": [{"operator": "Exists"}], "imagePullSecrets": [{"name": "x"}]}, []),
         ({"schedulerName": "default-scheduler", "dnsPolicy": "ClusterFirst"}, []),
         ({"enableServiceLinks": True, "shareProcessNamespace": True, "hostNetwork": True}, []),
@@ -50,7 +51,6 @@ SOFT = {"preferredDuringSchedulingIgnoredDuringExecution": [{}]}
         ({"priorityClassName": "x"}, ["spec.priorityClassName"]),
         ({"schedulerName": "mine"}, ["spec.schedulerName"]),
         ({"dnsConfig": {"nameservers": ["1.1.1.1"]}}, ["spec.dnsConfig"]),
-        ({"hostAliases": [{"ip": "1.1.1.1"}]}, ["spec.hostAliases"]),
         ({"serviceAccountName": "x"}, ["spec.serviceAccountName"]),
         ({"automountServiceAccountToken": True}, ["spec.automountServiceAccountToken"]),
         (
@@ -110,6 +110,7 @@ def test_a_kernel_that_lets_us_mount_nothing_refuses_what_needs_it() -> None:
         "terminationMessagePath": "/x",
         "securityContext": {"readOnlyRootFilesystem": True},
     }
+    assert paths(machine, hostAliases=[{"ip": "1.1.1.1"}]) == ["spec.hostAliases"]
     (first, *_) = refusals(of(**container), path="spec", machine=machine)
     assert first.details.endswith("Operation not permitted")
     assert paths(machine, **of(**container)) == [

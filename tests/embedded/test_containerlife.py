@@ -267,6 +267,24 @@ async def test_a_root_that_is_read_only_and_another_user() -> None:
         assert "Read-only file system" in lines[4]
 
 
+async def test_a_pod_adds_names_of_hosts() -> None:
+    aliases = [{"ip": "10.1.2.3", "hostnames": ["model.example", "m"]}]
+    async with running() as machine:
+        await create(
+            machine,
+            shell("main", "getent hosts m; grep -c localhost /etc/hosts; sleep 600"),
+            hostAliases=aliases,
+        )
+
+        async def is_known() -> bool:
+            if not await status(machine, "main"):
+                return False
+            first, _, rest = (await log_of(machine, "main")).partition("\n")
+            return first.split() == ["10.1.2.3", "model.example", "m"] and rest.strip().isdigit()
+
+        await machine.until(is_known)
+
+
 async def test_a_predictor_mounts_too() -> None:
     async with running() as machine:
         await machine.create_pod(
