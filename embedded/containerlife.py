@@ -163,7 +163,7 @@ class ContainerLife:
             if isinstance(start.launch, CommandLaunch):
                 address = f"tcp:127.0.0.1:{start.port}"
                 self._launch(process, plan.request(start, start.launch.argv), ())
-                if plan.is_serving and plan.has_default_readiness:
+                if plan.is_ready_when_listening:
                     beside.append(tasks.create_task(until_listening(start.port, news)))
                 else:
                     self._has_said_ready = not self._is_init

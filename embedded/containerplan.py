@@ -166,6 +166,11 @@ class ContainerPlan:
         """Whether it needs no readiness probe of ours."""
         return has_default_readiness(self.container, is_knative=self.home.is_knative)
 
+    @property
+    def is_ready_when_listening(self) -> bool:
+        """Knative's default; a Pod of the user's own is ready once it runs, as in Kubernetes."""
+        return self.is_serving and self.home.is_knative and self.has_default_readiness
+
     def probes(self) -> list[probing.Probe]:
         """What there is to ask while it runs."""
         if self.is_init:

@@ -63,15 +63,26 @@ class Machine:
     async def _is_ready(self, name: str) -> bool:
         return container_status(await self.pod(name)).get("ready", False)
 
+    async def _connected(
+        self, host: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A program is ready when it runs, which may be before it listens."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                try:
+                    return await asyncio.open_connection(host, port)
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.005)
+
     async def ask(self, name: str, path: str = "/v2/health/ready") -> bytes:
-        """One request to a Pod, on the address the kubelet wrote on it."""
+        """One request to a Pod, on the address the kubelet wrote on it, once it listens."""
         endpoint = (await self.pod(name))["metadata"]["annotations"]["relight.dev/endpoint"]
         scheme, _, address = endpoint.partition(":")
         if scheme == "unix":
             reader, writer = await asyncio.open_unix_connection(address)
         else:
             host, _, port = address.partition(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await self._connected(host, int(port))
         writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
         async with asyncio.timeout(DEADLINE_S):
             answer = await reader.read()
