@@ -72,10 +72,11 @@ async def test_a_pod_that_vanished_is_not_started_again(
         await machine.until(is_gone)
 
 
-async def test_a_pod_of_the_users_own_is_ready_when_it_runs(machine: Machine) -> None:
-    await machine.create_pod("idle", command=["sleep", "600"])
-    status = (await machine.until_ready("idle"))["status"]
-    assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == "True"
+async def test_a_pod_of_the_users_own_is_ready_when_it_runs() -> None:
+    async with running() as machine:
+        await machine.create_pod("idle", command=["sleep", "600"])
+        pod = await machine.until_ready("idle")
+        assert find(pod, "Ready")["status"] == "True"
 
 
 async def test_a_command_gets_a_port_of_its_own() -> None:
