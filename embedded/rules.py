@@ -28,7 +28,7 @@ _REASONS: Final = {
 }
 _MISSING: Final = (
     "CEL rules need the package common-expression-language, which is not installed: "
-    "pip install 'relight[cel]'"
+    "pip install common-expression-language"
 )
 
 
