@@ -2,8 +2,7 @@
 # Ask a real Kubernetes, made by kind, the same as our own server: hack/kind.sh [NAME]
 #
 # Needs Docker (or podman) and kind on the PATH. Makes a cluster of one node, runs
-# `make conformance` against it and deletes it again. Nothing of it ran where neither Docker nor
-# kind exists; there, ../shared/k8s/ of the developers has scripts that need neither.
+# `make conformance` against it and deletes it again.
 set -eu
 cd "$(dirname "$0")/.."
 name=${1:-relight-conformance}
