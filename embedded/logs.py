@@ -13,6 +13,7 @@ from api import kinds
 from cluster.errors import BadRequestError, UnavailableError
 from embedded.apiserver import ApiServer
 from embedded.podlog import Wanted
+from embedded.requests import truth
 
 RESOURCE: Final = kinds.PODS
 _KNOWN: Final = frozenset(
@@ -56,11 +57,11 @@ def query_of(raw: Mapping[str, str]) -> LogQuery:
         raise BadRequestError("stream: not supported here, both streams are kept as one")
     return LogQuery(
         container=raw.get("container", ""),
-        follow=_truth(raw, "follow"),
-        previous=_truth(raw, "previous"),
+        follow=truth(raw, "follow"),
+        previous=truth(raw, "previous"),
         tail_lines=_count(raw, "tailLines"),
         bytes_max=_count(raw, "limitBytes"),
-        timestamps=_truth(raw, "timestamps"),
+        timestamps=truth(raw, "timestamps"),
         since_seconds=_count(raw, "sinceSeconds"),
         since_s=_moment(raw, "sinceTime"),
     )
@@ -95,13 +96,6 @@ def opened(
         follow=query.follow,
         **({"container": query.container} if len(containers) + len(first) > 1 else {}),
     )
-
-
-def _truth(raw: Mapping[str, str], name: str) -> bool:
-    text = raw.get(name, "false")
-    if text not in ("true", "false", "1", "0", ""):
-        raise BadRequestError(f"{name}: must be true or false, not {text[:40]!r}")
-    return text in ("true", "1")
 
 
 def _moment(raw: Mapping[str, str], name: str) -> float | None:

@@ -76,7 +76,9 @@ async def test_a_pod_of_the_users_own_is_ready_when_it_runs() -> None:
     async with running() as machine:
         await machine.create_pod("idle", command=["sleep", "600"])
         pod = await machine.until_ready("idle")
-        assert find(pod, "Ready")["status"] == "True"
+        ready = find(pod, "Ready")
+        assert ready is not None
+        assert ready.status == "True"
 
 
 async def test_a_command_gets_a_port_of_its_own() -> None:

@@ -29,6 +29,11 @@ def test_what_is_wanted_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize(("text", "is_followed"), [("True", True), ("1", True), ("False", False)])
+def test_a_flag_is_read_as_kubernetes_reads_it(text: str, is_followed: bool) -> None:
+    assert query_of({"follow": text}).follow is is_followed
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
@@ -39,7 +44,6 @@ def test_what_is_wanted_is_read() -> None:
         ({"stream": "Stderr"}, "stream: not supported"),
         ({"tailLines": "-1"}, "tailLines: must be a whole number"),
         ({"limitBytes": "x"}, "limitBytes: must be a whole number"),
-        ({"follow": "perhaps"}, "follow: must be true or false"),
         ({"colour": "true"}, "colour: no such parameter"),
     ],
 )
