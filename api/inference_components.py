@@ -162,6 +162,7 @@ def _check_implementations(given: Raw, pod: Raw, kind: Kind, source: fields.Fiel
 
 def _read_extension(source: fields.Fields, kind: Kind) -> Extension:
     faults = source.faults
+    batches = kind == "predictor" and source.has("batcher")
     extension = Extension(
         min_replicas=_or(source.integer("minReplicas"), MIN_REPLICAS_DEFAULT),
         max_replicas=source.integer("maxReplicas") or 0,
@@ -171,7 +172,7 @@ def _read_extension(source: fields.Fields, kind: Kind) -> Extension:
         timeout_s=source.integer("timeout"),
         canary_percent=source.integer("canaryTrafficPercent"),
         logger=_read_logger(source) if source.has("logger") else None,
-        batcher=_read_batcher(source, kind) if source.has("batcher") else None,
+        batcher=_read_batcher(source) if batches else None,
         labels=source.string_map("labels"),
         annotations=source.string_map("annotations"),
     )
@@ -273,7 +274,7 @@ def to_annotation(logger: Logger) -> str:
     return json.dumps(found, separators=(",", ":"))
 
 
-def _read_batcher(parent: fields.Fields, kind: Kind) -> Batcher:
+def _read_batcher(parent: fields.Fields) -> Batcher:
     source = parent.child("batcher")
     refuse(source, parent.raw("batcher"), inference_refusals.BATCHER)
     size, latency_ms = source.integer("maxBatchSize"), source.integer("maxLatency")
@@ -281,17 +282,12 @@ def _read_batcher(parent: fields.Fields, kind: Kind) -> Batcher:
         if number is not None and not low <= number <= INT32_MAX:
             source.faults.out_of_bounds(number, low, INT32_MAX, source.at(name))
     source.finish()
-    if kind != "predictor":
-        parent.faults.disallowed(parent.at("batcher"), details=_BATCHES)
     return Batcher(max_batch_size=_or(size, BATCH_SIZE_DEFAULT), max_latency_ms=latency_ms)
-
-
-_BATCHES = "only relight/predictor puts requests together, and only for a model of its own"
 
 
 def _check_batcher(found: Extension, source: fields.Fields, *, is_custom: bool) -> None:
     if found.batcher is not None and is_custom:
-        source.faults.disallowed(source.at("batcher"), details=_BATCHES)
+        source.faults.disallowed(source.at("batcher"), details=inference_refusals.BATCHES)
 
 
 def _read_model(raw: object, path: str, faults: fields.Faults) -> Model:

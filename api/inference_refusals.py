@@ -13,6 +13,7 @@ _HPA = "only an HPA or KEDA reads it, and Knative mode, the one that is served, 
 _ONE_MODEL = "one model from one storageUri is what this version reads"
 _MODELMESH = "only ModelMesh reads it, which this version does not serve"
 _MULTI_NODE = "a model on several nodes is not served by this version"
+BATCHES = "only relight/predictor puts requests together, and only for a model of its own"
 _BLOB = "only KServe's agent writes to an object store; events go to the url"
 
 
@@ -46,8 +47,10 @@ PREDICTOR: Table = {
     "storageContainerName": Refused("no storage container runs here: local paths are read"),
     "workerSpec": Refused(_MULTI_NODE),
 }
+TRANSFORMER: Table = {**COMPONENT, "batcher": Refused(BATCHES)}
 EXPLAINER: Table = {
     **COMPONENT,
+    "batcher": Refused(BATCHES),
     "art": Refused("its server is not part of this version; give containers of your own"),
 }
 MODEL: Table = {
@@ -82,7 +85,7 @@ RUNTIME: Table = {
 BY_PATH: Mapping[str, Table] = {
     "spec": SPEC,
     "spec.predictor": PREDICTOR,
-    "spec.transformer": COMPONENT,
+    "spec.transformer": TRANSFORMER,
     "spec.explainer": EXPLAINER,
     "spec.predictor.model": MODEL,
     "spec.predictor.logger": LOGGER,
