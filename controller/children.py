@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from api import keys
-from api.kinds import Resource
+from api.defaulting import defaulted
+from api.kinds import SERVICES, Resource
 from api.objects import Raw, owner_reference_to
 from controller.plan import Write
 
@@ -20,6 +21,9 @@ _KEPT = frozenset(
         *(keys.NO_GC, keys.LAST_PINNED, keys.LAST_APPLIED),
     }
 )
+
+# Of a Revision's spec, what defaulting never leaves out.
+_ALWAYS_FILLED = ("containerConcurrency", "timeoutSeconds")
 
 
 def labels_of(raw: Raw) -> Mapping[str, str]:
@@ -49,6 +53,21 @@ def is_controlled_by(raw: Raw, owner: Raw) -> bool:
     """Whether `owner` itself, not merely something of its name, controls the object."""
     reference = controller_of(raw)
     return reference is not None and reference["uid"] == owner["metadata"]["uid"]
+
+
+def as_admitted(resource: Resource, raw: Raw) -> Raw:
+    """The object with its defaults, if a cluster stored it without asking a webhook of ours.
+
+    What was admitted stays as it is: defaults younger than an object must not change it.
+    """
+    spec = raw["spec"]
+    pod = spec.get("template", {}).get("spec", {}) if "template" in spec else spec
+    is_admitted = (
+        all(pod.get(name) is not None for name in _ALWAYS_FILLED)
+        and all(each.get("name") for each in pod.get("containers") or ())
+        and (resource != SERVICES or bool(spec.get("traffic")))
+    )
+    return raw if is_admitted else defaulted(resource, raw)
 
 
 def passed_on(annotations: Mapping[str, str]) -> dict[str, str]:

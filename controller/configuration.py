@@ -11,10 +11,17 @@ from typing import Any
 
 from api import keys
 from api.conditions import FALSE, READY, TRUE, UNKNOWN, Condition, find, is_ready
-from api.kinds import REVISIONS
+from api.kinds import CONFIGURATIONS, REVISIONS
 from api.naming import revision_name
 from api.objects import Raw
-from controller.children import annotations_of, is_controlled_by, is_going, labels_of, make_child
+from controller.children import (
+    annotations_of,
+    as_admitted,
+    is_controlled_by,
+    is_going,
+    labels_of,
+    make_child,
+)
 from controller.plan import Note, Plan, Write, new_status, quoted, status_of
 
 CREATION_FAILED = "CreationFailed"
@@ -46,9 +53,10 @@ class Claim(Enum):
 
 def plan(seen: Observed, *, now: str) -> Plan:
     """The next step for a Configuration; `now` is RFC 3339."""
-    configuration = seen.configuration
-    if is_going(configuration):
+    if is_going(seen.configuration):
         return Plan()
+    configuration = as_admitted(CONFIGURATIONS, seen.configuration)
+    seen = replace(seen, configuration=configuration)
     claim = claim_of(configuration, seen.named)
     name = wanted_name(configuration)
     is_refused = claim is Claim.TAKEN or bool(seen.creation_error)

@@ -5,7 +5,7 @@ Must not know: which requests it gets, how many replicas it should have, or how 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from api.objects import Raw
 from api.templates import progress_deadline_s
 from controller.children import (
     annotations_of,
+    as_admitted,
     is_controlled_by,
     is_going,
     labels_of,
@@ -67,6 +68,8 @@ def plan(seen: Observed, *, now: str) -> Plan:
         return Plan()
     if needs_digest(seen.revision):
         return _plan_pin(seen, now=now)
+    # Not before: pinning writes the Revision, which must stay as it is stored.
+    seen = replace(seen, revision=as_admitted(REVISIONS, seen.revision))
     creates, updates = [], []
     failures = Failures()
     foreign = _foreign(seen)

@@ -5,17 +5,18 @@ Must not know: how a Configuration makes Revisions, or how a Route finds them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from api import keys
 from api.annotations import camel_case
 from api.conditions import FALSE, READY, TRUE, UNKNOWN, Condition, find
-from api.kinds import CONFIGURATIONS, ROUTES, Resource
+from api.kinds import CONFIGURATIONS, ROUTES, SERVICES, Resource
 from api.objects import Raw
 from controller.children import (
     annotations_of,
+    as_admitted,
     is_controlled_by,
     is_going,
     labels_of,
@@ -70,9 +71,10 @@ class _Child:
 
 def plan(seen: Observed, *, now: str) -> Plan:
     """The next step for a Service; `now` is RFC 3339."""
-    service = seen.service
-    if is_going(service):
+    if is_going(seen.service):
         return Plan()
+    service = as_admitted(SERVICES, seen.service)
+    seen = replace(seen, service=service)
     configuration = _follow(
         CONFIGURATIONS,
         seen.configuration,

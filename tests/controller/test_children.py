@@ -1,5 +1,6 @@
-from api.kinds import CONFIGURATIONS
+from api.kinds import CONFIGURATIONS, REVISIONS, SERVICES
 from controller.children import (
+    as_admitted,
     controller_of,
     is_controlled_by,
     is_going,
@@ -8,7 +9,7 @@ from controller.children import (
     update_to,
     with_metadata,
 )
-from tests.controller.objects import a_service, stored
+from tests.controller.objects import SPEC, a_service, stored
 
 
 def child(labels: dict[str, str], annotations: dict[str, str], spec: object) -> dict[str, object]:
@@ -73,3 +74,20 @@ def test_changing_metadata_leaves_the_original_alone() -> None:
 def test_going() -> None:
     assert is_going(a_service(deletionTimestamp="2027"))
     assert not is_going(a_service())
+
+
+def test_what_no_webhook_has_seen_gets_its_defaults() -> None:
+    container = {"image": "example.com/serve"}
+    raw = stored("Service", "mnist", {"template": {"spec": {"containers": [container]}}})
+    spec = as_admitted(SERVICES, raw)["spec"]
+    assert spec["template"]["spec"]["containers"][0]["name"] == "user-container"
+    assert spec["template"]["spec"]["timeoutSeconds"] == 300
+    assert spec["traffic"] == [{"latestRevision": True, "percent": 100}]
+    revision = stored("Revision", "mnist-00001", {"containers": [container]})
+    assert as_admitted(REVISIONS, revision)["spec"]["containers"][0]["name"] == "user-container"
+
+
+def test_what_was_admitted_stays_as_it_is() -> None:
+    assert as_admitted(SERVICES, a_service()) == a_service()
+    revision = stored("Revision", "mnist-00001", SPEC)
+    assert as_admitted(REVISIONS, revision) is revision
