@@ -19,6 +19,7 @@ from api.inference_components import (
     read_component,
 )
 from api.inference_defaults import frameworks_in
+from api.inference_names import KSERVE_DOMAINS
 from api.inference_refusals import refuse
 from api.objects import ObjectMeta, Raw
 
@@ -40,6 +41,8 @@ _SWITCHES = {  # each with the only values that can be kept
     keys.STORAGE_READONLY: ("true",),
     keys.TRUST_PICKLE: ("true", "false"),
 }
+_AGENT = "only KServe's agent reads it, to log to an object store; events go to the url"
+_DEVICES = "Knative takes no resource claims"
 REFUSED_ANNOTATIONS = {
     "serving.kserve.io/metrics": "only an HPA reads it",
     "serving.kserve.io/targetUtilizationPercentage": "only an HPA reads it: use scaleTarget",
@@ -47,6 +50,16 @@ REFUSED_ANNOTATIONS = {
     "serving.kserve.io/enable-prometheus-scraping": "put prometheus.io annotations yourself",
     "serving.kserve.io/nodegroup": "there are no local model caches here",
     "serving.kserve.io/disable-auto-update": "a runtime that changes makes a new Revision",
+    "serving.kserve.io/gke-accelerator": "only KServe's webhook reads it: use nodeSelector",
+    "serving.kserve.io/gpu-resource-types": "name the resource in limits: it is passed on",
+    "serving.kserve.io/logger-secret-name": _AGENT,
+    "serving.kserve.io/logger-secret-path": _AGENT,
+    "serving.kserve.io/logger-secret-file": _AGENT,
+    "serving.kserve.io/inferencepool-migrated": "it is for LLMInferenceService, not served here",
+    "serving.kserve.io/exp-dra-device-class": _DEVICES,
+    "serving.kserve.io/exp-dra-cel-selector": _DEVICES,
+    "serving.kserve.io/exp-dra-device-count": _DEVICES,
+    "serving.kserve.io/exp-dra-container-name": _DEVICES,
 }
 # What is read on an InferenceService, beside what goes to its Revisions.
 SERVED_ANNOTATIONS = (
@@ -55,7 +68,7 @@ SERVED_ANNOTATIONS = (
     keys.ROLLOUT_DURATION,
 )
 _VISIBILITY = (keys.KSERVE_VISIBILITY, keys.VISIBILITY)
-_OURS = "relight.dev/"
+_RESERVED = (*KSERVE_DOMAINS, "relight.dev/")  # none makes a new Revision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +134,7 @@ def is_passed_on(key: str) -> bool:
 
     KServe's own switches do not: turning one is no reason for a new Revision.
     """
-    prefixes = (keys.KSERVE_PREFIX, "storage.kserve.io/", _OURS)
-    return not key.startswith(prefixes) and key not in (keys.LAST_APPLIED, keys.ROLLOUT_DURATION)
+    return not key.startswith(_RESERVED) and key not in (keys.LAST_APPLIED, keys.ROLLOUT_DURATION)
 
 
 def check_written(raw: Raw) -> None:
@@ -187,5 +199,5 @@ def _check_switch(key: str, value: str, path: str, faults: fields.Faults) -> Non
             faults.invalid(value, path, "it is for Standard mode; Knative's autoscaler is ours")
         else:
             faults.add(f"[{value}] is not a supported autoscaler class type", path)
-    elif key.startswith((keys.KSERVE_PREFIX, "storage.kserve.io/", _OURS)):
+    elif key.startswith(_RESERVED):
         faults.invalid_key(key, "metadata.annotations", "not an annotation that Relight reads here")

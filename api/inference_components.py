@@ -19,7 +19,7 @@ from api import (
     storage_uris,
 )
 from api.annotations import INT32_MAX, camel_case
-from api.inference_names import FRAMEWORKS, LOGGER_MODES, METRICS, PROTOCOLS
+from api.inference_names import FRAMEWORKS, KSERVE_DOMAINS, LOGGER_MODES, METRICS, PROTOCOLS
 from api.inference_refusals import Table, refuse
 from api.keys import ENV_PROTOCOL, ENV_STORAGE_URI, MAX_SCALE, MIN_SCALE, SERVING_PREFIX
 from api.objects import Raw
@@ -232,6 +232,9 @@ def check_passed_on(found: Mapping[str, str], path: str, faults: fields.Faults) 
     for key, name in _BOUNDS.items():
         if key in found:
             faults.disallowed(f"{path}.{key}", details=f"KServe drops it: use {name}")
+    for key in found:
+        if key.startswith(KSERVE_DOMAINS):
+            faults.invalid_key(key, path, 'it must be put under "metadata.annotations" to work')
     rest = {key: each for key, each in found.items() if key not in _BOUNDS}
     check_revision_annotations(rest, known_annotations.TEMPLATE, path, faults)
 

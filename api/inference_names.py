@@ -30,3 +30,5 @@ RUNTIME_POD_FIELDS = (
     "tolerations",
     "volumes",
 )
+# Domains of annotations that KServe's controllers read from an InferenceService itself.
+KSERVE_DOMAINS = ("serving.kserve.io/", "internal.serving.kserve.io/", "storage.kserve.io/")

@@ -94,6 +94,18 @@ CASES = [
         "not an annotation that Relight reads here",
     ),
     (
+        "annotation of KServe's own",
+        isvc(annotations={"internal.serving.kserve.io/agent": "true"}),
+        'invalid key name "internal.serving.kserve.io/agent": metadata.annotations\n'
+        "not an annotation that Relight reads here",
+    ),
+    (
+        "annotation of a component",
+        isvc({"predictor": predictor(annotations={f"{KSERVE}/stop": "true"})}),
+        f'invalid key name "{KSERVE}/stop": spec.predictor.annotations\n'
+        'it must be put under "metadata.annotations" to work',
+    ),
+    (
         "stop",
         annotated(stop="yes"),
         f"invalid value: yes: {at('stop')}\nmust be one of: true, false, True, False",
