@@ -199,7 +199,9 @@ def _with_implied(form: Form, obj: Raw, managers: Managers) -> Managers:
         if "f:status" in owned.fields:
             fields = difference(fields, owned.fields)
     writer = _implied(obj["apiVersion"])
-    return {**managers, writer: Owned(fields=fields)} if fields else managers
+    # That there is a status at all is no field of its own, once others own all that is in it.
+    is_owned = not (fields.get("f:status") or {}).keys() - {"."}
+    return managers if is_owned else {**managers, writer: Owned(fields=fields)}
 
 
 def _without_implied(managers: Managers) -> Managers:

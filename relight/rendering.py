@@ -50,10 +50,22 @@ def table(lines: Sequence[Sequence[str]], widths: list[int]) -> list[str]:
 
 
 def dump(value: Any, form: str) -> str:
-    """Text of a JSON value as "json" or "yaml", without the last newline."""
+    """Text of an object or a list as "json" or "yaml", without the last newline.
+
+    As in kubectl, who owns which field is left out: it is long, and for programs.
+    """
+    plain = _without_owners(value)
     if form == "json":
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip("\n")
+        return orjson.dumps(plain, option=orjson.OPT_INDENT_2).decode()
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip("\n")
+
+
+def _without_owners(value: Any) -> Any:
+    if "items" in value:
+        return {**value, "items": [_without_owners(each) for each in value["items"]]}
+    metadata = dict(value["metadata"])
+    metadata.pop("managedFields", None)
+    return {**value, "metadata": metadata}
 
 
 def list_of(objects: Sequence[Raw]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ async def test_one_revision_or_one_pod(platform: Platform, logs: Logs) -> None:
 async def test_tail_is_asked_of_the_server(platform: Platform, logs: Logs) -> None:
     await platform.type("logs", "iris", "--tail", "5")
     [asked] = logs.asked
-    assert asked["tail_lines"] == 5
+    assert asked["wanted"].tail_lines == 5
     assert not asked["follow"]
 
 
@@ -95,7 +95,8 @@ async def test_following_goes_on_with_replicas_that_start_later(
         await printed("another | more\n")
         await printed(f"{POD} | more\n")
         following.cancel()
-    assert {asked["pod"]: asked["tail_lines"] for asked in logs.asked} == {POD: 1, "another": None}
+    tails = {asked["pod"]: asked["wanted"].tail_lines for asked in logs.asked}
+    assert tails == {POD: 1, "another": None}
 
 
 async def test_at_zero_there_is_nothing_to_print(platform: Platform, logs: Logs) -> None:
