@@ -66,11 +66,12 @@ def entries(resource: Resource, one_machine: OneMachine | None = None) -> list[E
     """Everything that may stand in an object of the kind, and all that is refused by name."""
     found = [*_fields(resource), *_annotations(resource), *_labels(resource)]
     if one_machine is not None:
-        found = [_laid_over(each, one_machine) for each in found]
+        found = [laid_over(each, one_machine) for each in found]
     return sorted(found, key=lambda each: each.path)
 
 
-def _laid_over(entry: Entry, one_machine: OneMachine) -> Entry:
+def laid_over(entry: Entry, one_machine: OneMachine) -> Entry:
+    """What becomes of it where some things are not served on one machine."""
     if not entry.pod_path or entry.fate is not Fate.SERVED:
         return entry
     for pattern, why in one_machine.whole.items():

@@ -7,7 +7,7 @@ Must not know: how the page looks, or what one machine can not do.
 from collections.abc import Iterator, Mapping
 
 from api import inference, inference_refusals, kinds, refusals, shapes
-from api.coverage import Entry, Fate
+from api.coverage import Entry, Fate, OneMachine, laid_over
 from api.inference_names import FRAMEWORKS
 from api.kinds import Resource
 from api.pod_schemas import POD_SPEC
@@ -20,8 +20,13 @@ _MODELS = ("model", *FRAMEWORKS)  # a container stands in each of them
 _FIRST = "containers[]"
 
 
-def entries(resource: Resource) -> list[Entry]:
+def entries(resource: Resource, one_machine: OneMachine | None = None) -> list[Entry]:
     """Everything that may stand in an object of the kind, and all that is refused by name."""
+    found = _entries(resource)
+    return [laid_over(each, one_machine) for each in found] if one_machine else found
+
+
+def _entries(resource: Resource) -> list[Entry]:
     schema = SCHEMAS[resource]["properties"]["spec"]
     is_service = resource == kinds.INFERENCESERVICES
     refused = _of_services() if is_service else _of_runtimes()
@@ -82,12 +87,13 @@ def _pod_path(path: str, *, is_service: bool) -> str:
     if not steps:
         return ""
     first = steps[0].removesuffix("[]")
-    return ".".join(steps) if first in POD_SPEC else ""
+    return ".".join(steps) if first in POD_SPEC or first in refusals.POD else ""
 
 
 def _is_of_container(name: str) -> bool:
     container = SCHEMAS[kinds.REVISIONS]["properties"]["spec"]["properties"]["containers"]
-    return name.removesuffix("[]") in container["items"]["properties"]
+    refused = refusals.REVISION_SPEC[_FIRST]
+    return name.removesuffix("[]") in {*container["items"]["properties"], *refused} - {"name"}
 
 
 def _annotations() -> Iterator[Entry]:

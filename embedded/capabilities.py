@@ -4,10 +4,7 @@ For: refusing by name, at admission and at start, what would otherwise be ignore
 of it for `docs/compatibility.md`.
 Must not know: which kinds carry a Pod's spec, how an object is admitted, or how a process starts.
 
-Not in the table, because one machine with one node and no registry truthfully does it: any
-`tolerations` (there is no taint), `imagePullPolicy` and `imagePullSecrets` (nothing is pulled),
-`enableServiceLinks` (there are no core Services to link to), `shareProcessNamespace`,
-`hostNetwork`, `hostPID`, `hostIPC` (processes share the machine's).
+What one machine does without doing anything is in HELD.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,9 +35,10 @@ class Machine:
 class Row:
     """One thing that is served on clusters only."""
 
-    path: str  # below the Pod's spec
+    path: str  # below the Pod's spec; `*` is any name
     why: str
     allowed: tuple[Any, ...] = (None, "", False)  # values that ask for nothing
+    is_partly: bool = False  # there are values that are served
 
 
 _OF_POD: Final = (
@@ -48,8 +46,9 @@ _OF_POD: Final = (
     Row(path="dnsConfig", why="a process has the machine's resolver"),
     Row(
         path="dnsPolicy",
-        why="a process has the machine's resolver",
+        why="None: a process has the machine's resolver",
         allowed=(None, "", "Default", "ClusterFirst", "ClusterFirstWithHostNet"),
+        is_partly=True,
     ),
     Row(path="ephemeralContainers", why="nothing is added to a Pod that runs"),
     Row(path="hostUsers", why="users are the machine's", allowed=(None, True)),
@@ -69,8 +68,9 @@ _OF_POD: Final = (
     Row(path="runtimeClassName", why="there is no container runtime"),
     Row(
         path="schedulerName",
-        why="there is one scheduler",
+        why="there is one scheduler, default-scheduler",
         allowed=(None, "", "default-scheduler"),
+        is_partly=True,
     ),
     Row(path="schedulingGates", why="nothing opens them here"),
     Row(path="setHostnameAsFQDN", why="a process has the machine's name"),
@@ -91,42 +91,97 @@ _OF_CONTAINER: Final = (
     Row(path="tty", why="nothing is attached to a process"),
     Row(path="volumeDevices", why="there are no block devices to give"),
 )
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+_GROUPS: Final = ("containers", "initContainers")
+_OF_PORTS: Final = (
+    Row(path="ports[*].hostPort", why="a process has the machine's ports anyway"),
+    Row(path="ports[*].hostIP", why="a process has the machine's addresses anyway"),
+)
+_PROPAGATION: Final = Row(path="volumeMounts[*].mountPropagation", why="mounts are a process's own")
 # What else is refused, in words: read by the documentation, decided by code below.
 TABLE: Final = (
     *_OF_POD,
-    Row(path="affinity", why="only preferences are met by a single node"),
-    Row(path="automountServiceAccountToken", why="true: a process is given no token"),
-    Row(path="nodeSelector", why="there is one node, with three labels: " + ", ".join(NODE_LABELS)),
-    Row(path="serviceAccountName", why="a process is given no token, so it has no identity"),
+    Row(path=f"affinity.*.{_REQUIRED}", why="only preferences are met by a single node"),
+    Row(
+        path="automountServiceAccountToken",
+        why="true: a process is given no token",
+        is_partly=True,
+    ),
+    Row(
+        path="nodeSelector",
+        why="there is one node, with three labels: " + ", ".join(NODE_LABELS),
+        is_partly=True,
+    ),
+    Row(
+        path="serviceAccountName",
+        why="other than default, unless automountServiceAccountToken is false: a process is given "
+        "no token, so it has no identity",
+        is_partly=True,
+    ),
     Row(
         path="topologySpreadConstraints",
         why="DoNotSchedule over anything but kubernetes.io/hostname: the node has no such domain",
+        is_partly=True,
     ),
     Row(
-        path="volumes",
-        why="other than configMap, secret, emptyDir, projected, downwardAPI and hostPath: nothing "
-        "else can be provided without a cluster",
+        path="volumes[*].persistentVolumeClaim",
+        why="nothing but the machine's own files can be provided here: use hostPath",
     ),
     Row(path="volumes[*].emptyDir.sizeLimit", why="the size of a directory is not bounded"),
     Row(
+        path="volumes[*].emptyDir.medium",
+        why="HugePages: there are none to give",
+        is_partly=True,
+    ),
+    Row(
         path="volumes[*].hostPath.type",
         why='other than "", Directory and File: nothing is made on the machine',
+        is_partly=True,
     ),
     Row(path="volumes[*].projected.sources[*].serviceAccountToken", why="no token is minted"),
     *(
-        Row(path=f"containers[*].{row.path}", why=row.why, allowed=row.allowed)
-        for row in _OF_CONTAINER
+        Row(path=f"{group}[*].{row.path}", why=row.why, allowed=row.allowed)
+        for group in _GROUPS
+        for row in (*_OF_CONTAINER, *_OF_PORTS, _PROPAGATION)
     ),
-    Row(path="containers[*].ports[*].hostPort", why="a process has the machine's ports anyway"),
-    Row(path="containers[*].ports[*].hostIP", why="a process has the machine's addresses anyway"),
-    Row(path="containers[*].volumeMounts[*].mountPropagation", why="mounts are a process's own"),
-    Row(path="containers[*].*Probe.httpGet.host", why="only this machine is probed"),
-    Row(
-        path="containers[*].securityContext",
-        why="profiles (seccomp other than Unconfined, AppArmor, SELinux), sysctls, and what the "
-        "user who runs the platform may not give: another user or group without being root",
+    *(
+        Row(
+            path=f"{group}[*].env[*].valueFrom.fieldRef.fieldPath",
+            why="other than Kubernetes' own list for variables",
+            is_partly=True,
+        )
+        for group in _GROUPS
+    ),
+    *(
+        Row(
+            path=f"containers[*].*Probe.{action}.host",
+            why="other than this machine: only it is probed",
+            is_partly=True,
+        )
+        for action in ("httpGet", "tcpSocket")
+    ),
+    *(
+        Row(path=f"{where}.{name}", why=why, is_partly=True)
+        for where, remarks in (
+            ("securityContext", security.OF_PODS),
+            *((f"{group}[*].securityContext", security.OF_CONTAINERS) for group in _GROUPS),
+        )
+        for name, why in remarks.items()
     ),
 )
+# What holds by itself where there is one node, no registry and no cluster network.
+HELD: Final[Mapping[str, str]] = {
+    "affinity": "a preference is met by the one node",
+    "enableServiceLinks": "there are no core Services to link to",
+    "imagePullPolicy": "nothing is pulled",
+    "imagePullSecrets": "nothing is pulled",
+    "shareProcessNamespace": "processes share the machine's",
+    "hostNetwork": "processes share the machine's",
+    "hostPID": "processes share the machine's",
+    "hostIPC": "processes share the machine's",
+    "tolerations": "the one node has no taint",
+    "topologySpreadConstraints": "all Pods are on the one node",
+}
 _VOLUMES: Final = frozenset(
     {"name", "configMap", "secret", "emptyDir", "projected", "downwardAPI", "hostPath"}
 )
@@ -183,8 +238,8 @@ def _placing(spec: Raw, machine: Machine) -> Iterator[_Found]:
             yield "nodeSelector", f"the one node has no label {name}: {value}"
     affinity = _map(spec, "affinity")
     for kind in affinity:
-        if _map(affinity, kind).get("requiredDuringSchedulingIgnoredDuringExecution"):
-            yield f"affinity.{kind}", _why("affinity")
+        if _map(affinity, kind).get(_REQUIRED):
+            yield f"affinity.{kind}.{_REQUIRED}", _why(f"affinity.*.{_REQUIRED}")
     for at, constraint in enumerate(_list(spec, "topologySpreadConstraints")):
         is_soft = constraint.get("whenUnsatisfiable") == "ScheduleAnyway"
         if not is_soft and constraint.get("topologyKey") not in machine.labels:
@@ -193,7 +248,7 @@ def _placing(spec: Raw, machine: Machine) -> Iterator[_Found]:
 
 def _of_volume(volume: Raw, at: str) -> Iterator[_Found]:
     for name in sorted(set(volume) - _VOLUMES):
-        yield f"{at}.{name}", "nothing but the machine's own files can be provided here"
+        yield f"{at}.{name}", _why("volumes[*].persistentVolumeClaim")
     if _map(volume, "emptyDir").get("sizeLimit"):
         yield f"{at}.emptyDir.sizeLimit", _why("volumes[*].emptyDir.sizeLimit")
     if str(_map(volume, "emptyDir").get("medium") or "").startswith("HugePages"):

@@ -27,6 +27,24 @@ _WHOLE: Final[Mapping[str, str]] = {
     "windowsOptions": "this is no Windows",
     "sysctls": "they would be the whole machine's",
 }
+_AS_ROOT = "another than the platform's own: only if the platform runs as root"
+# What is given in part, in words: decided below.
+OF_BOTH: Final[Mapping[str, str]] = {
+    "runAsGroup": _AS_ROOT,
+    "runAsNonRoot": "if the platform runs as root: only with a runAsUser",
+    "runAsUser": _AS_ROOT,
+    "seccompProfile": f"a type other than Unconfined: {_NO_PROFILE}",
+}
+OF_PODS: Final[Mapping[str, str]] = {
+    **OF_BOTH,
+    "fsGroup": _AS_ROOT,
+    "supplementalGroups": _AS_ROOT,
+}
+OF_CONTAINERS: Final[Mapping[str, str]] = {
+    **OF_BOTH,
+    "capabilities.drop": "names that are not in this kernel's list",
+    "privileged": "true: only if the platform runs as root",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

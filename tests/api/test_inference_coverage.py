@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api import kinds
-from api.coverage import Entry, Fate
+from api.coverage import Entry, Fate, OneMachine
 from api.inference import InferenceService
 from api.inference_coverage import KINDS, entries
 from api.inference_defaults import defaulted_spec
@@ -133,6 +133,9 @@ FRAMEWORK_PATHS = [
         ("spec.predictor.volumes[*].hostPath", "volumes[*].hostPath"),
         ("spec.predictor.model.livenessProbe", "containers[*].livenessProbe"),
         ("spec.predictor.model.storageUri", ""),
+        ("spec.predictor.model.name", ""),
+        ("spec.predictor.model.lifecycle", "containers[*].lifecycle"),
+        ("spec.transformer.hostname", "hostname"),
         ("spec.predictor.minReplicas", ""),
         ("spec.transformer.containers[*].image", "containers[*].image"),
     ],
@@ -140,3 +143,11 @@ FRAMEWORK_PATHS = [
 def test_fields_of_a_pod_are_known_as_such(path: str, pod_path: str) -> None:
     [found] = [each for each in entries(kinds.INFERENCESERVICES) if each.path == path]
     assert found.pod_path == pod_path
+
+
+def test_one_machine_is_laid_over() -> None:
+    one_machine = OneMachine(whole={"runtimeClassName": "no runtime"}, partly={})
+    found = {each.path: each for each in entries(kinds.INFERENCESERVICES, one_machine)}
+    for component in ("predictor", "transformer", "explainer"):
+        assert found[f"spec.{component}.runtimeClassName"].fate is Fate.CLUSTER
+        assert found[f"spec.{component}.nodeSelector"].fate is Fate.SERVED

@@ -42,7 +42,10 @@ SOFT = {"preferredDuringSchedulingIgnoredDuringExecution": [{}]}
         (of(livenessProbe={"httpGet": {"host": "127.0.0.1"}}), []),
         # What it does not.
         ({"nodeSelector": {"gpu": "yes"}}, ["spec.nodeSelector"]),
-        ({"affinity": {"nodeAffinity": REQUIRED}}, ["spec.affinity.nodeAffinity"]),
+        (
+            {"affinity": {"nodeAffinity": REQUIRED}},
+            [f"spec.affinity.nodeAffinity.{next(iter(REQUIRED))}"],
+        ),
         (
             {"topologySpreadConstraints": [{"topologyKey": "zone"}]},
             ["spec.topologySpreadConstraints[0]"],
