@@ -108,6 +108,8 @@ ENV_PORT = "PORT"
 ENV_SERVICE = "K_SERVICE"
 ENV_CONFIGURATION = "K_CONFIGURATION"
 ENV_REVISION = "K_REVISION"
+# On one machine: where other Services are reached, as their names lead nowhere there.
+ENV_ACTIVATOR = "RELIGHT_ACTIVATOR"
 # Environment of our own predictor.
 ENV_MODEL_DIGEST = "RELIGHT_MODEL_DIGEST"
 ENV_CONCURRENCY = "RELIGHT_CONTAINER_CONCURRENCY"

@@ -21,7 +21,7 @@ from aiohttp import web
 from activator.config import Settings as ActivatorSettings
 from activator.server import Activator
 from api.admission import admit
-from api.keys import MODEL_DIGEST
+from api.keys import ENV_ACTIVATOR, MODEL_DIGEST
 from api.kinds import REVISIONS
 from api.objects import Raw, rfc3339
 from autoscaler.config import Settings as AutoscalerSettings
@@ -116,8 +116,9 @@ class Platform:
         check = refusing(admit, lambda: self._machine)
         self._server = ApiServer(self._store, admit=check, clock=_wall_s, rng=rng)
         self._client = DirectClient(self._server)
+        self._environment = inherited_environment()  # of every process of a Pod
         self._models = ModelStore(folder.models, model_root=settings.model_root)
-        self._zygote = Zygote(env=inherited_environment(), spares=settings.spares)
+        self._zygote = Zygote(env=self._environment, spares=settings.spares)
         self._events = EventRecorder(self._client, "kubelet")
         self._deployments = DeploymentController(
             self._client, events=self._events, rng=rng, clock=_wall_s
@@ -149,7 +150,7 @@ class Platform:
             capacity=self._capacity,
             run_dir=self._folder.run,
             work_dir=self._settings.model_root,
-            base_env=inherited_environment(),
+            base_env=self._environment,
             clock=_wall_s,
             release=self._activator.release,
         )
@@ -204,10 +205,12 @@ class Platform:
                     self._keep_models(),
                 )
             ]
-            kubelet = tasks.create_task(self._kubelet.run())
-            await runtimes.install(self._client)
             await self._activator.started()
             host, port = self._activator.address
+            activator = _authority(host, port)
+            self._environment[ENV_ACTIVATOR] = activator
+            kubelet = tasks.create_task(self._kubelet.run())
+            await runtimes.install(self._client)
             controller = Controller(
                 self._client,
                 ControllerSettings(
@@ -218,10 +221,9 @@ class Platform:
                 clock=_wall_s,
             )
             parts.append(tasks.create_task(controller.run()))
-            activator_address = f"http://{hosts.reachable(host)}:{port}"
             self._folder.publish(
                 api=api_address,
-                activator=activator_address,
+                activator=f"http://{activator}",
                 domain=self._settings.domain,
                 authority=self._guard.authority,
                 token=self._guard.token,
@@ -229,7 +231,7 @@ class Platform:
             announce(
                 Addresses(
                     api=api_address,
-                    activator=activator_address,
+                    activator=f"http://{activator}",
                     kubeconfig=str(self._settings.kubeconfig),
                 )
             )
@@ -279,5 +281,10 @@ def _wall_s() -> float:
 def _address_of(runner: web.AppRunner, scheme: str) -> str:
     """How this machine itself reaches the server."""
     host, port = runner.addresses[0][:2]
+    return f"{scheme}://{_authority(host, port)}"
+
+
+def _authority(host: str, port: int) -> str:
+    """HOST:PORT for this machine's own clients of a server that listens there."""
     host = hosts.reachable(host)
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
