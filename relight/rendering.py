@@ -61,10 +61,11 @@ def dump(value: Any, form: str) -> str:
 
 
 def _without_owners(value: Any) -> Any:
-    if "items" in value:
+    if isinstance(value, Mapping) and "items" in value:
         return {**value, "items": [_without_owners(each) for each in value["items"]]}
-    metadata = dict(value["metadata"])
-    metadata.pop("managedFields", None)
+    if not isinstance(value, Mapping) or "managedFields" not in value.get("metadata", {}):
+        return value
+    metadata = {key: each for key, each in value["metadata"].items() if key != "managedFields"}
     return {**value, "metadata": metadata}
 
 
