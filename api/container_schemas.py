@@ -13,11 +13,13 @@ from api.openapi import (
     array,
     boolean,
     integer,
+    keyed,
     mapping,
     port,
     quantity,
     record,
     text,
+    whole,
 )
 
 INT32_MAX = 2**31 - 1
@@ -25,7 +27,7 @@ PORT_MAX = 65535
 
 LOCAL_REFERENCE = record(
     "The name of an object in the same namespace.",
-    {"name": text("The name of the object.")},
+    {"name": {**text("The name of the object."), "default": ""}},
 )
 SECCOMP_PROFILE = record(
     "Which system calls are let through.",
@@ -91,10 +93,10 @@ _ENV = record(
         "valueFrom": record(
             "Where the value is taken from when the container starts: exactly one of these.",
             {
-                "configMapKeyRef": _key_of("ConfigMap"),
-                "secretKeyRef": _key_of("Secret"),
-                "fieldRef": FIELD_REF,
-                "resourceFieldRef": RESOURCE_FIELD_REF,
+                "configMapKeyRef": whole(_key_of("ConfigMap")),
+                "secretKeyRef": whole(_key_of("Secret")),
+                "fieldRef": whole(FIELD_REF),
+                "resourceFieldRef": whole(RESOURCE_FIELD_REF),
             },
         ),
     },
@@ -104,8 +106,8 @@ _ENV_FROM = record(
     "Variables taken from one object: exactly one of configMapRef and secretRef.",
     {
         "prefix": text("What is put before each key to make the name of its variable."),
-        "configMapRef": _all_of("ConfigMap"),
-        "secretRef": _all_of("Secret"),
+        "configMapRef": whole(_all_of("ConfigMap")),
+        "secretRef": whole(_all_of("Secret")),
     },
 )
 _PORT = record(
@@ -224,6 +226,7 @@ _MOUNT = record(
         ),
         "subPath": text("The path in the volume; its root by default."),
     },
+    required=("mountPath", "name"),
 )
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _CONTAINER: Mapping[str, Schema] = {
@@ -236,7 +239,7 @@ _CONTAINER: Mapping[str, Schema] = {
         STRING,
     ),
     "workingDir": text("The folder in which the program starts; the image's by default."),
-    "env": array("The environment of the program.", _ENV),
+    "env": keyed("The environment of the program.", _ENV, by=("name",)),
     "envFrom": array("Objects whose keys become variables; env takes precedence.", _ENV_FROM),
     "ports": array("The one port that takes requests; 8080 if none is named.", _PORT),
     "resources": RESOURCES,
@@ -248,7 +251,7 @@ _CONTAINER: Mapping[str, Schema] = {
         "Where that is read from: File or, where the file is empty, FallbackToLogsOnError.",
         enum=("File", "FallbackToLogsOnError"),
     ),
-    "volumeMounts": array("Where the container sees which volumes.", _MOUNT),
+    "volumeMounts": keyed("Where the container sees which volumes.", _MOUNT, by=("mountPath",)),
 }
 CONTAINER = record("What runs in each replica.", {**_CONTAINER, **PROBES}, required=("image",))
 INIT_CONTAINER = record(

@@ -5,6 +5,7 @@ checks are those `kubectl explain` shows on a laptop.
 Must not know: files, YAML, or which cluster.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from api.schemas import PRINTER_COLUMNS, SCHEMAS, Column
 
 # The column every CRD of Kubernetes' own has; the API server adds it only where none is named.
 AGE = Column(name="Age", type="date", json_path=".metadata.creationTimestamp")
+
+# `kubectl apply` keeps what it applied in an annotation, and annotations hold 256 KiB.
+SIZE_MAX = 200_000
 
 
 def definitions() -> dict[str, dict[str, Any]]:
@@ -37,7 +41,7 @@ def definition(resource: Resource) -> dict[str, Any]:
         "shortNames": list(resource.short_names),
         "categories": list(resource.categories),
     }
-    return {
+    made = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
@@ -51,6 +55,47 @@ def definition(resource: Resource) -> dict[str, Any]:
             "versions": [_version(resource)],
         },
     }
+    return _fitting(made)
+
+
+def _fitting(made: dict[str, Any]) -> dict[str, Any]:
+    """Descriptions are left out from the deepest level upwards until the definition fits."""
+    version = made["spec"]["versions"][0]
+    schema = version["schema"]["openAPIV3Schema"]
+    levels = _depth(schema)
+    while size(made) > SIZE_MAX and levels:
+        levels -= 1
+        version["schema"] = {"openAPIV3Schema": _described(schema, levels)}
+    return made
+
+
+def size(definition: Mapping[str, Any]) -> int:
+    """The bytes of a definition as `kubectl apply` notes it in an annotation."""
+    return len(json.dumps(definition, separators=(",", ":")))
+
+
+def _below(schema: Schema) -> dict[str, Schema]:
+    """Schemas of lists' items and maps' values, by keyword."""
+    both = ("items", "additionalProperties")
+    return {each: schema[each] for each in both if isinstance(schema.get(each), dict)}
+
+
+def _depth(schema: Schema) -> int:
+    parts = [*schema.get("properties", {}).values(), *_below(schema).values()]
+    return 1 + max((_depth(each) for each in parts), default=0)
+
+
+def _described(schema: Schema, levels: int) -> Schema:
+    """The schema with descriptions on so many of its levels."""
+    found = dict(schema)
+    if levels <= 0:
+        found.pop("description", None)
+    for keyword, inner in _below(schema).items():
+        found[keyword] = _described(inner, levels - 1)
+    if "properties" in schema:
+        fields = schema["properties"].items()
+        found["properties"] = {field: _described(each, levels - 1) for field, each in fields}
+    return found
 
 
 def _version(resource: Resource) -> dict[str, Any]:

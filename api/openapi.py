@@ -53,6 +53,20 @@ def array(description: str, items: Schema) -> Schema:
     return {"type": "array", "description": description, "items": items}
 
 
+def keyed(description: str, items: Schema, *, by: Sequence[str]) -> Schema:
+    """A list whose items are told apart by fields: managers may own items of it, not the whole.
+
+    Every other list is one value. The fields must be required, or have a default.
+    """
+    keys = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(by)}
+    return {**array(description, items), **keys}
+
+
+def whole(schema: Schema) -> Schema:
+    """The same object, which is one value: whoever writes a part of it owns all of it."""
+    return {**schema, "x-kubernetes-map-type": "atomic"}
+
+
 def mapping(description: str, values: Schema) -> Schema:
     """An object with any keys."""
     return {"type": "object", "description": description, "additionalProperties": values}

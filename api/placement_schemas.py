@@ -5,7 +5,7 @@ Must not know: nodes, or who chooses one.
 """
 
 from api.container_schemas import INT32_MAX
-from api.openapi import STRING, Schema, array, integer, mapping, record, text
+from api.openapi import STRING, Schema, array, integer, mapping, record, text, whole
 
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 _KEY = text("The key of the label.")
@@ -106,7 +106,7 @@ AFFINITY = record(
         "podAntiAffinity": _pod_affinity("Away from which Pods."),
     },
 )
-NODE_SELECTOR = mapping("Labels that a node must have to run replicas.", STRING)
+NODE_SELECTOR = whole(mapping("Labels that a node must have to run replicas.", STRING))
 TOLERATION = record(
     "A taint of nodes that replicas put up with.",
     {

@@ -13,7 +13,7 @@ from api.container_schemas import (
     SECCOMP_PROFILE,
     user_or_group,
 )
-from api.openapi import STRING, Schema, array, boolean, integer, record, text
+from api.openapi import STRING, Schema, array, boolean, integer, keyed, record, text, whole
 from api.placement_schemas import AFFINITY, NODE_SELECTOR, SPREAD, TOLERATION
 from api.volume_schemas import VOLUME
 
@@ -57,12 +57,14 @@ POD_SPEC: Mapping[str, Schema] = {
         "What runs in each replica; the one with a port takes the requests.", CONTAINER
     ),
     "initContainers": array("What runs before the containers, one after another.", INIT_CONTAINER),
-    "volumes": array("Files that containers can mount.", VOLUME),
+    "volumes": keyed("Files that containers can mount.", VOLUME, by=("name",)),
     "serviceAccountName": text("The ServiceAccount as which replicas ask the API server."),
     "automountServiceAccountToken": boolean(
         "False: containers get no token of the ServiceAccount. True can not be set."
     ),
-    "imagePullSecrets": array("Secrets with which images are pulled.", LOCAL_REFERENCE),
+    "imagePullSecrets": keyed(
+        "Secrets with which images are pulled.", whole(LOCAL_REFERENCE), by=("name",)
+    ),
     "enableServiceLinks": boolean(
         "Whether variables tell of the namespace's other services; false by default."
     ),

@@ -53,6 +53,6 @@ def schema() -> Schema:
                 },
                 required=("containers",),
             ),
-            "status": record("Nothing is told.", {}),
+            "status": {"type": "object", "description": "Nothing is told."},
         },
     )

@@ -5,7 +5,7 @@ Must not know: who mounts a volume, or how it is made.
 """
 
 from api.container_schemas import FIELD_REF, RESOURCE_FIELD_REF
-from api.openapi import Schema, array, boolean, integer, quantity, record, text
+from api.openapi import Schema, array, boolean, integer, quantity, record, text, whole
 
 MODE_MAX = 0o777
 
@@ -30,8 +30,8 @@ _DOWNWARD_FILE = record(
     "A file that holds a field of the Pod: exactly one of fieldRef and resourceFieldRef.",
     {
         "path": text("The path of the file, in the volume."),
-        "fieldRef": FIELD_REF,
-        "resourceFieldRef": RESOURCE_FIELD_REF,
+        "fieldRef": whole(FIELD_REF),
+        "resourceFieldRef": whole(RESOURCE_FIELD_REF),
         "mode": _mode("The rights of the file, as a number."),
     },
     required=("path",),
@@ -39,19 +39,23 @@ _DOWNWARD_FILE = record(
 _PROJECTION = record(
     "One source of files: exactly one of these.",
     {
-        "configMap": record(
-            "The keys of a ConfigMap.",
-            {
-                "name": text("The name of the ConfigMap."),
-                "items": _ITEMS,
-                "optional": _OPTIONAL,
-            },
-            required=("name",),
+        "configMap": whole(
+            record(
+                "The keys of a ConfigMap.",
+                {
+                    "name": text("The name of the ConfigMap."),
+                    "items": _ITEMS,
+                    "optional": _OPTIONAL,
+                },
+                required=("name",),
+            )
         ),
-        "secret": record(
-            "The keys of a Secret.",
-            {"name": text("The name of the Secret."), "items": _ITEMS, "optional": _OPTIONAL},
-            required=("name",),
+        "secret": whole(
+            record(
+                "The keys of a Secret.",
+                {"name": text("The name of the Secret."), "items": _ITEMS, "optional": _OPTIONAL},
+                required=("name",),
+            )
         ),
         "serviceAccountToken": record(
             "A token by which the container proves who it is.",
@@ -77,15 +81,17 @@ VOLUME = record(
     "Files that containers can mount: a name, and exactly one source.",
     {
         "name": text("The name by which containers mount it."),
-        "configMap": record(
-            "The keys of a ConfigMap, as files.",
-            {
-                "name": text("The name of the ConfigMap."),
-                "items": _ITEMS,
-                "defaultMode": _DEFAULT_MODE,
-                "optional": _OPTIONAL,
-            },
-            required=("name",),
+        "configMap": whole(
+            record(
+                "The keys of a ConfigMap, as files.",
+                {
+                    "name": text("The name of the ConfigMap."),
+                    "items": _ITEMS,
+                    "defaultMode": _DEFAULT_MODE,
+                    "optional": _OPTIONAL,
+                },
+                required=("name",),
+            )
         ),
         "secret": record(
             "The keys of a Secret, as files.",

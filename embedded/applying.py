@@ -8,7 +8,7 @@ nothing here: an object that only they write has no managedFields, and what nobo
 status is theirs. Their main part is written out (as "relight") when someone else first writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -45,6 +45,8 @@ class Form:
 
     shape: Shape
     has_status: bool
+    # An object with its defaults: in what is one value, they stand beside what was applied.
+    filled: Callable[[Raw], Raw] = lambda raw: raw
 
 
 def checked(options: WriteOptions, patch: Any) -> WriteOptions:
@@ -152,7 +154,7 @@ def apply(
         for other, owned in managers.items():
             kept = kept if other == writer else union(kept, owned.fields)
         whole = pruned(whole, form.shape, last.fields, kept)
-    changes = _changes(form, live, whole, part)
+    changes = _changes(form, form.filled(live), form.filled(whole), part)
     after = applied(managers, changes, by=writer, fields=fields, is_forced=options.is_forced)
     if not _same(after, managers) or changes.touched or changes.removed:
         after = stamped(after, writer, now)

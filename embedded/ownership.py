@@ -5,8 +5,10 @@ Must not know: the rules of ownership, or how objects are stored.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from api.defaulting import defaulted
 from api.kinds import Resource
 from api.objects import Raw, rfc3339
 from api.openapi import Schema
@@ -31,12 +33,12 @@ class Ownership:
         known = self._forms.get(resource)
         if known is not None and known[0] is schema:
             return known[1]
-        shape = shape_of(
-            schema,
-            is_built_in=resource in resources.BUILT_IN,
-            is_native=self._registry.version_of(resource) is None,
+        shape = shape_of(schema, is_built_in=resource in resources.BUILT_IN)
+        form = Form(
+            shape=shape,
+            has_status=self._registry.has_status(resource),
+            filled=partial(defaulted, resource),
         )
-        form = Form(shape=shape, has_status=self._registry.has_status(resource))
         self._forms[resource] = (schema, form)
         return form
 

@@ -18,14 +18,6 @@ _KEYS_OF_BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "ports": ("containerPort", "protocol"),
     "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
 }
-# The lists of a PodSpec that have keys in Knative's CRDs; all others are one value there.
-_KEYS_OF_OURS: Final[Mapping[str, tuple[str, ...]]] = {
-    "containers": ("name",),
-    "initContainers": ("name",),
-    "volumes": ("name",),
-    "env": ("name",),
-    "volumeMounts": ("mountPath",),
-}
 _KEYS_OF_METADATA: Final[Mapping[str, tuple[str, ...]]] = {
     "finalizers": (),
     "ownerReferences": ("uid",),
@@ -44,7 +36,6 @@ _ATOMIC_MAPS: Final = frozenset(
         "labelSelector",
     }
 )
-_NAMELESS: Final = {"containers": "user-container", "initContainers": "init-container"}
 _DEFAULTS: Final = {"protocol": "TCP"}
 _NOTHING: Final[Schema] = {}
 
@@ -57,7 +48,6 @@ class Shape:
         "_fields",
         "_item",
         "_named",
-        "_nameless",
         "_schema",
         "is_atomic",
         "keys",
@@ -78,7 +68,6 @@ class Shape:
         self._item: Shape | None = None
         self.is_atomic = schema.get("x-kubernetes-map-type") == "atomic" or name in atomics
         self.keys = self._keys(name)
-        self._nameless = _NAMELESS.get(name, "") if named is _KEYS_OF_OURS else ""
 
     def _keys(self, name: str) -> tuple[str, ...] | None:
         """What tells the items of a list apart: () for themselves, None for a list as a whole."""
@@ -129,15 +118,7 @@ class Shape:
 
     def steps(self, items: list[Any]) -> list[str | None]:
         """The steps to the items of this list, which has keys; None for one that lacks one."""
-        if self._nameless and not all(isinstance(item, dict) and "name" in item for item in items):
-            items = [self._with_name(item, at, len(items)) for at, item in enumerate(items)]
         return [self._step_of(item) for item in items]
-
-    def _with_name(self, item: Any, at: int, count: int) -> Any:
-        """A container that has no name will get this one, as from Knative."""
-        if not isinstance(item, Mapping) or "name" in item:
-            return item
-        return {**item, "name": self._nameless if count == 1 else f"{self._nameless}-{at}"}
 
     def _step_of(self, item: Any) -> str | None:
         keys = self.keys
@@ -159,11 +140,13 @@ class Shape:
         return _DEFAULTS.get(key) if default is None and self._named else default
 
 
-def shape_of(schema: Schema | None, *, is_built_in: bool, is_native: bool) -> Shape:
-    """The shape of whole objects. Kinds of CRDs are built as their schema says and no more."""
-    body = schema or _NOTHING
-    named = _KEYS_OF_BUILT_IN if is_built_in else _KEYS_OF_OURS if is_native else None
-    shape = Shape(body, named=named, atomics=_ATOMIC_MAPS if is_built_in else frozenset())
+def shape_of(schema: Schema | None, *, is_built_in: bool) -> Shape:
+    """The shape of whole objects. All but Kubernetes' own are built as their schema says."""
+    shape = Shape(
+        schema or _NOTHING,
+        named=_KEYS_OF_BUILT_IN if is_built_in else None,
+        atomics=_ATOMIC_MAPS if is_built_in else frozenset(),
+    )
     shape.place("metadata", Shape(_METADATA, named=_KEYS_OF_METADATA))
     return shape
 

@@ -14,10 +14,18 @@ ROOT = Path(__file__).parent.parent / "manifests"
 HEADER = "# Written by `make manifests` from api/: do not edit.\n"
 
 
+class _Plain(yaml.SafeDumper):
+    """Without anchors: parts that stand in several places are written out in each."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def files() -> dict[str, str]:
     """The text of every file, by its path below `manifests/`."""
     return {
-        f"300-crds/{name}.yaml": HEADER + yaml.safe_dump(definition, sort_keys=False, width=100)
+        f"300-crds/{name}.yaml": HEADER
+        + yaml.dump(definition, Dumper=_Plain, sort_keys=False, width=100)
         for name, definition in crds.definitions().items()
     }
 

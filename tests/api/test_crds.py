@@ -97,3 +97,32 @@ def test_a_rule_for_a_field_that_is_not_there_is_not_lost() -> None:
 def test_rules_leave_the_schemas_themselves_alone() -> None:
     crds.with_rules(SCHEMAS[kinds.ROUTES], {("spec",): (Rule(expression="true"),)})
     assert all("x-kubernetes-validations" not in each for each in nodes(SCHEMAS[kinds.ROUTES]))
+
+
+@pytest.mark.parametrize("name", crds.definitions())
+def test_kubectl_can_note_the_whole_definition_in_an_annotation(name: str) -> None:
+    definition = crds.definitions()[name]
+    assert crds.size(definition) <= crds.SIZE_MAX
+    assert "description" in version(definition)["schema"]["openAPIV3Schema"]
+
+
+def test_descriptions_are_left_out_from_below() -> None:
+    fields = version(crds.definition(kinds.INFERENCESERVICES))["schema"]["openAPIV3Schema"]
+    model = fields["properties"]["spec"]["properties"]["predictor"]["properties"]["model"]
+    assert "description" in model["properties"]["storageUri"]
+    assert not any("description" in each for each in nodes(model["properties"]["env"]["items"]))
+    own = SCHEMAS[kinds.INFERENCESERVICES]["properties"]["spec"]["properties"]["predictor"]
+    assert any("description" in each for each in nodes(own["properties"]["volumes"]["items"]))
+
+
+@pytest.mark.parametrize("path", files())
+def test_manifests_have_no_anchors(path: str) -> None:
+    assert not any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(files()[path]))
+
+
+@pytest.mark.parametrize("name", crds.definitions())
+def test_the_keys_of_lists_are_always_there(name: str) -> None:
+    for each in nodes(version(crds.definitions()[name])["schema"]["openAPIV3Schema"]):
+        for key in each.get("x-kubernetes-list-map-keys", ()):
+            items = each["items"]
+            assert key in items.get("required", ()) or "default" in items["properties"][key]

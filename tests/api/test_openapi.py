@@ -42,3 +42,12 @@ def test_each_form() -> None:
 
 def test_nothing_is_required_unless_said() -> None:
     assert "required" not in openapi.record("R.", {})
+
+
+def test_lists_and_maps_are_one_value_unless_they_say_otherwise() -> None:
+    assert openapi.keyed("K.", openapi.STRING, by=("name",)) == {
+        **openapi.array("K.", openapi.STRING),
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+    }
+    assert openapi.whole({"type": "object"})["x-kubernetes-map-type"] == "atomic"

@@ -147,6 +147,41 @@ async def test_a_status_that_is_applied_with_the_rest_is_left_out(api: Api) -> N
     assert "status" not in made
 
 
+@pytest.mark.needs("recent")  # older servers publish the schema some time after the kind
+async def test_items_with_names_are_owned_one_by_one(api: Api) -> None:
+    def secrets(*names: str) -> list[dict[str, str]]:
+        return [{"name": each} for each in names]
+
+    def of_pod(made: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = made["spec"]["template"]["spec"]
+        return found
+
+    body = applied()
+    of_pod(body)["imagePullSecrets"] = secrets("a", "b")
+    await apply(api, body)
+    other = applied()
+    of_pod(other)["imagePullSecrets"] = secrets("c")
+    both = await apply(api, other, B)
+    assert of_pod(both)["imagePullSecrets"] == secrets("a", "b", "c")
+    fields = owned(both, B)["f:spec"]["f:template"]["f:spec"]["f:imagePullSecrets"]
+    assert fields == {'k:{"name":"c"}': {}}
+    of_pod(body)["imagePullSecrets"] = secrets("b")
+    left = await apply(api, body)
+    assert of_pod(left)["imagePullSecrets"] == secrets("b", "c")
+
+
+@pytest.mark.needs("recent")
+async def test_containers_are_owned_as_a_whole(api: Api) -> None:
+    made = await apply(api, applied())
+    assert owned(made, A)["f:spec"]["f:template"]["f:spec"]["f:containers"] == {}
+    other = applied()
+    other["spec"]["template"]["spec"]["containers"][0]["image"] = "relight/predictor:other"
+    error = await refused(apply(api, other, B))
+    assert error.message == (
+        'Apply failed with 1 conflict: conflict with "team-a": .spec.template.spec.containers'
+    )
+
+
 @pytest.mark.needs("owners-of-parts")
 async def test_the_status_is_applied_apart(api: Api) -> None:
     await apply(api, applied())

@@ -268,19 +268,20 @@ def test_a_list_must_have_its_keys(containers: list[Any], words: str) -> None:
         applying.apply(FORM, named(), options, now=NOW)
 
 
-def test_traffic_is_one_value_and_containers_are_items() -> None:
+def test_traffic_and_containers_are_one_value_and_volumes_are_items() -> None:
     config = {
         "apiVersion": SERVICES.api_version,
         "kind": "Service",
         "metadata": {"name": "s"},
         "spec": {
             "traffic": [{"percent": 100}],
-            "template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A"}]}]}},
+            "template": {"spec": {"containers": [{"name": "c"}], "volumes": [{"name": "A"}]}},
         },
     }
     options = WriteOptions(field_manager="x", applied=config)
     (entry,) = applying.created(OURS, config, options, now=NOW)
     spec = entry["fieldsV1"]["f:spec"]
     assert spec["f:traffic"] == {}
-    (container,) = spec["f:template"]["f:spec"]["f:containers"].values()
-    assert container["f:env"] == {'k:{"name":"A"}': {".": {}, "f:name": {}}}
+    pod = spec["f:template"]["f:spec"]
+    assert pod["f:containers"] == {}
+    assert pod["f:volumes"] == {'k:{"name":"A"}': {".": {}, "f:name": {}}}

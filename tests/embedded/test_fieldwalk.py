@@ -17,7 +17,6 @@ SHAPE = shape_of(
         }
     },
     is_built_in=False,
-    is_native=False,
 )
 
 

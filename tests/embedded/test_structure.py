@@ -7,8 +7,8 @@ from embedded.registry import Registry
 from embedded.structure import shape_of
 
 REGISTRY = Registry()
-POD = shape_of(REGISTRY.schema_of(PODS), is_built_in=True, is_native=True)
-OURS = shape_of(REGISTRY.schema_of(SERVICES), is_built_in=False, is_native=True)
+POD = shape_of(REGISTRY.schema_of(PODS), is_built_in=True)
+OURS = shape_of(REGISTRY.schema_of(SERVICES), is_built_in=False)
 
 
 def test_a_pods_lists_have_the_keys_of_kubernetes() -> None:
@@ -38,13 +38,13 @@ def test_our_kinds_have_the_keys_of_knatives() -> None:
     spec = OURS.field("spec")
     assert spec.field("traffic").keys is None
     assert OURS.field("status").field("conditions").keys is None
-    containers = spec.field("template").field("spec").field("containers")
-    assert containers.steps([{}]) == ['k:{"name":"user-container"}']
-    assert containers.steps([{}, {"name": "x"}, 7]) == [
-        'k:{"name":"user-container-0"}',
-        'k:{"name":"x"}',
-        None,
-    ]
+    pod = spec.field("template").field("spec")
+    assert pod.field("containers").keys is None
+    assert pod.field("nodeSelector").is_atomic
+    assert pod.field("volumes").steps([{"name": "x"}, 7]) == ['k:{"name":"x"}', None]
+    assert pod.field("volumes").item.field("configMap").is_atomic
+    assert pod.field("imagePullSecrets").steps([{}]) == ['k:{"name":""}']
+    assert pod.field("imagePullSecrets").item.is_atomic
     # A label may have any name: it says nothing of what stands there.
     labels = spec.field("template").field("metadata").field("labels")
     assert labels.field("containers").keys is None
@@ -61,7 +61,7 @@ def test_our_kinds_have_the_keys_of_knatives() -> None:
 )
 def test_a_crds_lists_are_as_it_says(schema: dict[str, Any], keys: Any) -> None:
     whole = {"properties": {"containers": {"type": "array", **schema}}}
-    shape = shape_of(whole, is_built_in=False, is_native=False)
+    shape = shape_of(whole, is_built_in=False)
     assert shape.field("containers").keys == keys
 
 
@@ -69,6 +69,6 @@ def test_a_default_of_a_crd_completes_a_key() -> None:
     items = {"properties": {"protocol": {"default": "TCP"}}}
     listed = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["protocol"]}
     schema = {"properties": {"ports": {**listed, "items": items}}}
-    shape = shape_of(schema, is_built_in=False, is_native=False)
+    shape = shape_of(schema, is_built_in=False)
     assert shape.field("ports").steps([{}]) == ['k:{"protocol":"TCP"}']
-    assert shape_of(None, is_built_in=False, is_native=False).field("x").keys is None
+    assert shape_of(None, is_built_in=False).field("x").keys is None
