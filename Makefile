@@ -1,9 +1,11 @@
 # The verbs. `make help` lists them; .ci/run and README.md call the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check sim conformance bench up docs manifests clean
+.PHONY: help setup demo test check sim conformance clients bench up docs manifests clean
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Where the clients of `make clients` are installed; one made elsewhere will do as well.
+CLIENTS ?= .clients
 # cpu or gpu: which build of ONNX Runtime (see docs/decisions/0002-dependencies.md).
 RUNTIME ?= cpu
 FOLDERS := relight embedded activator autoscaler controller predictor cluster wire api telemetry
@@ -38,6 +40,13 @@ sim: setup ## the whole platform in virtual time under faults: make sim SEED=7 R
 conformance: setup ## the same behaviours on our server and a real one: make conformance KUBECONFIG=...
 	@hack/conformance.sh $(BIN)/python $(if $(filter command line,$(origin KUBECONFIG)),"$(KUBECONFIG)")
 
+$(CLIENTS)/.installed: hack/clients.sh | setup
+	@hack/clients.sh $(CLIENTS)
+	@touch $@
+
+clients: setup $(CLIENTS)/.installed ## other people's clients, unchanged, against `relight up`
+	@RELIGHT_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q -p no:cacheprovider tests/clients
+
 bench: setup ## every benchmark, one after the other (some need root for Debian's nginx)
 	@for name in cold_start burst proxy_overhead decision_tick; do \
 	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
@@ -52,4 +61,4 @@ docs: setup ## check that the documentation tells the truth
 	@$(BIN)/python -m pytest -q tests/test_docs.py
 
 clean: ## remove what make and the demo made
-	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .clients .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -71,4 +71,15 @@ def test_every_decision_is_listed() -> None:
 def test_make_help_lists_every_verb() -> None:
     makefile = (ROOT / "Makefile").read_text()
     verbs = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
-    assert {"setup", "demo", "test", "check", "sim", "bench", "up", "docs", "help"} <= verbs
+    assert {
+        "setup",
+        "demo",
+        "test",
+        "check",
+        "sim",
+        "clients",
+        "bench",
+        "up",
+        "docs",
+        "help",
+    } <= verbs

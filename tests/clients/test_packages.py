@@ -1,0 +1,173 @@
+"""Other people's Python clients, unchanged, against `relight up`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import KSERVE_IRIS, Run
+
+pytestmark = pytest.mark.e2e
+
+KINDS = ["ksvc", "isvc"]
+FINALIZER = "clients.example.com/finalizer"
+
+
+def test_kubernetes(run: Run) -> None:
+    found = run("kubernetes_sync", "kubernetes")
+    for kind in KINDS:
+        custom = found[kind]
+        assert {"MODIFIED", "READY"} <= set(custom["watched"])
+        assert custom["listed"] == [f"kubernetes-{kind}"]
+        assert custom["everywhere"] is True
+        assert (custom["patched"], custom["replaced"]) == ("patched", "yes")
+        assert custom["conflict"] == 409
+        assert {"conditions", "observedGeneration", "url"} <= set(custom["status"])
+    core = found["core"]
+    assert (core["phase"], core["containers"]) == ("Running", [True])
+    assert (core["log"], core["tail"]) == ("hello\nworld\n", "world\n")
+    assert core["followed"] == ["hello", "world"]
+    assert core["configmap"] == {"a": "b", "c": "d"}
+    assert core["secret"] == {"k": "dg=="}
+    assert core["noted"].startswith("kubernetes-")
+    assert core["events"] > 0
+    assert (core["nodes"], core["accounts"]) == (1, ["default"])
+    assert found["apps"] == {"selector": "app=kubernetes-deployment", "scaled": 0}
+    dynamic = found["dynamic"]
+    assert dynamic["kinds"] == ["Service", "InferenceService"]
+    assert dynamic["scoped"] is True
+    assert {"create", "deletecollection", "patch", "watch"} <= set(dynamic["verbs"])
+    assert dynamic["subresources"] == ["status"]
+    assert dynamic["manager"] == ["one"]
+    assert 'conflict with "one": .metadata.labels.owner' in dynamic["conflict"]
+    assert dynamic["forced"] == "second"
+    assert {"ADDED", "MODIFIED", "DELETED"} <= set(dynamic["watched"])
+    assert found["definitions"]["size"] == 3
+    assert found["definitions"]["status"] == {"ok": True}
+    assert (
+        "spec.size in body should be greater than or equal to 0"
+        in (found["definitions"]["refused"])
+    )
+    assert found["allowed"] is True
+    assert found["election"] == {"leaders": True}
+    assert found["lease"] == {"holder": "a", "late": 409, "times": True}
+    assert found["version"] == dynamic["version"]
+
+
+def test_kubernetes_asyncio(run: Run) -> None:
+    found = run("kubernetes_async", "kubernetes-asyncio")
+    for kind in KINDS:
+        assert found[kind]["generation"] == 1
+        assert {"ADDED", "MODIFIED", "DELETED"} <= set(found[kind]["seen"])
+    core = found["core"]
+    assert core["phase"] == "Running"
+    assert [line.strip() for line in core["log"]] == ["hello", "world"]
+    assert (core["data"], core["scaled"]) == ({"a": "b"}, 2)
+    assert found["dynamic"] == {"kind": "InferenceService", "applied": "Apply"}
+    assert found["allowed"] is True
+
+
+def test_kr8s(run: Run) -> None:
+    found = run("kr8s_client", "kr8s")
+    for kind, host in (("ksvc", "kr8s-ksvc.default.localhost"), ("isvc", "kr8s-isvc-default.")):
+        custom = found[kind]
+        assert custom["url"].startswith(f"http://{host}")
+        assert custom["uid"] is True
+        assert custom["listed"] == [f"kr8s-{kind}"]
+        assert (custom["note"], custom["other"]) == ("patched", "annotated")
+        assert custom["label"] == "test"
+        assert (custom["existed"], custom["exists"]) == (True, False)
+    core = found["core"]
+    assert [line.strip() for line in core["log"]] == ["hello", "world"]
+    assert (core["ready"], core["replicas"]) == (True, 2)
+    assert core["data"] == {"a": "b", "c": "d"}
+    for names in (found["named"]["services.serving.knative.dev"], found["named"]["ksvc"]):
+        assert names == ["kr8s-named"]
+    assert {"ADDED", "MODIFIED", "DELETED"} <= set(found["watched"])
+    assert {"inferenceservices", "servingruntimes", "clusterservingruntimes"} <= set(found["kinds"])
+
+
+def test_lightkube(run: Run) -> None:
+    found = run("lightkube_client", "lightkube", "lightkube-models")
+    for kind in KINDS:
+        custom = found[kind]
+        assert custom["unmoved"] is True
+        assert custom["conflict"] == 409
+        assert custom["ready"] is True
+        assert custom["labels"] == ["yes", "yes"]
+        assert custom["listed"] is True
+        assert {"ADDED", "DELETED"} <= set(custom["seen"])
+    core = found["core"]
+    assert core["data"] == {"c": "d"}
+    assert core["phase"] == "Running"
+    assert [line.strip() for line in core["log"]] == ["hello", "world"]
+    assert core["scaled"] == 2
+    assert {"relight-onnx", "relight-sklearn"} <= set(found["runtimes"])
+
+
+@pytest.mark.parametrize("args", [["--standalone"], []], ids=["standalone", "no_peering_kind"])
+def test_kopf(run: Run, args: list[str]) -> None:
+    found = run("kopf_client", "kopf", "kubernetes", kopf=args)
+    changes: dict[str, Any] = {
+        "ksvc": ["change", ["template", "spec", "containerConcurrency"], 2],
+        "isvc": ["add", ["predictor", "timeout"], 42],
+        "gadget": ["add", ["word"], "x"],
+    }
+    for kind, change in changes.items():
+        assert found[kind]["finalizers"] == [FINALIZER]
+        assert change in found[kind]["diff"]
+        assert found[kind]["is_going"] is True
+    assert found["own"] == {"doubled": 42, "returned": {"size": 21}}
+    assert found["conditions"] is True
+    assert found["errors"] == []
+    assert found["code"] == 0
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    datasets = pytest.importorskip("sklearn.datasets", reason="pip install 'relight[sklearn]'")
+    skops = pytest.importorskip("skops.io", reason="pip install 'relight[sklearn]'")
+    from sklearn.svm import SVC
+
+    path = tmp_path_factory.mktemp("iris") / "model.skops"
+    skops.dump(SVC().fit(*datasets.load_iris(return_X_y=True)), path)
+    return path
+
+
+@pytest.fixture
+def sdk(versions: dict[str, str]) -> None:
+    kubernetes = versions.get("kubernetes", "")
+    if int(kubernetes.partition(".")[0] or 0) >= 37:
+        pytest.skip(f"KServe's SDK sends its models, which kubernetes {kubernetes} does not take")
+
+
+@pytest.mark.usefixtures("sdk")
+def test_kserve_sdk_serves_iris(run: Run, iris: Path) -> None:
+    found = run("kserve_sdk", "kserve", uri=f"file://{iris}", annotations={})
+    check_sdk(found)
+
+
+@pytest.mark.usefixtures("sdk")
+def test_kserve_sdk_serves_kserves_own_pickle_by_consent(run: Run) -> None:
+    pytest.importorskip("sklearn", reason="pip install 'relight[sklearn]'")
+    if not KSERVE_IRIS.exists():
+        pytest.skip(f"{KSERVE_IRIS} is not here")
+    consent = {"relight.dev/trust-pickle": "true"}
+    check_sdk(run("kserve_sdk", "kserve", uri=str(KSERVE_IRIS), annotations=consent))
+
+
+def check_sdk(found: Any) -> None:
+    assert found["created"] == 1
+    assert found["state"] == "Loaded"
+    for answers in (found["first"], found["again"]):
+        assert (answers["v1"], answers["v2"]) == ([1, 1], [1, 1])
+        assert answers["v2_name"] == "kserve-iris"
+        health = ("v1_ready", "v2_ready", "server_ready", "server_live")
+        assert {key: answers[key] for key in health} == dict.fromkeys(health, True)
+    assert found["generations"] == [2, 3]
+    assert found["timeouts"] == [55, 66]
+    assert "kserve-iris" in found["watched"]
+    assert "True" in found["watched"]
+    assert found["ready"] is True
+    assert "kserve-iris" in found["listed"]
+    assert "ftp" in found["refused"]
