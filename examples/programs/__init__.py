@@ -1,0 +1,1 @@
+"""PROGRAMS that the examples run: the standard library and $PORT, nothing of Relight."""
