@@ -74,7 +74,7 @@ async def test_a_pod_that_vanished_is_not_started_again(
 
 async def test_a_pod_of_the_users_own_is_ready_when_it_runs() -> None:
     async with running() as machine:
-        await machine.create_pod("idle", command=["sleep", "600"])
+        await machine.create_pod("idle", command=["sleep", "600"], args=[])
         pod = await machine.until_ready("idle")
         ready = find(pod, "Ready")
         assert ready is not None
