@@ -54,8 +54,9 @@ bench: setup ## every benchmark, one after the other (some need root for Debian'
 up: setup ## run the platform here: objects in .relight, requests on :8080
 	@$(BIN)/relight up --data-dir .relight
 
-manifests: setup ## write manifests/ from api/
+manifests: setup ## write what is generated: manifests/ and docs/compatibility.md
 	@$(BIN)/python -m hack.make_manifests
+	@$(BIN)/python -m hack.make_compatibility
 
 docs: setup ## check that the documentation tells the truth
 	@$(BIN)/python -m pytest -q tests/test_docs.py

@@ -23,6 +23,10 @@ KINDS = (
     kinds.DOMAINMAPPINGS,
     kinds.PODAUTOSCALERS,
 )
+# What Knative has among the fields of a Pod.
+NOT_OF_PODS = frozenset(
+    {"containerConcurrency", "timeoutSeconds", "responseStartTimeoutSeconds", "idleTimeoutSeconds"}
+)
 # Where the fields of a Pod stand in each kind.
 POD_PATHS: Mapping[Resource, str] = {
     kinds.SERVICES: "spec.template.spec",
@@ -95,6 +99,7 @@ def _fields(resource: Resource) -> Iterator[Entry]:
     for path, how in shapes.walk(shape, "spec"):
         where = path.replace("[]", "[*]")
         pod_path = where.removeprefix(f"{root}.") if root and where.startswith(f"{root}.") else ""
+        pod_path = "" if pod_path in NOT_OF_PODS else pod_path
         yield Entry(
             kind=resource,
             path=where,
@@ -146,7 +151,7 @@ def _annotations(resource: Resource) -> Iterator[Entry]:
         fate, why = (Fate.SERVED, "") if is_scaled else (Fate.REFUSED, "belongs on the template")
         yield from _named(resource, path, _scaling_keys(), fate, why)
         for key, refusal in known_annotations.REFUSED.items():
-            but = f" (but {', '.join(sorted(refusal.harmless))})" if refusal.harmless else ""
+            but = f"; let pass: {', '.join(sorted(refusal.harmless))}" if refusal.harmless else ""
             yield from _named(resource, path, [key], Fate.REFUSED, refusal.reason + but)
 
 

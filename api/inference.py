@@ -33,6 +33,7 @@ _OTHER_MODES = {
     "RawDeployment": "everything is deployed as in Knative mode: with revisions and from zero",
     "Standard": "everything is deployed as in Knative mode: with revisions and from zero",
 }
+NO_AUTOSCALERS = "it is for Standard mode; Knative's autoscaler is ours"
 _AUTOSCALERS = ("hpa", "external", "keda", "none")
 _SWITCHES = {  # each with the only values that can be kept
     keys.ENABLE_TAG_ROUTING: ("true", "false"),
@@ -196,7 +197,7 @@ def _check_switch(key: str, value: str, path: str, faults: fields.Faults) -> Non
             faults.invalid(value, path, _OTHER_MODES.get(value, "the mode served is Knative"))
     elif key == keys.AUTOSCALER_CLASS:
         if value in _AUTOSCALERS:
-            faults.invalid(value, path, "it is for Standard mode; Knative's autoscaler is ours")
+            faults.invalid(value, path, NO_AUTOSCALERS)
         else:
             faults.add(f"[{value}] is not a supported autoscaler class type", path)
     elif key.startswith(_RESERVED):

@@ -6,7 +6,7 @@ Must not know: how the page looks, or what one machine can not do.
 
 from collections.abc import Iterator, Mapping
 
-from api import inference, inference_refusals, kinds, refusals, shapes
+from api import inference, inference_refusals, keys, kinds, refusals, shapes
 from api.coverage import Entry, Fate, OneMachine, laid_over
 from api.inference_names import FRAMEWORKS
 from api.kinds import Resource
@@ -101,6 +101,7 @@ def _annotations() -> Iterator[Entry]:
         yield _annotation(key, Fate.SERVED, "")
     for key, why in inference.REFUSED_ANNOTATIONS.items():
         yield _annotation(key, Fate.REFUSED, why)
+    yield _annotation(keys.AUTOSCALER_CLASS, Fate.REFUSED, inference.NO_AUTOSCALERS)
 
 
 def _annotation(key: str, fate: Fate, reason: str) -> Entry:

@@ -123,6 +123,7 @@ _REVISION = _kind(
             "actualReplicas": integer("How many replicas are ready."),
             "desiredReplicas": integer("How many replicas the autoscaler wants."),
             "containerStatuses": array("What each container was pinned to.", _CONTAINER_STATUS),
+            "initContainerStatuses": array("The same of those that run first.", _CONTAINER_STATUS),
             "logUrl": text("Where the logs of the Revision are found."),
         },
     ),

@@ -161,7 +161,7 @@ TABLE: Final = (
         for action in ("httpGet", "tcpSocket")
     ),
     *(
-        Row(path=f"{where}.{name}", why=why, is_partly=True)
+        Row(path=f"{where}.{name}", why=why, is_partly=name != security.PROFILE)
         for where, remarks in (
             ("securityContext", security.OF_PODS),
             *((f"{group}[*].securityContext", security.OF_CONTAINERS) for group in _GROUPS),

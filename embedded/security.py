@@ -27,13 +27,15 @@ _WHOLE: Final[Mapping[str, str]] = {
     "windowsOptions": "this is no Windows",
     "sysctls": "they would be the whole machine's",
 }
+PROFILE: Final = "seccompProfile.localhostProfile"
 _AS_ROOT = "another than the platform's own: only if the platform runs as root"
 # What is given in part, in words: decided below.
 OF_BOTH: Final[Mapping[str, str]] = {
     "runAsGroup": _AS_ROOT,
     "runAsNonRoot": "if the platform runs as root: only with a runAsUser",
     "runAsUser": _AS_ROOT,
-    "seccompProfile": f"a type other than Unconfined: {_NO_PROFILE}",
+    PROFILE: _NO_PROFILE,
+    "seccompProfile.type": f"a type other than Unconfined: {_NO_PROFILE}",
 }
 OF_PODS: Final[Mapping[str, str]] = {
     **OF_BOTH,
