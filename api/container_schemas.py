@@ -27,7 +27,8 @@ PORT_MAX = 65535
 
 LOCAL_REFERENCE = record(
     "The name of an object in the same namespace.",
-    {"name": {**text("The name of the object."), "default": ""}},
+    {"name": text("The name of the object.")},
+    required=("name",),
 )
 SECCOMP_PROFILE = record(
     "Which system calls are let through.",

@@ -271,9 +271,10 @@ class ApiServer:
         metadata = old["metadata"]
         if options.subresource == "scale":
             bodies.check_unmoved(resource, old, scale.version_of(patch))
-            applied = scale.applied_by(resource, metadata, patch)
+            paths = self.registry.scale_of(resource)
+            applied = scale.applied_by(resource, metadata, patch, paths)
             whole, owners = self._ownership.apply(resource, old, replace(options, applied=applied))
-            return scale.scale_of(self._update(resource, old, whole, options, owners=owners))
+            return scale.scale_of(self._update(resource, old, whole, options, owners=owners), paths)
         home = metadata.get("namespace", "")
         given = bodies.addressed(resource, home, metadata["name"], patch)["metadata"]
         bodies.check_unmoved(resource, old, given)

@@ -75,9 +75,11 @@ def with_scale(deployment: Raw, scale: Any, paths: ScalePaths | None = None) -> 
     return {**deployment, "spec": {**(deployment.get("spec") or {}), "replicas": replicas}}
 
 
-def applied_by(resource: Resource, metadata: Raw, patch: Any) -> dict[str, Any]:
+def applied_by(
+    resource: Resource, metadata: Raw, patch: Any, paths: ScalePaths | None = None
+) -> dict[str, Any]:
     """What applying a Scale applies to the object itself."""
-    wanted = with_scale({}, patch)
+    wanted = with_scale({}, patch, paths)
     named = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": named} | wanted
 

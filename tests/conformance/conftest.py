@@ -17,6 +17,7 @@ from cluster.auth import Address, load_kubeconfig
 from embedded.http import make_app
 from tests.cluster.serving import Served
 from tests.conformance import servers
+from tests.conformance.platform import Platform, running
 from tests.conformance.servers import Api, ByCall, OverHttp
 
 OURS = ("call", "http")
@@ -83,6 +84,13 @@ async def api(request: pytest.FixtureRequest, address: Address | None) -> AsyncI
                 yield OverHttp("http", url, session, servers.EVERYTHING)
     finally:
         served.close()
+
+
+@pytest.fixture
+async def platform(api: Api) -> AsyncIterator[Platform]:
+    """Each server in turn, with our controller and autoscaler beside it."""
+    async with running(api) as found:
+        yield found
 
 
 def _check(api: Api, wanted: set[str]) -> None:

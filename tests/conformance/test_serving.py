@@ -1,21 +1,13 @@
 """What becomes of a Service: Revisions, traffic, conditions, as Knative has them."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from api.kinds import CONFIGURATIONS, DEPLOYMENTS, PODAUTOSCALERS, REVISIONS, ROUTES, SERVICES
-from tests.conformance.platform import MESSAGE, Platform, condition, running
-from tests.conformance.servers import Api
+from tests.conformance.platform import MESSAGE, Platform, condition
 
 pytestmark = pytest.mark.needs("core", "apps")
-
-
-@pytest.fixture
-async def platform(api: Api) -> AsyncIterator[Platform]:
-    async with running(api) as found:
-        yield found
 
 
 def shares(obj: dict[str, Any]) -> list[tuple[str, int, str]]:
