@@ -31,7 +31,7 @@ from cluster.events import EventRecorder
 from cluster.informer import Informer
 from controller.config import Settings as ControllerSettings
 from controller.server import Controller
-from embedded import hosts, runtimes
+from embedded import hosts, runtimes, settings_maps
 from embedded.apiserver import ApiServer
 from embedded.capabilities import Machine
 from embedded.config import (
@@ -211,6 +211,7 @@ class Platform:
             self._environment[ENV_ACTIVATOR] = activator
             kubelet = tasks.create_task(self._kubelet.run())
             await runtimes.install(self._client)
+            await settings_maps.install(self._client)
             controller = Controller(
                 self._client,
                 ControllerSettings(

@@ -234,6 +234,14 @@ def test_every_example_is_on_the_page_and_typed() -> None:
     assert [name for name in named if f"`{name}`" not in PAGE] == []
 
 
+def test_the_readme_types_what_the_page_does() -> None:
+    lines = re.findall(r"^kubectl .*canary.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    bare = [line.partition("  #")[0].strip() for line in lines]
+    assert len(bare) == 6
+    typed = {step.command.partition("  #")[0].strip() for step in SESSIONS["canary"]}
+    assert [command for command in bare if command not in typed] == []
+
+
 def test_every_file_on_the_page_exists() -> None:
     files = set(re.findall(r"examples/[\w./-]+\.(?:yaml|py)", PAGE))
     assert len(files) > len(SESSIONS)

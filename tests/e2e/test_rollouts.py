@@ -74,13 +74,10 @@ def test_old_revisions_are_collected_as_the_cluster_says(
             60,
             f"requests at {latest}",
         )
-    kubectl("create", "namespace", "knative-serving")
+    wanted = {"min-non-active-revisions": "0", "max-non-active-revisions": "0"}
+    change = ("patch", "configmap", "config-gc", "--namespace", "knative-serving", "--type=merge")
     try:
-        kubectl(
-            *("create", "configmap", "config-gc", "--namespace", "knative-serving"),
-            *("--from-literal=min-non-active-revisions=0",),
-            *("--from-literal=max-non-active-revisions=0",),
-        )
+        kubectl(*change, "--patch", json.dumps({"data": wanted}))
 
         def names() -> set[str]:
             found: Any = platform.get(REVISIONS)["items"]
@@ -92,4 +89,4 @@ def test_old_revisions_are_collected_as_the_cluster_says(
 
         wait_until(lambda: names() == {"kept-00003"}, 30, "the older Revisions to go")
     finally:
-        kubectl("delete", "namespace", "knative-serving")
+        kubectl(*change, "--patch", json.dumps({"data": None}))
