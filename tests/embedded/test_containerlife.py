@@ -230,12 +230,16 @@ async def test_configuration_reaches_environment_and_files_and_follows_changes()
         data = {"data": {"greeting": "hello"}}
         await machine.client.patch(CONFIGMAPS, "default", "words", data)
         await until_ready(machine)
+
+        async def until_said(text: str) -> None:
+            async def has_said() -> bool:
+                return await log_of(machine, "main") == text
+
+            await machine.until(has_said)
+
+        await until_said("hello hello! p\nold\n")
         await machine.client.patch(CONFIGMAPS, "default", "words", {"data": {"a": "new\n"}})
-
-        async def has_followed() -> bool:
-            return await log_of(machine, "main") == "hello hello! p\nold\nchanged\n"
-
-        await machine.until(has_followed)
+        await until_said("hello hello! p\nold\nchanged\n")
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root becomes somebody else")
