@@ -158,22 +158,23 @@ class ContainerLife:
         ended: Ended | None = None
         self._log.failure = ""
         plan = self._plan
+        if isinstance(start.launch, CommandLaunch):
+            address = f"tcp:127.0.0.1:{start.port}"
+            self._launch(process, plan.request(start, start.launch.argv), ())
+        else:
+            address = f"unix:{self._socket_path}"
+            failed = await self._start_predictor(process, start.launch, start.confinement)
+            if failed is not None:
+                return failed
+        if plan.is_serving:
+            await self._home.announce(address)
         async with asyncio.TaskGroup() as tasks:
             beside: list[asyncio.Task[None]] = []
             if isinstance(start.launch, CommandLaunch):
-                address = f"tcp:127.0.0.1:{start.port}"
-                self._launch(process, plan.request(start, start.launch.argv), ())
                 if plan.is_ready_when_listening:
                     beside.append(tasks.create_task(until_listening(start.port, news)))
                 else:
                     self._has_said_ready = not self._is_init
-            else:
-                address = f"unix:{self._socket_path}"
-                failed = await self._start_predictor(process, start.launch, start.confinement)
-                if failed is not None:
-                    return failed
-            if plan.is_serving:
-                await self._home.announce(address)
             probes = plan.probes()
             kinds = {probe.kind for probe in probes}
             self._probed = Probed(

@@ -127,6 +127,10 @@ class ContainerPlan:
         return Mount(source=str(file.resolve()), target=target, is_dir=False, is_read_only=True)
 
     @property
+    def _is_of_another_user(self) -> bool:
+        return self._credentials.uid not in (None, self.home.around.machine().owner.uid)
+
+    @property
     def _credentials(self) -> Credentials:
         owner = self.home.around.machine().owner
         return security.credentials(self.home.spec, self.container, owner, group_of=_group_of)
@@ -142,7 +146,7 @@ class ContainerPlan:
         args, models = launch.args, self.home.around.models
         if launch.model and not is_mounted(launch.model, self.container):
             path = await models.prepare(launch.model, launch.digest)
-            if self._credentials.uid not in (None, self.home.around.machine().owner.uid):
+            if self._is_particular and self._is_of_another_user:
                 folder = str(Path(path).parent.resolve())
                 mount = Mount(source=folder, target=_MODELS_AT, is_read_only=True)
                 confinement = self._confinement(launch.env, mount)

@@ -17,6 +17,7 @@ from api.objects import Raw, rfc3339
 from cluster.errors import ApiError, ConflictError, NotFoundError
 from cluster.informer import Informer
 from embedded import podlog
+from embedded.acceptance import Acceptance
 from embedded.podfiles import PodFiles
 from embedded.podlife import PodLife
 from embedded.podlog import PodLog
@@ -35,7 +36,7 @@ Key = tuple[str, str]
 @dataclass(slots=True, kw_only=True)
 class _Resident:
     pod: Raw
-    folder: Path
+    folder: Path  # named by its uid, and there only when something is kept in it
     logs: dict[str, PodLog] = field(default_factory=dict)  # by container, from its first start
     life: PodLife | None = None  # None: no room yet
     is_leaving: bool = False
@@ -43,8 +44,17 @@ class _Resident:
     def log_of(self, container: str) -> PodLog:
         """A container's log."""
         if container not in self.logs:
-            self.logs[container] = PodLog(self.folder / container)
+            uid = self.pod["metadata"]["uid"]
+            self.logs[container] = PodLog(self.folder.parent, uid, container)
         return self.logs[container]
+
+    def forget(self) -> None:
+        """Remove all that its containers wrote."""
+        spec = self.pod["spec"]
+        for container in (*spec["containers"], *(spec.get("initContainers") or ())):
+            self.log_of(container["name"]).remove()
+        PodFiles.forget(self.folder.name)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Kubelet:
@@ -54,6 +64,7 @@ class Kubelet:
         self._around = around
         self._pods_dir = pods_dir
         self._room = room
+        self._acceptance = Acceptance(around.machine)
         self._informer = Informer(around.client, PODS)
         self._informer.on_change(self._changed)
         self._residents: dict[str, _Resident] = {}  # by uid, in order of arrival
@@ -75,10 +86,15 @@ class Kubelet:
 
     def _sweep(self) -> None:
         """Remove what Pods wrote that went while no kubelet ran."""
-        for folder in self._pods_dir.glob("*"):
-            if folder.name not in self._residents:
-                PodFiles.forget(folder.name)
-        PodLog.sweep(self._pods_dir, self._residents)
+        for path in self._pods_dir.iterdir():
+            uid = path.name.partition(".")[0]
+            if uid in self._residents:
+                continue
+            if path.is_dir():
+                PodFiles.forget(uid)
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
     def stop(self) -> None:
         """End every life; the Pods stay, and start again with the platform."""
@@ -120,7 +136,7 @@ class Kubelet:
             return
         devices = self._room.devices(uid)
         home = Residence(resident.pod, self._around, resident.folder, devices=devices)
-        resident.life = PodLife(home, resident.log_of)
+        resident.life = PodLife(home, resident.log_of, self._acceptance)
         self._tasks.create_task(self._live(uid, resident, resident.life))
 
     def _leave(self, uid: str, resident: _Resident) -> None:
@@ -163,8 +179,7 @@ class Kubelet:
                 break
             await asyncio.sleep(_RETRY_S)
         self._residents.pop(uid, None)
-        PodFiles.forget(uid)
-        shutil.rmtree(resident.folder, ignore_errors=True)
+        resident.forget()
 
     async def _is_removed(self, uid: str, metadata: Raw) -> bool:
         try:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from api.objects import Raw
-from embedded import capabilities
+from embedded.acceptance import Acceptance
 from embedded.containerlife import ContainerLife
 from embedded.podfiles import VolumeError
 from embedded.podlog import PodLog
@@ -19,9 +19,12 @@ from embedded.residence import Residence
 class PodLife:
     """Runs one Pod until it is stopped."""
 
-    def __init__(self, home: Residence, log_of: Callable[[str], PodLog]) -> None:
+    def __init__(
+        self, home: Residence, log_of: Callable[[str], PodLog], acceptance: Acceptance
+    ) -> None:
         """`log_of` gives a container's log by its name."""
         self._home = home
+        self._acceptance = acceptance
         self._log_of = log_of
         self._stopping = asyncio.Event()
         self._present: list[ContainerLife] = []
@@ -45,23 +48,28 @@ class PodLife:
             if not await self._is_furnished() or not await self._is_initialized():
                 await self._stopping.wait()
                 return
-            async with asyncio.TaskGroup() as tasks:
-                refill = None
-                if self._home.refers and self._home.spec.get("volumes"):
-                    refill = tasks.create_task(self._refill())
-                containers: Sequence[Raw] = self._home.spec["containers"]
-                self._present = [self._life(each) for each in containers]
-                lives = [tasks.create_task(life.run()) for life in self._present]
-                if self._stopping.is_set():
-                    self.stop()
-                await asyncio.wait(lives)
-                if refill is not None:
-                    refill.cancel()
+            containers: Sequence[Raw] = self._home.spec["containers"]
+            self._present = [self._life(each) for each in containers]
+            if self._stopping.is_set():
+                self.stop()
+            refills = self._home.refers and bool(self._home.spec.get("volumes"))
+            if len(self._present) == 1 and not refills:
+                await self._present[0].run()  # the usual one, from zero: at once, in this task
+            else:
+                await self._run_together(refills=refills)
             await self._stopping.wait()  # a Pod whose containers all ended stays
         finally:
             self._home.around.sources.unlisten(self._home.changed)
             # As when a node starts anew: what is in memory is lost, and held by nobody.
             self._home.files.forget(self._home.uid)
+
+    async def _run_together(self, *, refills: bool) -> None:
+        """All containers beside each other, and what keeps their files up to date."""
+        async with asyncio.TaskGroup() as tasks:
+            refill = tasks.create_task(self._refill()) if refills else None
+            await asyncio.wait([tasks.create_task(life.run()) for life in self._present])
+            if refill is not None:
+                refill.cancel()
 
     def _life(self, container: Raw, *, is_init: bool = False) -> ContainerLife:
         log = self._log_of(container["name"])
@@ -69,8 +77,7 @@ class PodLife:
 
     async def _is_refused(self) -> bool:
         """Whether it asks for what this machine can not do; its containers then say so."""
-        machine = self._home.around.machine()
-        found = capabilities.refusals(self._home.spec, path="spec", machine=machine)
+        found = self._acceptance.refused(self._home.spec)
         containers: Sequence[Raw] = self._home.spec.get("containers") or ()
         if not found:
             return not containers

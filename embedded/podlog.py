@@ -6,7 +6,7 @@ Must not know: Pods, processes, or HTTP.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -33,11 +33,10 @@ class Wanted:
 class PodLog:
     """Two files: the present run's output and the one before."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self.path = folder / "current.log"
-        self.previous_path = folder / "previous.log"
+    def __init__(self, folder: Path, pod: str, container: str) -> None:
+        """In a folder for all: one more of its own is a third of a millisecond from zero."""
+        self.path = folder / f"{pod}.{container}.log"
+        self.previous_path = folder / f"{pod}.{container}.previous.log"
         self.times = LogTimes()
         self.previous_times = LogTimes()
         self.failure = ""  # what the replica said of its own failure, if it did
@@ -94,14 +93,8 @@ class PodLog:
 
     def remove(self) -> None:
         """Forget everything."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    @staticmethod
-    def sweep(root: Path, kept: Collection[str]) -> None:
-        """Remove the logs under `root` whose folder has none of these names."""
-        for folder in root.iterdir():
-            if folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+        for path in (self.path, self.previous_path):
+            path.unlink(missing_ok=True)
 
 
 async def read(path: Path, *, start: int, is_following: Callable[[], bool]) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ Must not know: Pods, statuses, restarts, or API objects.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import resource
@@ -68,9 +69,14 @@ News = Ended | Said | Stop | Probed | Condemned
 
 def listen(path: Path) -> socket.socket:
     """A Unix socket that queues connections from now on, whether or not anyone accepts."""
-    path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        path.unlink()  # left by a platform that was killed
+        listener.bind(str(path))
     listener.listen(_BACKLOG)
     return listener
 

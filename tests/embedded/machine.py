@@ -128,7 +128,8 @@ async def running(
         for part in ("run", "pods", "models"):
             (folder / part).mkdir()
         for uid in strays:
-            (folder / "pods" / uid).mkdir()
+            (folder / "pods" / uid / "c").mkdir(parents=True)
+            (folder / "pods" / f"{uid}.c.log").write_bytes(b"gone")
         store = Store(folder / "db")
         client = DirectClient(ApiServer(store, clock=time.time, rng=random.Random(1)))
         zygote = Zygote(env=inherited_environment(), spares=spares)

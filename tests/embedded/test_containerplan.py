@@ -62,7 +62,7 @@ async def test_last_words_have_a_place_and_an_order(house: House, tmp_path: Path
     facts = orjson.loads(Path(start.confinement).read_bytes())
     operation, source, target = facts["steps"][-1]
     assert (operation, target) == ("bind", "/mnt/last-words")
-    log = PodLog(tmp_path / "log")
+    log = PodLog(tmp_path, "p", "c")
     with log.open() as output:
         output.write(b"logged\n")
     assert plan.message(log, is_error=True) == "logged"
@@ -80,7 +80,7 @@ async def test_the_log_stands_in_unless_only_the_file_counts(
     house: House, tmp_path: Path, fields: dict[str, Any], words: str
 ) -> None:
     plan = await plan_of(house, **fields)
-    log = PodLog(tmp_path / "log")
+    log = PodLog(tmp_path, "p", "c")
     with log.open() as output:
         output.write(b"logged\n")
     assert plan.message(log, is_error=True) == words

@@ -24,25 +24,25 @@ async def collect(path: Path, tail_lines: int | None = None) -> bytes:
     ],
 )
 async def test_the_last_lines(tmp_path: Path, lines: int | None, expected: bytes) -> None:
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     with log.open() as file:
         file.write(b"a\nb\nc\n")
     assert await collect(log.path, lines) == expected
 
 
 async def test_a_last_line_without_its_newline_counts(tmp_path: Path) -> None:
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     log.path.write_bytes(b"a\nb")
     assert await collect(log.path, 1) == b"b"
 
 
 async def test_a_log_nobody_wrote_is_empty(tmp_path: Path) -> None:
     assert await collect(tmp_path / "none") == b""
-    assert PodLog(tmp_path / "p").tail() == ""
+    assert PodLog(tmp_path, "p", "c").tail() == ""
 
 
 async def test_following_ends_with_the_pod(tmp_path: Path) -> None:
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     log.path.write_bytes(b"first\n")
     is_alive = True
     seen: list[bytes] = []
@@ -65,7 +65,7 @@ async def test_following_ends_with_the_pod(tmp_path: Path) -> None:
 
 
 def test_rotation_keeps_the_run_before(tmp_path: Path) -> None:
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     log.rotate()
     log.path.write_bytes(b"one")
     log.rotate()
@@ -77,7 +77,7 @@ def test_a_log_stays_within_its_bound_while_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(podlog, "BYTES_MAX", 10)
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     with log.open() as file:
         file.write(b"x" * 11)
         file.flush()
@@ -88,7 +88,7 @@ def test_a_log_stays_within_its_bound_while_it_is_written(
 
 
 def test_the_tail_is_short_enough_for_a_status(tmp_path: Path) -> None:
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     log.path.write_bytes(b"\n".join(b"line %d" % i for i in range(1000)))
     lines = log.tail().splitlines()
     assert len(lines) == 80
@@ -104,7 +104,7 @@ async def wanted(log: PodLog, now_s: float, **how: object) -> bytes:
 
 
 async def test_lines_have_the_times_they_were_noted_at(tmp_path: Path) -> None:
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     for at, text in enumerate((b"a\n", b"b\n"), start=1):
         with log.open() as file:
             file.write(text)
@@ -121,7 +121,7 @@ async def test_lines_have_the_times_they_were_noted_at(tmp_path: Path) -> None:
 
 
 async def test_a_log_of_an_earlier_platform_is_as_old_as_its_file(tmp_path: Path) -> None:
-    log = PodLog(tmp_path / "p")
+    log = PodLog(tmp_path, "p", "c")
     log.path.write_bytes(b"old\n")
     later_s = log.path.stat().st_mtime + 60
     assert await wanted(log, later_s, since_s=later_s - 5) == b""
