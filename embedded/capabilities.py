@@ -46,7 +46,7 @@ _OF_POD: Final = (
     Row(path="dnsConfig", why="a process has the machine's resolver"),
     Row(
         path="dnsPolicy",
-        why="None: a process has the machine's resolver",
+        why="a process has the machine's resolver: None is for clusters",
         allowed=(None, "", "Default", "ClusterFirst", "ClusterFirstWithHostNet"),
         is_partly=True,
     ),
@@ -104,7 +104,7 @@ TABLE: Final = (
     Row(path=f"affinity.*.{_REQUIRED}", why="only preferences are met by a single node"),
     Row(
         path="automountServiceAccountToken",
-        why="true: a process is given no token",
+        why="a process is given no token: false is served",
         is_partly=True,
     ),
     Row(
@@ -114,8 +114,8 @@ TABLE: Final = (
     ),
     Row(
         path="serviceAccountName",
-        why="other than default, unless automountServiceAccountToken is false: a process is given "
-        "no token, so it has no identity",
+        why="a process is given no token, so it has no identity: leave it out, or set "
+        "automountServiceAccountToken: false",
         is_partly=True,
     ),
     Row(
@@ -223,7 +223,7 @@ def _of_pod(spec: Raw, machine: Machine) -> Iterator[_Found]:
     yield from _placing(spec, machine)
     mounts_token = spec.get("automountServiceAccountToken")
     if mounts_token is True:
-        yield "automountServiceAccountToken", "a process is given no token"
+        yield "automountServiceAccountToken", _why("automountServiceAccountToken")
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if account not in (None, "", "default") and mounts_token is not False:
         yield "serviceAccountName", _why("serviceAccountName")

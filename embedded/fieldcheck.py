@@ -4,25 +4,43 @@ For: `fieldValidation=Strict` and `Warn`, which tell a slip of the pen from a fi
 Must not know: HTTP, or what else may be wrong with an object.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
-from api import schemas
+from api import coverage, inference_coverage, schemas
 from api.kinds import Resource
 from api.openapi import Schema
 from cluster.errors import BadRequestError
 from embedded import structural
 from embedded.builtin_schemas import SCHEMAS
 
+_INDEX = re.compile(r"\[\d+\]")
 MODES = ("Ignore", "Warn", "Strict")
 
 
 def unknown_fields(resource: Resource, obj: Any) -> list[str]:
-    """The sentences of Kubernetes for every field the kind does not have."""
+    """The sentences of Kubernetes for every field the kind does not have.
+
+    One that is refused by name is no slip of the pen: admission says why it is refused.
+    """
     schema = SCHEMAS.get(resource) or schemas.SCHEMAS.get(resource)
     if schema is None:
         return []
-    return [f'unknown field "{path}"' for path in _unknown(schema, obj, "")]
+    return [
+        f'unknown field "{path}"'
+        for path in _unknown(schema, obj, "")
+        if _INDEX.sub("[*]", path) not in _refused(resource)
+    ]
+
+
+@cache
+def _refused(resource: Resource) -> frozenset[str]:
+    walk = coverage if resource in coverage.KINDS else inference_coverage
+    if resource not in walk.KINDS:
+        return frozenset()
+    return frozenset(e.path for e in walk.entries(resource) if e.fate is coverage.Fate.REFUSED)
 
 
 def check(

@@ -48,8 +48,9 @@ def one_machine() -> OneMachine:
 
 def entries(resource: Resource) -> list[Entry]:
     """Everything that may stand in an object of the kind."""
-    walk = coverage if resource in coverage.KINDS else inference_coverage
-    return walk.entries(resource, one_machine())
+    if resource in coverage.KINDS:
+        return coverage.entries(resource, one_machine())
+    return inference_coverage.entries(resource, one_machine())
 
 
 def is_field(entry: Entry) -> bool:

@@ -6,19 +6,23 @@ field at a time by tests/api/test_coverage.py and tests/api/test_inference_cover
 
 import ast
 import copy
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api import kinds
+from api import autoscaling, coverage, inference_components, kinds, runtimes
 from api.admission import admit
+from api.autoscaling import PodAutoscaler
 from api.coverage import Entry, Fate
+from api.domainmapping import DomainMapping
 from api.errors import InvalidObjectError
 from api.kinds import Resource
 from api.schemas import SCHEMAS
+from api.serving import Configuration, Revision, Route, Service
 from controller.workload import make_deployment
 from embedded.capabilities import HELD, NODE_LABELS, TABLE, Machine, refusals
 from embedded.refusing import refusing
@@ -332,3 +336,99 @@ def test_every_field_of_a_pod_reaches_the_deployment() -> None:
     served = {path for path, entry in POD.items() if entry.fate is not Fate.REFUSED}
     assert served - set(names(REVISION_SPEC, "")) == set(), "the example lacks fields"
     assert served - set(names(pod, "")) == set()
+
+
+PARSERS: dict[str, Callable[[Any], object]] = {
+    "Service": Service.parse,
+    "Configuration": Configuration.parse,
+    "Revision": Revision.parse,
+    "Route": Route.parse,
+    "DomainMapping": DomainMapping.parse,
+    "PodAutoscaler": PodAutoscaler.parse,
+}
+# Read by the activator, from the object as it is stored.
+BY_ACTIVATOR = ("idleTimeoutSeconds", "responseStartTimeoutSeconds")
+
+
+def leaves(entries: list[Entry]) -> list[str]:
+    served = [entry.path for entry in entries if entry.fate is Fate.SERVED]
+    return [
+        each for each in served if not any(o.startswith((f"{each}.", f"{each}[")) for o in served)
+    ]
+
+
+def changed(raw: Any, path: str) -> Any:
+    """The object with another value at a path."""
+    result = copy.deepcopy(raw)
+    at = [result]
+    *steps, last = path.split(".")
+    for step in steps:
+        name = step.removesuffix("[*]")
+        inner = [each[name] for each in at if name in each]
+        at = [entry for each in inner for entry in each] if step.endswith("[*]") else inner
+    for each in at:
+        if last in each:
+            each[last] = OTHER[type(each[last])](each[last])
+    return result
+
+
+OTHER: dict[type, Callable[[Any], Any]] = {
+    bool: lambda value: not value,
+    int: lambda value: value + 1,
+    str: lambda value: f"{value}x",
+    dict: lambda value: {**value, "another": "one"},
+}
+
+
+@pytest.mark.parametrize(
+    ("resource", "path"),
+    [
+        (resource, path)
+        for resource in coverage.KINDS
+        for path in leaves(made.own_entries(resource))
+        if not path.endswith(BY_ACTIVATOR)
+    ],
+    ids=lambda each: getattr(each, "kind", each),
+)
+def test_what_knatives_objects_say_is_understood(resource: Resource, path: str) -> None:
+    raw, parse = OBJECTS[resource.kind], PARSERS[resource.kind]
+    before = parse(raw)
+    # If not another meaning, it is one that contradicts the rest.
+    try:
+        after = parse(changed(raw, path))
+    except InvalidObjectError:
+        return
+    assert after != before
+
+
+@pytest.mark.parametrize("name", BY_ACTIVATOR)
+def test_timeouts_of_a_revision_are_read(name: str) -> None:
+    assert name in strings("activator")
+
+
+def parts(module: Any, *, names: Iterable[str]) -> set[str]:
+    return {each.name for name in names for each in dataclasses.fields(getattr(module, name))}
+
+
+def attributes() -> set[str]:
+    """Every attribute that a component asks for, or a decision that components share."""
+    folders = ("activator", "autoscaler", "controller", "embedded")
+    modules = [path for folder in folders for path in (ROOT / folder).glob("*.py")]
+    shared = [ROOT / f"api/{name}.py" for name in ("autoscaling", "runtime_selection")]
+    return {
+        node.attr
+        for path in (*modules, *shared)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+
+
+def test_what_is_understood_is_asked_for() -> None:
+    understood = {
+        *parts(
+            inference_components, names=("Component", "Extension", "Model", "Logger", "Batcher")
+        ),
+        *parts(runtimes, names=("Runtime", "ModelFormat")),
+        *parts(autoscaling, names=("Scaling",)),
+    }
+    assert understood - attributes() - {"class_"} == set()

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from api.kinds import DEPLOYMENTS, PODS, SERVICES
+from api.kinds import DEPLOYMENTS, INFERENCESERVICES, PODS, SERVICES
 from cluster.errors import BadRequestError
 from embedded.fieldcheck import check, unknown_fields
 from tests.cluster.serving import deployment, pod, service
@@ -66,3 +66,14 @@ def test_what_is_given_twice_is_told_with_the_rest() -> None:
 )
 def test_any_json_can_be_checked(value: Any) -> None:
     assert unknown_fields(PODS, value) == []
+
+
+def test_what_is_refused_by_name_is_no_slip_of_the_pen() -> None:
+    container = {"image": "a", "lifecycle": {"preStop": {}}, "lifecycles": {}}
+    service = {"spec": {"template": {"spec": {"containers": [container], "restartPolicy": "x"}}}}
+    assert unknown_fields(SERVICES, service) == [
+        'unknown field "spec.template.spec.containers[0].lifecycles"'
+    ]
+    component = {"workerSpec": {}, "workerSpecs": {}}
+    found = unknown_fields(INFERENCESERVICES, {"spec": {"predictor": component}})
+    assert found == ['unknown field "spec.predictor.workerSpecs"']
