@@ -14,9 +14,17 @@ from typing import Any
 
 import pytest
 
-from api import autoscaling, coverage, inference_components, kinds, runtimes
+from api import (
+    autoscaling,
+    coverage,
+    inference_components,
+    inference_coverage,
+    keys,
+    kinds,
+    runtimes,
+)
 from api.admission import admit
-from api.autoscaling import PodAutoscaler
+from api.autoscaling import PodAutoscaler, parse_scaling
 from api.coverage import Entry, Fate
 from api.domainmapping import DomainMapping
 from api.errors import InvalidObjectError
@@ -29,6 +37,9 @@ from embedded.refusing import refusing
 from hack import make_compatibility as made
 from hack.folding import expanded, fold, paths
 from tests.api.everything import OBJECTS, REVISION_SPEC
+from tests.api.test_inference_coverage import parse as parse_of_kserve
+from tests.api.test_inference_coverage import put, schema_at, start
+from tests.api.test_schemas import example
 
 ROOT = Path(__file__).parent.parent
 MACHINE = Machine(labels=dict.fromkeys(NODE_LABELS, "x"))
@@ -377,6 +388,7 @@ OTHER: dict[type, Callable[[Any], Any]] = {
     int: lambda value: value + 1,
     str: lambda value: f"{value}x",
     dict: lambda value: {**value, "another": "one"},
+    list: lambda value: [*value, *value],
 }
 
 
@@ -412,7 +424,7 @@ def parts(module: Any, *, names: Iterable[str]) -> set[str]:
 
 def attributes() -> set[str]:
     """Every attribute that a component asks for, or a decision that components share."""
-    folders = ("activator", "autoscaler", "controller", "embedded")
+    folders = ("activator", "autoscaler", "controller", "embedded", "relight")
     modules = [path for folder in folders for path in (ROOT / folder).glob("*.py")]
     shared = [ROOT / f"api/{name}.py" for name in ("autoscaling", "runtime_selection")]
     return {
@@ -432,3 +444,83 @@ def test_what_is_understood_is_asked_for() -> None:
         *parts(autoscaling, names=("Scaling",)),
     }
     assert understood - attributes() - {"class_"} == set()
+
+
+@pytest.mark.parametrize(
+    ("resource", "path"),
+    [
+        (resource, path)
+        for resource in inference_coverage.KINDS
+        for path in leaves(made.own_entries(resource))
+    ],
+    ids=lambda each: getattr(each, "kind", each),
+)
+def test_what_kserves_objects_say_is_understood(resource: Resource, path: str) -> None:
+    first, second = two_values(schema_at(resource, path), path.rpartition(".")[2])
+    parent = path.rpartition(".")[0]
+    raw = start(resource, path)
+    beside = BESIDE.get(parent.rpartition(".")[2])
+    if beside:
+        put(raw, f"{parent}.{beside[0]}", beside[1])
+    assert understood(resource, put(raw, path, first)) != understood(
+        resource, put(raw, path, second)
+    )
+
+
+# What stands beside a field: without it there is nothing to say.
+BESIDE = {"logger": ("url", "http://a"), "supportedModelFormats[*]": ("name", "a")}
+TEXTS: dict[str, tuple[Any, Any]] = {
+    "url": ("http://a", "http://b"),
+    "protocolVersions": (["v1"], ["v2"]),
+}
+
+
+def two_values(schema: Any, name: str) -> tuple[Any, Any]:
+    if name in TEXTS:
+        return TEXTS[name]
+    if "enum" in schema:
+        return schema["enum"][0], schema["enum"][-1]
+    value = example(schema)
+    return value, OTHER[type(value)](value)
+
+
+def understood(resource: Resource, raw: Any) -> object:
+    return parse_of_kserve(resource, copy.deepcopy(raw))
+
+
+SCALING = {
+    keys.SCALING_CLASS: "kpa.autoscaling.knative.dev",
+    keys.SCALING_METRIC: "rps",
+    keys.METRIC_AGGREGATION: "weighted-exponential",
+    keys.STABLE_WINDOW: "70s",
+    keys.SCALE_DOWN_DELAY: "70s",
+    keys.POD_RETENTION: "70s",
+    keys.PANIC_THRESHOLD: "300",
+}
+# Read by nobody: they hold already, are written by us, or are kept for people.
+UNREAD = {
+    keys.DISABLE_LOCAL_MODEL,
+    keys.STORAGE_READONLY,
+    keys.DEPLOYMENT_MODE,
+}
+
+
+def test_every_annotation_that_is_served_is_read() -> None:
+    named = {value: name for name, value in vars(keys).items() if name.isupper()}
+    asked = attributes()
+    for resource, entries in ENTRIES.items():
+        for entry in entries:
+            if made.is_field(entry) or entry.fate is not Fate.SERVED:
+                continue
+            key = entry.path.removesuffix('"]').split('["')[1]
+            if key.startswith(keys.AUTOSCALING_PREFIX):
+                scaling = parse_scaling({key: SCALING.get(snake_case(key), "2")})
+                assert scaling != parse_scaling({}), key
+            elif key not in UNREAD:
+                name = named.get(snake_case(key)) or named[key]
+                assert name in asked, (resource.kind, key)
+
+
+def snake_case(key: str) -> str:
+    domain, _, name = key.rpartition("/")
+    return f"{domain}/" + re.sub("[A-Z]", lambda found: f"-{found[0].lower()}", name)
