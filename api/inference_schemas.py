@@ -116,7 +116,11 @@ _MODEL_STATUS = record(
         "states": record(
             "Pending, Standby (not loaded, no replica), Loading, Loaded or FailedToLoad.",
             {
-                "activeModelState": text("Of the model that answers requests."),
+                # It may be "", which some old API servers take for null.
+                "activeModelState": {
+                    **text("Of the model that answers requests; empty if there is none."),
+                    "nullable": True,
+                },
                 "targetModelState": text("Of the model of the current spec."),
             },
         ),

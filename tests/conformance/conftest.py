@@ -1,10 +1,8 @@
-"""The same behaviours on every server, and the table that says so: `make conformance`."""
+"""The same behaviours on every server: each as a fixture, and how a real one is left as it was."""
 
 import asyncio
 import os
-import random
 import uuid
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,9 +17,8 @@ from tests.cluster.serving import Served
 from tests.conformance import servers
 from tests.conformance.platform import Platform, running
 from tests.conformance.servers import Api, ByCall, OverHttp
+from tests.conformance.table import LACKS, NOT_GIVEN, OURS, REAL, Table
 
-OURS = ("call", "http")
-REAL = "kubernetes"
 # Names of our own: a KUBECONFIG that happens to be set must not get CRDs from `make test`.
 KUBECONFIG = "RELIGHT_CONFORMANCE_KUBECONFIG"
 TABLE = "RELIGHT_CONFORMANCE_TABLE"
@@ -35,26 +32,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[Address | None]:
-    """Where the real server is, with our CRDs on it while the tests run."""
+    """Where the real server is, with our CRDs on it while the tests run.
+
+    It is left as it was found: what the run made is taken away, also after failures.
+    """
     path = os.environ.get(KUBECONFIG, "")
     if not path:
         yield None
         return
     found = load_kubeconfig(Path(path))
-    created = asyncio.run(_install(found))
-    yield found
-    asyncio.run(_remove(found, created))
+    created: list[str] = []
+    try:
+        asyncio.run(_install(found, created))
+        yield found
+    finally:
+        asyncio.run(_clean(found, created))
 
 
-async def _install(address: Address) -> list[str]:
+async def _install(address: Address, created: list[str]) -> None:
     async with servers.reached(address, REAL) as api:
-        return await servers.install(api)
+        await servers.install(api, created)
 
 
-async def _remove(address: Address, names: list[str]) -> None:
+async def _clean(address: Address, created: list[str]) -> None:
     async with servers.reached(address, REAL) as api:
-        for name in names:
-            await api.do("delete", servers.CRD, name)
+        await servers.clean(api, created)
 
 
 @pytest.fixture(params=[*OURS, REAL])
@@ -65,7 +67,7 @@ async def api(request: pytest.FixtureRequest, address: Address | None) -> AsyncI
         wanted |= set(marker.args)
     if request.param == REAL:
         if address is None:
-            pytest.skip("no KUBECONFIG was given")
+            pytest.skip(NOT_GIVEN)
         async with servers.reached(address, REAL) as found:
             _check(found, wanted)
             async with _namespace(found):
@@ -74,7 +76,9 @@ async def api(request: pytest.FixtureRequest, address: Address | None) -> AsyncI
     served = Served()
     try:
         if request.param == "call":
-            yield ByCall(served.server)
+            by_call = ByCall(served.server)
+            _check(by_call, wanted)
+            yield by_call
         else:
             async with (
                 TestServer(make_app(served.server)) as listening,
@@ -96,7 +100,7 @@ async def platform(api: Api) -> AsyncIterator[Platform]:
 def _check(api: Api, wanted: set[str]) -> None:
     missing = sorted(wanted - api.features)
     if missing:
-        pytest.skip(f"this server lacks: {', '.join(missing)}")
+        pytest.skip(f"{LACKS}{', '.join(missing)}")
 
 
 class _Namespace:
@@ -104,9 +108,9 @@ class _Namespace:
         self._api = api
 
     async def __aenter__(self) -> None:
-        self._api.namespace = f"conformance-{uuid.UUID(int=random.getrandbits(128)).hex[:10]}"
+        self._api.namespace = f"conformance-{uuid.uuid4().hex[:10]}"
         if "core" in self._api.features:
-            raw = {"metadata": {"name": self._api.namespace}}
+            raw = {"metadata": {"name": self._api.namespace, "labels": servers.MARK}}
             await self._api.do("create", NAMESPACES, body=raw)
 
     async def __aexit__(self, *_: object) -> None:
@@ -121,48 +125,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Rows are behaviours, columns are servers."""
     if TABLE not in os.environ:
         return
-    rows: dict[str, dict[str, str]] = defaultdict(dict)
+    table = Table()
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
-            behaviour, server = _cell(report.nodeid)
-            if server:
-                rows[behaviour][server] = _shown(outcome, report)
-    _print(terminalreporter, rows)
-
-
-def _cell(nodeid: str) -> tuple[str, str]:
-    name, _, parameters = nodeid.partition("::")[2].partition("[")
-    found = [each for each in parameters.rstrip("]").split("-") if each in (*OURS, REAL)]
-    rest = "-".join(e for e in parameters.rstrip("]").split("-") if e not in (*OURS, REAL))
-    text = name.split("::")[-1].removeprefix("test_").replace("_", " ")
-    area = Path(nodeid.partition("::")[0]).stem.removeprefix("test_")
-    return f"{area}: {text}{f' ({rest})' if rest else ''}", found[0] if found else ""
-
-
-def _shown(outcome: str, report: pytest.TestReport | pytest.CollectReport) -> str:
-    if outcome == "skipped":
-        why = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
-        return why.removeprefix("Skipped: ").removeprefix("this server ") or "skipped"
-    return {"passed": "yes", "failed": "NO", "error": "ERROR"}[outcome]
-
-
-def _print(out: pytest.TerminalReporter, rows: dict[str, dict[str, str]]) -> None:
-    columns = (*OURS, REAL)
-    width = max((len(each) for each in rows), default=0)
-    out.write_line("")
-    out.write_line(f"{'behaviour':<{width}}  " + "  ".join(f"{each:<10}" for each in columns))
-    for behaviour in sorted(rows):
-        cells = [rows[behaviour].get(each, "") for each in columns]
-        shown = "  ".join(
-            f"{'-' if cell == 'no KUBECONFIG was given' else cell:<10}" for cell in cells
-        )
-        out.write_line(f"{behaviour:<{width}}  {shown.rstrip()}")
-    counts = []
-    for column in columns:
-        found = [row.get(column, "") for row in rows.values()]
-        yes, no = found.count("yes"), found.count("NO") + found.count("ERROR")
-        asked = [cell for cell in found if cell and cell != "no KUBECONFIG was given"]
-        said = f"{yes} of {len(asked)}" if asked else "not asked"
-        counts.append(f"{column}: {said}" + (f", {no} FAILED" if no else ""))
-    out.write_line("")
-    out.write_line("; ".join(counts))
+            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+            table.add(report.nodeid, outcome, str(why))
+    for line in table.lines():
+        terminalreporter.write_line(line)

@@ -25,10 +25,9 @@ from cluster.informer import Informer
 from controller.config import Settings as ControllerSettings
 from controller.server import Controller
 from embedded.deployments import DeploymentController
-from tests.conformance.servers import Api, ByCall, OverHttp
+from tests.conformance.servers import MARK, NODES, Api, ByCall, OverHttp
 
 DEADLINE_S = 60.0
-NODES = Resource("", "v1", "nodes", "Node", "node", is_namespaced=False)
 NODE_LABEL = "relight.dev/conformance"
 HEARTBEAT_S = 8.0
 MESSAGE = "model.onnx is not an ONNX model"
@@ -211,7 +210,7 @@ async def _node(api: Api) -> AsyncIterator[dict[str, str]]:
         return
     name = f"pretended-{api.namespace}"
     labels = {NODE_LABEL: api.namespace}
-    await api.do("create", NODES, body={"metadata": {"name": name, "labels": labels}})
+    await api.do("create", NODES, body={"metadata": {"name": name, "labels": labels | MARK}})
     try:
         async with asyncio.TaskGroup() as tasks:
             beat = tasks.create_task(_beat(api, name))
@@ -219,6 +218,9 @@ async def _node(api: Api) -> AsyncIterator[dict[str, str]]:
             beat.cancel()
     finally:
         await api.do("delete", NODES, name)
+        # Nobody else would say that they have ended; those that take their place have no node.
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+        await api.do("deletecollection", PODS, body=options)
 
 
 async def _beat(api: Api, name: str) -> None:

@@ -5,9 +5,11 @@ parameters as Kubernetes spells them.
 """
 
 import asyncio
+import contextlib
 import copy
 import json
 import re
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,11 +21,12 @@ import orjson
 import yaml
 
 from api.kinds import CUSTOMRESOURCEDEFINITIONS as CRD
-from api.kinds import Resource
+from api.kinds import NAMESPACES, Resource
 from cluster.auth import Address
-from cluster.errors import ApiError, from_status
+from cluster.errors import AlreadyExistsError, ApiError, NotFoundError, from_status
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
 from embedded.apiserver import ApiServer
+from tests.conformance.exceptions import LACKS
 
 DEADLINE_S = 30.0
 PATCH_TYPES = {
@@ -37,9 +40,20 @@ _RETRY_S = 0.1
 CRDS = Path(__file__).parent.parent.parent / "manifests" / "300-crds"
 
 # What a server may be able to do; ours can do all of it.
-EVERYTHING = frozenset(
-    {"admission", "apps", "cel", "core", "openapi-v3", "owners-of-parts", "recent", "watch-list"}
-)
+EVERYTHING = frozenset(LACKS)
+BY_CALL = EVERYTHING - {"aggregated-discovery", "field-validation", "http", "openapi-v3"}
+# On all that a run makes and that is of no namespace.
+MARK = {"relight.dev/conformance-run": uuid.uuid4().hex[:10]}
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+NODES = Resource("", "v1", "nodes", "Node", "node", is_namespaced=False)
+_SINCE = {  # the minor version of Kubernetes 1
+    "cel": 25,
+    "field-validation": 25,
+    "http": 0,
+    "owners-of-parts": 22,
+    "recent": 25,
+    "watch-list": 34,
+}
 
 Query = Mapping[str, str]
 
@@ -77,7 +91,7 @@ class ByCall:
     server: ApiServer
     namespace: str = "default"
     name: str = "call"
-    features: frozenset[str] = EVERYTHING
+    features: frozenset[str] = BY_CALL
 
     async def do(
         self,
@@ -288,16 +302,14 @@ async def reached(address: Address, name: str) -> AsyncIterator[OverHttp]:
 
 
 async def _features(api: OverHttp) -> frozenset[str]:
-    found = {"openapi-v3"} if await _answers(api, "/openapi/v3") else set()
-    found |= {"core"} if await _answers(api, "/api/v1") else set()
-    found |= {"apps"} if await _answers(api, "/apis/apps/v1") else set()
+    paths = {"apps": "/apis/apps/v1", "core": "/api/v1", "openapi-v3": "/openapi/v3"}
+    found = {name for name, path in paths.items() if await _answers(api, path)}
+    with contextlib.suppress(ApiError):
+        document = await api.raw("/apis", AGGREGATED)
+        found |= {"aggregated-discovery"} if document["kind"] == "APIGroupDiscoveryList" else set()
     version = await api.raw("/version")
     minor = int(re.sub(r"\D", "", str(version["minor"])))
-    found |= {"recent"} if minor >= 25 else set()  # texts and schemas as of then
-    found |= {"cel"} if minor >= 25 else set()  # GA in 1.29, on by default since 1.25
-    found |= {"owners-of-parts"} if minor >= 22 else set()  # managedFields[].subresource
-    found |= {"watch-list"} if minor >= 34 else set()  # on by default since then
-    return frozenset(found)
+    return frozenset(found | {name for name, since in _SINCE.items() if minor >= since})
 
 
 async def _answers(api: OverHttp, path: str) -> bool:
@@ -308,22 +320,48 @@ async def _answers(api: OverHttp, path: str) -> bool:
     return True
 
 
-async def install(api: OverHttp) -> list[str]:
-    """Create our CRDs where absent and wait until they are served; the names of those created."""
-    created = []
+async def install(api: OverHttp, created: list[str]) -> None:
+    """Create our CRDs where absent and wait until they are served; `created` gets their names."""
     for path in sorted(CRDS.glob("*.yaml")):
         definition = yaml.safe_load(path.read_text())
+        name = definition["metadata"]["name"]
         if "cel" not in api.features:
             definition = without_rules(definition)
+        with contextlib.suppress(NotFoundError):
+            found = await api.do("get", CRD, name)
+            if "deletionTimestamp" in found["metadata"]:
+                await _gone(api, name)
         try:
             await api.do("create", CRD, body=definition)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":
-                raise
+        except AlreadyExistsError:
+            pass  # somebody's: it stays
         else:
-            created.append(definition["metadata"]["name"])
-        await _established(api, definition["metadata"]["name"])
-    return created
+            created.append(name)
+        await _established(api, name)
+
+
+async def clean(api: OverHttp, created: list[str]) -> None:
+    """Take away what this run made, as far as tests have left any of it."""
+    [(key, value)] = MARK.items()
+    of_core = (NAMESPACES, NODES) if "core" in api.features else ()
+    for resource in (*of_core, CRD):
+        found = await api.do("list", resource, labelSelector=f"{key}={value}")
+        for each in found["items"]:
+            with contextlib.suppress(NotFoundError):
+                await api.do("delete", resource, each["metadata"]["name"])
+    for name in created:
+        with contextlib.suppress(NotFoundError):
+            await api.do("delete", CRD, name)
+    for name in created:
+        await _gone(api, name)
+
+
+async def _gone(api: OverHttp, name: str) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        with contextlib.suppress(NotFoundError):
+            while True:
+                await api.do("get", CRD, name)
+                await asyncio.sleep(0.1)
 
 
 async def _established(api: OverHttp, name: str) -> None:
@@ -332,7 +370,7 @@ async def _established(api: OverHttp, name: str) -> None:
             found = await api.do("get", CRD, name)
             conditions = (found.get("status") or {}).get("conditions") or ()
             if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
-                break
+                return
             await asyncio.sleep(0.05)
 
 

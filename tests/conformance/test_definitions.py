@@ -10,7 +10,7 @@ import pytest
 
 from api.kinds import Resource
 from cluster.errors import NotFoundError
-from tests.conformance.servers import CRD, DEADLINE_S, Api, OverHttp, without_rules
+from tests.conformance.servers import CRD, DEADLINE_S, MARK, Api, OverHttp, without_rules
 from tests.conformance.test_objects import refused
 
 SPEC = {
@@ -88,7 +88,7 @@ def widget_definition(group: str, **version: Any) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"widgets.{group}"},
+        "metadata": {"name": f"widgets.{group}", "labels": MARK},
         "spec": {
             "group": group,
             "scope": "Namespaced",
@@ -149,9 +149,8 @@ async def test_fields_nobody_knows_are_pruned(widgets: Widgets) -> None:
     assert made["spec"]["labels"] == {"a": "b"}
 
 
+@pytest.mark.needs("field-validation")
 async def test_fields_nobody_knows_are_refused_when_asked(widgets: Widgets) -> None:
-    if widgets.api.name == "call" or "cel" not in widgets.api.features:
-        pytest.skip("this server lacks: fieldValidation")
     body = {
         "apiVersion": widgets.resource.api_version,
         "kind": "Widget",
@@ -268,10 +267,10 @@ async def test_lists_with_keys_are_merged_when_applied(widgets: Widgets) -> None
     assert [each["id"] for each in left["spec"]["parts"]] == ["b", "c"]
 
 
+@pytest.mark.needs("http")
 async def test_a_table_has_the_columns_of_the_definition(widgets: Widgets) -> None:
     await widgets.make()
-    if not isinstance(widgets.api, OverHttp):
-        pytest.skip("this server lacks: tables (they are HTTP's)")
+    assert isinstance(widgets.api, OverHttp)
     path = widgets.api.path(widgets.resource).removeprefix(widgets.api.url.rstrip("/"))
     table = await widgets.api.raw(path, "application/json;as=Table;v=v1;g=meta.k8s.io")
     assert table["kind"] == "Table"

@@ -1,4 +1,4 @@
-"""What becomes of an InferenceService: Services, traffic, conditions, columns, as KServe has them."""
+"""What becomes of an InferenceService: Services, traffic, conditions and columns of KServe."""
 
 from typing import Any
 

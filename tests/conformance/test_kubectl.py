@@ -153,7 +153,12 @@ class Kubectl:
         return json.loads(self("get", *words, "-o", "json"))
 
 
-@pytest.fixture(scope="module", params=FOUND)
+def _spelled(path: str) -> str:
+    """For the names of tests: whose kubectl it is."""
+    return "kubectl-of-python" if path == str(BESIDE_PYTHON) else "kubectl-of-system"
+
+
+@pytest.fixture(scope="module", params=FOUND, ids=_spelled)
 def program(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
