@@ -497,6 +497,7 @@ SCALING = {
     keys.POD_RETENTION: "70s",
     keys.PANIC_THRESHOLD: "300",
 }
+READ_AS = {keys.STOP: "is_stopped"}  # a property of the parsed object
 # Read by nobody: they hold already, are written by us, or are kept for people.
 UNREAD = {
     keys.DISABLE_LOCAL_MODEL,
@@ -517,7 +518,7 @@ def test_every_annotation_that_is_served_is_read() -> None:
                 scaling = parse_scaling({key: SCALING.get(snake_case(key), "2")})
                 assert scaling != parse_scaling({}), key
             elif key not in UNREAD:
-                name = named.get(snake_case(key)) or named[key]
+                name = READ_AS.get(key) or named.get(snake_case(key)) or named[key]
                 assert name in asked, (resource.kind, key)
 
 
