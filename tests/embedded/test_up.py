@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.up import _authority
 from examples.running import Platform, children_of, is_alive, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,3 +59,11 @@ def test_a_zygote_that_dies_is_replaced(folder: Path) -> None:
         model = ROOT / "examples/models/fahrenheit.onnx"
         done = platform.relight("deploy", "after", "--model", str(model))
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [("127.0.0.1", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "[::1]:80")],
+)
+def test_an_address_is_one_that_this_machine_can_ask(host: str, wanted: str) -> None:
+    assert _authority(host, 80) == wanted
