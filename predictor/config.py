@@ -140,7 +140,10 @@ def inherited() -> dict[str, str]:
 
 def adopt(environment: Mapping[str, str]) -> None:
     """Add to this process's environment, so that a user's code and CUDA see it."""
-    os.environ.update(environment)  # noqa: TID251 - and where it is written
+    ours = os.environ  # noqa: TID251 - and where it is written
+    for name, value in environment.items():
+        if ours.get(name) != value:  # most are: to set one costs more than to look
+            ours[name] = value
 
 
 def _python(text: str) -> tuple[str, str]:

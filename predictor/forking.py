@@ -90,19 +90,26 @@ def _become_child(parent: int, close: Iterable[int]) -> None:
         os.close(descriptor)
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # else all replicas draw the same numbers
+    _own_streams()
     gc.enable()
 
 
-def redirect(log_fd: int) -> None:
-    """Make a descriptor standard output and error, unbuffered, and close the original."""
+def _own_streams() -> None:
+    """Nothing to read, and unbuffered output: while a spare waits, not when it is wanted."""
     null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(log_fd, 1)
-    os.dup2(log_fd, 2)
-    for descriptor in {null, log_fd} - {0, 1, 2}:
-        os.close(descriptor)
+    if null:
+        os.dup2(null, 0)
+        os.close(null)
     sys.stdout = sys.__stdout__ = _unbuffered(1)  # type: ignore[misc] # final, but not its file
     sys.stderr = sys.__stderr__ = _unbuffered(2)  # type: ignore[misc] # as above
+
+
+def redirect(log_fd: int) -> None:
+    """Make a descriptor a child's standard output and error, and close the original."""
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    if log_fd not in (1, 2):
+        os.close(log_fd)
 
 
 def _unbuffered(descriptor: int) -> io.TextIOWrapper:

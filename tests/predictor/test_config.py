@@ -80,12 +80,14 @@ def test_errors_name_what_is_wrong(arguments: str, environment: dict[str, str], 
 
 def test_adopting_adds_to_what_was_inherited() -> None:
     code = (
-        "from predictor import config; config.adopt({'NEW': '1'}); import os;"
-        "print(os.environ['NEW'], config.inherited()['OLD'], os.popen('echo $NEW').read())"
+        "from predictor import config; import os;"
+        "config.adopt({'NEW': '1', 'SAME': '3', 'OTHER': '5'});"
+        "print(config.inherited()['OLD'], os.popen('echo $NEW $SAME $OTHER').read())"
     )
     command = [sys.executable, "-c", code]
-    run = subprocess.run(command, env={"OLD": "2"}, capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["1", "2", "1"]
+    before = {"OLD": "2", "SAME": "3", "OTHER": "4"}
+    run = subprocess.run(command, env=before, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["2", "1", "3", "5"]
 
 
 def test_usage_names_every_flag() -> None:

@@ -97,11 +97,14 @@ def test_the_child_dies_with_its_parent() -> None:
 def test_redirected_output_is_in_the_log_before_anything_is_flushed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     found = run(
-        f"forking.redirect(os.open({str(log)!r}, os.O_CREAT | os.O_WRONLY))\n"
-        "print('out', end='')\n"
-        "sys.stderr.write('err')\n"
-        "assert sys.stdin.read() == ''\n"
-        "os._exit(0)\n"
+        "def main():\n"
+        f"    forking.redirect(os.open({str(log)!r}, os.O_CREAT | os.O_WRONLY))\n"
+        "    print('out', end='')\n"
+        "    sys.stderr.write('err')\n"
+        "    assert sys.stdin.read() == ''\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "pid = forking.fork(main, close=())\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) + 9)\n"
     )
     assert (found.stdout, found.stderr, found.returncode) == ("", "", 0)
     assert log.read_text() == "outerr"
