@@ -29,7 +29,7 @@ _ONLY_IN_TEMPLATES = OF_TEMPLATES | _DEADLINE | {keys.NO_GC}
 READ: Mapping[Resource | str, frozenset[str]] = {
     SERVICES: _USERS | _ROLLOUT,
     CONFIGURATIONS: _USERS | _ROLLOUT | _ROUTING,  # gets those of its Service
-    ROUTES: _USERS | _ROLLOUT,
+    ROUTES: _USERS | _ROLLOUT | {keys.ROLLOUT},
     DOMAINMAPPINGS: _USERS,
     TEMPLATE: _ONLY_IN_TEMPLATES,
     REVISIONS: _USERS | _ROUTING | _ONLY_IN_TEMPLATES | {keys.MODEL_DIGEST, keys.LAST_PINNED},
@@ -85,6 +85,7 @@ REFUSED: Mapping[str, Refusal] = {
 _DOMAINS = (
     keys.SERVING_PREFIX,
     "networking.knative.dev",
+    "networking.internal.knative.dev/",
     "features.knative.dev/",
     "queue.sidecar.serving.knative.dev/",
     "relight.dev/",

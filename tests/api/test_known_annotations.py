@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from api import keys, kinds, known_annotations
+from api.errors import InvalidObjectError
 from api.fields import Faults
 from api.known_annotations import REFUSED, TEMPLATE
 from api.serving import Service
@@ -102,3 +103,10 @@ def test_no_gc_is_true_or_false(refused: Callable[..., str]) -> None:
     assert refused(check, TEMPLATE, **{keys.NO_GC: "yes"}) == (
         f"invalid value: yes: {PATH}.{keys.NO_GC}\nmust be true or false"
     )
+
+
+def test_what_knatives_parts_say_to_each_other_is_not_for_users() -> None:
+    said = {keys.ROLLOUT: "{}"}
+    with pytest.raises(InvalidObjectError, match="not an annotation that Relight reads here"):
+        check(kinds.SERVICES, **said)
+    check(kinds.ROUTES, **said)
