@@ -105,7 +105,7 @@ def _summary() -> str:
 
 
 def _fields(found: Iterable[Entry]) -> str:
-    return _table(("in", "fields", "", "because"), map(_row, fold(found)))
+    return _table(("in", "fields", "fate", "because"), map(_row, fold(found)))
 
 
 def _row(row: Row) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ def _annotations(resources: Iterable[Resource]) -> str:
             told = (", ".join(places), FATES[fate], reason)
             alike.setdefault(told, []).append(f"`{key}`")
     rows = ((", ".join(names), *told) for told, names in alike.items())
-    return _table(("annotation", "on", "", "because"), rows)
+    return _table(("annotation", "on", "fate", "because"), rows)
 
 
 def _exceptions() -> str:
