@@ -9,11 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.crd_rules import RULES, Rule
+from api import crd_rules, inference_rules
+from api.crd_rules import Rule
 from api.kinds import Resource
 from api.openapi import Schema
 from api.schemas import PRINTER_COLUMNS, SCHEMAS, Column
 
+RULES = {**crd_rules.RULES, **inference_rules.RULES}
 # The column every CRD of Kubernetes' own has; the API server adds it only where none is named.
 AGE = Column(name="Age", type="date", json_path=".metadata.creationTimestamp")
 

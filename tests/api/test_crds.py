@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from api import crds, kinds
-from api.crd_rules import RULES, Rule
+from api.crd_rules import Rule
+from api.crds import RULES
 from api.schemas import SCHEMAS
 from hack.make_manifests import files
 
