@@ -86,15 +86,11 @@ class Kubelet:
 
     def _sweep(self) -> None:
         """Remove what Pods wrote that went while no kubelet ran."""
-        for path in self._pods_dir.iterdir():
-            uid = path.name.partition(".")[0]
-            if uid in self._residents:
-                continue
-            if path.is_dir():
-                PodFiles.forget(uid)
+        for path in self._pods_dir.glob("*"):
+            if path.name not in self._residents and path.is_dir():
+                PodFiles.forget(path.name)
                 shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
+        PodLog.sweep(self._pods_dir, self._residents)
 
     def stop(self) -> None:
         """End every life; the Pods stay, and start again with the platform."""

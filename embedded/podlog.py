@@ -6,7 +6,7 @@ Must not know: Pods, processes, or HTTP.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -95,6 +95,13 @@ class PodLog:
         """Forget everything."""
         for path in (self.path, self.previous_path):
             path.unlink(missing_ok=True)
+
+    @staticmethod
+    def sweep(folder: Path, kept: Collection[str]) -> None:
+        """Remove the logs of every Pod that is not among these."""
+        for path in folder.glob("*.log"):
+            if path.name.partition(".")[0] not in kept:
+                path.unlink(missing_ok=True)
 
 
 async def read(path: Path, *, start: int, is_following: Callable[[], bool]) -> AsyncIterator[bytes]:

@@ -126,3 +126,13 @@ async def test_a_log_of_an_earlier_platform_is_as_old_as_its_file(tmp_path: Path
     later_s = log.path.stat().st_mtime + 60
     assert await wanted(log, later_s, since_s=later_s - 5) == b""
     assert await wanted(log, later_s, since_s=later_s - 120) == b"old\n"
+
+
+def test_the_logs_of_pods_that_are_gone_are_swept(tmp_path: Path) -> None:
+    for pod in ("kept", "gone"):
+        log = PodLog(tmp_path, pod, "c")
+        log.path.write_bytes(b"1")
+        log.rotate()
+        log.path.write_bytes(b"2")
+    PodLog.sweep(tmp_path, {"kept"})
+    assert {path.name for path in tmp_path.iterdir()} == {"kept.c.log", "kept.c.previous.log"}

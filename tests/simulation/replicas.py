@@ -280,7 +280,7 @@ class Log:
 
     failure = ""
 
-    def __init__(self, _folder: Any) -> None:
+    def __init__(self, _folder: object, _pod: str, _container: str) -> None:
         self.path = self.previous_path = None
 
     def open(self) -> "Log":
