@@ -22,6 +22,9 @@ _FIELD_PATH = re.compile(
     r"metadata\.(name|namespace|uid)|metadata\.(labels|annotations)\['[^']+'\]|"
     r"spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?)"
 )
+_FILE_FIELD_PATH = re.compile(
+    r"metadata\.(name|namespace|uid|labels|annotations)|metadata\.(labels|annotations)\['[^']+'\]"
+)
 _RESOURCE_FIELD = re.compile(r"(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.+)")
 
 
@@ -94,10 +97,13 @@ def check_one_of(
     return given
 
 
-def check_references(source: Raw, path: str, faults: fields.Faults) -> None:
-    """What a `fieldRef` and a `resourceFieldRef` may name."""
+def check_references(
+    source: Raw, path: str, faults: fields.Faults, *, is_file: bool = False
+) -> None:
+    """What a `fieldRef` and a `resourceFieldRef` may name; as in Kubernetes, files differ."""
     where = source.get("fieldRef", {}).get("fieldPath")
-    if where and _FIELD_PATH.fullmatch(where) is None:
+    known = _FILE_FIELD_PATH if is_file else _FIELD_PATH
+    if where and known.fullmatch(where) is None:
         faults.invalid(where, f"{path}.fieldRef.fieldPath", "not a field a container can be told")
     resource = source.get("resourceFieldRef", {}).get("resource")
     if resource and _RESOURCE_FIELD.fullmatch(resource) is None:

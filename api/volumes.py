@@ -59,7 +59,7 @@ def _check_projection(source: Raw, path: str, faults: fields.Faults) -> None:
             faults.add(message, f"{here}.fieldRef", f"{here}.resourceFieldRef")
         else:
             check_one_of(file, ("fieldRef", "resourceFieldRef"), here, faults)
-        check_references(file, here, faults)
+        check_references(file, here, faults, is_file=True)
         _check_inside(file.get("path"), f"{here}.path", faults)
     _check_inside(
         source.get("serviceAccountToken", {}).get("path"),

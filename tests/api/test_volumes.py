@@ -158,3 +158,28 @@ def test_which_volumes_can_be_written() -> None:
     assert is_writable({"emptyDir": {}})
     assert is_writable({"persistentVolumeClaim": {"claimName": "c"}})
     assert not is_writable({"hostPath": {"path": "/"}})
+
+
+def told_in_file(path: str) -> str:
+    item = {"path": "a", "fieldRef": {"fieldPath": path}}
+    return volume_fault(projected({"downwardAPI": {"items": [item]}}))
+
+
+def told_in_variable(path: str) -> str:
+    return fault_of({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": path}}}]})
+
+
+@pytest.mark.parametrize("path", ["metadata.labels", "metadata.annotations"])
+def test_only_a_file_can_be_told_all_labels(path: str) -> None:
+    assert told_in_file(path) == ""
+    assert told_in_variable(path).startswith(f"invalid value: {path}: ")
+
+
+def test_only_a_variable_can_be_told_where_the_pod_runs() -> None:
+    assert told_in_variable("status.podIP") == ""
+    assert told_in_file("status.podIP").startswith("invalid value: status.podIP: ")
+
+
+@pytest.mark.parametrize("path", ["metadata.name", "metadata.labels['app']"])
+def test_both_can_be_told(path: str) -> None:
+    assert told_in_file(path) == told_in_variable(path) == ""
