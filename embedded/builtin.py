@@ -1,4 +1,4 @@
-"""What Kubernetes itself would fill in and refuse on Namespaces, Pods, Deployments and Events.
+"""What Kubernetes itself would fill in and refuse on Namespaces, Nodes, Pods, Deployments, Events.
 
 For: the few defaults and rules of built-in kinds that our own stand-ins rely on.
 Must not know: how objects are stored, or what runs a Pod.
@@ -7,7 +7,7 @@ Must not know: how objects are stored, or what runs a Pod.
 from collections.abc import Mapping
 from typing import Any
 
-from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, Resource
+from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, Resource
 from api.objects import Raw
 from embedded import core, resources
 from embedded.selection import labels_match
@@ -67,6 +67,8 @@ def check(resource: Resource, new: Raw, old: Raw | None) -> None:
         causes = _pod(new, old)
     elif resource is EVENTS:
         causes = _event(new)
+    elif resource is NODES and old is not None:
+        causes = _node(new, old)
     elif resource in core.KINDS:
         causes = list(core.causes(resource, new, old))
     if causes:
@@ -146,6 +148,17 @@ def _containers(spec: Any, path: str) -> _Causes:
             causes.append((f"{here}.name", f'Duplicate value: "{name}"'))
         seen.add(name)
     return causes
+
+
+def _node(new: Raw, old: Raw) -> _Causes:
+    """Nothing to cordon, taint or drain to: what nobody would heed is not taken."""
+    before, now = old.get("spec") or {}, new.get("spec") or {}
+    why = "Forbidden: every Pod here runs on this one machine, so its Node can be neither cordoned "
+    return [
+        (f"spec.{field}", f"{why}nor tainted")
+        for field in sorted(now)
+        if now[field] and now[field] != before.get(field)
+    ]
 
 
 def _event(new: Raw) -> _Causes:

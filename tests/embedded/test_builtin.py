@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, PODS, SERVICES, Resource
+from api.kinds import DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, SERVICES, Resource
 from cluster.errors import InvalidError
 from embedded.builtin import check, defaulted, with_status
 from tests.cluster.serving import deployment, namespace, pod, service
@@ -149,3 +149,11 @@ def test_the_selector_of_a_deployment_never_changes() -> None:
 def test_an_event_stands_where_its_object_does(involved: Any, field: str) -> None:
     raw = {"metadata": {"name": "e", "namespace": "n"}, "involvedObject": involved}
     assert field in causes(EVENTS, raw)
+
+
+def test_a_node_takes_no_orders_that_nobody_would_follow() -> None:
+    plain: dict[str, Any] = {"metadata": {"name": "localhost"}, "spec": {}}
+    cordoned = plain | {"spec": {"unschedulable": True, "taints": [{"key": "a"}]}}
+    assert set(causes(NODES, cordoned, plain)) == {"spec.taints", "spec.unschedulable"}
+    assert causes(NODES, plain, cordoned) == {}  # what an older version took can be undone
+    assert causes(NODES, plain | {"metadata": {"name": "localhost", "labels": {}}}, plain) == {}
