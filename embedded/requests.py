@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import orjson
 import yaml
-from typing_extensions import override
 
 from api.kinds import Resource
 from cluster.client import PatchKind
@@ -23,6 +22,7 @@ from cluster.errors import (
 )
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
 from embedded import protobuf
+from embedded.duplicates import refuse_bombs
 from embedded.registry import Registry
 
 BODY_BYTES_MAX: Final = 3 * 1024 * 1024  # Kubernetes' bound on a request body
@@ -256,21 +256,11 @@ def decoded(body: bytes, content_type: str) -> Any:
     return _yaml(body)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases: a few lines of them can stand for gigabytes."""
-
-    @override
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse `*alias`."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not read in a request: write the value out")
-        return super().compose_node(parent, index)
-
-
 def _yaml(body: bytes) -> Any:
     try:
-        # The loader is a SafeLoader; the round trip through JSON refuses what JSON has not.
-        loaded = yaml.load(body, Loader=_Loader)  # noqa: S506
+        refuse_bombs(body)
+        # The loader is a safe one; the round trip through JSON refuses what JSON has not.
+        loaded = yaml.load(body, Loader=yaml.CSafeLoader)
         return orjson.loads(orjson.dumps(loaded))
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise BadRequestError(f"the body is not YAML: {error}") from error

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from api.quantities import FORM, parse
+from embedded import string_formats
 
 # Of the language itself, as the package names them; operators have no letter in front.
 _OF_THE_LANGUAGE_WORDS: Final = (
@@ -39,11 +40,14 @@ def _last_index_of(items: Any, wanted: Any) -> int:
 
 
 def _find(text: str, pattern: str) -> str:
-    found = re.search(pattern, text)
+    # Asked first in linear time: what is nowhere is what takes for ever to look for.
+    found = re.search(pattern, text) if string_formats.searcher(pattern)(text) else None
     return found[0] if found else ""
 
 
 def _find_all(text: str, pattern: str, most: int = -1) -> list[str]:
+    if not string_formats.searcher(pattern)(text):
+        return []
     found = [each[0] for each in re.finditer(pattern, text)]
     return found if most < 0 else found[:most]
 

@@ -4,12 +4,11 @@ For: refusing by path, when a CRD is written, what could not be enforced later.
 Must not know: objects, or the rest of a CRD.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from api.openapi import Schema
-from embedded import structural, validation
+from embedded import string_formats, structural, validation
 
 _Causes = Iterator[tuple[str, str]]
 _TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
@@ -87,8 +86,8 @@ def _words(schema: Schema, path: str) -> _Causes:
     pattern = schema.get("pattern")
     if pattern:
         try:
-            validation.compiled(pattern)
-        except re.error as error:
+            string_formats.searcher(pattern)
+        except string_formats.PatternError as error:
             yield (
                 f"{path}.pattern",
                 f'Invalid value: "{pattern}": must be a valid regular expression: {error}',

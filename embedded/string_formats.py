@@ -1,6 +1,8 @@
-"""The formats of strings that schemas may ask for, as Kubernetes checks them.
+"""The formats of strings that schemas may ask for, as Kubernetes checks them, and their patterns.
 
 For: `format: date-time` and the like in the schema of a CRD. Other formats check nothing.
+A pattern of a user's is asked in time linear in the text, as Kubernetes does: with Python's `re`
+some take for ever, and everything else with them.
 Must not know: schemas.
 """
 
@@ -10,8 +12,11 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from api.openapi import QUANTITY
 
 _DURATION: Final = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
 _LONG_DURATION: Final = re.compile(r"\d+\s*[a-zA-Z]+(\s*\d+\s*[a-zA-Z]+)*")
@@ -75,3 +80,41 @@ TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "uuid4": _matches(_UUID.format("4", "[89ab]")),
     "uuid5": _matches(_UUID.format("5", "[89ab]")),
 }
+
+
+# Where at most one thing repeats, `re` is quick enough; so it is with this one of ours.
+_REPEATS: Final = re.compile(r"[*+{]")
+_OURS: Final = frozenset((QUANTITY["pattern"],))
+
+
+class PatternError(Exception):
+    """A pattern that is no regular expression here."""
+
+
+@lru_cache(maxsize=1024)
+def searcher(pattern: str) -> Callable[[str], bool]:
+    """What tells whether a pattern is somewhere in a text; PatternError."""
+    if pattern in _OURS or len(_REPEATS.findall(pattern)) < 2:
+        try:
+            ready = re.compile(pattern.replace("\\z", "\\Z"))
+        except (re.error, OverflowError, RecursionError) as error:
+            raise PatternError(str(error)) from error
+        return lambda text: ready.search(text) is not None
+    return _linear(pattern)
+
+
+def _linear(pattern: str) -> Callable[[str], bool]:
+    """By the language of rules, whose expressions never try twice."""
+    import cel
+
+    program = cel.compile("text.matches(pattern)")
+
+    def search(text: str) -> bool:
+        return bool(program.execute({"text": text, "pattern": pattern}))
+
+    try:
+        search("")
+    except RuntimeError as error:
+        told = " ".join(str(error).split())
+        raise PatternError(told.partition("not a valid regex: ")[2] or told) from error
+    return search

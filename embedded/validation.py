@@ -5,14 +5,12 @@ Must not know: requests, CRDs, or CEL rules.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from api.openapi import Schema
 from embedded import string_formats
-from embedded.structural import PRESERVE
+from embedded.structural import EMBEDDED, PRESERVE
 
 Causes = Iterator[tuple[str, str]]  # field, message
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
@@ -107,17 +105,11 @@ def _of_string(schema: Schema, value: str, path: str) -> Causes:
     if shortest is not None and len(value) < shortest:
         yield _invalid(path, value, f"should be at least {shortest} chars long")
     pattern = schema.get("pattern")
-    if pattern and compiled(pattern).search(value) is None:
+    if pattern and not string_formats.searcher(pattern)(value):
         yield _invalid(path, value, f"should match '{pattern}'")
     known = string_formats.TESTS.get(schema.get("format", ""))
     if known is not None and not known(value):
         yield _invalid(path, value, f"must be of type {schema['format']}: {shown(value)}")
-
-
-@lru_cache(maxsize=1024)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern of a schema; re.error for one this server cannot read."""
-    return re.compile(pattern.replace("\\z", "\\Z"))
 
 
 def _of_number(schema: Schema, value: float, path: str) -> Causes:
@@ -178,6 +170,10 @@ def _of_object(schema: Schema, value: Mapping[str, Any], path: str) -> Causes:
     for name in schema.get("required") or ():
         if name not in value:
             yield child(path, name), "Required value"
+    if schema.get(EMBEDDED):
+        for name in ("apiVersion", "kind"):
+            if not value.get(name):
+                yield child(path, name), "Required value: must not be empty"
     properties, values = schema.get("properties") or {}, schema.get("additionalProperties")
     for key, each in value.items():
         if key in properties:

@@ -1,6 +1,13 @@
+from itertools import pairwise
+
 import pytest
 
 from embedded.duplicates import duplicates
+
+# Nine aliases of nine aliases, eight times over.
+LAUGHS = "\n".join(
+    f"{name}: &{name} [{', '.join(['*' + before] * 9)}]" for before, name in pairwise("abcdefghi")
+).encode()
 
 
 @pytest.mark.parametrize(
@@ -23,6 +30,7 @@ from embedded.duplicates import duplicates
         (b"{", []),
         (b"", []),
         (b"[" * 100_000, []),
+        (b"a: &a [x, x, {b: 1, b: 2}]\n" + LAUGHS, []),
     ],
 )
 def test_what_is_said_twice_is_named(body: bytes, found: list[str]) -> None:

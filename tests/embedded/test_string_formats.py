@@ -1,6 +1,6 @@
 import pytest
 
-from embedded.string_formats import TESTS
+from embedded.string_formats import TESTS, PatternError, searcher
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,27 @@ from embedded.string_formats import TESTS
 def test_formats_tell_good_from_bad(name: str, good: str, bad: str) -> None:
     assert TESTS[name](good)
     assert not TESTS[name](bad)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_there"),
+    [
+        ("^(a+)+$", "a" * 40 + "!", False),
+        ("(x+x+)+y", "x" * 60, False),
+        ("(.*)*(.*)*=$", "a" * 50_000, False),
+        ("^(a|a)*$", "a" * 40, True),
+        (r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z]+)*$", "a-b.c", True),
+        (r"^a*\pL+\z", "aü", True),
+        (r"^a\z", "a", True),
+        (r"^a\z", "a\n", False),
+    ],
+)
+def test_patterns_answer_at_once(pattern: str, text: str, is_there: bool) -> None:
+    # With `re` the first three never end.
+    assert searcher(pattern)(text) is is_there
+
+
+@pytest.mark.parametrize("pattern", ["(", "(a*b*", "(?=a*)b*", "((a{1,1000}){1,1000}){1,1000}"])
+def test_what_is_no_pattern_is_said_to_be_none(pattern: str) -> None:
+    with pytest.raises(PatternError):
+        searcher(pattern)
