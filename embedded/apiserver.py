@@ -365,7 +365,7 @@ class ApiServer:
         return (namespace or DEFAULT_NAMESPACE) if resource.is_namespaced else ""
 
     def _served(self, resource: Resource) -> None:
-        if not self._store.serves(resource):
+        if not self._store.serves(resource) or not self.registry.serves(resource):
             raise resources.not_served(resource)
 
     def _check_namespace(self, resource: Resource, name: str) -> None:

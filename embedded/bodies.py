@@ -30,7 +30,7 @@ _ANNOTATIONS_BYTES_MAX: Final = 256 * 1024
 _OWNER_FIELDS: Final = ("apiVersion", "kind", "name", "uid")
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _SUBDOMAIN_LENGTH_MAX: Final = 253
-_METADATA_FIELDS: Final = frozenset(
+METADATA_FIELDS: Final = frozenset(
     {
         *SYSTEM_FIELDS,
         "generateName",
@@ -129,7 +129,7 @@ def _check_types(metadata: Mapping[str, Any]) -> None:
 
 def check_metadata(resource: Resource, metadata: Raw) -> None:
     """Names, labels, annotations and owners have the form Kubernetes wants; InvalidError."""
-    causes = [(f"metadata.{key}", "unknown field") for key in metadata.keys() - _METADATA_FIELDS]
+    causes = [(f"metadata.{key}", "unknown field") for key in metadata.keys() - METADATA_FIELDS]
     name = metadata.get("name") or ""
     named = formats.dns_1123_label if resource is NAMESPACES else _wrong_in_subdomain
     causes += [("metadata.name", f'Invalid value: "{name}": {wrong}') for wrong in named(name)]

@@ -14,7 +14,6 @@ from cluster.errors import NotFoundError
 from embedded import builtin_schemas, resources, review_kinds
 from embedded.definitions import Definition, ScalePaths, Version
 
-
 _Path = tuple[str, str, str]
 
 
@@ -101,6 +100,10 @@ class Registry:
         if found is None:
             raise NotFoundError("the server could not find the requested resource")
         return found
+
+    def serves(self, resource: Resource) -> bool:
+        """Whether a kind is served at that version."""
+        return _path(resource) in self._by_path
 
     def by_kind(self, api_version: str, kind: str) -> Resource | None:
         """The resource of an object, if it is served."""

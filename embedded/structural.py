@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Any, Final
 
 from api.openapi import Schema
+from embedded.bodies import METADATA_FIELDS
 
 PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
 EMBEDDED: Final = "x-kubernetes-embedded-resource"
@@ -39,7 +40,7 @@ def _pruned(schema: Schema, value: Any, path: str, unknown: list[str], *, is_who
     for key, child in value.items():
         here = f"{path}.{key}" if path else key
         if is_object and key in _OF_EVERY_OBJECT:
-            kept[key] = child
+            kept[key] = child if is_whole else _metadata(child, key, here, unknown)
         elif key in properties:
             kept[key] = _pruned(properties[key], child, here, unknown, is_whole=False)
         elif isinstance(values, Mapping):
@@ -49,6 +50,14 @@ def _pruned(schema: Schema, value: Any, path: str, unknown: list[str], *, is_who
         else:
             unknown.append(here)
     return kept
+
+
+def _metadata(value: Any, key: str, path: str, unknown: list[str]) -> Any:
+    """That of an object inside another; of the outer one it is checked elsewhere."""
+    if key != "metadata" or not isinstance(value, Mapping):
+        return value
+    unknown += [f"{path}.{each}" for each in value if each not in METADATA_FIELDS]
+    return {each: child for each, child in value.items() if each in METADATA_FIELDS}
 
 
 def defaulted(schema: Schema, value: Any) -> Any:

@@ -17,7 +17,8 @@ NOT_GIVEN = "no KUBECONFIG was given"
 LACKS = "lacks: "
 TITLES = {"call": "ours, by call", "http": "ours, over HTTP", REAL: "real"}
 _WORST = ("ERROR", "NO", "yes")  # of cases that share a cell
-_WIDTH_MAX = 100
+_WIDTH_MAX = 90
+_CELL = 23
 
 
 class Table:
@@ -35,11 +36,11 @@ class Table:
     def lines(self) -> list[str]:
         """The table, counts, and a legend."""
         width = min(_WIDTH_MAX, max((len(each) for each in self._rows), default=0))
-        titles = "  ".join(f"{TITLES[each]:<15}" for each in COLUMNS)
+        titles = "  ".join(f"{TITLES[each]:<{_CELL}}" for each in COLUMNS)
         found = ["", f"{'behaviour':<{width}}  {titles.rstrip()}"]
         for behaviour in sorted(self._rows):
             cells = [self._cell(behaviour, each) for each in COLUMNS]
-            shown = "  ".join(f"{cell:<15}" for cell in cells)
+            shown = "  ".join(f"{cell:<{_CELL}}" for cell in cells)
             found.append(f"{behaviour[:width]:<{width}}  {shown.rstrip()}")
         return [*found, "", *self._counts(), "", *self._legend()]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.kinds import SERVICES
+from api.kinds import INFERENCESERVICES, SERVICES
 from tests.conformance.servers import Api
 from tests.conformance.test_objects import refused
 
@@ -96,6 +96,7 @@ async def test_two_conflicts_are_told_together(api: Api) -> None:
     )
 
 
+# exception: apply-knows-defaults
 async def test_the_same_value_is_shared(api: Api) -> None:
     await apply(api, applied(timeoutSeconds=10))
     both = await apply(api, applied(timeoutSeconds=10), B)
@@ -168,6 +169,26 @@ async def test_items_with_names_are_owned_one_by_one(api: Api) -> None:
     of_pod(body)["imagePullSecrets"] = secrets("b")
     left = await apply(api, body)
     assert of_pod(left)["imagePullSecrets"] == secrets("b", "c")
+
+
+@pytest.mark.needs("recent")
+async def test_items_of_an_inference_service_are_owned_one_by_one(api: Api) -> None:
+    """# exception: lists-of-inference-services"""
+    for manager, secret in ((A, "a"), (B, "b")):
+        predictor = {
+            "containers": [{"name": "own", "image": "example.com/serve"}],
+            "imagePullSecrets": [{"name": secret}],
+        }
+        body = {
+            "apiVersion": INFERENCESERVICES.api_version,
+            "kind": "InferenceService",
+            "metadata": {"name": "s"},
+            "spec": {"predictor": predictor},
+        }
+        made = await api.do(
+            "patch", INFERENCESERVICES, "s", body, patch="apply", fieldManager=manager
+        )
+    assert made["spec"]["predictor"]["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
 
 
 @pytest.mark.needs("recent")

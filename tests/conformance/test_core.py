@@ -54,6 +54,7 @@ async def test_a_config_map_keeps_text_and_bytes(api: Api) -> None:
         ({"data": {"a/b": "1"}}, "data[a/b]"),
         ({"data": {"a": "1"}, "binaryData": {"a": "AA=="}}, "data[a]"),
     ],
+    ids=["a slash", "twice"],
 )
 async def test_keys_of_a_config_map_are_checked(
     api: Api, fields: dict[str, Any], path: str

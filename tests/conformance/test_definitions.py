@@ -203,6 +203,10 @@ async def test_fields_nobody_knows_are_refused_when_asked(widgets: Widgets) -> N
             'integer,string: "boolean"',
         ),
     ],
+    ids=[
+        *("type", "minimum", "maximum", "null", "enum", "pattern"),
+        *("required in a list", "the key twice", "an item twice", "integer or string"),
+    ],
 )
 async def test_what_breaks_the_schema_is_refused(
     widgets: Widgets, spec: dict[str, Any], text: str

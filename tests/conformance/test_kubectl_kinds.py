@@ -68,6 +68,7 @@ def test_objects_are_pruned_defaulted_printed_and_selected(custom: Kubectl) -> N
         ('{"maxReplicas":0}', "replicas must not exceed maxReplicas"),
         ('{"secretName":"t"}', "secretName is immutable"),
     ],
+    ids=["type", "maximum", "enum", "an item twice", "required", "a rule", "immutable"],
 )
 def test_what_is_wrong_is_told_as_kubernetes_tells_it(
     custom: Kubectl, patch: str, words: str

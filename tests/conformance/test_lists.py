@@ -32,6 +32,7 @@ async def fill(api: Api, count: int) -> None:
         ("index,!nothing", ["s0", "s1", "s2", "s3"]),
         ("!index", []),
     ],
+    ids=["is", "equals", "is not", "in and not in", "has and has not", "has none"],
 )
 async def test_labels_select(api: Api, selector: str, found: list[str]) -> None:
     await fill(api, 4)
@@ -47,7 +48,11 @@ async def test_fields_select(api: Api) -> None:
     assert "spec.nothing" in error.message
 
 
-@pytest.mark.parametrize("selector", ["a b", "a in b", "=1", "a in (", "-a"])
+@pytest.mark.parametrize(
+    "selector",
+    ["a b", "a in b", "=1", "a in (", "-a"],
+    ids=["two words", "no brackets", "no key", "no end", "no name"],
+)
 async def test_a_selector_that_is_none_is_refused(api: Api, selector: str) -> None:
     error = await refused(api.do("list", SERVICES, labelSelector=selector))
     assert error.status == 400
@@ -147,6 +152,17 @@ async def test_a_watch_can_take_the_place_of_a_list(api: Api) -> None:
     assert annotations["k8s.io/initial-events-end"] == "true"
 
 
+# exception: codes-of-refusals
 async def test_a_version_that_is_none_is_refused(api: Api) -> None:
     error = await refused(first(1, events(api, resourceVersion="x")))
-    assert 'Invalid value: "x"' in error.message  # some servers say 400, 1.36 says 500
+    assert 'Invalid value: "x"' in error.message
+
+
+# exception: exact-versions
+async def test_the_present_can_be_asked_for_exactly(api: Api) -> None:
+    await fill(api, 1)
+    version = (await api.do("list", SERVICES))["metadata"]["resourceVersion"]
+    found = await api.do(
+        "list", SERVICES, resourceVersion=version, resourceVersionMatch="Exact", limit="5"
+    )
+    assert names(found) == ["s0"]

@@ -235,6 +235,7 @@ async def test_a_mistake_is_refused(api: Api, case: str) -> None:
     assert words in error.message
 
 
+# exception: rules-of-our-kinds
 @pytest.mark.parametrize(
     ("resource", "spec"),
     [

@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
+from api.kinds import Resource
 from cluster.errors import BadRequestError
-from embedded.scale import scale_of, version_of, with_scale
+from embedded.definitions import ScalePaths
+from embedded.scale import applied_by, scale_of, version_of, with_scale
 from tests.cluster.serving import deployment
 
 
@@ -58,3 +60,11 @@ def test_a_scale_says_what_it_was_read_from() -> None:
     assert version_of({}) == version_of([]) == {}
     with pytest.raises(BadRequestError, match="metadata: must be an object"):
         version_of({"metadata": True})
+
+
+def test_what_applies_a_scale_applies_where_the_definition_says() -> None:
+    resource = Resource("example.com", "v1", "widgets", "Widget", "widget")
+    paths = ScalePaths(replicas=".spec.counts.wanted", status_replicas=".status.ready")
+    made = applied_by(resource, {"name": "w"}, {"spec": {"replicas": 5}}, paths)
+    assert made["spec"] == {"counts": {"wanted": 5}}
+    assert made["metadata"] == {"name": "w"}

@@ -39,11 +39,19 @@ def test_unknown_fields_go_and_are_named() -> None:
             "free": {"anything": {"at": "all"}},
             "map": {"k": {"b": "1", "y": 2}},
             "list": [{"c": 1}, {"d": 2}],
-            "whole": {"apiVersion": "v", "kind": "K", "metadata": {"a": 1}, "status": 1},
+            "whole": {
+                "apiVersion": "v",
+                "kind": "K",
+                "metadata": {"a": 1, "name": "y"},
+                "status": 1,
+            },
         },
     }
     kept, unknown = pruned(SCHEMA, obj)
-    assert unknown == ["more", "spec.z", "spec.map.k.y", "spec.list[1].d", "spec.whole.status"]
+    assert unknown == [
+        *("more", "spec.z", "spec.map.k.y", "spec.list[1].d"),
+        *("spec.whole.metadata.a", "spec.whole.status"),
+    ]
     assert kept == {
         "apiVersion": "v",
         "kind": "K",
@@ -52,7 +60,7 @@ def test_unknown_fields_go_and_are_named() -> None:
             "free": {"anything": {"at": "all"}},
             "map": {"k": {"b": "1"}},
             "list": [{"c": 1}, {}],
-            "whole": {"apiVersion": "v", "kind": "K", "metadata": {"a": 1}},
+            "whole": {"apiVersion": "v", "kind": "K", "metadata": {"name": "y"}},
         },
     }
 
