@@ -119,6 +119,7 @@ def _ask(rule: Mapping[str, Any], schema: Schema, value: Any, old: Any, path: st
     form = _REASONS[rule.get("reason") or "FieldValueInvalid"]
     type_ = schema.get("type", "object")
     try:
+        _refuse_endless(rule["rule"], variables)
         answer = _execute(program, variables)
     except RuleError as error:
         text = f"{error} evaluating rule: {rule.get('message') or rule['rule']}"
@@ -126,6 +127,38 @@ def _ask(rule: Mapping[str, Any], schema: Schema, value: Any, old: Any, path: st
         return
     if answer is not True:
         yield shown, form.format(type=type_, message=_message(rule, variables))
+
+
+def _refuse_endless(text: str, variables: Mapping[str, Any]) -> None:
+    """Loops in loops over long lists: Kubernetes counts as it goes, here it is known before."""
+    depth = _loops(text)
+    if depth < 2:
+        return
+    longest, waiting = 0, list(variables.values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            longest = max(longest, len(value))
+            waiting += value.values()
+        elif isinstance(value, list):
+            longest = max(longest, len(value))
+            waiting += value
+    if longest**depth > _STEPS_MAX:
+        raise RuleError("operation cancelled: actual cost limit exceeded")
+
+
+@lru_cache(maxsize=4096)
+def _loops(text: str) -> int:
+    """How many macros that walk a list stand in one another."""
+    opened: list[bool] = []
+    deepest = 0
+    for found in _PARENTHESES.finditer(_LITERAL.sub('""', text)):
+        if found[0] == ")":
+            del opened[-1:]
+        else:
+            opened.append(found[0] != "(")
+            deepest = max(deepest, sum(opened))
+    return deepest
 
 
 def _message(rule: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
@@ -162,6 +195,9 @@ def _compiled(text: str) -> Any:
 
 # The variable of a macro: x in self.all(x, x > 0).
 _BOUND: Final = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,")
+_PARENTHESES: Final = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(|[()]")
+_LITERAL: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_STEPS_MAX: Final = 200_000  # of the innermost loop: about a quarter of a second
 _TYPES: Final = frozenset(
     ("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint", "type")
 )

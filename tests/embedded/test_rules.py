@@ -114,3 +114,21 @@ def test_without_the_package_a_crd_with_rules_is_refused(monkeypatch: pytest.Mon
     schema = {"x-kubernetes-validations": [{"rule": "self.never_compiled_before == 1"}]}
     ((_, message),) = rules.compile_causes(schema, "s")
     assert "common-expression-language" in message
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "self.l.all(a, self.l.all(b, self.l.all(c, a + b + c >= 0)))",
+        "self.l.map(a, self.l.filter(b, self.l.exists(c, c == a && '(' != ')'))).size() > 0",
+    ],
+)
+def test_loops_in_loops_over_long_lists_are_not_begun(rule: str) -> None:
+    ((_, message),) = asked({"rule": rule}, {"l": list(range(3000))})
+    assert "actual cost limit exceeded" in message
+    assert asked({"rule": rule}, {"l": [1, 2, 3]}) == []
+
+
+def test_loops_one_after_the_other_are_not_in_one_another() -> None:
+    rule = {"rule": "self.l.all(a, a >= 0) && self.l.all(b, b < 3000)"}
+    assert asked(rule, {"l": list(range(3000))}) == []
