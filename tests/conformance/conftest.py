@@ -60,12 +60,22 @@ async def _clean(address: Address, created: list[str]) -> None:
 
 
 @pytest.fixture(params=[*OURS, REAL])
-async def api(request: pytest.FixtureRequest, address: Address | None) -> AsyncIterator[Api]:
-    """Each server in turn; behaviours it cannot show are skipped, with what it lacks."""
+def column(request: pytest.FixtureRequest) -> tuple[str, Address | None]:
+    """Each server in turn, and where it is; ours does not wait for the real one to be ready."""
+    name = str(request.param)
+    return name, request.getfixturevalue("address") if name == REAL else None
+
+
+@pytest.fixture
+async def api(
+    request: pytest.FixtureRequest, column: tuple[str, Address | None]
+) -> AsyncIterator[Api]:
+    """The server of a column; behaviours it cannot show are skipped, with what it lacks."""
     wanted = set()
     for marker in request.node.iter_markers("needs"):
         wanted |= set(marker.args)
-    if request.param == REAL:
+    name, address = column
+    if name == REAL:
         if address is None:
             pytest.skip(NOT_GIVEN)
         async with servers.reached(address, REAL) as found:
@@ -75,7 +85,7 @@ async def api(request: pytest.FixtureRequest, address: Address | None) -> AsyncI
         return
     served = Served()
     try:
-        if request.param == "call":
+        if name == "call":
             by_call = ByCall(served.server)
             _check(by_call, wanted)
             yield by_call
