@@ -14,6 +14,13 @@ from embedded.selection import labels_match
 
 _Causes = list[tuple[str, str]]
 _NAME_LABEL = "kubernetes.io/metadata.name"
+_NODE = "localhost"  # the one there is
+_POD_CHOICES = {"restartPolicy": ("Always", "OnFailure", "Never")}
+_TEMPLATE_CHOICES = {"restartPolicy": ("Always",)}
+_CONTAINER_CHOICES = {
+    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
+    "terminationMessagePolicy": ("File", "FallbackToLogsOnError"),
+}
 
 
 def defaulted(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
@@ -26,8 +33,11 @@ def defaulted(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
     if resource in core.KINDS:
         return core.defaulted(resource, new)
     if resource is PODS:
-        # Typed clients read the status of what they have just created.
-        return {**new, "status": new.get("status") or {"phase": "Pending"}}
+        # Typed clients read these of what they have just created; kubectl debug needs the first.
+        told, spec = {**new, "status": new.get("status") or {"phase": "Pending"}}, new.get("spec")
+        if isinstance(spec, Mapping) and spec.get("securityContext") is None:
+            told["spec"] = {**spec, "securityContext": {}}
+        return told
     if resource is DEPLOYMENTS:
         return _defaulted_deployment(new)
     return new
@@ -41,7 +51,7 @@ def _defaulted_deployment(new: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_status(resource: Resource, old: Raw, changed: Raw) -> dict[str, Any]:
-    """What a write to /status changes: the status; on Pods also labels and annotations."""
+    """What a write to /status changes: the status; on Pods also labels, annotations, the node."""
     new = {**old, "status": changed.get("status")}
     if new["status"] is None:
         del new["status"]
@@ -55,6 +65,9 @@ def with_status(resource: Resource, old: Raw, changed: Raw) -> dict[str, Any]:
             else:
                 metadata.pop(field, None)
         new["metadata"] = metadata
+        spec = old["spec"]
+        if "nodeName" not in spec and (new.get("status") or {}).get("hostIP"):
+            new["spec"] = {**spec, "nodeName": _NODE}  # instead of a scheduler's binding
     return new
 
 
@@ -102,12 +115,15 @@ def _deployment(new: Raw, old: Raw | None) -> _Causes:
                 f"Invalid value: {dict(labels)}: `selector` does not match template `labels`",
             )
         )
+    causes += _choices(template.get("spec"), "spec.template.spec", _TEMPLATE_CHOICES)
     return causes + _containers(template.get("spec"), "spec.template.spec")
 
 
 def _pod(new: Raw, old: Raw | None) -> _Causes:
     if old is None:
-        return _containers(new.get("spec"), "spec")
+        return _choices(new.get("spec"), "spec", _POD_CHOICES) + _containers(
+            new.get("spec"), "spec"
+        )
     if _fixed(new) != _fixed(old):
         return [
             (
@@ -122,7 +138,25 @@ def _pod(new: Raw, old: Raw | None) -> _Causes:
 def _fixed(pod: Raw) -> dict[str, Any]:
     """A Pod's spec without what may still be set: on which node it runs, how it ends."""
     free = ("nodeName", "terminationGracePeriodSeconds")
-    return {key: value for key, value in (pod.get("spec") or {}).items() if key not in free}
+    spec = pod.get("spec") or {}
+    return {key: value for key, value in spec.items() if key not in free and value != {}}
+
+
+def _choices(spec: Any, path: str, allowed: Mapping[str, tuple[str, ...]]) -> _Causes:
+    """A word that is none of Kubernetes', and a negative grace period."""
+    if not isinstance(spec, Mapping):
+        return []
+    causes = []
+    for field, words in allowed.items():
+        if spec.get(field) and spec[field] not in words:
+            listed = ", ".join(f'"{word}"' for word in words)
+            why = f'Unsupported value: "{spec[field]}": supported values: {listed}'
+            causes.append((f"{path}.{field}", why))
+    grace_s = spec.get("terminationGracePeriodSeconds")
+    if isinstance(grace_s, int) and grace_s < 0:
+        why = f"Invalid value: {grace_s}: must be greater than or equal to 0"
+        causes.append((f"{path}.terminationGracePeriodSeconds", why))
+    return causes
 
 
 def _containers(spec: Any, path: str) -> _Causes:
@@ -143,6 +177,7 @@ def _containers(spec: Any, path: str) -> _Causes:
             for field in ("name", "image")
             if not container.get(field)
         ]
+        causes += _choices(container, here, _CONTAINER_CHOICES)
         name = str(container.get("name"))
         if name in seen:
             causes.append((f"{here}.name", f'Duplicate value: "{name}"'))

@@ -233,6 +233,8 @@ def _of_pod(spec: Raw, machine: Machine) -> Iterator[_Found]:
 
 def _placing(spec: Raw, machine: Machine) -> Iterator[_Found]:
     """Where it may run: preferences always hold, requirements if the one node meets them."""
+    if spec.get("nodeName") not in (None, "", "localhost"):
+        yield "nodeName", "there is one node, localhost"
     for name, value in _map(spec, "nodeSelector").items():
         if machine.labels.get(name) != value:
             yield "nodeSelector", f"the one node has no label {name}: {value}"

@@ -37,7 +37,10 @@ def test_a_deployment_has_one_replica(replicas: dict[str, Any]) -> None:
 
 
 def test_what_is_new_has_a_status_to_read() -> None:
-    assert defaulted(PODS, pod()) == pod() | {"status": {"phase": "Pending"}}
+    made = defaulted(PODS, pod())
+    assert made["status"] == {"phase": "Pending"}
+    assert made["spec"] == {**pod()["spec"], "securityContext": {}}  # kubectl debug reads it
+    assert causes(PODS, made, pod()) == {}  # of a Pod from before that, too
     assert defaulted(DEPLOYMENTS, {"spec": None}) == {"spec": None, "status": {}}
     for status in ({"phase": "Running"}, {"replicas": 1}):
         for resource, raw in ((PODS, pod()), (DEPLOYMENTS, deployment())):
@@ -63,6 +66,41 @@ def test_on_pods_it_also_changes_labels_and_annotations() -> None:
     found = with_status(PODS, old, changed)
     assert found["metadata"] == pod(annotations={"x": "2"}, uid="u")["metadata"]
     assert old["metadata"]["labels"] == {"a": "b"}
+
+
+def test_a_pod_that_was_taken_says_where_it_runs() -> None:
+    waiting, running = {"phase": "Pending"}, {"phase": "Running", "hostIP": "127.0.0.1"}
+    assert "nodeName" not in with_status(PODS, pod(), pod() | {"status": waiting})["spec"]
+    assert "nodeName" not in with_status(PODS, pod(), pod())["spec"]
+    taken = with_status(PODS, pod(), pod() | {"status": running})
+    assert taken["spec"] == {**pod()["spec"], "nodeName": "localhost"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("restartPolicy", "Bogus", 'supported values: "Always", "OnFailure", "Never"'),
+        ("terminationGracePeriodSeconds", -1, "Invalid value: -1: must be greater than or equal"),
+    ],
+)
+def test_a_pod_says_what_kubernetes_understands(field: str, value: Any, words: str) -> None:
+    assert (
+        words in causes(PODS, {**pod(), "spec": {**pod()["spec"], field: value}})[f"spec.{field}"]
+    )
+
+
+@pytest.mark.parametrize("field", ["imagePullPolicy", "terminationMessagePolicy"])
+def test_a_container_says_what_kubernetes_understands(field: str) -> None:
+    spec = {"containers": [{"name": "c", "image": "i", field: "Bogus"}]}
+    found = causes(PODS, {**pod(), "spec": spec})
+    assert 'Unsupported value: "Bogus"' in found[f"spec.containers[0].{field}"]
+
+
+def test_pods_of_a_deployment_run_for_ever() -> None:
+    raw = deployment()
+    raw["spec"]["template"]["spec"]["restartPolicy"] = "Never"
+    found = causes(DEPLOYMENTS, raw)
+    assert found["spec.template.spec.restartPolicy"].endswith('supported values: "Always"')
 
 
 def test_good_objects_pass() -> None:

@@ -36,6 +36,8 @@ SOFT = {"preferredDuringSchedulingIgnoredDuringExecution": [{}]}
         ),
         ({"serviceAccountName": "x", "automountServiceAccountToken": False}, []),
         ({"serviceAccountName": "default"}, []),
+        ({"nodeName": "localhost"}, []),
+        ({"nodeName": "another"}, ["spec.nodeName"]),
         ({"topologySpreadConstraints": [{"topologyKey": "kubernetes.io/hostname"}]}, []),
         ({"initContainers": [], "volumes": [], "nodeSelector": {}, "affinity": {}}, []),
         (of(imagePullPolicy="Always", stdin=False), []),
