@@ -52,9 +52,17 @@ class Machine:
 
     async def until(self, condition: Callable[[], Any], what: str = "it") -> None:
         """Wait until an awaitable condition holds."""
-        async with asyncio.timeout(DEADLINE_S):
-            while not await condition():
-                await asyncio.sleep(0.005)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while not await condition():
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"{what} never came true: {await self._state()}") from None
+
+    async def _state(self) -> str:
+        pods = {each["metadata"]["name"]: each.get("status") for each in await self.pods()}
+        logs = {path.name: path.read_text()[-500:] for path in self.folder.glob("pods/*.log")}
+        return f"{pods} {logs}"
 
     async def until_ready(self, name: str) -> dict[str, Any]:
         await self.until(lambda: self._is_ready(name))
