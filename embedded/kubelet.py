@@ -14,7 +14,7 @@ from pathlib import Path
 
 from api.kinds import PODS
 from api.objects import Raw, rfc3339
-from cluster.errors import ApiError, ConflictError, NotFoundError
+from cluster.errors import ApiError, BadRequestError, ConflictError, NotFoundError
 from cluster.informer import Informer
 from embedded import podlog
 from embedded.acceptance import Acceptance
@@ -238,9 +238,12 @@ class Kubelet:
         for uid, resident in self._residents.items():
             metadata = resident.pod["metadata"]
             if (metadata["namespace"], metadata["name"]) == (namespace, name):
-                pod_log = resident.log_of(
-                    container or str(resident.pod["spec"]["containers"][0]["name"])
-                )
+                container = container or str(resident.pod["spec"]["containers"][0]["name"])
+                pod_log = resident.log_of(container)
+                if wanted.previous and not pod_log.previous_path.exists():
+                    raise BadRequestError(
+                        f'previous terminated container "{container}" in pod "{name}" not found'
+                    )
                 is_following = partial(self._is_following, follow, uid)
                 clock = self._around.clock
                 return pod_log.read(wanted, is_following=is_following, clock=clock)

@@ -4,7 +4,8 @@ import pytest
 
 from api.conditions import find
 from api.kinds import EVENTS, PODS
-from cluster.errors import InternalError, NotFoundError
+from cluster.errors import BadRequestError, InternalError, NotFoundError
+from embedded.podlog import Wanted
 from tests.embedded.machine import ROOT, container_status, running
 
 ECHO = {"image": "x", "command": ["python3", str(ROOT / "examples/echo.py")], "args": []}
@@ -154,6 +155,15 @@ async def test_logs_are_read_while_the_pod_lives() -> None:
             return b"/said-this" in b"".join(chunks)
 
         await machine.until(is_logged)
+
+
+async def test_a_container_that_ran_once_has_no_log_of_before() -> None:
+    async with running() as machine:
+        await machine.create_pod("p", **ECHO, env=[])
+        await machine.until_ready("p")
+        words = 'previous terminated container "user-container" in pod "p" not found'
+        with pytest.raises(BadRequestError, match=words):
+            machine.kubelet.logs("default", "p", wanted=Wanted(previous=True))
 
 
 async def test_logs_of_pods_that_are_gone_are_removed() -> None:
