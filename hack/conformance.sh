@@ -14,15 +14,19 @@ run() {
 }
 
 # A cluster made without Docker may live in a network namespace of its own: enter the one from
-# which its API server can be reached. `ip netns exec` would hide the cgroups: nsenter does not.
+# which its API server can be reached: the very one, for several may have the same address.
+# `ip netns exec` would hide the cgroups: nsenter does not.
 reaches() {
   "$@" "$python" - "$kubeconfig" <<'END'
 import socket, sys, urllib.parse
 from pathlib import Path
 from cluster.auth import load_kubeconfig
-url = urllib.parse.urlsplit(load_kubeconfig(Path(sys.argv[1])).url)
+address = load_kubeconfig(Path(sys.argv[1]))
+url, context = urllib.parse.urlsplit(address.url), address.ssl_context()
 try:
-    socket.create_connection((url.hostname, url.port or 443), timeout=2).close()
+    with socket.create_connection((url.hostname, url.port or 443), timeout=5) as plain:
+        if context is not None:  # it shows by its certificate that it is the one that is meant
+            context.wrap_socket(plain, server_hostname=url.hostname).close()
 except OSError as error:
     sys.exit(f"{url.hostname}:{url.port}: {error}")
 END
