@@ -16,8 +16,6 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from api.openapi import QUANTITY
-
 _DURATION: Final = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
 _LONG_DURATION: Final = re.compile(r"\d+\s*[a-zA-Z]+(\s*\d+\s*[a-zA-Z]+)*")
 _HOSTNAME: Final = re.compile(
@@ -82,29 +80,16 @@ TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
 }
 
 
-# Where there is at most one choice, `re` is quick enough; so it is with this one of ours.
-_CHOICES: Final = re.compile(r"[*+{?|]")
-_OURS: Final = frozenset((QUANTITY["pattern"],))
-
-
 class PatternError(Exception):
     """A pattern that is no regular expression here."""
 
 
 @lru_cache(maxsize=1024)
 def searcher(pattern: str) -> Callable[[str], bool]:
-    """What tells whether a pattern is somewhere in a text; PatternError."""
-    if pattern in _OURS or len(_CHOICES.findall(pattern)) < 2:
-        try:
-            ready = re.compile(pattern.replace("\\z", "\\Z"))
-        except (re.error, OverflowError, RecursionError) as error:
-            raise PatternError(str(error)) from error
-        return lambda text: ready.search(text) is not None
-    return _linear(pattern)
+    """What tells whether a pattern is somewhere in a text; PatternError.
 
-
-def _linear(pattern: str) -> Callable[[str], bool]:
-    """By the language of rules, whose expressions never try twice."""
+    By the language of rules: its expressions never try twice, and are written as Kubernetes' are.
+    """
     import cel
 
     program = cel.compile("text.matches(pattern)")

@@ -1,5 +1,6 @@
 import pytest
 
+from api.openapi import QUANTITY
 from embedded.string_formats import TESTS, PatternError, searcher
 
 
@@ -37,6 +38,9 @@ def test_formats_tell_good_from_bad(name: str, good: str, bad: str) -> None:
         (r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z]+)*$", "a-b.c", True),
         (r"^a*\pL+\z", "aü", True),
         (r"^a\z", "a", True),
+        ("^[[:alpha:]]+$", "abc", True),
+        ("^a$", "a\n", False),
+        (QUANTITY["pattern"], "10Mi", True),
         (r"^a\z", "a\n", False),
     ],
 )
@@ -45,7 +49,7 @@ def test_patterns_answer_at_once(pattern: str, text: str, is_there: bool) -> Non
     assert searcher(pattern)(text) is is_there
 
 
-@pytest.mark.parametrize("pattern", ["(", "(a*b*", "(?=a*)b*", "((a{1,1000}){1,1000}){1,1000}"])
+@pytest.mark.parametrize("pattern", ["(", "(?=a)a", r"(a)\1", "((a{1,1000}){1,1000}){1,1000}"])
 def test_what_is_no_pattern_is_said_to_be_none(pattern: str) -> None:
     with pytest.raises(PatternError):
         searcher(pattern)
