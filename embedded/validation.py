@@ -167,13 +167,7 @@ def _of_object(schema: Schema, value: Mapping[str, Any], path: str) -> Causes:
         yield path, f"Too many: {len(value)}: must have at most {most} items"
     if least is not None and len(value) < least:
         yield _invalid(path, len(value), f"should have at least {least} properties")
-    for name in schema.get("required") or ():
-        if name not in value:
-            yield child(path, name), "Required value"
-    if schema.get(EMBEDDED):
-        for name in ("apiVersion", "kind"):
-            if not value.get(name):
-                yield child(path, name), "Required value: must not be empty"
+    yield from _required(schema, value, path)
     properties, values = schema.get("properties") or {}, schema.get("additionalProperties")
     for key, each in value.items():
         if key in properties:
@@ -183,6 +177,15 @@ def _of_object(schema: Schema, value: Mapping[str, Any], path: str) -> Causes:
             yield from causes(dict(values), each, child(path, key))
         elif values is False and not schema.get(PRESERVE):
             yield child(path, key), f"Invalid value: {shown(each)}: is a forbidden property"
+
+
+def _required(schema: Schema, value: Mapping[str, Any], path: str) -> Causes:
+    for name in schema.get("required") or ():
+        if name not in value:
+            yield child(path, name), "Required value"
+    for name in ("apiVersion", "kind") if schema.get(EMBEDDED) else ():
+        if not value.get(name):
+            yield child(path, name), "Required value: must not be empty"
 
 
 def _combined(schema: Schema, value: Any, path: str) -> Causes:

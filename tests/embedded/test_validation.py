@@ -180,3 +180,9 @@ def test_not_and_more_than_one() -> None:
     both = {"oneOf": [{"minLength": 1}, {"maxLength": 9}]}
     (_, told), *_ = causes(both, "a", X)
     assert "Found 2 valid alternatives" in told
+
+
+def test_an_object_inside_says_what_it_is() -> None:
+    schema = {"type": "object", "x-kubernetes-embedded-resource": True}
+    found = list(causes(schema, {"kind": "Pod"}, "spec.pod"))
+    assert found == [("spec.pod.apiVersion", "Required value: must not be empty")]
