@@ -79,6 +79,14 @@ def claims(route: Raw) -> Iterator[str]:
         yield name_of(route, tag)
 
 
+def hosts_of(route: Raw) -> tuple[str, ...]:
+    """The hosts under which it says it is reached, each once."""
+    status = status_of(route)
+    urls = [status.get("url"), *(each.get("url") for each in status.get("traffic") or ())]
+    found = (str(each or "").partition("://")[2].partition(":")[0] for each in urls)
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
 def lost_names(route: Raw, others: Collection[Raw]) -> list[str]:
     """Those of its tags' names that are another Route's; `others` may claim any of them.
 

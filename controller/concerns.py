@@ -22,6 +22,7 @@ from api.kinds import (
 )
 from api.objects import Raw
 from controller import inference_view
+from controller.addresses import hosts_of
 from controller.children import annotations_of, controller_of, labels_of
 from controller.failures import is_troubled
 from controller.labeler import routes_of
@@ -74,6 +75,9 @@ def _after_route(view: View, key: Key, old: Raw | None, new: Raw | None) -> Iter
     for raw in (old, new):
         for rival in view.rivals_of(raw) if raw is not None else ():
             yield Task.ROUTE, rival
+        for host in hosts_of(raw) if raw is not None else ():
+            for mapping in view.mappings_by_host.get(host):
+                yield Task.DOMAINMAPPING, mapping
     yield from _mappings_of(view, ROUTES, key)
 
 

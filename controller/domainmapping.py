@@ -40,6 +40,13 @@ _ALREADY_CLAIMED = Condition(
     message="The domain name is already in use by another DomainMapping",
 )
 
+_HOST_OF_A_ROUTE = Condition(
+    type=DOMAIN_CLAIMED,
+    status=FALSE,
+    reason="DomainAlreadyClaimed",
+    message="The domain name is already in use by a Route",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
@@ -49,6 +56,7 @@ class Observed:
     rivals: Sequence[Raw]
     target: Raw | None  # None: there is none, or it is of a kind that is not looked up
     port: int | None = None  # of the host, from outside; None or 80: left out of URLs
+    is_of_a_route: bool = False  # another than the target has this host, and is asked first
 
 
 def reference_of(mapping: Raw) -> Mapping[str, str]:
@@ -93,7 +101,9 @@ def plan(seen: Observed, *, now: str) -> Plan:
 
 
 def _claimed(seen: Observed) -> Condition:
-    """A host is that of the oldest mapping; of two as old, of the first namespace's."""
+    """A host is that of its Route, then of the oldest mapping, then of the first namespace's."""
+    if seen.is_of_a_route:
+        return _HOST_OF_A_ROUTE
     if any(_age(rival) < _age(seen.mapping) for rival in seen.rivals if not is_going(rival)):
         return _ALREADY_CLAIMED
     return Condition(type=DOMAIN_CLAIMED, status=TRUE)

@@ -36,7 +36,7 @@ from controller import (
     route,
     service,
 )
-from controller.addresses import claims, lost_names
+from controller.addresses import claims, hosts_of, lost_names
 from controller.children import is_controlled_by, labels_of
 from controller.clusterconfig import Collection
 from controller.labeler import routes_of, targets_of
@@ -131,13 +131,17 @@ class View:
         self.routes_by_configuration = Index(_targeted("configurationName"))
         self.routes_by_revision = Index(_targeted("revisionName"))
         self.routes_by_name = Index(_claimed)  # their own and those of their tags
+        self.routes_by_host = Index(hosts_of)
         self.mappings_by_host = Index(lambda raw: (raw["metadata"]["name"],))
         self.mappings_by_target = Index(_referred_to)
         self.pods_by_revision = Index(_by_label(keys.REVISION))
         self._indexes = {
             CONFIGURATIONS: (self.configurations_by_revision_name, self.configurations_by_route),
             REVISIONS: (self.revisions_by_configuration, self.revisions_by_route),
-            ROUTES: (self.routes_by_configuration, self.routes_by_revision, self.routes_by_name),
+            ROUTES: (
+                *(self.routes_by_configuration, self.routes_by_revision),
+                *(self.routes_by_name, self.routes_by_host),
+            ),
             DOMAINMAPPINGS: (self.mappings_by_host, self.mappings_by_target),
             PODS: (self.pods_by_revision,),
         }
@@ -250,8 +254,13 @@ class View:
         if domainmapping.is_served(ref):
             kind = SERVICES if ref["kind"] == SERVICES.kind else ROUTES
             target = self.get(kind, (ref["namespace"], ref["name"]))
+        above = (ref["namespace"], ref["name"])
         return domainmapping.Observed(
-            mapping=raw, rivals=self.all(DOMAINMAPPINGS, same), target=target, port=port
+            mapping=raw,
+            rivals=self.all(DOMAINMAPPINGS, same),
+            target=target,
+            port=port,
+            is_of_a_route=any(each != above for each in self.routes_by_host.get(key[1])),
         )
 
     def labels(self, key: Key) -> labeler.Observed:

@@ -129,3 +129,13 @@ def test_a_domainmapping_concerns_its_rivals_and_its_target_concerns_it() -> Non
     }
     assert "domainmapping www.example.com" in work(view, SERVICES, None, a_service())
     assert "domainmapping www.example.com" not in work(view, ROUTES, None, a_route())
+
+
+def test_a_route_concerns_the_mappings_that_want_its_hosts() -> None:
+    view = Objects(a_mapping("t-mnist.default.localhost", to="other")).view
+    tagged = {"url": "http://t-mnist.default.localhost:8080", "tag": "t"}
+    route = a_route() | {"status": {"url": "http://mnist.default.localhost", "traffic": [tagged]}}
+    told = "domainmapping t-mnist.default.localhost"
+    assert told in work(view, ROUTES, a_route(), route)
+    assert told in work(view, ROUTES, route, None)
+    assert told not in work(view, ROUTES, None, a_route())

@@ -52,6 +52,14 @@ def test_a_route_can_be_meant_too() -> None:
     assert condition(step.status)["status"] == "True"
 
 
+def test_a_host_that_is_a_routes_own_is_not_to_be_had() -> None:
+    seen = Observed(mapping=a_mapping(), rivals=(), target=target(), is_of_a_route=True)
+    step = plan(seen, now=NOW)
+    words = "The domain name is already in use by a Route"
+    assert failed(step, "DomainClaimed") == ("False", "DomainAlreadyClaimed", words)
+    assert condition(step.status)["status"] == "False"
+
+
 def failed(step: Any, type_: str) -> tuple[Any, Any, Any]:
     found = condition(step.status, type_)
     return found["status"], found["reason"], found["message"]

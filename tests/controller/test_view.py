@@ -216,3 +216,22 @@ def test_a_domainmapping_its_rivals_and_what_it_means() -> None:
     assert world.view.mappings_by_target.get(("Route", "default", "mnist")) == (
         ("default", "r.example.com"),
     )
+
+
+def test_a_mapping_of_a_host_that_a_route_has() -> None:
+    route = a_route() | {"status": {"url": "http://mnist.default.localhost:8080"}}
+    mine, theirs = a_mapping("mnist.default.localhost", to="mnist"), a_mapping("free.example.com")
+    world = Objects(route, mine, theirs)
+    own = world.view.domainmapping(("default", "mnist.default.localhost"), None)
+    free = world.view.domainmapping(("default", "free.example.com"), None)
+    assert own is not None
+    assert free is not None
+    assert (own.is_of_a_route, free.is_of_a_route) == (False, False)
+    world.put(a_mapping("mnist.default.localhost", to="another"))
+    other = world.view.domainmapping(("default", "mnist.default.localhost"), None)
+    assert other is not None
+    assert other.is_of_a_route
+    world.remove(route)
+    other = world.view.domainmapping(("default", "mnist.default.localhost"), None)
+    assert other is not None
+    assert not other.is_of_a_route
