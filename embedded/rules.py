@@ -178,6 +178,8 @@ def _compiled(text: str) -> Any:
         import cel
     except ImportError as error:
         raise RuleError(_MISSING) from error
+    if len(text) > _LENGTH_MAX:
+        raise RuleError(f"Too long: may not be more than {_LENGTH_MAX} characters")
     try:
         program = cel.compile(text)
     except ValueError as error:
@@ -197,6 +199,8 @@ def _compiled(text: str) -> Any:
 _BOUND: Final = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,")
 _PARENTHESES: Final = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(|[()]")
 _LITERAL: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+# Each operator is a call in a call: tens of thousands are more than a stack holds.
+_LENGTH_MAX: Final = 10_000
 _STEPS_MAX: Final = 200_000  # of the innermost loop: about a quarter of a second
 _TYPES: Final = frozenset(
     ("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint", "type")

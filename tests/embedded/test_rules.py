@@ -83,6 +83,7 @@ def test_items_have_a_past_by_their_keys() -> None:
         ({"rule": "true", "messageExpression": "self.("}, "compilation failed"),
         ({"rule": "true", "optionalOldSelf": True}, "optionals are not served"),
         ({"rule": "true", "reason": "Because"}, "Unsupported value"),
+        ({"rule": "+".join(["1"] * 20_000) + " > 0"}, "may not be more than 10000 characters"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_the_crd(rule: dict[str, Any], words: str) -> None:
