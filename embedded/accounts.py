@@ -36,10 +36,10 @@ class DefaultAccounts:
     def observe(self, change: Change) -> None:
         """Follow namespaces that come and accounts that go."""
         metadata = change.object["metadata"]
-        if change.resource is NAMESPACES and change.type == "ADDED":
+        if change.resource == NAMESPACES and change.type == "ADDED":
             self._later(partial(self._give, metadata["name"]))
         elif (
-            change.resource is SERVICEACCOUNTS
+            change.resource == SERVICEACCOUNTS
             and change.type == "DELETED"
             and metadata["name"] == NAME
         ):

@@ -160,7 +160,7 @@ class ApiServer:
         new = self._custom.checked(resource, new, None)
         if options.is_dry_run:
             return new
-        if resource is EVENTS:
+        if resource == EVENTS:
             self._expire(resource, room=1)
         stored = self._put(resource, new)
         self._deletion.settle(resource, stored)
@@ -382,7 +382,7 @@ class ApiServer:
             )
 
     def _expire(self, resource: Resource, *, room: int = 0) -> None:
-        if resource is EVENTS:
+        if resource == EVENTS:
             with answered():
                 self._expiry.expire(room=room)
 

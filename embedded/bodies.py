@@ -131,7 +131,7 @@ def check_metadata(resource: Resource, metadata: Raw) -> None:
     """Names, labels, annotations and owners have the form Kubernetes wants; InvalidError."""
     causes = [(f"metadata.{key}", "unknown field") for key in metadata.keys() - METADATA_FIELDS]
     name = metadata.get("name") or ""
-    named = formats.dns_1123_label if resource is NAMESPACES else _wrong_in_subdomain
+    named = formats.dns_1123_label if resource == NAMESPACES else _wrong_in_subdomain
     causes += [("metadata.name", f'Invalid value: "{name}": {wrong}') for wrong in named(name)]
     for key, value in (metadata.get("labels") or {}).items():
         wrong = [*formats.qualified_name(key), *formats.label_value(value)]

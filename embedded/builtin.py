@@ -25,20 +25,20 @@ _CONTAINER_CHOICES = {
 
 def defaulted(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
     """The object with Kubernetes' defaults, where one of ours reads them."""
-    if resource is NAMESPACES:
+    if resource == NAMESPACES:
         metadata = new["metadata"]
         labels = {**(metadata.get("labels") or {}), _NAME_LABEL: metadata["name"]}
         status = new.get("status") or {"phase": "Active"}
         return {**new, "metadata": {**metadata, "labels": labels}, "status": status}
     if resource in core.KINDS:
         return core.defaulted(resource, new)
-    if resource is PODS:
+    if resource == PODS:
         # Typed clients read these of what they have just created; kubectl debug needs the first.
         told, spec = {**new, "status": new.get("status") or {"phase": "Pending"}}, new.get("spec")
         if isinstance(spec, Mapping) and spec.get("securityContext") is None:
             told["spec"] = {**spec, "securityContext": {}}
         return told
-    if resource is DEPLOYMENTS:
+    if resource == DEPLOYMENTS:
         return _defaulted_deployment(new)
     return new
 
@@ -55,7 +55,7 @@ def with_status(resource: Resource, old: Raw, changed: Raw) -> dict[str, Any]:
     new = {**old, "status": changed.get("status")}
     if new["status"] is None:
         del new["status"]
-    if resource is PODS:
+    if resource == PODS:
         # As in Kubernetes, and a kubelet saves a second write by it.
         metadata = dict(old["metadata"])
         for field in ("labels", "annotations"):
@@ -74,13 +74,13 @@ def with_status(resource: Resource, old: Raw, changed: Raw) -> dict[str, Any]:
 def check(resource: Resource, new: Raw, old: Raw | None) -> None:
     """Raise InvalidError for what a built-in kind may not be."""
     causes: _Causes = []
-    if resource is DEPLOYMENTS:
+    if resource == DEPLOYMENTS:
         causes = _deployment(new, old)
-    elif resource is PODS:
+    elif resource == PODS:
         causes = _pod(new, old)
-    elif resource is EVENTS:
+    elif resource == EVENTS:
         causes = _event(new)
-    elif resource is NODES and old is not None:
+    elif resource == NODES and old is not None:
         causes = _node(new, old)
     elif resource in core.KINDS:
         causes = list(core.causes(resource, new, old))

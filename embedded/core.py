@@ -32,7 +32,7 @@ _JSON_OF: Final = frozenset({".dockercfg", ".dockerconfigjson"})
 
 def defaulted(resource: Resource, new: dict[str, Any]) -> dict[str, Any]:
     """The object with Kubernetes' defaults; a Secret's stringData goes into its data."""
-    if resource is not SECRETS:
+    if resource != SECRETS:
         return new
     result = {key: value for key, value in new.items() if key != "stringData"}
     texts = new.get("stringData")

@@ -84,7 +84,7 @@ class Deletion:
         metadata = new["metadata"]
         if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
             return False
-        if resource is NAMESPACES:
+        if resource == NAMESPACES:
             return self._is_empty(metadata["name"])
         return not metadata.get("deletionGracePeriodSeconds")
 
@@ -147,12 +147,12 @@ class Deletion:
         elif options.propagation == "Foreground" and self._owners.dependents(metadata["uid"]):
             finalizers += [FOREGROUND] if FOREGROUND not in finalizers else []
         grace_s = _grace_s(resource, obj, options)
-        if not finalizers and not grace_s and resource is not NAMESPACES:
+        if not finalizers and not grace_s and resource != NAMESPACES:
             self.remove(resource, {**obj, "metadata": dict(metadata)})
             return None
         going = self._begin(resource, obj, finalizers, grace_s)
         place = place_of(resource, going)
-        if resource is NAMESPACES:
+        if resource == NAMESPACES:
             self._empty_namespace(metadata["name"])
             self._pending.append(partial(self._finish_namespace, metadata["name"]))
         elif resource == CUSTOMRESOURCEDEFINITIONS:
@@ -174,7 +174,7 @@ class Deletion:
         if finalizers:
             metadata["finalizers"] = finalizers
         going = {**obj, "metadata": metadata}
-        if resource is NAMESPACES:
+        if resource == NAMESPACES:
             going["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
         if going == obj:
             return obj
@@ -342,7 +342,7 @@ def _check(resource: Resource, obj: Raw, options: DeleteOptions) -> None:
                 f"Precondition failed: {what} in precondition: {wanted}, "
                 f"{what} in object meta: {found}",
             )
-    if resource is NAMESPACES and metadata["name"] == DEFAULT_NAMESPACE:
+    if resource == NAMESPACES and metadata["name"] == DEFAULT_NAMESPACE:
         raise ForbiddenError(
             f'namespaces "{metadata["name"]}" is forbidden: this namespace may not be deleted'
         )
@@ -350,7 +350,7 @@ def _check(resource: Resource, obj: Raw, options: DeleteOptions) -> None:
 
 def _grace_s(resource: Resource, obj: Raw, options: DeleteOptions) -> int:
     """Seconds a Pod has to finish; everything else, and a Pod that runs nowhere, goes at once."""
-    if resource is not PODS:
+    if resource != PODS:
         return 0
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     is_taken = spec.get("nodeName") or status not in ({}, {"phase": "Pending"})

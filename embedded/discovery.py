@@ -114,7 +114,7 @@ def _parts(
         parts.append(("scale", "autoscaling", "v1", "Scale", _PART_VERBS))
     if registry.has_status(resource):
         parts.append(("status", resource.group, resource.version, resource.kind, _PART_VERBS))
-    if resource is PODS:
+    if resource == PODS:
         parts.append(("log", "", "v1", "Pod", ("get",)))
     return parts
 

@@ -34,7 +34,7 @@ class Expiry:
         store.subscribe(self._observe)
 
     def _observe(self, change: Change) -> None:
-        if change.resource is not EVENTS:
+        if change.resource != EVENTS:
             return
         names = (change.object["metadata"]["namespace"], change.object["metadata"]["name"])
         self._written.pop(names, None)

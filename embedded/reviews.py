@@ -45,22 +45,22 @@ class Reviews:
             "kind": resource.kind,
             "apiVersion": resource.api_version,
             "metadata": {},
-            **({} if resource is SELF else {"spec": _without_token(spec)}),
+            **({} if resource == SELF else {"spec": _without_token(spec)}),
             "status": self._status(resource, spec),
         }
 
     def _status(self, resource: Resource, spec: Raw) -> dict[str, Any]:
-        if resource is RULES:
+        if resource == RULES:
             every = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
             urls = {"verbs": ["*"], "nonResourceURLs": ["*"]}
             return {"resourceRules": [every], "nonResourceRules": [urls], "incomplete": False}
-        if resource is SELF:
+        if resource == SELF:
             return {"userInfo": self._user_info()}
-        if resource is TOKEN:
+        if resource == TOKEN:
             if self._knows(str(spec.get("token") or "")):
                 return {"authenticated": True, "user": self._user_info()}
             return {"authenticated": False, "error": "this token is not the one used here"}
-        if resource is SUBJECT and not self._is_somebody(spec):
+        if resource == SUBJECT and not self._is_somebody(spec):
             return {"allowed": False, "reason": f"the one user here is {self._user}"}
         return self._allowed(spec)
 

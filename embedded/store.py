@@ -243,7 +243,7 @@ class Store:
                     "Restore the file from a copy, or move it away to start empty"
                 ) from error
             table.put((namespace, name), obj)
-            if table.resource is CUSTOMRESOURCEDEFINITIONS:
+            if table.resource == CUSTOMRESOURCEDEFINITIONS:
                 self.open(definitions.read(obj).versions[0].resource)
         return int(last)
 

@@ -297,3 +297,12 @@ def test_any_json_is_stored_or_refused(
     with contextlib.suppress(ApiError):
         server.delete(resource, None, "d")
     served.close()
+
+
+def test_a_resource_is_known_by_what_it_says(server: ApiServer) -> None:
+    """A caller may have read it from discovery: it is equal, not the same."""
+    copied = replace(NAMESPACES)
+    assert copied is not NAMESPACES
+    made = server.create(copied, None, {"metadata": {"name": "copied"}}, WriteOptions())
+    assert made["status"] == {"phase": "Active"}
+    assert server.get(copied, None, "copied")["spec"]["finalizers"] == ["kubernetes"]
