@@ -305,4 +305,3 @@ def test_a_resource_is_known_by_what_it_says(server: ApiServer) -> None:
     assert copied is not NAMESPACES
     made = server.create(copied, None, {"metadata": {"name": "copied"}}, WriteOptions())
     assert made["status"] == {"phase": "Active"}
-    assert server.get(copied, None, "copied")["spec"]["finalizers"] == ["kubernetes"]
