@@ -58,6 +58,16 @@ def updated(config: ClusterConfig, name: str, data: Mapping[str, str]) -> Cluste
     return ClusterConfig(collection=collection, rollout_s=rollout_s)
 
 
+def fault(namespace: str, name: str, data: Mapping[str, str]) -> str:
+    """Why a ConfigMap can not be read, in Knative's words; "" for one that can, or is not ours."""
+    try:
+        if namespace == NAMESPACE:
+            updated(ClusterConfig(), name, data)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def unserved(name: str, data: Mapping[str, str]) -> list[str]:
     """The keys of a ConfigMap that nobody here reads."""
     served: dict[str, tuple[str, ...]] = {

@@ -1,16 +1,18 @@
 """Admission on one machine: what api says, and then what a process can not do.
 
-For: telling `kubectl apply` at once, by path, what of a template this machine does not serve.
+For: telling `kubectl apply` at once, by path, what of a template this machine does not serve,
+and what of Knative's ConfigMaps can not be read.
 Must not know: what that is, or how an object is stored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from api.errors import FieldError, InvalidObjectError
-from api.kinds import CONFIGURATIONS, INFERENCESERVICES, SERVICES, Resource
+from api.kinds import CONFIGMAPS, CONFIGURATIONS, INFERENCESERVICES, SERVICES, Resource
 from api.objects import Raw
+from cluster.errors import BadRequestError
 from embedded.admitting import Admit
 from embedded.capabilities import Machine, refusals
 
@@ -18,16 +20,28 @@ _WITH_TEMPLATE = (SERVICES, CONFIGURATIONS)
 _PATH = "spec.template.spec"
 _COMPONENTS = ("predictor", "transformer", "explainer")
 _MODEL = "spec.predictor.model"
+# What users of Knative see, word for word.
+_CONFIG_DENIED = (
+    'admission webhook "config.webhook.serving.knative.dev" denied the request: validation failed: '
+)
 
 
-def refusing(admit: Admit, machine: Callable[[], Machine]) -> Admit:
-    """`admit`, and InvalidObjectError for what is not served here.
+# Why a ConfigMap of a namespace, a name and data can not be read; "": it can.
+SettingFault = Callable[[str, str, Mapping[str, str]], str]
+
+
+def refusing(
+    admit: Admit, machine: Callable[[], Machine], setting_fault: SettingFault = lambda *_: ""
+) -> Admit:
+    """`admit`, and InvalidObjectError or BadRequestError for what is not served here.
 
     A template that did not change is let be: it was admitted when this machine could do more.
     """
 
     def admitted(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[str, Any]:
         result = admit(resource, new, old, user=user)
+        if resource == CONFIGMAPS:
+            _check_setting(result, old, setting_fault)
         before = _pods(resource, old) if old is not None else {}
         faults = [
             fault
@@ -40,6 +54,16 @@ def refusing(admit: Admit, machine: Callable[[], Machine]) -> Admit:
         return result
 
     return admitted
+
+
+def _check_setting(new: Raw, old: Raw | None, fault_of: SettingFault) -> None:
+    """As Knative's webhook does; what is stored already is left to the controller's log."""
+    metadata, data = new["metadata"], new.get("data") or {}
+    if old is not None and data == (old.get("data") or {}):
+        return
+    fault = fault_of(metadata.get("namespace", ""), metadata["name"], data)
+    if fault:
+        raise BadRequestError(f"{_CONFIG_DENIED}{fault}")
 
 
 def _pods(resource: Resource, obj: Raw) -> dict[str, Raw]:

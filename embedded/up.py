@@ -29,6 +29,7 @@ from autoscaler.server import Autoscaler
 from cluster.direct import DirectClient
 from cluster.events import EventRecorder
 from cluster.informer import Informer
+from controller import clusterconfig
 from controller.config import Settings as ControllerSettings
 from controller.server import Controller
 from embedded import hosts, runtimes, settings_maps
@@ -113,7 +114,7 @@ class Platform:
         self._store = Store(settings.database)
         rng = random.Random()  # noqa: S311 - names and traffic splits, no secrets
         self._machine = Machine(owner=owner(), labels=node_labels())
-        check = refusing(admit, lambda: self._machine)
+        check = refusing(admit, lambda: self._machine, clusterconfig.fault)
         self._server = ApiServer(self._store, admit=check, clock=_wall_s, rng=rng)
         self._client = DirectClient(self._server)
         self._environment = inherited_environment()  # of every process of a Pod

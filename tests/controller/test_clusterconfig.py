@@ -4,6 +4,7 @@ from controller.clusterconfig import (
     ClusterConfig,
     Collection,
     ConfigError,
+    fault,
     parse_collection,
     parse_rollout_s,
     unserved,
@@ -93,3 +94,12 @@ def test_what_is_not_served_is_known_by_name() -> None:
     assert unserved("config-network", data) == ["domain-template"]
     assert unserved("config-gc", {CREATE: "1s", "_example": ""}) == []
     assert unserved("config-autoscaler", data) == []
+
+
+def test_the_fault_of_a_config_map() -> None:
+    wrong = {"retain-since-create-time": "soon"}
+    found = fault("knative-serving", "config-gc", wrong)
+    assert found.startswith("failed to parse retain-since-create-time: ")
+    assert fault("knative-serving", "config-gc", {}) == ""
+    assert fault("team", "config-gc", wrong) == ""
+    assert fault("knative-serving", "other", wrong) == ""

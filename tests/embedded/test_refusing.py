@@ -4,7 +4,8 @@ import pytest
 
 from api.admission import admit
 from api.errors import InvalidObjectError
-from api.kinds import INFERENCESERVICES, ROUTES, SERVICES
+from api.kinds import CONFIGMAPS, INFERENCESERVICES, ROUTES, SERVICES
+from cluster.errors import BadRequestError
 from embedded.capabilities import Machine
 from embedded.refusing import refusing
 
@@ -40,6 +41,23 @@ def test_a_template_that_did_not_change_is_let_be() -> None:
     stored = admit(SERVICES, service(runtimeClassName="gvisor"), None, user="u")
     again = {**stored, "metadata": {**stored["metadata"], "labels": {"a": "b"}}}
     assert check(SERVICES, again, stored, user="u")["metadata"]["labels"] == {"a": "b"}
+
+
+def a_setting(namespace: str = "knative-serving", **data: str) -> dict[str, Any]:
+    metadata = {"name": "config-gc", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def test_a_setting_that_can_not_be_read_is_refused_as_knative_does() -> None:
+    check = refusing(admit, Machine, lambda *said: "wrong" if said[2].get("a") == "x" else "")
+    with pytest.raises(BadRequestError) as refused:
+        check(CONFIGMAPS, a_setting(a="x"), a_setting(), user="u")
+    assert str(refused.value) == (
+        'admission webhook "config.webhook.serving.knative.dev" denied the request: validation '
+        "failed: wrong"
+    )
+    assert check(CONFIGMAPS, a_setting(a="y"), None, user="u") == a_setting(a="y")
+    assert check(CONFIGMAPS, a_setting(a="x"), a_setting(a="x"), user="u") == a_setting(a="x")
 
 
 def test_other_kinds_are_none_of_its_business() -> None:
