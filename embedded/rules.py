@@ -3,8 +3,8 @@
 For: asking every rule of a schema about a value, and refusing a CRD whose rules are not CEL.
 Must not know: CRDs, requests, or the rest of validation, which comes first.
 
-The language is that of the package `common-expression-language` (an extra, loaded with the
-first rule). Kubernetes' further functions are added here; optionals (`?.`, optionalOldSelf)
+The language is that of the package `common-expression-language` (loaded with the first
+rule or pattern). Kubernetes' further functions are added here; optionals (`?.`, optionalOldSelf)
 and typed libraries that are missing are refused by name when the CRD is written.
 """
 
