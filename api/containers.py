@@ -45,8 +45,14 @@ def check(container: Raw, role: Role, path: str, faults: fields.Faults) -> None:
     if image and not images.is_valid(image):
         details = f'image: "{image}", error: could not parse reference: {image}'
         faults.add("Failed to parse image reference", f"{path}.image", details=details)
+    seen: set[str] = set()
     for index, variable in enumerate(container.get("env", ())):
         _check_env(variable, role, f"{path}.env[{index}]", faults)
+        name = variable.get("name", "")
+        if name in seen:
+            # Knative's CRD has env by name; in Kubernetes' words, which its users see.
+            faults.add(f'Duplicate value: "{name}"', f"{path}.env[{index}].name")
+        seen.add(name)
     for index, source in enumerate(container.get("envFrom", ())):
         _check_env_from(source, f"{path}.envFrom[{index}]", faults)
     for index, port in enumerate(container.get("ports", ())):

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from api import crds
+from api.runtime_builtin import built_in
 
 ROOT = Path(__file__).parent.parent / "manifests"
 HEADER = "# Written by `make manifests` from api/: do not edit.\n"
@@ -23,11 +24,19 @@ class _Plain(yaml.SafeDumper):
 
 def files() -> dict[str, str]:
     """The text of every file, by its path below `manifests/`."""
-    return {
-        f"300-crds/{name}.yaml": HEADER
-        + yaml.dump(definition, Dumper=_Plain, sort_keys=False, width=100)
-        for name, definition in crds.definitions().items()
+    found = {f"300-crds/{name}.yaml": each for name, each in crds.definitions().items()}
+    # Those by a name of KServe's are for laptops: a cluster may run KServe's own.
+    runtimes = {each["metadata"]["name"]: each for each in built_in()}
+    found |= {
+        f"400-runtimes/{name}.yaml": each
+        for name, each in runtimes.items()
+        if name.startswith("relight-")
     }
+    return {path: HEADER + _text(each) for path, each in found.items()}
+
+
+def _text(raw: object) -> str:
+    return yaml.dump(raw, Dumper=_Plain, sort_keys=False, width=100)
 
 
 if __name__ == "__main__":

@@ -42,13 +42,14 @@ def test_manifests_are_what_the_api_says(path: str) -> None:
 
 
 def test_no_definition_is_left_over() -> None:
-    found = {str(path.relative_to(MANIFESTS)) for path in MANIFESTS.glob("300-crds/*")}
+    found = {str(path.relative_to(MANIFESTS)) for path in MANIFESTS.glob("[0-9]*/*")}
     assert found == set(files())
 
 
 @pytest.mark.parametrize("path", files())
-def test_manifests_are_yaml_of_one_definition(path: str) -> None:
-    assert yaml.safe_load(files()[path])["kind"] == "CustomResourceDefinition"
+def test_manifests_are_yaml_of_one_object(path: str) -> None:
+    kind = {"300-crds": "CustomResourceDefinition", "400-runtimes": "ClusterServingRuntime"}
+    assert yaml.safe_load(files()[path])["kind"] == kind[path.partition("/")[0]]
 
 
 def test_names_are_those_of_the_kind() -> None:

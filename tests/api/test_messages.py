@@ -329,6 +329,11 @@ CONTAINERS: list[tuple[str, Changes, str]] = [
         },
         f'"K_SERVICE" is a reserved environment variable: {P}.containers[1].env[1].name',
     ),
+    (
+        "Service",
+        {f"{C0}/env": [{"name": "A"}, {"name": "B"}, {"name": "A", "value": "x"}]},
+        f'Duplicate value: "A": {PC0}.env[2].name',
+    ),
     ("Service", {f"{C0}/env": [{"value": "x"}]}, f"missing field(s): {PC0}.env[0].name"),
     (
         "Service",
