@@ -4,14 +4,14 @@ For: the names in a server's certificate, and whether an address is this machine
 Must not know: certificates, or who listens.
 """
 
-import fcntl
 import ipaddress
 import socket
-import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
-_SIOCGIFADDR: Final = 0x8915  # Linux: the IPv4 address of an interface
+_OWN: Final = ["/32", "host", "LOCAL"]
+_LINK: Final = "20"  # the scope of addresses that mean nothing without an interface
 _ALWAYS: Final = ("localhost", "127.0.0.1", "::1", "kubernetes.default.svc", "kubernetes")
 _ANY: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound
 
@@ -41,11 +41,22 @@ def names(host: str) -> list[str]:
 
 
 def _addresses() -> Iterator[str]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        for _, name in socket.if_nameindex():
-            try:
-                request = struct.pack("256s", name.encode()[:15])
-                answer = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, request)
-            except OSError:
-                continue  # an interface without an IPv4 address, or no Linux
-            yield socket.inet_ntoa(answer[20:24])
+    """Every address of every interface, as Linux lists them; none elsewhere."""
+    for path, found in (("/proc/net/fib_trie", ipv4_of), ("/proc/net/if_inet6", ipv6_of)):
+        try:
+            yield from found(Path(path).read_text())
+        except OSError:
+            continue  # no Linux, or no addresses of this family
+
+
+def ipv4_of(fib_trie: str) -> list[str]:
+    """The addresses of this machine's own in Linux' table of routes."""
+    lines = [line.split() for line in fib_trie.splitlines()]
+    pairs = zip(lines, lines[1:], strict=False)
+    return [leaf[1] for leaf, kind in pairs if leaf[:1] == ["|--"] and kind == _OWN]
+
+
+def ipv6_of(if_inet6: str) -> list[str]:
+    """The addresses in Linux' list of them that hold beyond one link."""
+    rows = (line.split() for line in if_inet6.splitlines())
+    return [str(ipaddress.IPv6Address(bytes.fromhex(row[0]))) for row in rows if row[3] != _LINK]
