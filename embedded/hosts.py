@@ -7,6 +7,7 @@ Must not know: certificates, or who listens.
 import ipaddress
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +53,7 @@ def _addresses() -> Iterator[str]:
 def ipv4_of(fib_trie: str) -> list[str]:
     """The addresses of this machine's own in Linux' table of routes."""
     lines = [line.split() for line in fib_trie.splitlines()]
-    pairs = zip(lines, lines[1:], strict=False)
-    return [leaf[1] for leaf, kind in pairs if leaf[:1] == ["|--"] and kind == _OWN]
+    return [leaf[1] for leaf, kind in pairwise(lines) if leaf[:1] == ["|--"] and kind == _OWN]
 
 
 def ipv6_of(if_inet6: str) -> list[str]:
