@@ -11,6 +11,7 @@ from collections.abc import Callable
 from activator.targets import RevisionKey
 from wire.exchange import Exchange
 
+_DEPARTED_MAX = 1000  # Revisions remembered as gone
 _MEASURED_BYTES_MAX = 65_536  # of a body of unknown length, before its client is paused
 
 
@@ -66,6 +67,7 @@ class Lounge:
         self._wait_s = wait_s
         self._give_up = give_up
         self._waiting: OrderedDict[Expected, None] = OrderedDict()  # by deadline: all wait alike
+        self._departed: OrderedDict[RevisionKey, None] = OrderedDict()  # the last to go at the end
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -73,8 +75,8 @@ class Lounge:
         return len(self._waiting)
 
     def expect(self, exchange: Exchange, key: RevisionKey) -> bool:
-        """Hold a request; False when too many are held already."""
-        if len(self._waiting) >= self._count_max:
+        """Hold a request; False when too many are held already, or its Revision was deleted."""
+        if len(self._waiting) >= self._count_max or key in self._departed:
             return False
         loop = asyncio.get_running_loop()
         expected = Expected(exchange, key, loop.time() + self._wait_s, self)
@@ -86,9 +88,16 @@ class Lounge:
 
     def arrived(self, key: RevisionKey) -> None:
         """A Revision is known now. Cost: linear in what waits, which is nothing as a rule."""
+        self._departed.pop(key, None)
         for expected in [each for each in self._waiting if each.key == key]:
             self.left(expected)
             expected.go_on()
+
+    def departed(self, key: RevisionKey) -> None:
+        """A Revision was deleted: nobody waits for it, whatever a Route still says."""
+        self._departed[key] = None
+        if len(self._departed) > _DEPARTED_MAX:
+            self._departed.popitem(last=False)
 
     def left(self, expected: Expected) -> None:
         """A request waits no more."""

@@ -255,6 +255,7 @@ class Activator:
                 del self._holders[key]
                 holder.give_up(Refusal.REVISION_GONE)
                 holder.close()
+                self._lounge.departed(key)
             return
         terms = catalog.read_terms(new)
         if holder is None:
@@ -265,7 +266,7 @@ class Activator:
             holder.change_terms(terms)
         if old is None or catalog.read_model(old) != catalog.read_model(new):
             self._router.set_revision(*key, catalog.read_model(new))
-        if holder is None and len(self._lounge):
+        if holder is None:
             self._lounge.arrived(key)
 
     def _log_requests(self, holder: Holder, revision: Raw) -> None:

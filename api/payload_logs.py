@@ -5,6 +5,7 @@ Must not know: how anybody is told.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from api import keys
 from api.fields import Faults
 
 _MODES = ("all", "request", "response")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110's token
 _FIELDS = frozenset({"url", "mode", "metadataHeaders"})
 
 
@@ -44,6 +46,9 @@ def read_logging(text: str) -> Logging:
         raise ValueError(f"mode: must be one of {', '.join(_MODES)}")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("metadataHeaders: must be a list of header names")
+    for name in names:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"metadataHeaders: {name!r} is no name of a header")
     return Logging(
         url=url,
         has_requests=mode != "response",

@@ -134,3 +134,19 @@ async def test_a_departure_and_the_arrival_of_the_revision_in_one_tick(leaves_fi
         assert it.now().queued == it.now().executing == 0
         assert it.activator.statistics().expected == 0
         it.cluster.objects.pop((kinds.ROUTES, "default", "app"))
+
+
+async def test_nobody_waits_for_a_revision_that_was_deleted() -> None:
+    async with world(expect_s=60) as it:
+        await routed(it)
+        it.revision()
+        await it.replica()
+        client = await it.connect()
+        assert (await client.call()).status == 200
+        it.cluster.remove(kinds.REVISIONS, "app-1")
+        await eventually(lambda: not it.activator._holders)
+        answer = await client.call()
+        assert (answer.status, answer.reason) == (503, "RevisionGone")
+        it.revision()  # another one of its name
+        await eventually(lambda: bool(it.activator._holders))
+        assert not it.activator._lounge._departed

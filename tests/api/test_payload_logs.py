@@ -31,6 +31,8 @@ def test_the_annotation_is_read() -> None:
         ('{"url": "http://s", "mode": "none"}', "mode: must be one of all, request, response"),
         ('{"url": "http://s", "metadataHeaders": "a"}', "metadataHeaders: must be a list"),
         ('{"url": "http://s", "metadataHeaders": [1]}', "metadataHeaders: must be a list"),
+        ('{"url": "http://s", "metadataHeaders": ["a b"]}', "'a b' is no name of a header"),
+        ('{"url": "http://s", "metadataHeaders": [""]}', "'' is no name of a header"),
     ],
 )
 def test_what_is_wrong_with_the_annotation_is_said(text: str, says: str) -> None:
