@@ -23,6 +23,7 @@ from api.inference_names import FRAMEWORKS, KSERVE_DOMAINS, LOGGER_MODES, METRIC
 from api.inference_refusals import Table, refuse
 from api.keys import ENV_PROTOCOL, ENV_STORAGE_URI, MAX_SCALE, MIN_SCALE, SERVING_PREFIX
 from api.objects import Raw
+from api.payload_logs import is_header_name
 from api.pod_schemas import LIMITS
 from api.templates import check_revision_annotations
 from api.traffic import WHOLE
@@ -263,6 +264,10 @@ def _read_logger(parent: fields.Fields) -> Logger:
         source.faults.invalid(logger.url, source.at("url"), "must be an http or https URL")
     if logger.mode not in LOGGER_MODES:
         source.faults.add("invalid logger type", source.at("mode"))
+    for index, name in enumerate(logger.metadata_headers):
+        if not is_header_name(name):
+            path = f"{source.at('metadataHeaders')}[{index}]"
+            source.faults.invalid(name, path, "must be the name of a header")
     source.finish()
     return logger
 

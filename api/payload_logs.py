@@ -47,7 +47,7 @@ def read_logging(text: str) -> Logging:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("metadataHeaders: must be a list of header names")
     for name in names:
-        if not _HEADER_NAME.fullmatch(name):
+        if not is_header_name(name):
             raise ValueError(f"metadataHeaders: {name!r} is no name of a header")
     return Logging(
         url=url,
@@ -55,6 +55,11 @@ def read_logging(text: str) -> Logging:
         has_responses=mode != "request",
         metadata_headers=tuple(names),
     )
+
+
+def is_header_name(text: str) -> bool:
+    """Whether a header may have this name."""
+    return _HEADER_NAME.fullmatch(text) is not None
 
 
 def check(annotations: Mapping[str, str], path: str, faults: Faults) -> None:

@@ -124,6 +124,11 @@ CASES: list[tuple[str, Any, str]] = [
     ),
     ("logger's url", predictor(logger={}), f"missing field(s): {P}.logger.url"),
     (
+        "logger's headers",
+        predictor(logger={"url": "http://a", "metadataHeaders": ["ok", "not ok"]}),
+        f"invalid value: not ok: {P}.logger.metadataHeaders[1]\nmust be the name of a header",
+    ),
+    (
         "logger's scheme",
         predictor(logger={"url": "a:1"}),
         f"invalid value: a:1: {P}.logger.url\nmust be an http or https URL",
