@@ -13,7 +13,8 @@ from api import errors
 NOT_SUPPORTED = "not supported by this version of Relight"
 INT64_MAX = 2**63 - 1
 
-_EMPTY: tuple[object, ...] = ([], {}, "")
+# What Go leaves out when it writes. An empty object is none of these: it turns something on.
+_EMPTY: tuple[object, ...] = ([], "")
 _NONE: Mapping[str, str] = {}
 
 

@@ -94,7 +94,8 @@ BY_PATH: Mapping[str, Table] = {
     "spec.explainer.logger": LOGGER,
 }
 
-_EMPTY: tuple[object, ...] = ([], {}, "", False)
+# What Go leaves out when it writes; an empty object turns something on, so it is said.
+_EMPTY: tuple[object, ...] = ([], "", False)
 
 
 def refuse(source: fields.Fields, raw: object, table: Table) -> None:

@@ -131,8 +131,8 @@ def _refuse(name: str, raw: Mapping[str, Any], shape: Shape, path: str, faults: 
     value = raw[name]
     is_zero = value is False or value == 0
     for each in refusals:
-        # An empty list, object or text says nothing, as in Knative, and is let pass.
-        if value in ([], {}, "") or (is_zero and each.is_false_absent):
+        # An empty list or text says nothing and is let pass; an empty object turns something on.
+        if value in ([], "") or (is_zero and each.is_false_absent):
             continue
         message = each.message.replace("{name}", shown(raw.get("name", "")))
         faults.add(message, f"{path}.{name}", details=each.details)

@@ -20,6 +20,7 @@ from tests.api.inferences import complaints, container, predictor
 
 P = "spec.predictor"
 HPA = "only an HPA or KEDA reads it, and Knative mode, the one that is served, has neither"
+NODES = "a model on several nodes is not served by this version"
 BATCHES = "only relight/predictor puts requests together, and only for a model of its own"
 ONE_OF_PREDICTOR = (
     "exactly one of [Name, SKLearn, XGBoost, Tensorflow, PyTorch, Triton, ONNX, HuggingFace, PMML, "
@@ -122,6 +123,7 @@ CASES: list[tuple[str, Any, str]] = [
         predictor(logger={"url": "http://a", "mode": "none"}),
         f"invalid logger type: {P}.logger.mode",
     ),
+    ("nothing is something", predictor(workerSpec={}), refused(f"{P}.workerSpec", NODES)),
     ("logger's url", predictor(logger={}), f"missing field(s): {P}.logger.url"),
     (
         "logger's headers",
@@ -247,7 +249,7 @@ CASES: list[tuple[str, Any, str]] = [
     (
         "nodes",
         predictor(workerSpec={"tensorParallelSize": 2}),
-        refused(f"{P}.workerSpec", "a model on several nodes is not served by this version"),
+        refused(f"{P}.workerSpec", NODES),
     ),
     (
         "several models",

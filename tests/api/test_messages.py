@@ -334,6 +334,7 @@ CONTAINERS: list[tuple[str, Changes, str]] = [
         {f"{C0}/env": [{"name": "A"}, {"name": "B"}, {"name": "A", "value": "x"}]},
         f'Duplicate value: "A": {PC0}.env[2].name',
     ),
+    ("Service", {f"{C0}/lifecycle": {}}, f"must not set the field(s): {PC0}.lifecycle"),
     ("Service", {f"{C0}/env": [{"value": "x"}]}, f"missing field(s): {PC0}.env[0].name"),
     (
         "Service",

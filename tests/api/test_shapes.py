@@ -60,7 +60,9 @@ def test_what_is_right_is_left_as_it_is() -> None:
 
 def test_null_is_absent_and_nothing_says_nothing() -> None:
     assert read({"name": None, "unheard": None, "never": [], "flag": False}) == {}
-    assert read({"flag": 0, "never": {}}) == {}
+    assert read({"flag": 0, "never": ""}) == {}
+    with pytest.raises(InvalidObjectError, match=r"spec\.never"):
+        read({"never": {}})  # an empty object turns something on
 
 
 @pytest.mark.parametrize(
