@@ -9,6 +9,7 @@ from api.kinds import CONFIGMAPS, EVENTS, PODS
 from embedded.capabilities import Machine as Abilities
 from embedded.security import Owner
 from tests.embedded.machine import FAHRENHEIT, IS_ROOT, Machine, running
+from tests.users import IS_OPEN, another_user
 
 # Serves on $PORT: GET /fail makes every later answer 500, anything else says what it is.
 SERVER = """
@@ -242,7 +243,7 @@ async def test_configuration_reaches_environment_and_files_and_follows_changes()
         await until_said("hello hello! p\nold\nchanged\n")
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root becomes somebody else")
+@another_user
 async def test_a_root_that_is_read_only_and_another_user() -> None:
     script = "id -u; id -g; id -G; echo again >> /dev/stdout; touch /srv/x 2>&1; "
     script += "touch /srv/data/x && echo may; sleep 600"
@@ -294,7 +295,7 @@ async def test_a_predictor_mounts_too() -> None:
         await machine.create_pod(
             "p",
             volumeMounts=[{"name": "v", "mountPath": "/srv/v"}],
-            securityContext={"runAsUser": 2020} if IS_ROOT else {},
+            securityContext={"runAsUser": 2020} if IS_ROOT and IS_OPEN else {},
             spec={"volumes": [{"name": "v", "emptyDir": {}}]},
         )
         await machine.until_ready("p")

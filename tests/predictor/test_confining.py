@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from predictor import confining
+from tests.users import another_user
 from predictor.confining import Confinement
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,9 +28,7 @@ os.execvp("sh", ["sh", "-c", sys.argv[2]])
 NOBODY = 65534
 USERS = [
     pytest.param(0, id="root", marks=pytest.mark.skipif(os.geteuid() != 0, reason="not root")),
-    pytest.param(
-        NOBODY, id="nobody", marks=pytest.mark.skipif(os.geteuid() != 0, reason="not root")
-    ),
+    pytest.param(NOBODY, id="nobody", marks=another_user),
     pytest.param(
         None, id="as we are", marks=pytest.mark.skipif(os.geteuid() == 0, reason="that is root")
     ),
@@ -141,9 +140,12 @@ def test_somebody_else_with_fewer_rights(folder: Path) -> None:
 def test_what_the_kernel_does_not_let_us_is_told(folder: Path) -> None:
     missing = [["bind", "/", "/"], ["bind", "/no/such/place", "/mnt"]]
     assert "mount /no/such/place at /mnt" in "".join(run(folder, "true", steps=missing))
-    if os.geteuid() == 0:
-        found = run(folder, "true", user=NOBODY, uid=1)
-        assert found == ["cannot become user 1, group None, groups None: Operation not permitted"]
+
+
+@another_user
+def test_whom_a_process_may_not_become_is_told(folder: Path) -> None:
+    found = run(folder, "true", user=NOBODY, uid=1)
+    assert found == ["cannot become user 1, group None, groups None: Operation not permitted"]
 
 
 def test_ability_is_told_without_changing_this_process(tmp_path: Path) -> None:
