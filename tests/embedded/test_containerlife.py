@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from api.conditions import find
 from api.kinds import CONFIGMAPS, EVENTS, PODS
 from embedded.capabilities import Machine as Abilities

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from predictor import confining
-from tests.users import another_user
 from predictor.confining import Confinement
+from tests.users import another_user
 
 ROOT = Path(__file__).parent.parent.parent
 # Enters what the file says, then runs a shell there; a failure is told in a sentence.
