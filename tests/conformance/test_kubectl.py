@@ -367,11 +367,12 @@ def test_a_running_pod_is_waited_for(kubectl: Kubectl) -> None:
     kubectl("patch", "pod", "p", "--subresource=status", "-p", '{"status":{"phase":"Running"}}')
     with (
         kubectl.start("delete", "pod", "p") as deleting,
-        kubectl.start("get", "pod", "p", "-w", "--no-headers") as watching,
+        # Of a list: of one object by name kubectl drops the first event, which may be the one.
+        kubectl.start("get", "pods", "-w", "--no-headers") as watching,
     ):
         assert watching.stdout is not None
         for line in watching.stdout:
-            if "Terminating" in line:
+            if line.startswith("p ") and "Terminating" in line:
                 break
         assert deleting.poll() is None
         kubectl.run("delete", "pod", "p", "--grace-period=0", "--force")
