@@ -97,14 +97,6 @@ class Fields:
         """Whether the field is there and not null; does not count as asking for it."""
         return self._raw.get(name) is not None
 
-    def is_text(self, name: str) -> bool:
-        """Whether the field is a string; does not count as asking for it."""
-        return isinstance(self._raw.get(name), str)
-
-    def is_list(self, name: str) -> bool:
-        """Whether the field is a list; does not count as asking for it."""
-        return isinstance(self._raw.get(name), list)
-
     def skip(self, *names: str) -> None:
         """Accept these fields unread."""
         self._asked.update(names)

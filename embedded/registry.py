@@ -84,12 +84,6 @@ class Registry:
         """What CRDs define, by the name of the CRD."""
         return self._definitions
 
-    def definition_of(self, resource: Resource) -> Definition | None:
-        """The CRD that a kind comes from; None for a static kind."""
-        if _path(resource) not in self._versions:
-            return None
-        return self._definitions.get(f"{resource.plural}.{resource.group}")
-
     def version_of(self, resource: Resource) -> Version | None:
         """What a CRD says of a kind at this version; None for a static kind."""
         return self._versions.get(_path(resource))

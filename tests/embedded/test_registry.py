@@ -56,4 +56,3 @@ def test_a_static_kind_wins_over_a_definition_of_the_same_name() -> None:
     registry = Registry(statics=(native,))
     registry.define(definitions.read(crd()))
     assert registry.all == (native,)
-    assert registry.definition_of(native) is None
