@@ -40,6 +40,7 @@ TARGET_MIN = 0.01
 
 Metric = Literal["concurrency", "rps"]
 Aggregation = Literal["linear", "weighted-exponential"]
+KeepAlive = Literal["cheap", "balanced", "fast"]
 
 _METRICS = {"concurrency": "concurrency", "rps": "rps"}
 _AGGREGATIONS = {
@@ -47,6 +48,7 @@ _AGGREGATIONS = {
     "weighted-exponential": "weighted-exponential",
     "weightedExponential": "weighted-exponential",
 }
+_KEEP_ALIVES = {"cheap": "cheap", "balanced": "balanced", "fast": "fast"}
 _OUR_CLASSES = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
 _KNATIVE_CLASSES = ".knative.dev"
 _DOMAIN = re.compile(r"[./]")  # a class of somebody else's is told by a domain of theirs
@@ -71,6 +73,7 @@ class Scaling:
     panic_window_percentage: float = PANIC_WINDOW_PERCENTAGE  # of the stable window
     panic_threshold_percentage: float = PANIC_THRESHOLD_PERCENTAGE  # of what is ready
     aggregation: Aggregation = "linear"
+    keep_alive: KeepAlive = "balanced"  # class relight only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,7 @@ def read_scaling(annotations: Mapping[str, str], path: str, faults: fields.Fault
             source.number_within(keys.PANIC_THRESHOLD, 110, 1000), PANIC_THRESHOLD_PERCENTAGE
         ),
         aggregation="linear" if is_foreign else _read_aggregation(source),
+        keep_alive=_read_keep_alive(source, class_),
     )
     if not is_foreign:
         for key in source.unread(keys.AUTOSCALING_PREFIX):
@@ -178,6 +182,13 @@ def _read_metric(source: Annotations) -> Metric | None:
 def _read_aggregation(source: Annotations) -> Aggregation:
     word = source.word(keys.METRIC_AGGREGATION, _AGGREGATIONS)
     return cast("Aggregation", word or "linear")
+
+
+def _read_keep_alive(source: Annotations, class_: str) -> KeepAlive:
+    word = source.word(keys.KEEP_ALIVE, _KEEP_ALIVES)
+    if word is not None and class_ != keys.CLASS_RELIGHT:
+        source.faults.add(f"only class {keys.CLASS_RELIGHT} learns", source.at(keys.KEEP_ALIVE))
+    return cast("KeepAlive", word or "balanced")
 
 
 def _read_target(source: Annotations) -> float | None:

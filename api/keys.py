@@ -74,6 +74,7 @@ KSERVE_VISIBILITY = "networking.kserve.io/visibility"  # Knative's, under KServe
 TRUST_PICKLE = "relight.dev/trust-pickle"  # on an InferenceService: consent to load a pickle
 HOSTS = "relight.dev/hosts"  # on a template: names that lead to the activator of one machine
 LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders":}
+KEEP_ALIVE = "relight.dev/keep-alive"  # on a template: cheap, balanced or fast
 
 # Autoscaler classes.
 CLASS_KPA = "kpa.autoscaling.knative.dev"

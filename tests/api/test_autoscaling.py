@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from api import keys
 from api.annotations import camel_case
 from api.autoscaling import PodAutoscaler, Scaling, Target, parse_scaling, resolve_target
+from api.errors import InvalidObjectError
 
 PREFIX = keys.AUTOSCALING_PREFIX
 PATH = "spec.template.metadata.annotations." + PREFIX
@@ -249,3 +250,26 @@ def test_a_wrong_podautoscaler(podautoscaler: dict[str, Any], refused: Callable[
         "missing field(s): spec.scaleTargetRef.kind, spec.scaleTargetRef.name",
         "unknown field: spec.minScale, spec.scaleTargetRef.namespace",
     ]
+
+
+@pytest.mark.parametrize("word", ["cheap", "balanced", "fast"])
+def test_keep_alive_is_one_of_three_words(word: str) -> None:
+    assert parse_scaling({keys.KEEP_ALIVE: word}).keep_alive == word
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ({keys.KEEP_ALIVE: "slow"}, "invalid value: slow"),
+        (
+            {keys.KEEP_ALIVE: "fast", keys.SCALING_CLASS: keys.CLASS_KPA},
+            "only class relight.autoscaling.knative.dev learns",
+        ),
+    ],
+)
+def test_a_keep_alive_that_means_nothing_is_refused(
+    annotations: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InvalidObjectError, match=message) as caught:
+        parse_scaling(annotations)
+    assert keys.KEEP_ALIVE in str(caught.value)

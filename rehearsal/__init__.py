@@ -1,0 +1,1 @@
+"""REHEARSAL. Recorded traffic against the production decider, in virtual time."""
