@@ -6,11 +6,14 @@ Must not know: what is measured, who measured it, or what is decided from it.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 GRANULARITY_S = 1.0
 _WEIGHT_SUM_MIN = 0.9999  # the weights inside one window add up to at least this
 _WEIGHT_MIN = 0.2  # below it a long window would be a plain average
+_SPAN_MAX_S = 3600.0  # of a window that was kept: the longest that can be asked for
 _DIGITS = 1e6  # a linear average is rounded to six digits, so 2.9999999 does not cost a replica
 
 
@@ -36,15 +39,17 @@ class AverageWindow:
     Linear: every second counts the same, only since the first record, and seconds after the
     last record count neither way. Weighted: the newest second counts most and silence decays.
     `record` is O(1) amortised; `average` is O(silent seconds), or O(buckets) when weighted.
+    Its memory is that of its buckets, which it has from the first record to the next `rest`.
     """
 
-    __slots__ = ("_buckets", "_first", "_is_weighted", "_last", "_total", "_window_s")
+    __slots__ = ("_buckets", "_count", "_first", "_is_weighted", "_last", "_total", "_window_s")
 
     def __init__(self, *, window_s: float, is_weighted: bool = False) -> None:
         assert window_s > 0
         self._window_s = window_s
         self._is_weighted = is_weighted
-        self._buckets = [0.0] * math.ceil(window_s / GRANULARITY_S)
+        self._count = math.ceil(window_s / GRANULARITY_S)
+        self._buckets: list[float] = []  # at rest: all zero, and not there
         self._first: int | None = None  # index of the oldest second that counts
         self._last: int | None = None  # index of the newest second recorded
         self._total = 0.0  # of all buckets, kept up by difference as Knative does
@@ -64,20 +69,22 @@ class AverageWindow:
                 return
             if self._first is None or index < self._first:
                 self._first = index
-        self._buckets[index % len(self._buckets)] += value
+        if not self._buckets:
+            self._buckets = [0.0] * self._count
+        self._buckets[index % self._count] += value
         self._total += value
 
     def _advance(self, index: int) -> None:
         """Make `index` the newest second; the seconds jumped over become zero."""
-        count = len(self._buckets)
+        count = self._count
         if self._last is None or (index - self._last) * GRANULARITY_S >= self._window_s:
             self._first = index  # a window of silence forgets everything before it
-            self._buckets = [0.0] * count
+            self._buckets = []
             self._total = 0.0
         else:
             if self._first is None:
                 self._first = index
-            for passed in range(self._last + 1, index + 1):
+            for passed in range(self._last + 1, index + 1 if self._buckets else 0):
                 slot = passed % count
                 self._total -= self._buckets[slot]
                 self._buckets[slot] = 0.0
@@ -101,9 +108,9 @@ class AverageWindow:
     def _linear(self, last: int, silent: int) -> float:
         if silent * GRANULARITY_S >= self._window_s:
             return 0.0
-        count = len(self._buckets)
+        count = self._count
         total = self._total
-        for passed in range(last + 1, last + silent + 1):
+        for passed in range(last + 1, last + silent + 1 if self._buckets else 0):
             total -= self._buckets[passed % count]
         valid = count - silent
         if self._first is not None:
@@ -113,7 +120,9 @@ class AverageWindow:
     def _weighted(self, last: int, silent: int) -> float:
         if silent * GRANULARITY_S > self._window_s:
             return 0.0
-        count = len(self._buckets)
+        if not self._buckets:
+            return 0.0
+        count = self._count
         newest = _newest_weight(count)
         weight = newest * (1 - newest) ** silent if silent else newest
         average = 0.0
@@ -131,20 +140,71 @@ class AverageWindow:
         assert window_s > 0
         if window_s == self._window_s:
             return
-        buckets = [0.0] * math.ceil(window_s / GRANULARITY_S)
+        count = math.ceil(window_s / GRANULARITY_S)
+        buckets: list[float] = []
         total = 0.0
         if self._last is not None and not self.is_empty(now_s):
-            old = len(self._buckets)
-            for index in range(self._last, self._last - min(old, len(buckets)), -1):
-                value = self._buckets[index % old]
-                buckets[index % len(buckets)] = value
-                total += value
+            old = self._count
+            if self._buckets:
+                buckets = [0.0] * count
+                for index in range(self._last, self._last - min(old, count), -1):
+                    value = self._buckets[index % old]
+                    buckets[index % count] = value
+                    total += value
             self._first = self._last - (old - 1)
         else:
             self._first = None
         self._window_s = window_s
+        self._count = count
         self._buckets = buckets
         self._total = total
+
+    def rest(self) -> None:
+        """Give back the buckets if nothing but zeros is in them; no average changes by it."""
+        if not any(self._buckets):
+            self._buckets = []
+
+    def dump(self, *, shift: int, now_s: float) -> dict[str, Any] | None:
+        """What `restored` takes, its seconds moved by `shift`; None when nothing is in it."""
+        if self._last is None or self._first is None or self.is_empty(now_s):
+            return None
+        oldest = max(self._first, self._last - self._count + 1)
+        known = range(oldest, self._last + 1) if any(self._buckets) else ()
+        return {
+            "window_s": self._window_s,
+            "is_weighted": self._is_weighted,
+            "first": oldest + shift,
+            "last": self._last + shift,
+            "total": self._total,
+            "values": [self._buckets[index % self._count] for index in known],
+        }
+
+    @classmethod
+    def restored(cls, raw: Mapping[str, Any], *, shift: int, resumed_s: float) -> "AverageWindow":
+        """The window that was dumped; ValueError, KeyError or TypeError when it is none.
+
+        From its last second to `resumed_s` nobody counted. Those seconds are unknown, and not
+        zero: the window is moved up to them, as if its clock had stood still.
+        """
+        first, last, values = int(raw["first"]), int(raw["last"]), raw["values"]
+        window_s, total = float(raw["window_s"]), float(raw["total"])
+        numbers = [float(value) for value in values]
+        window = cls(
+            window_s=min(max(window_s, GRANULARITY_S), _SPAN_MAX_S),
+            is_weighted=raw["is_weighted"] is True,
+        )
+        is_whole = len(numbers) == last - first + 1 or not numbers
+        if not is_whole or not last - window._count < first <= last:
+            raise ValueError("a window's values do not fill its seconds")
+        if not all(map(math.isfinite, (window_s, total, *numbers))):
+            raise ValueError("a window's values are not numbers")
+        moved = max(last - shift, math.floor(resumed_s / GRANULARITY_S) - 1) - last
+        if any(numbers):
+            window._buckets = [0.0] * window._count
+            for index, value in enumerate(numbers, start=first + moved):
+                window._buckets[index % window._count] = value
+        window._first, window._last, window._total = first + moved, last + moved, total
+        return window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -223,3 +224,105 @@ def test_what_rounds_to_nothing_has_no_sign() -> None:
     for now_s, value in ((0.0, 0.3), (1.0, 0.2), (2.0, 0.1), (3.0, 0.0), (4.0, 0.0), (5.0, 0.0)):
         window.record(now_s, value)
     assert str(window.average(5.0)) == "0.0"
+
+
+_STEPS = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(-1, 3), st.booleans()), min_size=1, max_size=30
+)
+
+
+@given(count=st.integers(1, 6), is_weighted=st.booleans(), steps=_STEPS)
+def test_rest_changes_no_average(
+    count: int, is_weighted: bool, steps: list[tuple[int, int, bool]]
+) -> None:
+    restful = AverageWindow(window_s=count, is_weighted=is_weighted)
+    other = AverageWindow(window_s=count, is_weighted=is_weighted)
+    now = 0
+    for step, value, is_resting in steps:
+        now += step
+        for window in (restful, other):
+            if value >= 0:
+                window.record(now, value / 4)
+        if is_resting:
+            restful.rest()
+        assert restful.average(now) == other.average(now)
+    restful.resize(count + 1, now_s=now)
+    other.resize(count + 1, now_s=now)
+    assert restful.average(now) == other.average(now)
+
+
+def test_a_window_has_no_buckets_before_its_first_record_and_after_its_last() -> None:
+    window = AverageWindow(window_s=60)
+    assert window._buckets == []
+    window.record(0, 1.0)
+    window.rest()
+    assert len(window._buckets) == 60
+    window.record(59, 0.0)
+    window.record(60, 0.0)
+    window.rest()
+    assert window._buckets == []
+
+
+@given(count=st.integers(1, 6), is_weighted=st.booleans(), steps=_STEPS, shift=st.integers(-9, 9))
+def test_a_window_that_was_kept_goes_on_as_if_nothing_had_been(
+    count: int, is_weighted: bool, steps: list[tuple[int, int, bool]], shift: int
+) -> None:
+    window = AverageWindow(window_s=count, is_weighted=is_weighted)
+    now = 0
+    for step, value, is_kept in steps:
+        now += step
+        if value >= 0:
+            window.record(now, value / 4)
+        before = window.average(now)
+        raw = window.dump(shift=shift, now_s=now)
+        if not is_kept:
+            continue
+        if raw is None:
+            assert before == 0
+            continue
+        again = AverageWindow.restored(raw, shift=shift, resumed_s=window.last_s or 0.0)
+        assert again.average(now) == before
+        assert again.dump(shift=shift, now_s=now) == raw
+        window = again
+
+
+def test_nobody_counted_while_away_so_the_window_moves_over_the_gap() -> None:
+    window = filled(AverageWindow(window_s=10), [3.0, 5.0])  # seconds 0 and 1
+    raw = window.dump(shift=100, now_s=1.5)
+    assert raw is not None
+    away = AverageWindow.restored(raw, shift=100, resumed_s=7.4)
+    assert (away.last_s, away.average(7.4)) == (6.0, 4.0)
+    away.record(7.9, 1.0)
+    assert away.average(7.9) == 3.0
+    same_second = AverageWindow.restored(raw, shift=100, resumed_s=1.9)
+    assert same_second.last_s == 1.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"last": 50},
+        {"first": 99},
+        {"values": [1.0]},
+        {"values": [1.0, float("nan")]},
+        {"values": [1.0, None]},
+        {"values": None},
+        {"total": float("inf")},
+        {"total": "many"},
+        {"window_s": 1.0},
+        {"window_s": float("inf")},
+    ],
+)
+def test_what_is_no_window_is_refused(changes: dict[str, Any]) -> None:
+    raw = filled(AverageWindow(window_s=10), [3.0, 5.0]).dump(shift=0, now_s=1)
+    assert raw is not None
+    AverageWindow.restored(raw, shift=0, resumed_s=0)
+    with pytest.raises((ValueError, TypeError)):
+        AverageWindow.restored(raw | changes, shift=0, resumed_s=0)
+
+
+def test_a_longer_window_than_can_be_asked_for_is_cut() -> None:
+    raw = filled(AverageWindow(window_s=10), [3.0, 5.0]).dump(shift=0, now_s=1)
+    assert raw is not None
+    window = AverageWindow.restored(raw | {"window_s": 1e300}, shift=0, resumed_s=0)
+    assert len(window._buckets) == 3600
