@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self, cast
 
-from api import fields, keys, kinds, metadata
+from api import fields, keys, kinds, metadata, signals
 from api.annotations import Annotations
 from api.objects import ObjectMeta, Raw
 
@@ -38,7 +38,7 @@ CLASS = keys.CLASS_RELIGHT
 ACTIVATION_SCALE = 1
 TARGET_MIN = 0.01
 
-Metric = Literal["concurrency", "rps"]
+Metric = Literal["concurrency", "rps"] | signals.Signal
 Aggregation = Literal["linear", "weighted-exponential"]
 KeepAlive = Literal["cheap", "balanced", "fast"]
 
@@ -104,7 +104,7 @@ def read_scaling(annotations: Mapping[str, str], path: str, faults: fields.Fault
     source = Annotations(annotations, path, faults)
     class_ = _read_class(source)
     is_foreign = class_ not in _OUR_CLASSES
-    metric = None if is_foreign else _read_metric(source)
+    metric = None if is_foreign else _read_metric(source, class_)
     utilization = source.number_within(keys.TARGET_UTILIZATION, 1, 100)
     min_scale, max_scale, activation_scale = _read_bounds(source)
     scaling = Scaling(
@@ -144,6 +144,9 @@ def read_scaling(annotations: Mapping[str, str], path: str, faults: fields.Fault
 
 def resolve_target(scaling: Scaling, container_concurrency: int) -> Target:
     """Knative's ResolveMetricTarget, for a Revision with this container concurrency."""
+    if scaling.metric == signals.DELAY:  # a level to aim at, not a capacity to fill
+        assert scaling.target is not None
+        return Target(target=scaling.target, total=scaling.target)
     utilization = CONTAINER_CONCURRENCY_TARGET_FRACTION
     if scaling.metric == "concurrency":
         total = float(container_concurrency) or CONTAINER_CONCURRENCY_TARGET_DEFAULT
@@ -175,8 +178,11 @@ def _read_class(source: Annotations) -> str:
     return found.text
 
 
-def _read_metric(source: Annotations) -> Metric | None:
-    return cast("Metric | None", source.word(keys.SCALING_METRIC, _METRICS))
+def _read_metric(source: Annotations, class_: str) -> Metric | None:
+    known = {**_METRICS, **signals.WORDS} if class_ == keys.CLASS_RELIGHT else _METRICS
+    metric = source.word(keys.SCALING_METRIC, known)
+    signals.check(source, metric)
+    return cast("Metric | None", metric)
 
 
 def _read_aggregation(source: Annotations) -> Aggregation:

@@ -76,6 +76,8 @@ HOSTS = "relight.dev/hosts"  # on a template: names that lead to the activator o
 LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders":}
 KEEP_ALIVE = "relight.dev/keep-alive"  # on a template: cheap, balanced or fast
 
+EXAMPLE_CHECKSUM = "knative.dev/example-checksum"  # on a ConfigMap: of its `_example`
+
 # Autoscaler classes.
 CLASS_KPA = "kpa.autoscaling.knative.dev"
 CLASS_HPA = "hpa.autoscaling.knative.dev"
@@ -89,6 +91,8 @@ HEADER_PROXY = "k-proxy-request"  # "activator": already counted there
 HEADER_PROBE = "k-network-probe"
 HEADER_HASH = "k-network-hash"
 HEADER_EVENT_ID = "ce-id"  # joins the two events of a logged request
+HEADER_LOAD_FORMAT = "endpoint-load-metrics-format"  # ORCA: text or json; a replica answers with
+HEADER_LOAD = "endpoint-load-metrics"  # its load: "TEXT named_metrics.tokens_in_flight=123"
 
 # Request headers we write, beside those we pass on.
 HEADER_DEFAULT_ROUTE = "knative-serving-default-route"  # "true": by the Route's shares

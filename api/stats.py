@@ -15,6 +15,10 @@ class Stat:
     divided by the period (Knative's RequestStats). `queued` and `queued_bytes` are the
     length of the queue now. `is_poke` asks for a decision at once: requests wait and no
     replica exists.
+
+    `tokens_in_flight` and `queue_delay_s` are what the replicas say of themselves, all of them
+    together and the worst of them, for Revisions that scale on that; None: not reported. They
+    tell of replicas, not of one reporter's requests: of several reporters the largest counts.
     """
 
     namespace: str
@@ -26,3 +30,5 @@ class Stat:
     queued: int = 0
     queued_bytes: int = 0
     is_poke: bool = False
+    tokens_in_flight: float | None = None
+    queue_delay_s: float | None = None

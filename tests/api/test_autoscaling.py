@@ -273,3 +273,21 @@ def test_a_keep_alive_that_means_nothing_is_refused(
     with pytest.raises(InvalidObjectError, match=message) as caught:
         parse_scaling(annotations)
     assert keys.KEEP_ALIVE in str(caught.value)
+
+
+@pytest.mark.parametrize("metric", ["tokens-in-flight", "queue-delay"])
+def test_what_replicas_report_is_a_metric_of_ours_alone(
+    refused: Callable[..., str], metric: str
+) -> None:
+    raw = {keys.SCALING_METRIC: metric, keys.SCALING_TARGET: "4000"}
+    assert parse_scaling(raw).metric == metric
+    said = refused(parse_scaling, {**raw, keys.SCALING_CLASS: keys.CLASS_KPA})
+    assert said == f"invalid value: {metric}: {PATH}metric"
+
+
+def test_a_delay_is_aimed_at_and_tokens_leave_headroom() -> None:
+    tokens = resolve_target(Scaling(metric="tokens-in-flight", target=4000), 1)
+    delay = resolve_target(Scaling(metric="queue-delay", target=250), 1)
+    assert math.isclose(tokens.target, 2800)
+    assert tokens.total == 4000
+    assert delay == Target(target=250, total=250)
