@@ -168,3 +168,23 @@ def duration_ns(text: str) -> int | None:
         total += int(whole or "0") * unit + int(fraction or "0") * unit // 10 ** len(fraction)
         at = part.end()
     return sign * total if rest and total <= _INT64_MAX else None
+
+
+def duration_text(nanoseconds: int) -> str:
+    """A Go duration as Go prints it: 3600 s are "1h0m0s", 1.5 ms are "1.5ms"."""
+    sign, rest = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if rest == 0:
+        return "0s"
+    for unit in ("ns", "µs", "ms"):
+        if rest < _NANOSECONDS[unit] * 1000:
+            return f"{sign}{_decimal(rest, _NANOSECONDS[unit])}{unit}"
+    minutes, seconds = divmod(rest, _NANOSECONDS["m"])
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{text}{_decimal(seconds, _NANOSECONDS['s'])}s"
+
+
+def _decimal(number: int, unit: int) -> str:
+    whole, rest = divmod(number, unit)
+    fraction = str(rest).zfill(len(str(unit)) - 1).rstrip("0") if rest else ""
+    return f"{whole}.{fraction}" if fraction else str(whole)

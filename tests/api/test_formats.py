@@ -122,3 +122,26 @@ def test_any_text_is_answered(text: str) -> None:
     for check in (formats.dns_1035_label, formats.qualified_name, formats.label_value):
         assert all(isinstance(each, str) for each in check(text))
     assert isinstance(formats.duration_ns(text), int | None)
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0s"),
+        (1, "1ns"),
+        (1_500, "1.5µs"),
+        (1_500_000, "1.5ms"),
+        (6_500_000_000, "6.5s"),
+        (-5_000_000_000, "-5s"),
+        (61_000_000_000, "1m1s"),
+        (3_600_000_000_000, "1h0m0s"),
+        (5_400_000_000_001, "1h30m0.000000001s"),
+    ],
+)
+def test_a_duration_is_printed_as_go_does(nanoseconds: int, text: str) -> None:
+    assert formats.duration_text(nanoseconds) == text
+
+
+@given(st.integers(-(2**63) + 1, 2**63 - 1))
+def test_a_printed_duration_is_read_back(nanoseconds: int) -> None:
+    assert formats.duration_ns(formats.duration_text(nanoseconds)) == nanoseconds
