@@ -9,7 +9,9 @@ a whole stable window; before that it means nothing (None). Whoever carries stat
 network must restart that wait (`listening_since_s`) when reports may have been lost.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from api.stats import Stat
 from autoscaler.spec import Spec
@@ -154,6 +156,48 @@ class Collector:
             return
         if spec.target_burst_capacity != -1 if spec.is_kpa else not self._stable.is_empty(now_s):
             self._write(until_s, 0.0)
+
+    def rest(self, *, now_s: float) -> None:
+        """Give back what says nothing any more; no later observation changes by it."""
+        self._stable.rest()
+        self._panic.rest()
+        for name, reporter in list(self._reporters.items()):
+            if now_s - reporter.heard_s > self._spec.stable_window_s:
+                del self._reporters[name]
+
+    @property
+    def is_untold(self) -> bool:
+        """Say whether nobody has reported yet."""
+        return not self._reporters
+
+    def dump(self, *, shift: int, now_s: float) -> dict[str, Any] | None:
+        """The windows, for `restore`; None when they are empty. Reporters introduce themselves."""
+        stable = self._stable.dump(shift=shift, now_s=now_s)
+        panic = self._panic.dump(shift=shift, now_s=now_s)
+        if stable is None:
+            return None
+        return {"is_rps": self._spec.is_rps, "stable": stable, "panic": panic}
+
+    def restore(self, raw: Mapping[str, Any], *, shift: int, now_s: float) -> None:
+        """Go on with windows that were dumped, by whomever counted before `now_s`.
+
+        ValueError, KeyError or TypeError when `raw` is none; then nothing was changed.
+        """
+        windows = [
+            None
+            if raw[name] is None
+            else AverageWindow.restored(raw[name], shift=shift, resumed_s=now_s)
+            for name in ("stable", "panic")
+        ]
+        if raw["is_rps"] is not self._spec.is_rps:
+            return  # another load than the one that counts now
+        stable, panic = windows
+        if stable is not None and stable.is_weighted is self._spec.is_weighted:
+            stable.resize(self._spec.stable_window_s, now_s=now_s)
+            self._stable = stable
+            if panic is not None and panic.is_weighted is self._spec.is_weighted:
+                panic.resize(self._spec.panic_window_s, now_s=now_s)
+                self._panic = panic
 
 
 def _windows(spec: Spec) -> tuple[AverageWindow, AverageWindow]:

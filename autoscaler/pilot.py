@@ -4,16 +4,28 @@ For: keeping together what belongs to one Revision, so that a script can drive a
 Must not know: other Revisions, Kubernetes objects, clocks, how anything is written.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from api.conditions import Condition
 from api.stats import Stat
+from autoscaler import dumping
 from autoscaler.collector import Collector
-from autoscaler.decider import Decision, Observation, bounded, decide, initial_state
+from autoscaler.decider import (
+    DELAY_SLOT_S,
+    Decision,
+    Observation,
+    bounded,
+    decide,
+    initial_state,
+)
 from autoscaler.idling import Life, Phase, settle
 from autoscaler.journal import Entry, Journal
 from autoscaler.spec import Spec
 from autoscaler.status import advance, conditions, ready_min
+from autoscaler.window import MaxWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +202,76 @@ class Pilot:
     def fall_asleep(self) -> None:
         """Give back the memory that only matters while awake."""
         self._journal.shorten()
+        if self._decision is not None:
+            self._collector.rest(now_s=self._decision.at_s)
+
+    def dump(self, *, shift_s: float, now_s: float) -> dumping.Sections:
+        """What another pilot needs to go on from here; nothing when there is nothing to know.
+
+        `shift_s` is what this clock lacks to epoch seconds. Journal and reporters are left out.
+        """
+        sections: dumping.Sections = {}
+        windows = self._collector.dump(shift=math.floor(shift_s), now_s=now_s)
+        if windows is not None:
+            sections["windows"] = windows
+        if windows is not None or self._state.recommended:
+            sections["state"] = dumping.dump_state(self._state, shift_s=shift_s)
+            sections["life"] = dumping.dump_life(self._life, shift_s=shift_s)
+            sections["wanted"] = self._wanted
+        if self._state.delay.entries and self._spec.scale_down_delay_s > 0:
+            slots = int(shift_s // DELAY_SLOT_S)
+            sections["delay"] = dumping.dump_delay(self._state.delay, slots=slots)
+        return sections
+
+    def restore(
+        self,
+        sections: Mapping[str, Any],
+        scale: Scale,
+        *,
+        saved_s: float,
+        shift_s: float,
+        now_s: float,
+    ) -> bool:
+        """Go on from what was dumped at `saved_s`; False when that was too long ago.
+
+        A pilot that has been told of load knows better, and windows of more than a stable window
+        ago are worthless. One of dumping.FAULTS when `sections` are none; nothing changed then.
+        """
+        if self._state.recommended is not None or not self._collector.is_untold:
+            return False
+        delay = self._restored_delay(sections, shift_s=shift_s, now_s=now_s)
+        is_fresh = abs(now_s - saved_s) < self._spec.stable_window_s
+        if not is_fresh or "state" not in sections:
+            self._state = replace(self._state, delay=delay)
+            return False
+        state = dumping.restore_state(sections["state"], shift_s=shift_s)
+        life = dumping.restore_life(sections["life"], self._life, shift_s=shift_s)
+        wanted = dumping.count(sections["wanted"])
+        if "windows" in sections:
+            shift = math.floor(shift_s)
+            self._collector.restore(sections["windows"], shift=shift, now_s=now_s)
+        self._life = life
+        self._state = dumping.caught_up(
+            self._spec,
+            replace(state, delay=delay),
+            life,
+            replicas=scale.replicas,
+            ready=scale.ready,
+            now_s=now_s,
+        )
+        self._wanted = wanted if self._wanted is None else self._wanted
+        return True
+
+    def _restored_delay(
+        self, sections: Mapping[str, Any], *, shift_s: float, now_s: float
+    ) -> MaxWindow:
+        """The window behind scale-down-delay lives as long as the delay, whatever else is old."""
+        return dumping.restore_delay(
+            sections.get("delay", ()),
+            slots=int(shift_s // DELAY_SLOT_S),
+            newest=int(now_s // DELAY_SLOT_S),
+            span=math.ceil(self._spec.scale_down_delay_s / DELAY_SLOT_S),
+        )
 
 
 def first_life(*, active: str, is_initialized: bool, now_s: float) -> Life:

@@ -55,6 +55,11 @@ class AverageWindow:
         self._total = 0.0  # of all buckets, kept up by difference as Knative does
 
     @property
+    def is_weighted(self) -> bool:
+        """Say whether the newest second counts most."""
+        return self._is_weighted
+
+    @property
     def last_s(self) -> float | None:
         """Start of the newest second recorded, or None before the first record."""
         return None if self._last is None else self._last * GRANULARITY_S
