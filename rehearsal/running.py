@@ -25,21 +25,21 @@ class Result:
 
     policy: Policy
     score: scores.Score
-    timeline: timelines.Timeline | None  # None: not asked for
+    run: Run
+
+    def timeline(self) -> timelines.Timeline:
+        """What a chart of it is drawn from."""
+        return timelines.timeline(self.run)
 
 
-def rehearse(trace: Trace, policy: Policy, terms: Terms, *, bins: int = 0) -> Result:
-    """Run one policy over a trace. With `bins`, a timeline of so many is made too.
+def rehearse(trace: Trace, policy: Policy, terms: Terms) -> Result:
+    """Run one policy over a trace.
 
     ValueError names an annotation that does not go with the terms. The time it takes is linear
     in requests and in seconds with load.
     """
     run = run_of(trace, policy, terms)
-    return Result(
-        policy=policy,
-        score=scores.score(run),
-        timeline=timelines.timeline(run, bins=bins) if bins else None,
-    )
+    return Result(policy=policy, score=scores.score(run), run=run)
 
 
 def run_of(trace: Trace, policy: Policy, terms: Terms) -> Run:
