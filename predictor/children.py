@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 _LOOK_S = 0.002
+_OF_GROUPS = (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT)
 
 
 class Children:
@@ -42,15 +43,20 @@ class Children:
         return identity
 
     def signal(self, identity: str, number: int) -> None:
-        """Signal one replica, as Kubernetes does: its first process only, except SIGKILL."""
+        """Signal one replica, as Kubernetes does: its first process only.
+
+        All of its group are killed, stopped and continued.
+        """
         pid = self._pids.get(identity)
         if pid is not None:
             _send(pid, number)
 
     def signal_all(self, number: int) -> None:
-        """Signal every replica."""
+        """Signal every replica; one that is stopped hears it, too."""
         for pid in self._ids:
             _send(pid, number)
+            if number == signal.SIGTERM:
+                _send(pid, signal.SIGCONT)
 
     def reap(self) -> list[tuple[int, int | None, int | None]]:
         """Every child that ended since the last call: pid, exit code, signal.
@@ -99,6 +105,6 @@ def _own_children() -> list[int]:
 def _send(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
-    if number == signal.SIGKILL:
+    if number in _OF_GROUPS:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, number)  # no such group yet when it was forked a moment ago

@@ -19,6 +19,7 @@ import orjson
 
 from predictor import config, confining, forking, serving
 from predictor.errors import SettingsError
+from predictor.orders import Orders
 from predictor.worker import Worker
 
 EXIT_CANNOT_EXECUTE = 127  # as a shell says it
@@ -69,9 +70,15 @@ def live(assignment: Assignment, loop: asyncio.AbstractEventLoop, worker: Worker
         report({"failed": str(error)})
         return 1
     fork_ms = (time.monotonic_ns() - assignment.received_ns) / 1e6
-    return loop.run_until_complete(
-        serving.serve(settings, listener, worker, report, fork_ms=round(fork_ms, 3))
-    )
+
+    async def serve() -> int:
+        told = Orders(assignment.status_fd)
+        started_ms = round(fork_ms, 3)
+        return await serving.serve(
+            settings, listener, worker, report, fork_ms=started_ms, told=told
+        )
+
+    return loop.run_until_complete(serve())
 
 
 def execute(execution: Execution) -> int:
@@ -115,5 +122,5 @@ def tell(status_fd: int, fact: dict[str, Any]) -> None:
     """Write one fact as a line; a reader that is gone misses it."""
     try:
         os.write(status_fd, orjson.dumps(fact) + b"\n")
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         return

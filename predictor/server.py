@@ -88,7 +88,8 @@ class Server:
         self.stats = RequestStats(now_s=self._loop.time())
         self.active_s = self._loop.time()  # when a request last came or was answered
         self.is_draining = False
-        self._start_timing = f"{start_timing}, ".encode() if start_timing else b""
+        self._start_timing = b""
+        self.restarted(start_timing)
         self._batches = _batches(settings, loaded, worker, self._ran)
         self._waiting: dict[Call, float] = {}  # calls not answered in their tick → deadline
         self._timer: asyncio.TimerHandle | None = None
@@ -106,6 +107,10 @@ class Server:
     def is_busy(self) -> bool:
         """Whether a request is being received, waits or runs, or an abandoned run goes on."""
         return self.stats.in_flight > 0 or self._gate.running > 0
+
+    def restarted(self, start_timing: str) -> None:
+        """Tell the next answer what this start took, as server-timing entries."""
+        self._start_timing = f"{start_timing}, ".encode() if start_timing else b""
 
     def on_request(self, exchange: Exchange) -> None:
         """Take one request from the wire."""

@@ -8,20 +8,22 @@ import asyncio
 import contextlib
 import functools
 import logging
-import select
 import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from predictor import batches, loader
+from predictor import batches, draining, loader, orders
 from predictor.config import Settings
+from predictor.draining import Connections
 from predictor.errors import LoadError
 from predictor.lifecycle import Lifecycle, Phase
 from predictor.loader import Loaded
+from predictor.orders import Order, Orders
 from predictor.server import Server
 from predictor.worker import Worker
 from wire.limits import Limits
@@ -33,23 +35,10 @@ _LOG = logging.getLogger(__name__)
 BACKLOG = 4096  # the kernel holds so many connections that came before the model was open
 QUIET_S = 1.0  # an open connection without a request for so long is a pool's spare
 GRACE_BEYOND_TIMEOUT_S = 5.0  # the last request may use its whole timeout, and be answered
-_LOOK_S = 0.005  # between looks at the load while draining
 _IDLE_S = 3600.0  # an activator keeps its pooled connections as long as it likes
 
 T = TypeVar("T")
 Report = Callable[[dict[str, Any]], None]
-
-
-class Connections:
-    """The open connections: how many, and whether any has bytes the client has not taken."""
-
-    def __init__(self) -> None:
-        self.transports: set[asyncio.Transport] = set()
-
-    @property
-    def has_unsent(self) -> bool:
-        """Whether leaving now would cut an answer short."""
-        return any(one.get_write_buffer_size() for one in self.transports)
 
 
 class _Connection(ServerProtocol):
@@ -79,8 +68,11 @@ async def serve(
     report: Report,
     *,
     fork_ms: float | None = None,
+    told: Orders | None = None,
 ) -> int:
     """Serve one model until told to stop by SIGTERM or SIGINT; the exit code.
+
+    `told` may ask it to rest meanwhile, and to go on.
 
     Nothing is accepted before the model is open: the listener's backlog holds what comes.
     """
@@ -119,13 +111,67 @@ async def serve(
             "provider": loaded.provider,
         }
     )
+    if told is not None:
+        rest = _Rest(life, server, listener, connections, report, loaded)
+        await rest.obey(told, stopped)
     await stopped
     life.stop(now_s=loop.time())
     server.is_draining = True
-    await _empty_backlog(listener)
+    await draining.empty_backlog(listener)
     accepting.close()
-    await _drain(life, server, connections)
+    await draining.drain(life, server, connections)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Comes to rest and goes on, as often as it is told to."""
+
+    life: Lifecycle
+    server: Server
+    listener: socket.socket
+    connections: Connections
+    report: Report
+    loaded: Loaded
+
+    async def obey(self, told: Orders, stopped: "asyncio.Future[None]") -> None:
+        """Do what is asked until told to stop."""
+        while not stopped.done():
+            coming = told.coming()
+            await asyncio.wait((coming, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                break
+            order = coming.result()
+            if order.op == "resume":
+                self._resume(order)
+            else:
+                await self._settle(stopped)
+        told.close()
+
+    async def _settle(self, stopped: "asyncio.Future[None]") -> None:
+        """Nobody finds the socket any more: end what came, and say so.
+
+        Then it is as good as new, before it says so: who got in after all is served, if only
+        when this process runs again.
+        """
+        self.life.settle(now_s=asyncio.get_running_loop().time())
+        self.server.is_draining = True
+        await draining.empty_backlog(self.listener)
+        await draining.drain(self.life, self.server, self.connections, unless=stopped)
+        if self.life.phase is Phase.SETTLED:
+            self.server.is_draining = False
+            orders.fall_silent()
+            self.report({"settled": True})
+
+    def _resume(self, order: Order) -> None:
+        self.life.resume()
+        resumed_ms = orders.heed(order)
+        self.server.is_draining = False
+        self.server.restarted(f"resume;dur={resumed_ms:.2f}")
+        provider, digest = self.loaded.provider, self.loaded.digest
+        self.report(
+            {"ready": True, "resumed_ms": resumed_ms, "digest": digest, "provider": provider}
+        )
 
 
 def _load(settings: Settings) -> Loaded:
@@ -170,29 +216,3 @@ def load_aside(worker: Worker, load: Callable[[], Loaded]) -> asyncio.Future[Loa
 def _settle(future: asyncio.Future[T], result: T) -> None:
     if not future.done():
         future.set_result(result)
-
-
-async def _empty_backlog(listener: socket.socket) -> None:
-    """Return once every connection the kernel completed has been accepted."""
-    poll = select.poll()
-    poll.register(listener.fileno(), select.POLLIN)
-    while True:
-        await asyncio.sleep(_LOOK_S)  # the loop accepts, and reads what was accepted
-        if not poll.poll(0):
-            return
-
-
-async def _drain(life: Lifecycle, server: Server, connections: Connections) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        life.observe(
-            in_flight=int(server.is_busy or connections.has_unsent),
-            connections=len(connections.transports),
-            active_s=server.active_s,
-            now_s=loop.time(),
-        )
-        if life.phase is Phase.GONE:
-            break
-        await asyncio.sleep(_LOOK_S)
-    for transport in tuple(connections.transports):
-        transport.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from api import keys
 from predictor import config, loader, providers, serving
+from predictor.draining import Connections
 from predictor.loader import Loaded
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2
@@ -90,7 +91,7 @@ class Rehearsal:
         loaded = await serving.load_aside(worker, self._load)
         assert isinstance(loaded, Loaded), loaded
         server = Server(self._settings, loaded, worker, start_timing="fork;dur=0.00")
-        connections = serving.Connections()
+        connections = Connections()
         with tempfile.TemporaryDirectory(prefix="relight-") as folder:
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(f"{folder}/s")

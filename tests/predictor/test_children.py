@@ -3,12 +3,13 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from predictor.children import Children
 from tests.predictor.talking import wait_until
-from tests.predictor.zygotes import is_alive
+from tests.predictor.zygotes import children_of, is_alive
 
 
 def spawn(script: str) -> int:
@@ -78,3 +79,24 @@ def test_an_id_is_used_once_at_a_time() -> None:
     children.add("a", 2**22 + 1)
     with pytest.raises(AssertionError):
         children.add("a", 2**22 + 2)
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def test_one_that_is_stopped_stops_with_its_group_and_hears_an_end_for_all() -> None:
+    children = Children()
+    pid = spawn("sleep 1000 & wait")
+    children.add("a", pid)
+    wait_until(lambda: len(children_of(pid)) == 1, "the grandchild runs")
+    (grandchild,) = children_of(pid)
+    children.signal("a", signal.SIGSTOP)
+    wait_until(lambda: state(pid) == state(grandchild) == "T", "both are stopped")
+    assert children.reap() == [], "who is stopped has not ended"
+    children.signal("a", signal.SIGCONT)
+    wait_until(lambda: "T" not in (state(pid), state(grandchild)), "both run again")
+    children.signal("a", signal.SIGSTOP)
+    children.signal_all(signal.SIGTERM)
+    assert reap(children) == (pid, None, signal.SIGTERM)
+    wait_until(lambda: not is_alive(grandchild), "the grandchild is gone")

@@ -90,3 +90,39 @@ def test_it_never_leaves_beside_a_request_within_the_grace(
         if life.phase is Phase.GONE:
             assert not in_flight or now_s >= 20
             return
+
+
+def test_it_rests_once_all_is_quiet_and_goes_on_when_told() -> None:
+    life = ready(quiet_s=1)
+    life.settle(now_s=5)
+    life.observe(in_flight=1, connections=1, active_s=5, now_s=500)
+    assert life.phase is Phase.SETTLING, "a rest waits for what runs as long as it takes"
+    assert life.next_deadline_s() == 501
+    life.observe(in_flight=0, connections=0, active_s=500, now_s=500)
+    assert life.phase is Phase.SETTLED
+    assert life.next_deadline_s() is None
+    life.resume()
+    assert life.phase is Phase.READY
+    life.stop(now_s=900)
+    life.observe(in_flight=0, connections=0, active_s=500, now_s=900)
+    assert life.phase is Phase.GONE
+
+
+def test_a_stop_wins_over_a_rest() -> None:
+    for is_quiet in (False, True):
+        life = ready()
+        life.settle(now_s=5)
+        if is_quiet:
+            life.observe(in_flight=0, connections=0, active_s=5, now_s=5)
+        life.stop(now_s=6)
+        assert life.phase is Phase.DRAINING
+        life.resume()
+        assert life.phase is Phase.DRAINING
+        life.settle(now_s=7)
+        assert life.phase is Phase.DRAINING
+
+
+def test_who_loads_does_not_rest() -> None:
+    life = Lifecycle(quiet_s=1, grace_s=10)
+    life.settle(now_s=1)
+    assert life.phase is Phase.LOADING

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from predictor import config, serving
+from predictor import config, forking, serving
+from predictor.orders import Orders
 from predictor.worker import Worker
 from tests.predictor.talking import infer_body, read_reply, request
 
@@ -39,10 +40,17 @@ class Held(Model):
 class Served:
     """A predictor that runs beside the test, and what it reported."""
 
-    def __init__(self, path: Path, facts: list[dict[str, Any]], done: asyncio.Task[int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        facts: list[dict[str, Any]],
+        done: asyncio.Task[int],
+        channel: socket.socket,
+    ) -> None:
         self.path = path
         self.facts = facts
         self.done = done
+        self.channel = channel
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
@@ -71,12 +79,15 @@ def serve(short_path: Path) -> Serve:
         listener.setblocking(False)
         facts: list[dict[str, Any]] = []
         worker = Worker(asyncio.get_running_loop())
-        with listener:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        told = Orders(theirs.fileno())
+        theirs.close()
+        with listener, ours:
             async with asyncio.TaskGroup() as group:
                 done = group.create_task(
-                    serving.serve(settings, listener, worker, facts.append, fork_ms=1.5)
+                    serving.serve(settings, listener, worker, facts.append, fork_ms=1.5, told=told)
                 )
-                yield Served(short_path / "s", facts, done)
+                yield Served(short_path / "s", facts, done, ours)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().remove_signal_handler(number)
 
@@ -190,3 +201,96 @@ async def test_a_large_answer_is_sent_whole_before_it_leaves(
         assert len(await reader.readexactly(length)) == length
         writer.close()
         assert await served.code() == 0
+
+
+@pytest.fixture
+def redirected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where the output of the replica went; that of the test stays where it is."""
+    found: list[str] = []
+
+    def note(descriptor: int) -> None:
+        found.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        os.close(descriptor)
+
+    monkeypatch.setattr(forking, "redirect", note)
+    return found
+
+
+async def test_it_rests_when_nothing_can_be_lost_and_goes_on_with_another_log(
+    serve: Serve, python_file: Callable[[str], Path], tmp_path: Path, redirected: list[str]
+) -> None:
+    path = python_file(HELD)
+    (path.parent / "load").touch()
+    async with serve("--python", f"{path}:Held") as served:
+        await served.until(lambda: bool(served.facts))
+        reader, writer = await served.connect()
+        writer.write(INFER)
+        await served.until((path.parent / "predict-began").exists)
+        served.channel.send(b'{"op": "settle"}')
+        probe = await served.connect()
+        probe[1].write(READY)
+        while (await read_reply(probe[0])).status == 200:
+            probe[1].write(READY)
+        assert len(served.facts) == 1, "a request runs"
+        (path.parent / "predict").touch()
+        reply = await read_reply(reader)
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        for end in ((reader, writer), probe):
+            assert await end[0].read() == b""
+            end[1].close()
+        await served.until(lambda: served.facts[1:] == [{"settled": True}])
+        assert redirected == [os.devnull]
+        with (tmp_path / "log").open("wb") as log:
+            message = b'{"op": "resume", "asked_ns": 0}'
+            socket.send_fds(served.channel, [message], [log.fileno()])
+        await served.until(lambda: len(served.facts) == 3)
+        fact = served.facts[2]
+        assert fact["ready"]
+        assert fact["resumed_ms"] > 0
+        assert redirected == [os.devnull, str(tmp_path / "log")]
+        reader, writer = await served.connect()
+        for has_start in (True, False):
+            writer.write(INFER)
+            reply = await read_reply(reader)
+            assert reply.status == 200
+            assert ("resume;dur=" in reply.headers["server-timing"]) == has_start
+        writer.close()
+        stop()
+        assert await served.code() == 0
+
+
+async def test_who_connects_while_it_rests_is_answered(
+    serve: Serve, identity_model: Callable[..., Path], redirected: list[str]
+) -> None:
+    async with serve("--model", str(identity_model())) as served:
+        await served.until(lambda: bool(served.facts))
+        served.channel.send(b'{"op": "settle"}')
+        await served.until(lambda: len(served.facts) == 2)
+        reader, writer = await served.connect()
+        writer.write(INFER)
+        assert (await read_reply(reader)).status == 200
+        writer.close()
+        stop()
+        assert await served.code() == 0
+        assert redirected == [os.devnull]
+
+
+async def test_a_stop_wins_over_a_rest(
+    serve: Serve, python_file: Callable[[str], Path], redirected: list[str]
+) -> None:
+    path = python_file(HELD)
+    (path.parent / "load").touch()
+    async with serve("--python", f"{path}:Held") as served:
+        await served.until(lambda: bool(served.facts))
+        reader, writer = await served.connect()
+        writer.write(INFER)
+        await served.until((path.parent / "predict-began").exists)
+        served.channel.send(b'{"op": "settle"}')
+        stop()
+        (path.parent / "predict").touch()
+        assert (await read_reply(reader)).status == 200
+        assert await reader.read() == b""
+        writer.close()
+        assert await served.code() == 0
+        assert len(served.facts) == 1
+        assert not redirected
