@@ -39,6 +39,7 @@ class Loaded:
     described: Signature | None  # what the metadata says
     facts: Mapping[str, Any] = field(default_factory=dict)  # more of the metadata: "parameters"
     is_rowwise: bool = False  # a row in, a row out, whatever the signature says
+    metrics: Callable[[], Mapping[Any, Any]] | None = None  # what the model says of its load
 
 
 def load(settings: Settings) -> Loaded:
@@ -102,6 +103,7 @@ def _load_python(settings: Settings) -> Loaded:
         provider="",
         platform=PLATFORM_PYTHON,
         described=signature,
+        metrics=model.metrics(),
     )
 
 

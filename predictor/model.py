@@ -56,3 +56,11 @@ class Model:
     def predict(self, inputs: dict[str, Tensor]) -> Mapping[str, Tensor]:
         """Arrays by input name to arrays by output name; text is arrays of `str` objects."""
         raise NotImplementedError
+
+    def load_metrics(self) -> Mapping[str, float]:
+        """What this replica carries now: `tokens_in_flight`, `queue_delay_ms`, and any others.
+
+        Reported with each answer of a Revision that scales on it. Called on the event loop's
+        thread, also while `predict` runs on another one: read plain attributes, and be quick.
+        """
+        return {}

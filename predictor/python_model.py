@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,6 +64,12 @@ class PythonModel:
         if declared is not None:
             self._check_signature(declared)
         return declared
+
+    def metrics(self) -> Callable[[], Mapping[Any, Any]] | None:
+        """What the model says of its load; None where it says nothing."""
+        if type(self._model).load_metrics is Model.load_metrics:
+            return None
+        return self._model.load_metrics
 
     def run(
         self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None

@@ -23,6 +23,7 @@ from predictor.cloud_events import EventCodec
 from predictor.config import Settings
 from predictor.errors import Fault, RequestError
 from predictor.gate import Admission, Gate
+from predictor.load_header import LoadHeader
 from predictor.loader import Loaded
 from predictor.protocol import InferRequest
 from predictor.protocol_v1 import CodecV1
@@ -39,6 +40,7 @@ _LOG = logging.getLogger(__name__)
 _JSON = b"content-type: application/json\r\n"
 _PROXY = keys.HEADER_PROXY.encode()
 _TIMING = keys.HEADER_SERVER_TIMING.encode()
+_LOAD_FORMAT = keys.HEADER_LOAD_FORMAT.encode()
 _BINARY_HEADER = b"inference-header-content-length"
 _VERSION = importlib.metadata.version("relight")
 
@@ -46,7 +48,16 @@ _VERSION = importlib.metadata.version("relight")
 class Call:
     """One inference on its way: the receiver of its exchange, a place in gate and timeouts."""
 
-    __slots__ = ("body", "codec", "exchange", "is_over", "is_proxied", "request", "server")
+    __slots__ = (
+        "arrived_s",
+        "body",
+        "codec",
+        "exchange",
+        "is_over",
+        "is_proxied",
+        "request",
+        "server",
+    )
 
     def __init__(
         self, server: "Server", exchange: Exchange, codec: Codec, is_proxied: bool
@@ -57,6 +68,7 @@ class Call:
         self.is_proxied = is_proxied
         self.is_over = False  # answered, or the client is gone
         self.body = b""
+        self.arrived_s = 0.0  # whole
         self.request: InferRequest | None = None
 
     def on_body(self, data: bytes) -> None:
@@ -84,6 +96,7 @@ class Server:
         self._settings = settings
         self._worker = worker
         self._run = loaded.run
+        self._load = LoadHeader(loaded.metrics)
         self._gate: Gate[Call] = Gate(settings.container_concurrency)
         self.stats = RequestStats(now_s=self._loop.time())
         self.active_s = self._loop.time()  # when a request last came or was answered
@@ -168,6 +181,7 @@ class Server:
         self.stats.arrived(is_proxied=is_proxied, now_s=now_s)
         if exchange.is_complete:
             call.body = exchange.take()
+            call.arrived_s = now_s
             self._arrived(call)
             if not call.is_over:
                 exchange.receiver = call
@@ -185,6 +199,7 @@ class Server:
         del exchange  # the call has it
         if not call.is_over:
             call.body = body
+            call.arrived_s = self._loop.time()
             self._arrived(call)
 
     def _overflowed(self, call: Call, exchange: Exchange) -> None:
@@ -248,6 +263,10 @@ class Server:
         timing = self._start_timing + timing
         headers = self._timed_head % (call.codec.head, timing, outcome.run_s * 1000)
         self._start_timing = b""
+        asked = call.exchange.index.get(_LOAD_FORMAT)
+        if asked is not None:
+            waited_s = max(0.0, self.active_s - call.arrived_s - outcome.run_s)
+            headers += self._load.line(asked, waited_s=waited_s)
         self._respond(call.exchange, 200, headers, body)
 
     def _refuse(self, call: Call, error: RequestError) -> None:

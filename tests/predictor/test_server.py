@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from api import load_reports
 from predictor import config, serving
 from predictor.errors import Fault, RequestError
 from predictor.loader import Loaded
@@ -370,3 +371,21 @@ async def test_pipelined_requests_are_answered_in_order(start: Start) -> None:
         reader = await bench.send(b"".join(request("POST", INFER, body) for body in bodies))
         for number in range(5):
             assert (await read_reply(reader)).json["outputs"][0]["data"][0] == 2 * number
+
+
+async def test_the_load_is_in_the_answers_of_those_who_ask(start: Start) -> None:
+    async with start() as bench:
+        bench.model.go.clear()
+        asking = {"endpoint_load_metrics_format": "text"}
+        readers = [await bench.send(request("POST", INFER, BODY, **asking)) for _ in range(2)]
+        await bench.until(lambda: bench.server.stats.in_flight == 2)
+        loop = asyncio.get_running_loop()
+        both_here_s = loop.time()
+        await bench.until(lambda: loop.time() > both_here_s + 0.02)
+        bench.model.go.set()
+        replies = [await read_reply(reader) for reader in readers]
+        reports = [load_reports.read(r.headers["endpoint-load-metrics"].encode()) for r in replies]
+        delays = sorted(report.queue_delay_s or 0.0 for report in reports)
+        assert delays[-1] >= 0.019  # the one behind waited for the run before it
+        unasked = await bench.ask(request("POST", INFER, BODY))
+        assert "endpoint-load-metrics" not in unasked.headers
