@@ -35,6 +35,10 @@ class Settings:
     probe_back_off_max_s: float = 1.0
     upstream_idle_s: float = 4.0  # an unused connection to a replica is closed
     deadline_grain_s: float = 0.05  # how late an execution deadline may be noticed
+    ledger_length_max: int = 8_192  # requests whose timeline is remembered, of every sort
+    ledger_notable_max: int = 1_024  # of the slow or held, and as many of the failed, beside these
+    ledger_bytes_max: int = 8 * 1024 * 1024  # of all that is remembered; else fewer are
+    ledger_slow_s: float = 1.0  # a request that takes longer is a slow one
     event_depth_max: int = 1_000  # payload events that wait for their sink; more are dropped
     event_queue_bytes_max: int = 64 * 1024 * 1024  # of their bodies
     event_body_bytes_max: int = 1024 * 1024  # of one body; the rest is left out, and it is said
@@ -49,6 +53,9 @@ class Settings:
             "queue_bytes_max",
             "body_bytes_max",
             "expect_depth_max",
+            "ledger_length_max",
+            "ledger_notable_max",
+            "ledger_bytes_max",
             "event_depth_max",
             "event_queue_bytes_max",
             "event_body_bytes_max",
@@ -66,6 +73,7 @@ class Settings:
             "event_send_s",
             "event_flush_s",
             "expect_s",
+            "ledger_slow_s",
             "connect_s",
             "probe_s",
             "probe_back_off_s",

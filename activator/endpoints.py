@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from activator.config import Settings
+from activator.ledger import Marks
 from activator.replicas import PodFacts, PodKey, read_pod
 from activator.targets import RevisionKey
 from api import keys
@@ -52,6 +53,7 @@ class Replica:
         "facts",
         "is_leaving",
         "is_proven",
+        "marks",
         "pool",
         "running",
         "signature",
@@ -62,11 +64,13 @@ class Replica:
         self,
         facts: PodFacts,
         *,
+        seen_s: float,
         on_suspect: Callable[["Replica"], None],
         on_drained: Callable[["Replica"], None],
     ) -> None:
         assert facts.address is not None
         self.facts = facts
+        self.marks = Marks(facts.pod[1], seen_s, seen_s)
         self.is_proven = False
         self.is_leaving = False
         self.running = 0  # requests that occupy a slot
@@ -166,7 +170,10 @@ class Endpoints:
             is_new = True
         if known is None and facts.address is not None:
             self._replicas[facts.pod] = replica = Replica(
-                facts, on_suspect=self._suspected, on_drained=self._drained
+                facts,
+                seen_s=asyncio.get_running_loop().time(),
+                on_suspect=self._suspected,
+                on_drained=self._drained,
             )
             self._start_probe(replica)
         elif known is not None and facts.is_down:
@@ -222,6 +229,7 @@ class Endpoints:
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, self._settings.probe_back_off_max_s)
         replica.task = None
+        replica.marks = replica.marks._replace(ready_s=asyncio.get_running_loop().time())
         replica.is_proven = True
         self.publish(replica.facts.revision)
 

@@ -14,11 +14,13 @@ from typing import Any, Protocol
 from activator import errors
 from activator.concurrency import Load, LoadCounter
 from activator.config import Settings
+from activator.ledger import Ledger, Origin, Wake
 from activator.patience import Bounds
 from activator.payloads import Log, LoggedPassage
-from activator.proxy import Passage, Upstream
+from activator.proxy import Passage
 from activator.targets import RevisionKey
 from activator.throttler import Forward, Refusal, Throttler
+from activator.upstreams import Upstream
 
 _FIRST_POKE = 0  # no poke yet since a replica was ready
 
@@ -37,6 +39,7 @@ class Office(Protocol):
     """What holders of all revisions share."""
 
     settings: Settings
+    ledger: Ledger
 
     def activate(self, holder: "Holder", now_s: float) -> None:
         """Include a holder in the periodic look at deadlines and in reports."""
@@ -52,11 +55,15 @@ class Office(Protocol):
 class Holder:
     """The queue of one Revision, and its way to the replicas. Calls never block."""
 
-    def __init__(self, key: RevisionKey, terms: Terms, office: Office) -> None:
+    def __init__(
+        self, key: RevisionKey, terms: Terms, office: Office, *, service: str = ""
+    ) -> None:
         settings = office.settings
         loop = asyncio.get_running_loop()
         self.key = key
         self.name = key.name
+        self.origin = Origin(key.namespace, service, key.name)
+        self.ledger = office.ledger
         self.terms = terms
         self.timeout_s = terms.timeout_s
         self.bounds = terms.bounds
@@ -80,6 +87,7 @@ class Holder:
         self._gather_ends_s = 0.0
         self._last_held_s = 0.0
         self._poked = _FIRST_POKE  # length of the queue at the last poke
+        self._wake: Wake | None = None  # while requests wait and no replica is ready
 
     @property
     def queued(self) -> int:
@@ -95,6 +103,12 @@ class Holder:
     def executing(self) -> int:
         """Requests at a replica."""
         return len(self._throttler.executing)
+
+    def running(self, request_id: bytes) -> list[tuple[Passage, int | None]]:
+        """Its requests of this id that are not over, with how many wait before each; None: runs."""
+        executing = [(each, None) for each in self._throttler.executing]
+        held = [(each, place) for place, each in enumerate(self._throttler.held)]
+        return [found for found in (*held, *executing) if found[0].request_id == request_id]
 
     def log_requests(self, log: Log) -> None:
         """Tell of its requests from now on."""
@@ -126,13 +140,14 @@ class Holder:
 
     def returned(self, passage: Passage) -> None:
         """Nothing of a request was sent: it waits again, first in line."""
-        passage.held()
+        now_s = self.now_s()
+        passage.held(self._waking(now_s))
         forwards = self._throttler.returned(
             passage, size=passage.size, deadline_s=passage.deadline_s, is_usable=False
         )
         self._carry_out(forwards)
         self._arm()
-        self._consider_poke(self.now_s())
+        self._consider_poke(now_s)
 
     def connect(self, passage: Passage) -> None:
         """Open a connection for a request that has a slot."""
@@ -159,7 +174,7 @@ class Holder:
             self._counter.finished(now_s)
             passage.refuse(refusal, retry_s=self._retry_after_s())
             return
-        passage.held()
+        passage.held(self._waking(now_s))
         self._last_held_s = now_s
         self._arm()
         self._consider_poke(now_s)
@@ -177,6 +192,7 @@ class Holder:
         """Which replicas may be used."""
         if ready:
             self._poked = _FIRST_POKE
+            self._wake = None
         self._carry_out(self._throttler.endpoints_changed(ready))
 
     def change_terms(self, terms: Terms) -> None:
@@ -249,8 +265,18 @@ class Holder:
         elif self.queued and not self._throttler.has_ready_endpoints:
             self._poke(now_s)
 
+    def _waking(self, now_s: float) -> Wake | None:
+        """What a request that is held now has part in."""
+        if self._throttler.has_ready_endpoints:
+            return None
+        if self._wake is None or self._throttler.queued <= 1:
+            self._wake = Wake(now_s)  # the first to wait: what was asked for before is not its
+        return self._wake
+
     def _poke(self, now_s: float) -> None:
         self._poked = self.queued
+        if self._wake is not None:
+            self._wake.poked(now_s, self.queued)
         self._office.poke(self, now_s)
 
     # -- reports ----------------------------------------------------------------------------

@@ -43,12 +43,15 @@ class Planner(Generic[H]):
         holder_of: Callable[[RevisionKey], H | None],
         statistics: Callable[[], Statistics],
         fresh_id: Callable[[], bytes],
+        told: Callable[[bytes, str, int], None],
     ) -> None:
+        """`told` learns of each refusal: the request's id, the reason and the status."""
         self._settings = settings
         self._router = router
         self._holder_of = holder_of
         self._statistics = statistics
         self._fresh_id = fresh_id
+        self._told = told
         self._is_inside = _membership(settings.inside_networks)
 
     def plan(self, exchange: Exchange, version: int) -> Plan[H] | None:
@@ -67,7 +70,7 @@ class Planner(Generic[H]):
             if asked_s is None:
                 detail = f"a number of seconds over 0, at most {self._settings.timeout_s_max:g}"
                 about = About(request_id=self.request_id(exchange), detail=detail)
-                refuse(exchange, Fault.BAD_TIMEOUT, about)
+                self.refuse(exchange, Fault.BAD_TIMEOUT, about)
                 return None
         only = way.target.only
         exchange.head.memo = plan = Plan(
@@ -94,17 +97,17 @@ class Planner(Generic[H]):
             body = orjson.dumps(asdict(self._statistics()))
             exchange.respond(200, b"content-type: application/json\r\n", body)
         elif is_bare and exchange.path == _DEBUG_PATH:
-            refuse(exchange, Fault.LOCAL_ONLY, About(request_id=self.request_id(exchange)))
+            self.refuse(exchange, Fault.LOCAL_ONLY, About(request_id=self.request_id(exchange)))
         else:
             fault = Fault.UNKNOWN_MODEL if is_bare else Fault.UNKNOWN_HOST
             hosts = self._router.hosts() if local else ()
-            refuse(exchange, fault, About(request_id=self.request_id(exchange), hosts=hosts))
+            self.refuse(exchange, fault, About(request_id=self.request_id(exchange), hosts=hosts))
 
-
-def refuse(exchange: Exchange, why: Fault | Refusal, about: About) -> None:
-    """Answer with a refusal from the table."""
-    answer = errors.answer(why, about)
-    exchange.respond(answer.status, answer.headers, answer.body)
+    def refuse(self, exchange: Exchange, why: Fault | Refusal, about: About) -> None:
+        """Answer with a refusal from the table."""
+        answer = errors.answer(why, about)
+        self._told(about.request_id, why.value, answer.status)
+        exchange.respond(answer.status, answer.headers, answer.body)
 
 
 def timeout_s(value: bytes, most_s: float) -> float | None:

@@ -8,30 +8,16 @@ from typing import Any, Protocol
 
 from activator import errors
 from activator.errors import About, Fault
+from activator.ledger import CLIENT_LEFT, Ending, Ledger, Origin, Wake
 from activator.patience import Bounds, Patience
 from activator.plans import Plan
 from activator.throttler import Refusal
+from activator.upstreams import Upstream
 from wire.client import Connection
 from wire.exchange import Exchange
-from wire.pool import Pool
 
 # A held body of unknown length is read so far; one of known length was admitted as a whole.
 HELD_CHUNKED_BYTES_MAX = 65_536
-
-
-class Upstream(Protocol):
-    """The replica, as its passages see it."""
-
-    pool: Pool
-    running: int  # requests that occupy a slot there
-    is_leaving: bool
-    signature: bytes  # header lines for replicas that do not name their Revision themselves
-
-    def drained(self) -> None:
-        """The last request of a leaving replica is over."""
-
-    def suspect(self) -> None:
-        """It failed in a way that working replicas do not: send nothing until it is probed."""
 
 
 class Keeper(Protocol):
@@ -40,6 +26,8 @@ class Keeper(Protocol):
     name: str  # of the revision
     timeout_s: float
     bounds: Bounds | None  # of an execution, if there are any beside the timeout
+    origin: Origin
+    ledger: Ledger
 
     def now_s(self) -> float:
         """The loop's time."""
@@ -65,8 +53,10 @@ class Passage:
     """
 
     __slots__ = (
+        "_begun",
         "_connection",
         "_exchange",
+        "_first_byte_s",
         "_is_body_chunked",
         "_is_held",
         "_is_over",
@@ -75,8 +65,11 @@ class Passage:
         "_patience",
         "_pieces",
         "_plan",
+        "_sent_bytes",
         "_sent_s",
         "_size",
+        "_slot_s",
+        "_wake",
         "arrived_s",
         "deadline_s",
         "replica",
@@ -103,7 +96,12 @@ class Passage:
         self._connection: Connection | None = None
         self._pieces: list[bytes] | None = None  # of the body, until there is a connection
         self._size = 0
-        self._sent_s = arrived_s
+        self._sent_s = -1.0  # never
+        self._slot_s: float | None = None
+        self._first_byte_s = -1.0  # with the last
+        self._begun = 0  # status of an answer that began before it was whole
+        self._sent_bytes = 0  # of the answer's body
+        self._wake: Wake | None = None
         self._patience: Patience | None = None
         self._is_held = False
         self._is_over = False
@@ -125,9 +123,10 @@ class Passage:
         """Nothing more happens to it."""
         return self._is_over
 
-    def held(self) -> None:
-        """It waits for a replica."""
+    def held(self, wake: Wake | None) -> None:
+        """It waits for a replica; `wake` while none is ready."""
         self._is_held = True
+        self._wake = self._wake or wake
 
     # -- toward the replica -----------------------------------------------------------------
 
@@ -137,6 +136,7 @@ class Passage:
         replica.running += 1
         connection = replica.pool.take()
         if connection is None:
+            self._slot_s = self._keeper.now_s()
             self._keeper.connect(self)
         else:
             self.connected(connection)
@@ -245,9 +245,12 @@ class Passage:
         if self._is_held:
             waited_ms = (self._sent_s - self.arrived_s) * 1000
             headers += b"server-timing: queue;dur=%.1f\r\n" % waited_ms
+        self._sent_bytes = len(early)
         if not connection.is_answer_complete:
+            self._first_byte_s = now_s = self._keeper.now_s()
+            self._begun = status
             if self._patience is not None:
-                self._patience.started(self._keeper.now_s())
+                self._patience.started(now_s)
             exchange.start(status, headers, content_length=length)
             exchange.write(early)
             return
@@ -262,6 +265,7 @@ class Passage:
     def on_answer_body(self, data: bytes) -> None:
         """Pass on a piece of the answer."""
         self._exchange.write(data)
+        self._sent_bytes += len(data)
         if self._patience is not None:
             self._patience.moved(self._keeper.now_s())
 
@@ -287,6 +291,7 @@ class Passage:
         self._drop_connection()
         if self.replica is not None:
             self._leave_replica()
+        self._note_failed(self._keeper.now_s(), Ending.LEFT, self._begun or CLIENT_LEFT)
         self._keeper.abandoned(self)
 
     def on_answer_lost(self, why: str) -> None:
@@ -317,13 +322,16 @@ class Passage:
             retry_after_s=retry_s,
         )
         answer = errors.answer(why, about)
+        self._note_failed(self._keeper.now_s(), Ending.REFUSED, answer.status, why.value)
         self._exchange.respond(answer.status, answer.headers, answer.body)
 
     def _fail(self, why: Fault, detail: str) -> None:
         self._drop_connection()
         self._leave_replica()
-        self._keeper.finished(self, self._keeper.now_s())
+        now_s = self._keeper.now_s()
+        self._keeper.finished(self, now_s)
         if self._exchange.is_started:
+            self._note_failed(now_s, Ending.CUT, self._begun, why.value)
             self._exchange.abort()
         else:
             self.refuse(why, detail=detail)
@@ -341,9 +349,43 @@ class Passage:
         assert self.replica is not None
         self._is_over = True
         now_s = self._keeper.now_s()
+        ledger = self._keeper.ledger
+        note = self.note(next(ledger.serials), now_s, Ending.ANSWERED, connection.status)
+        if self._is_held or now_s - self.arrived_s > ledger.slow_s:
+            ledger.add_slow(note)
+        else:
+            ledger.add(note)
         self.replica.pool.give_back(connection, now_s=now_s)
         self._leave_replica()
         self._keeper.finished(self, now_s)
+
+    def note(
+        self, serial: int, now_s: float, ending: Ending, status: int, why: str = ""
+    ) -> tuple[Any, ...]:
+        """What became of it: a `Note` in all but type, for that would cost as much again."""
+        replica = self.replica
+        return (
+            serial,
+            self.request_id,
+            self._keeper.origin,
+            self.arrived_s,
+            self._slot_s,
+            self._sent_s,
+            self._first_byte_s,
+            now_s,
+            status,
+            ending,
+            why,
+            None if replica is None else replica.marks,
+            self._is_held,
+            self._wake,
+            self._exchange.received,
+            self._sent_bytes,
+        )
+
+    def _note_failed(self, now_s: float, ending: Ending, status: int, why: str = "") -> None:
+        ledger = self._keeper.ledger
+        ledger.add_failed(self.note(next(ledger.serials), now_s, ending, status, why))
 
     def _leave_replica(self) -> None:
         replica = self.replica

@@ -17,9 +17,10 @@ from activator.errors import About, Fault
 from activator.expecting import Lounge
 from activator.holding import Holder
 from activator.homing import Home, find_home
+from activator.ledger import Ending, Ledger, Note
 from activator.observing import Observer
 from activator.payloads import Log
-from activator.planning import Planner, refuse
+from activator.planning import Planner
 from activator.plans import Plan
 from activator.reporting import Reporter
 from activator.routing import Router
@@ -56,6 +57,12 @@ class Activator:
         `clock` is wall time, for what is told to others; this machine's, unless given.
         """
         self.settings = settings
+        self.ledger = Ledger(
+            length_max=settings.ledger_length_max,
+            notable_max=settings.ledger_notable_max,
+            bytes_max=settings.ledger_bytes_max,
+            slow_s=settings.ledger_slow_s,
+        )
         self._client = client
         self._router = Router(domain=settings.domain, draw=rng.random)
         self._observer = Observer(self._router, self._changed)
@@ -84,6 +91,7 @@ class Activator:
             holder_of=self._holders.get,
             statistics=self.statistics,
             fresh_id=self._fresh_id,
+            told=self._turned_away,
         )
 
     # -- life -------------------------------------------------------------------------------
@@ -181,6 +189,19 @@ class Activator:
             revisions=revisions,
         )
 
+    def epoch_s(self) -> float:
+        """What to add to the loop's time to have wall time."""
+        return self._clock() - self._loop_time()
+
+    def running(self, request_id: bytes) -> list[tuple[Note, int | None]]:
+        """Requests of this id that are not over: so far, and how many wait before; None: runs."""
+        now_s = self._loop_time()
+        return [
+            (Note(*passage.note(0, now_s, Ending.RUNNING, 0)), place)
+            for holder in self._holders.values()
+            for passage, place in holder.running(request_id)
+        ]
+
     # -- requests ---------------------------------------------------------------------------
 
     def on_request(self, exchange: Exchange) -> None:
@@ -206,18 +227,21 @@ class Activator:
         holder = self._holders.get(key) if key is not None else None
         if key is None:
             about = About(request_id=self._planner.request_id(exchange), retry_after_s=1)
-            refuse(exchange, Fault.ROUTE_NOT_READY, about)
+            self._planner.refuse(exchange, Fault.ROUTE_NOT_READY, about)
         elif holder is None and not self._lounge.expect(exchange, key):
             self._gone(exchange, key)
         return holder
 
     def _gone(self, exchange: Exchange, key: RevisionKey) -> None:
         about = About(revision=key.name, request_id=self._planner.request_id(exchange))
-        refuse(exchange, Refusal.REVISION_GONE, about)
+        self._planner.refuse(exchange, Refusal.REVISION_GONE, about)
 
     def _fresh_id(self) -> bytes:
         self._strays += 1  # several may be refused in one tick
         return b"%b%x-%x" % (self._id_prefix, self._requests, self._strays)
+
+    def _turned_away(self, request_id: bytes, why: str, status: int) -> None:
+        self.ledger.turn_away(request_id, why, status, self._loop_time())
 
     # -- what holders share -----------------------------------------------------------------
 
@@ -259,7 +283,8 @@ class Activator:
             return
         terms = catalog.read_terms(new)
         if holder is None:
-            self._holders[key] = Holder(key, terms, self)
+            service = catalog.read_model(new).service
+            self._holders[key] = Holder(key, terms, self, service=service)
             self._log_requests(self._holders[key], new)
             self._endpoints.publish(key)
         elif terms != holder.terms:

@@ -94,6 +94,11 @@ class Throttler(Generic[R, E]):
         return self._executing.keys()
 
     @property
+    def held(self) -> Collection[R]:
+        """The requests that wait, the longest first."""
+        return self._queue.keys()
+
+    @property
     def has_ready_endpoints(self) -> bool:
         """Whether any endpoint may be used, with room or without."""
         return bool(self._balancer.ready)

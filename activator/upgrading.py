@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from activator.errors import Fault
+from activator.ledger import Ending
 from activator.plans import Plan
 from activator.proxy import Keeper, Passage
 from wire.client import Connection
@@ -52,8 +53,9 @@ class UpgradePassage(Passage):
         assert taken is not None, "the client left, and the passage was not told"
         client, stash, roster = taken
         upstream = connection.hand_over()
+        self._first_byte_s = now_s = self._keeper.now_s()
         if self._patience is not None:
-            self._patience.started(self._keeper.now_s())
+            self._patience.started(now_s)
         self._tunnel = Tunnel(
             client, upstream, roster=roster, on_over=self._ended, on_bytes=self._bytes_passed
         )
@@ -66,8 +68,11 @@ class UpgradePassage(Passage):
 
     def _ended(self) -> None:
         self._is_over = True
+        now_s = self._keeper.now_s()
+        ledger = self._keeper.ledger
+        ledger.add_slow(self.note(next(ledger.serials), now_s, Ending.ANSWERED, 101))
         self._leave_replica()
-        self._keeper.finished(self, self._keeper.now_s())
+        self._keeper.finished(self, now_s)
 
     @override
     def _fail(self, why: Fault, detail: str) -> None:

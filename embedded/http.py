@@ -22,7 +22,17 @@ from cluster.errors import (
     NotFoundError,
     TooLargeError,
 )
-from embedded import fieldcheck, logs, patching, requests, resources, review_kinds, streams, tables
+from embedded import (
+    fieldcheck,
+    logs,
+    patching,
+    proxying,
+    requests,
+    resources,
+    review_kinds,
+    streams,
+    tables,
+)
 from embedded.access import Gate
 from embedded.answering import add_warnings, answer, refused
 from embedded.apiserver import ApiServer
@@ -36,24 +46,34 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(
-    server: ApiServer, *, user: str = "kubernetes-admin", token: str | None = None
+    server: ApiServer,
+    *,
+    user: str = "kubernetes-admin",
+    token: str | None = None,
+    services: proxying.Services | None = None,
 ) -> web.Application:
     """An application that serves `server`. `user` is who every writer is taken to be.
 
     Without `token` it answers only to requests addressed to this machine by its local names.
+    `services` are the components that can be asked through it.
     """
-    front = _Front(server, user=user, gate=Gate(token=token))
+    services = services or {}
+    front = _Front(server, user=user, gate=Gate(token=token), services=services)
     app = web.Application(
         client_max_size=requests.BODY_BYTES_MAX, middlewares=[front.answer_errors]
     )
+    proxying.mount(app, services)
     app.router.add_route("*", "/{path:.*}", front.handle)
     app.on_shutdown.append(front.shut_down)
     return app
 
 
 class _Front:
-    def __init__(self, server: ApiServer, *, user: str, gate: Gate) -> None:
+    def __init__(
+        self, server: ApiServer, *, user: str, gate: Gate, services: proxying.Services
+    ) -> None:
         self._server = server
+        self._services = services
         self._documents = Documents(server.registry)
         self._user = user
         self._gate = gate
@@ -102,6 +122,9 @@ class _Front:
         review = review_kinds.by_path(request.path)
         if review is not None:
             return await self._review(request, review)
+        absent = proxying.refusal(request.path, self._services)
+        if absent is not None:
+            raise absent
         target = requests.target_of(request.path, self._server.registry)
         requests.check_served(request.method, target, self._server.registry)
         if target.subresource == "log":

@@ -13,11 +13,13 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import uvloop
 from aiohttp import web
 
+from activator import admin as activator_admin
 from activator.config import Settings as ActivatorSettings
 from activator.server import Activator
 from api.admission import admit
@@ -49,6 +51,7 @@ from embedded.http import make_app
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
 from embedded.node import node
+from embedded.proxying import Services
 from embedded.refusing import refusing
 from embedded.registering import register
 from embedded.residence import Surroundings
@@ -163,7 +166,7 @@ class Platform:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         guard = self._guard
-        app = make_app(self._server, token=guard.token)
+        app = make_app(self._server, token=guard.token, services=self._questions())
         api = web.AppRunner(app, access_log=None, handle_signals=False)
         await api.setup()
         try:
@@ -178,6 +181,10 @@ class Platform:
             await self._zygote.stop()
             await api.cleanup()
             self._store.close()
+
+    def _questions(self) -> Services:
+        """What the components can be asked through the API server."""
+        return {"activator": partial(activator_admin.make_app, self._activator)}
 
     def _learned(self, said: Mapping[str, Any]) -> None:
         """What the zygote found out of this kernel."""

@@ -12,6 +12,8 @@ from tests.wire.memory import Memory
 from wire.exchange import Exchange
 from wire.head import Head
 
+REFUSED: list[tuple[bytes, str, int]] = []
+
 
 class Link:
     """The connection of one exchange."""
@@ -38,6 +40,7 @@ def ask(
         holder_of={RevisionKey("default", "app-1"): "holder"}.get,
         statistics=lambda: Statistics(connections=1, requests=2, expected=3, revisions={}),
         fresh_id=lambda: b"fresh",
+        told=lambda *refusal: REFUSED.append(refusal),
     )
     pairs = [(b"host", host.encode())]
     pairs += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
@@ -54,6 +57,13 @@ def test_a_plan_is_kept_with_the_head() -> None:
     assert (plan.version, plan.holder, plan.asked_s, plan.upgrade) == (7, "holder", 2.5, b"")
     assert b"knative-serving-default-route: true\r\n" in plan.start
     assert sent == b""
+
+
+def test_a_refusal_is_told() -> None:
+    REFUSED.clear()
+    plan, sent = ask("nobody.default.localhost", x_request_id="mine")
+    assert (plan, sent[:12]) == (None, b"HTTP/1.1 404")
+    assert REFUSED == [(b"mine", "UnknownHost", 404)]
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1", ""])
