@@ -6,37 +6,18 @@ Must not know: how many replicas there are, or how many there should be.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Self, cast
 
 from api import fields, keys, kinds, metadata, signals
 from api.annotations import Annotations
+from api.autoscaler_config import TARGET_MIN, Defaults
 from api.objects import ObjectMeta, Raw
 
-# Defaults of Knative's ConfigMap config-autoscaler (pkg/autoscaler/config/config.go).
-CONTAINER_CONCURRENCY_TARGET_FRACTION = 0.7  # container-concurrency-target-percentage
-CONTAINER_CONCURRENCY_TARGET_DEFAULT = 100.0
-RPS_TARGET_DEFAULT = 200.0  # requests-per-second-target-default
-TARGET_BURST_CAPACITY = 211.0
-STABLE_WINDOW_S = 60.0
-PANIC_WINDOW_PERCENTAGE = 10.0
-PANIC_THRESHOLD_PERCENTAGE = 200.0
-MAX_SCALE_UP_RATE = 1000.0
-MAX_SCALE_DOWN_RATE = 2.0
-ENABLE_SCALE_TO_ZERO = True
-SCALE_TO_ZERO_GRACE_PERIOD_S = 30.0
-POD_RETENTION_S = 0.0  # scale-to-zero-pod-retention-period
-ACTIVATOR_CAPACITY = 100.0
-INITIAL_SCALE = 1
-ALLOW_ZERO_INITIAL_SCALE = False
-MIN_SCALE = 0
-MAX_SCALE = 0  # unlimited; max-scale-limit is unlimited too
-SCALE_DOWN_DELAY_S = 0.0
-# Knative's pod-autoscaler-class is kpa.autoscaling.knative.dev; ours is our own.
-CLASS = keys.CLASS_RELIGHT
-# Constants of Knative's code that no setting changes.
+_KNATIVES = Defaults()
+# Constant in Knative's code: no setting changes them.
 ACTIVATION_SCALE = 1
-TARGET_MIN = 0.01
+RPS_FRACTION = 0.7  # of the target, where the metric is not concurrency
 
 Metric = Literal["concurrency", "rps"] | signals.Signal
 Aggregation = Literal["linear", "weighted-exponential"]
@@ -49,7 +30,19 @@ _AGGREGATIONS = {
     "weightedExponential": "weighted-exponential",
 }
 _KEEP_ALIVES = {"cheap": "cheap", "balanced": "balanced", "fast": "fast"}
-_OUR_CLASSES = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
+_OUR_CLASSES = (keys.CLASS_RELIGHT, keys.CLASS_KPA)
+_KNOWN_CLASSES = (*_OUR_CLASSES, keys.CLASS_HPA)
+# What a HorizontalPodAutoscaler knows nothing of.
+_NOT_OF_HPA = (
+    keys.TARGET_UTILIZATION,
+    keys.TARGET_BURST_CAPACITY,
+    keys.ACTIVATION_SCALE,
+    keys.SCALE_DOWN_DELAY,
+    keys.POD_RETENTION,
+    keys.PANIC_WINDOW,
+    keys.PANIC_THRESHOLD,
+    keys.METRIC_AGGREGATION,
+)
 _KNATIVE_CLASSES = ".knative.dev"
 _DOMAIN = re.compile(r"[./]")  # a class of somebody else's is told by a domain of theirs
 
@@ -58,20 +51,21 @@ _DOMAIN = re.compile(r"[./]")  # a class of somebody else's is told by a domain 
 class Scaling:
     """Everything that annotations say about the scaling of one Revision."""
 
-    class_: str = CLASS
+    class_: str = _KNATIVES.class_
     metric: Metric = "concurrency"
     target: float | None = None  # of the metric, for one replica; None: by concurrency or default
     target_utilization: float | None = None  # fraction of the target to aim at, in (0, 1]
-    target_burst_capacity: float = TARGET_BURST_CAPACITY  # requests; -1: activator always in path
-    min_scale: int = MIN_SCALE
-    max_scale: int = MAX_SCALE  # 0: unlimited
-    initial_scale: int = INITIAL_SCALE
+    # Requests; -1: the activator is always in the path.
+    target_burst_capacity: float = _KNATIVES.target_burst_capacity
+    min_scale: int = _KNATIVES.min_scale
+    max_scale: int = _KNATIVES.max_scale  # 0: unlimited
+    initial_scale: int = _KNATIVES.initial_scale
     activation_scale: int = ACTIVATION_SCALE
-    scale_down_delay_s: float = SCALE_DOWN_DELAY_S
-    retention_s: float = POD_RETENTION_S  # how long the last replica stays
-    stable_window_s: float = STABLE_WINDOW_S
-    panic_window_percentage: float = PANIC_WINDOW_PERCENTAGE  # of the stable window
-    panic_threshold_percentage: float = PANIC_THRESHOLD_PERCENTAGE  # of what is ready
+    scale_down_delay_s: float = _KNATIVES.scale_down_delay_s
+    retention_s: float = _KNATIVES.retention_s  # how long the last replica stays
+    stable_window_s: float = _KNATIVES.stable_window_s
+    panic_window_percentage: float = _KNATIVES.panic_window_percentage  # of the stable window
+    panic_threshold_percentage: float = _KNATIVES.panic_threshold_percentage  # of what is ready
     aggregation: Aggregation = "linear"
     keep_alive: KeepAlive = "balanced"  # class relight only
 
@@ -85,7 +79,10 @@ class Target:
 
 
 def parse_scaling(
-    annotations: Mapping[str, str], *, path: str = "spec.template.metadata.annotations"
+    annotations: Mapping[str, str],
+    *,
+    path: str = "spec.template.metadata.annotations",
+    defaults: Defaults = _KNATIVES,
 ) -> Scaling:
     """Read the autoscaling.knative.dev annotations; `path` is where errors place them.
 
@@ -94,64 +91,92 @@ def parse_scaling(
     its algorithm and the keys we do not know: they are left alone.
     """
     faults = fields.Faults()
-    scaling = read_scaling(annotations, path, faults)
+    scaling = read_scaling(annotations, path, faults, defaults)
     faults.raise_any()
     return scaling
 
 
-def read_scaling(annotations: Mapping[str, str], path: str, faults: fields.Faults) -> Scaling:
+def admitted_scaling(
+    annotations: Mapping[str, str], *, path: str = "metadata.annotations", defaults: Defaults
+) -> Scaling:
+    """What holds of annotations that were admitted, maybe under other `defaults`.
+
+    As in Knative a bound above the limit stays, and an initial scale of 0 that is not allowed
+    any more is the default again.
+    """
+    scaling = parse_scaling(annotations, path=path, defaults=defaults.permissive)
+    if scaling.initial_scale == 0 and not defaults.allow_zero_initial_scale:
+        return replace(scaling, initial_scale=defaults.initial_scale)
+    return scaling
+
+
+def class_of(annotations: Mapping[str, str], defaults: Defaults = _KNATIVES) -> str:
+    """The autoscaler class; that of the settings where none is named."""
+    return annotations.get(keys.SCALING_CLASS, defaults.class_)
+
+
+def read_scaling(
+    annotations: Mapping[str, str], path: str, faults: fields.Faults, defaults: Defaults = _KNATIVES
+) -> Scaling:
     """`parse_scaling` that notes its errors in `faults` instead of raising."""
     source = Annotations(annotations, path, faults)
-    class_ = _read_class(source)
-    is_foreign = class_ not in _OUR_CLASSES
-    metric = None if is_foreign else _read_metric(source, class_)
+    class_ = _read_class(source, defaults)
+    is_ours = class_ in _OUR_CLASSES
+    metric = _read_metric(source, class_) if is_ours else None
+    if class_ == keys.CLASS_HPA:
+        _check_hpa(source)
     utilization = source.number_within(keys.TARGET_UTILIZATION, 1, 100)
-    min_scale, max_scale, activation_scale = _read_bounds(source)
+    min_scale, max_scale, activation_scale = _read_bounds(source, defaults)
     scaling = Scaling(
         class_=class_,
         metric=metric or "concurrency",
         target=_read_target(source),
         target_utilization=None if utilization is None else utilization / 100,
-        target_burst_capacity=_or(_read_burst_capacity(source), TARGET_BURST_CAPACITY),
+        target_burst_capacity=_or(_read_burst_capacity(source), defaults.target_burst_capacity),
         min_scale=min_scale,
         max_scale=max_scale,
-        initial_scale=_read_initial_scale(source),
+        initial_scale=_read_initial_scale(source, defaults),
         activation_scale=activation_scale,
         scale_down_delay_s=_or(
             source.duration_s(keys.SCALE_DOWN_DELAY, "0s", "1h0m0s", is_whole=True),
-            SCALE_DOWN_DELAY_S,
+            defaults.scale_down_delay_s,
         ),
         retention_s=_or(
-            source.duration_s(keys.POD_RETENTION, "0s", "1h0m0s", is_whole=False), POD_RETENTION_S
+            source.duration_s(keys.POD_RETENTION, "0s", "1h0m0s", is_whole=False),
+            defaults.retention_s,
         ),
         stable_window_s=_or(
-            source.duration_s(keys.STABLE_WINDOW, "6s", "1h0m0s", is_whole=True), STABLE_WINDOW_S
+            source.duration_s(keys.STABLE_WINDOW, "6s", "1h0m0s", is_whole=True),
+            defaults.stable_window_s,
         ),
         panic_window_percentage=_or(
-            source.number_within(keys.PANIC_WINDOW, 1, 100), PANIC_WINDOW_PERCENTAGE
+            source.number_within(keys.PANIC_WINDOW, 1, 100), defaults.panic_window_percentage
         ),
         panic_threshold_percentage=_or(
-            source.number_within(keys.PANIC_THRESHOLD, 110, 1000), PANIC_THRESHOLD_PERCENTAGE
+            source.number_within(keys.PANIC_THRESHOLD, 110, 1000),
+            defaults.panic_threshold_percentage,
         ),
-        aggregation="linear" if is_foreign else _read_aggregation(source),
+        aggregation=_read_aggregation(source) if is_ours else "linear",
         keep_alive=_read_keep_alive(source, class_),
     )
-    if not is_foreign:
+    if class_ in _KNOWN_CLASSES:
         for key in source.unread(keys.AUTOSCALING_PREFIX):
             faults.invalid_key(key, path, "not an autoscaling annotation that Relight knows")
     return scaling
 
 
-def resolve_target(scaling: Scaling, container_concurrency: int) -> Target:
+def resolve_target(
+    scaling: Scaling, container_concurrency: int, defaults: Defaults = _KNATIVES
+) -> Target:
     """Knative's ResolveMetricTarget, for a Revision with this container concurrency."""
     if scaling.metric == signals.DELAY:  # a level to aim at, not a capacity to fill
         assert scaling.target is not None
         return Target(target=scaling.target, total=scaling.target)
-    utilization = CONTAINER_CONCURRENCY_TARGET_FRACTION
+    utilization = RPS_FRACTION
+    total = defaults.rps_target_default
     if scaling.metric == "concurrency":
-        total = float(container_concurrency) or CONTAINER_CONCURRENCY_TARGET_DEFAULT
-    else:
-        total = RPS_TARGET_DEFAULT
+        utilization = defaults.container_concurrency_target_fraction
+        total = float(container_concurrency) or defaults.container_concurrency_target_default
     if scaling.target is not None:
         is_capped = scaling.metric == "concurrency" and container_concurrency > 0
         total = min(scaling.target, container_concurrency) if is_capped else scaling.target
@@ -164,18 +189,31 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def _read_class(source: Annotations) -> str:
+def _read_class(source: Annotations, defaults: Defaults) -> str:
     found = source.find(keys.SCALING_CLASS)
     if found is None:
-        return CLASS
-    if found.text == keys.CLASS_HPA:
-        source.faults.invalid(found.text, found.path, fields.NOT_SUPPORTED)
-    elif found.text not in _OUR_CLASSES and found.text.endswith(_KNATIVE_CLASSES):
+        return defaults.class_
+    if found.text in _KNOWN_CLASSES:
+        return found.text
+    if found.text.endswith(_KNATIVE_CLASSES):
         source.faults.invalid(found.text, found.path)
     elif not _DOMAIN.search(found.text):
         # Knative takes it for somebody else's, and nobody ever scales it: it is a typing error.
-        source.faults.invalid(found.text, found.path, f"known classes: {', '.join(_OUR_CLASSES)}")
+        source.faults.invalid(found.text, found.path, f"known classes: {', '.join(_KNOWN_CLASSES)}")
     return found.text
+
+
+def _check_hpa(source: Annotations) -> None:
+    """Any metric there may be; and nothing that would have no effect."""
+    metric = source.find(keys.SCALING_METRIC)
+    if metric is not None and not metric.text:
+        source.faults.invalid(metric.text, metric.path)
+    for key in _NOT_OF_HPA:
+        found = source.find(key)
+        if found is not None:
+            source.faults.disallowed(
+                found.path, details="a HorizontalPodAutoscaler, of class hpa, has no such thing"
+            )
 
 
 def _read_metric(source: Annotations, class_: str) -> Metric | None:
@@ -218,30 +256,54 @@ def _read_burst_capacity(source: Annotations) -> float | None:
     return number
 
 
-def _read_initial_scale(source: Annotations) -> int:
+def _read_initial_scale(source: Annotations, defaults: Defaults) -> int:
     number = source.integer(keys.INITIAL_SCALE)
     if number is None:
-        return INITIAL_SCALE
+        return defaults.initial_scale
     found = source.find(keys.INITIAL_SCALE)
     assert found is not None
     # Knative puts the reason into the path; scripts match on it, so we do too.
     if number < 0:
         source.faults.invalid(found.text, f"{found.path} must be greater than 0")
-    elif number == 0 and not ALLOW_ZERO_INITIAL_SCALE:
+    elif number == 0 and not defaults.allow_zero_initial_scale:
         source.faults.invalid(found.text, f"{found.path}=0 not allowed by cluster")
     return number
 
 
-def _read_bounds(source: Annotations) -> tuple[int, int, int]:
-    """Min, max and activation scale, which must not contradict one another."""
-    low = source.count(keys.MIN_SCALE) or MIN_SCALE
-    high = source.count(keys.MAX_SCALE) or MAX_SCALE
+def _read_bounds(source: Annotations, defaults: Defaults) -> tuple[int, int, int]:
+    """Min, max and activation scale, which must not contradict one another.
+
+    As in Knative only what annotations say is compared: a default yields to them.
+    """
+    said_low, said_high = source.count(keys.MIN_SCALE), source.count(keys.MAX_SCALE)
+    low, high = said_low or 0, said_high or 0
     if high and high < low:
         message = f"max-scale={high} is less than min-scale={low}"
         source.faults.add(message, source.at(keys.MAX_SCALE), source.at(keys.MIN_SCALE))
+    if said_high is not None:
+        _check_limit(source, high, defaults.max_scale_limit)
+    activation = _read_activation_scale(source, low, high)
+    return (
+        defaults.min_scale if said_low is None else low,
+        defaults.max_scale if said_high is None else high,
+        activation,
+    )
+
+
+def _check_limit(source: Annotations, high: int, limit: int) -> None:
+    found = source.find(keys.MAX_SCALE)
+    assert found is not None
+    if limit and high > limit:
+        source.faults.out_of_bounds(high, 1, limit, found.path)
+    elif limit and high == 0:
+        message = f"max-scale=0 (unlimited), must be less than {limit}"
+        source.faults.add(message, found.path)
+
+
+def _read_activation_scale(source: Annotations, low: int, high: int) -> int:
     activation = source.integer(keys.ACTIVATION_SCALE)
     if activation is None:
-        return low, high, ACTIVATION_SCALE
+        return ACTIVATION_SCALE
     found = source.find(keys.ACTIVATION_SCALE)
     assert found is not None
     if low > activation:
@@ -252,7 +314,7 @@ def _read_bounds(source: Annotations) -> tuple[int, int, int]:
         source.faults.add(message, found.path)
     elif activation < 2:
         source.faults.add(f"activation-scale={activation} must be greater than 1", found.path)
-    return low, high, activation
+    return activation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,13 +328,13 @@ class PodAutoscaler:
     status: Raw = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, raw: Raw) -> Self:
+    def parse(cls, raw: Raw, *, defaults: Defaults = _KNATIVES) -> Self:
         """Raises InvalidObjectError naming every wrong and every unknown field."""
         faults = fields.Faults()
         source = metadata.open_object(raw, kinds.PODAUTOSCALERS, faults)
         meta = ObjectMeta.read(source.child("metadata"))
         metadata.check(meta, faults)
-        read_scaling(meta.annotations, "metadata.annotations", faults)
+        read_scaling(meta.annotations, "metadata.annotations", faults, defaults)
         spec = source.child("spec")
         autoscaler = cls(
             metadata=meta,

@@ -4,26 +4,17 @@ For: what holds for every Revision; a Revision's own annotations are in `api/aut
 Must not know: where a setting came from.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
-from api import autoscaling as defaults
+from api.autoscaler_config import Defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Knative's names and defaults (ConfigMaps config-autoscaler and config-deployment).
+    """Knative's, by ConfigMap, and our own. Raises ValueError naming what is out of bounds."""
 
-    Raises ValueError naming the key that is out of bounds.
-    """
-
-    max_scale_up_rate: float = (
-        defaults.MAX_SCALE_UP_RATE
-    )  # replicas may grow by this factor in one decision
-    max_scale_down_rate: float = defaults.MAX_SCALE_DOWN_RATE  # and shrink by this one
-    enable_scale_to_zero: bool = defaults.ENABLE_SCALE_TO_ZERO
-    # Only class kpa waits for it.
-    scale_to_zero_grace_period_s: float = defaults.SCALE_TO_ZERO_GRACE_PERIOD_S
-    progress_deadline_s: float = 600.0  # activation takes longer: give up
+    defaults: Defaults = field(default_factory=Defaults)  # config-autoscaler
+    progress_deadline_s: float = 600.0  # config-deployment; activation takes longer: give up
     tick_s: float = 2.0  # a decision a Revision this often
     journal_length_max: int = 200  # decisions remembered for each Revision
     status_after_s: float = 0.02  # a status is written so much later than its scale
@@ -31,16 +22,8 @@ class Settings:
     write_back_off_s: float = 0.1  # first wait after a refused write, doubling
 
     def __post_init__(self) -> None:
-        for name in ("max_scale_up_rate", "max_scale_down_rate"):
-            if not getattr(self, name) > 1.0:
-                raise ValueError(f"{_key(name)} = {getattr(self, name)}, must be greater than 1.0")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "enable_scale_to_zero":
-                continue
-            if not 0 < value < float("inf"):
-                raise ValueError(f"{_key(field.name)} = {value}, must be positive and finite")
-
-
-def _key(name: str) -> str:
-    return name.removesuffix("_s").replace("_", "-")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name != "defaults" and not 0 < value < float("inf"):
+                name = each.name.removesuffix("_s").replace("_", "-")
+                raise ValueError(f"{name} = {value}, must be positive and finite")

@@ -23,6 +23,7 @@ from api.stats import Stat
 from autoscaler import spec, status
 from autoscaler.config import Settings
 from autoscaler.journal import Entry
+from autoscaler.memory import Memory
 from autoscaler.pilot import Outcome, Pilot, Scale, first_life
 from autoscaler.scaler import Key, Scaler
 from cluster.events import EventRecorder
@@ -67,7 +68,9 @@ class Loop:
         settings: Settings,
         *,
         clock: Callable[[], float],
+        memory: Memory | None = None,
     ) -> None:
+        """With a `memory`, pilots go on from what it was taught, and are marked as they change."""
         self._scaler = scaler
         self._recorder = recorder
         self._settings = settings
@@ -78,6 +81,7 @@ class Loop:
         self._by_deployment: dict[Key, Key] = {}
         self._scales: dict[Key, Scale] = {}  # of every Deployment, by namespace and name
         self._listening_since_s = _NEVER_S
+        self._memory = memory
         self._turns = self._pokes = self._faults = 0
 
     async def run(self) -> None:
@@ -113,27 +117,45 @@ class Loop:
                 continue  # not ours, or not yet known: pokes repeat while requests wait
             if watched.pilot.receive(stat, now_s=now_s):
                 pressing[key] = watched
+            if self._memory is not None:
+                self._memory.touch(key)
             self._wake(key, watched)
         for key, watched in pressing.items():
             self._pokes += 1
             self._look(key, watched, now_s=now_s, is_turn=True)
 
-    def autoscaler_changed(self, raw: Mapping[str, Any], *, now_s: float) -> None:
+    async def reconfigure(
+        self, settings: Settings, autoscalers: Mapping[Key, Mapping[str, Any]]
+    ) -> None:
+        """Read every PodAutoscaler anew by other settings, letting others on in between."""
+        self._settings = settings
+        loop = asyncio.get_running_loop()
+        for count, key in enumerate(list(autoscalers), start=1):
+            raw = autoscalers.get(key)
+            if raw is not None:
+                self.autoscaler_changed(raw, now_s=loop.time(), is_read_anew=True)
+            if count % _TURNS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def autoscaler_changed(
+        self, raw: Mapping[str, Any], *, now_s: float, is_read_anew: bool = False
+    ) -> None:
         """Follow a PodAutoscaler that appeared or changed; foreign classes are left alone."""
         metadata = raw["metadata"]
         key = (metadata.get("namespace", ""), metadata["name"])
         annotations = metadata.get("annotations") or {}
-        if metadata.get("deletionTimestamp") or not spec.is_ours(annotations):
+        defaults = self._settings.defaults
+        if metadata.get("deletionTimestamp") or not spec.is_ours(annotations, defaults):
             self.autoscaler_gone(raw)
             return
         watched = self._watched.get(key)
         is_same = watched is not None and _inputs(watched.raw) == _inputs(raw)
         if watched is not None:
             watched.raw, watched.ordered, watched.settled = raw, None, None
-        if is_same:
+        if is_same and not is_read_anew:
             return  # an echo of our own status
         try:
-            parsed = PodAutoscaler.parse(raw)
+            parsed = PodAutoscaler.parse(raw, defaults=defaults.permissive)
             wanted = spec.build(parsed, self._settings)
         except InvalidObjectError as error:
             _LOG.warning("PodAutoscaler %s/%s: %s", *key, error)
@@ -153,6 +175,7 @@ class Loop:
             pilot = _first_pilot(wanted, raw, scale, now_s)
             watched = _Watched(pilot=pilot, raw=raw, deployment=deployment)
             self._watched[key] = watched
+            self.recall(key, now_s=now_s)
         else:
             self._by_deployment.pop((key[0], watched.deployment), None)
             watched.deployment = deployment
@@ -169,6 +192,29 @@ class Loop:
         if watched is not None:
             self._by_deployment.pop((key[0], watched.deployment), None)
             self._scaler.forget(key)
+            if self._memory is not None:
+                self._memory.touch(key)
+
+    def recall(self, key: Key, *, now_s: float) -> None:
+        """Let a Revision go on from what an earlier autoscaler kept of it, if anything."""
+        watched = self._watched.get(key)
+        if watched is not None and self._memory is not None:
+            self._memory.recall(
+                key,
+                _uid(watched.raw),
+                watched.pilot,
+                self._scales.get((key[0], watched.deployment), _NO_DEPLOYMENT),
+                now_s=now_s,
+                epoch_s=self._clock(),
+            )
+
+    def dump(self, key: Key, *, now_s: float) -> bytes | None:
+        """The bytes to keep of a Revision; None when it has none, or is gone."""
+        watched = self._watched.get(key)
+        if watched is None or self._memory is None:
+            return None
+        uid = _uid(watched.raw)
+        return self._memory.dump(key, uid, watched.pilot, now_s=now_s, epoch_s=self._clock())
 
     def deployment_changed(self, name: Key, raw: Mapping[str, Any] | None, *, now_s: float) -> None:
         """Follow the numbers of a Deployment; None when it is gone."""
@@ -211,6 +257,8 @@ class Loop:
     ) -> None:
         """Look at one Revision; an error of ours costs that Revision one look, no other."""
         scale = self._scales.get((key[0], watched.deployment), _NO_DEPLOYMENT)
+        if self._memory is not None:
+            self._memory.touch(key)
         since_s = min(self._listening_since_s, now_s)
         try:
             if is_turn:
@@ -275,6 +323,10 @@ class Loop:
 def _about(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The object with its kind, which lists leave out."""
     return {**raw, "apiVersion": PODAUTOSCALERS.api_version, "kind": PODAUTOSCALERS.kind}
+
+
+def _uid(raw: Mapping[str, Any]) -> str:
+    return str(raw["metadata"].get("uid", ""))
 
 
 def _inputs(raw: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -10,9 +10,12 @@ from typing import Any
 
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.stats import Stat
-from autoscaler import loop, scaler
+from autoscaler import keeping, loop, scaler
 from autoscaler.config import Settings
 from autoscaler.journal import Entry
+from autoscaler.keeping import Keeper, Timing, WindowStore
+from autoscaler.memory import Memory
+from autoscaler.settings_map import SettingsMap
 from cluster.client import Client
 from cluster.events import EventRecorder
 from cluster.informer import Informer
@@ -26,12 +29,28 @@ class Autoscaler:
     `clock` is epoch seconds and dates statuses and Events; decisions use the loop's clock.
     """
 
-    def __init__(self, client: Client, settings: Settings, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        store: WindowStore | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        """With a `store`, the windows of who ran before are gone on with, and kept for the next."""
         self._recorder = EventRecorder(client, "autoscaler", clock=clock)
         self._scaler = scaler.Scaler(client, settings, spawn=self._spawn)
-        self._loop = loop.Loop(self._scaler, self._recorder, settings, clock=clock)
+        memory = None if store is None else Memory()
+        self._loop = loop.Loop(self._scaler, self._recorder, settings, clock=clock, memory=memory)
+        self._keeper: Keeper | None = None
+        if store is not None and memory is not None:
+            self._keeper = Keeper(store, memory, self, timing or Timing())
         self._deployments = Informer(client, DEPLOYMENTS)
         self._autoscalers = Informer(client, PODAUTOSCALERS)
+        self._settings = settings  # as the ConfigMaps say now
+        self._is_reconfigured = asyncio.Event()
+        self._settings_map = SettingsMap(client, settings, self._on_settings)
         self._tasks: asyncio.TaskGroup | None = None
 
     def receive(self, stats: Sequence[Stat]) -> None:
@@ -48,12 +67,19 @@ class Autoscaler:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                if self._keeper is not None:
+                    tasks.create_task(self._keeper.run(self.synced), name="autoscaler state")
                 tasks.create_task(self._recorder.run(), name="autoscaler events")
                 tasks.create_task(self._loop.run(), name="autoscaler ticks")
+                tasks.create_task(self._settings_map.run(), name="autoscaler settings")
+                await self._settings_map.synced()
+                tasks.create_task(self._reconfigure(), name="autoscaler reconfiguring")
                 self._deployments.on_change(self._on_deployment)
                 tasks.create_task(self._deployments.run(), name="autoscaler deployments")
                 # How many replicas run is known before the first decision is made.
                 await self._deployments.synced()
+                if self._keeper is not None:
+                    await self._keeper.ready()
                 self._autoscalers.on_change(self._on_autoscaler)
                 tasks.create_task(self._autoscalers.run(), name="autoscaler podautoscalers")
         finally:
@@ -71,6 +97,18 @@ class Autoscaler:
         """Counts of deciding, and of writing."""
         return self._loop.statistics(), self._scaler.statistics()
 
+    def recall(self, key: scaler.Key) -> None:
+        """Let a Revision that is known go on from what was kept of it."""
+        self._loop.recall(key, now_s=asyncio.get_running_loop().time())
+
+    def dump(self, key: scaler.Key) -> bytes | None:
+        """The bytes to keep of a Revision."""
+        return self._loop.dump(key, now_s=asyncio.get_running_loop().time())
+
+    def keeping(self) -> keeping.Statistics | None:
+        """Counts of keeping; None when nothing is kept."""
+        return None if self._keeper is None else self._keeper.statistics()
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             if self._tasks is not None:
@@ -79,6 +117,17 @@ class Autoscaler:
         except RuntimeError:  # the group is being cancelled
             pass
         work.close()  # stopping: what is not written now is decided again by whoever runs next
+
+    def _on_settings(self, settings: Settings) -> None:
+        self._settings = settings
+        self._is_reconfigured.set()
+
+    async def _reconfigure(self) -> None:
+        """Decide by the settings of now; of several changes at once the last one counts."""
+        while True:
+            await self._is_reconfigured.wait()
+            self._is_reconfigured.clear()
+            await self._loop.reconfigure(self._settings, self._autoscalers.objects)
 
     def _on_deployment(self, old: Raw | None, new: Raw | None) -> None:
         metadata = (new or old or {})["metadata"]

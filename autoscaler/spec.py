@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from api import keys
-from api.autoscaling import CLASS, PodAutoscaler, Scaling, parse_scaling, resolve_target
+from api.autoscaler_config import Defaults
+from api.autoscaling import PodAutoscaler, Scaling, admitted_scaling, class_of, resolve_target
 from api.errors import FieldError, InvalidObjectError
 from api.formats import duration_ns
 from autoscaler.config import Settings
@@ -52,22 +53,17 @@ class Spec:
         return self.min_scale if self.is_reachable else 0
 
 
-def class_of(annotations: Mapping[str, str]) -> str:
-    """The autoscaler class; ours when none is named."""
-    return annotations.get(keys.SCALING_CLASS, CLASS)
-
-
-def is_ours(annotations: Mapping[str, str]) -> bool:
+def is_ours(annotations: Mapping[str, str], defaults: Defaults) -> bool:
     """Say whether this autoscaler decides; every other class is left alone."""
-    return class_of(annotations) in _OURS
+    return class_of(annotations, defaults) in _OURS
 
 
 def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
     """Fill in every default; InvalidObjectError names the annotation that is wrong."""
-    annotations = autoscaler.metadata.annotations
-    scaling = parse_scaling(annotations, path="metadata.annotations")
-    target = resolve_target(scaling, autoscaler.container_concurrency)
-    is_kpa = class_of(annotations) == keys.CLASS_KPA
+    annotations, defaults = autoscaler.metadata.annotations, settings.defaults
+    scaling = admitted_scaling(annotations, defaults=defaults)
+    target = resolve_target(scaling, autoscaler.container_concurrency, defaults)
+    is_kpa = scaling.class_ == keys.CLASS_KPA
     is_rps = scaling.metric == "rps"
     is_reachable = autoscaler.reachability != "Unreachable"
     return Spec(
@@ -86,12 +82,12 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
         panic_window_s=_panic_window_s(scaling),
         panic_threshold=scaling.panic_threshold_percentage / 100,
         scale_down_delay_s=scaling.scale_down_delay_s,
-        max_up_rate=settings.max_scale_up_rate,
-        max_down_rate=settings.max_scale_down_rate,
-        grace_s=settings.scale_to_zero_grace_period_s,
+        max_up_rate=defaults.max_scale_up_rate,
+        max_down_rate=defaults.max_scale_down_rate,
+        grace_s=defaults.scale_to_zero_grace_period_s,
         retention_s=scaling.retention_s if is_reachable else 0.0,
         activation_timeout_s=_progress_deadline_s(annotations, settings) + _ACTIVATION_BUFFER_S,
-        is_zero_allowed=settings.enable_scale_to_zero,
+        is_zero_allowed=defaults.enable_scale_to_zero,
         journal_length_max=settings.journal_length_max,
     )
 

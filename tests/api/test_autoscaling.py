@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from api import keys
 from api.annotations import camel_case
-from api.autoscaling import PodAutoscaler, Scaling, Target, parse_scaling, resolve_target
+from api.autoscaler_config import Defaults, parse
+from api.autoscaling import (
+    PodAutoscaler,
+    Scaling,
+    Target,
+    admitted_scaling,
+    class_of,
+    parse_scaling,
+    resolve_target,
+)
 from api.errors import InvalidObjectError
 
 PREFIX = keys.AUTOSCALING_PREFIX
@@ -86,21 +95,16 @@ def test_every_annotation_is_read_in_both_spellings(spell: Callable[[str], str])
         (
             "class",
             "",
-            "invalid value: : {}\nknown classes: kpa.autoscaling.knative.dev"
-            ", relight.autoscaling.knative.dev",
+            "invalid value: : {}\nknown classes: relight.autoscaling.knative.dev"
+            ", kpa.autoscaling.knative.dev, hpa.autoscaling.knative.dev",
         ),
         (
             "class",
             "bogus",
-            "invalid value: bogus: {}\nknown classes: kpa.autoscaling.knative.dev"
-            ", relight.autoscaling.knative.dev",
+            "invalid value: bogus: {}\nknown classes: relight.autoscaling.knative.dev"
+            ", kpa.autoscaling.knative.dev, hpa.autoscaling.knative.dev",
         ),
-        (
-            "class",
-            "hpa.autoscaling.knative.dev",
-            "invalid value: hpa.autoscaling.knative.dev: {}\n"
-            "not supported by this version of Relight",
-        ),
+        ("class", "x.autoscaling.knative.dev", "invalid value: x.autoscaling.knative.dev: {}"),
         ("metric", "cpu", "invalid value: cpu: {}"),
         ("target", "0.001", "target 0.001 should be at least 0.01: {}"),
         ("target", "-1", "target -1 should be at least 0.01: {}"),
@@ -291,3 +295,137 @@ def test_a_delay_is_aimed_at_and_tokens_leave_headroom() -> None:
     assert math.isclose(tokens.target, 2800)
     assert tokens.total == 4000
     assert delay == Target(target=250, total=250)
+
+
+def hpa(**annotations: str) -> dict[str, str]:
+    named = {PREFIX + name.replace("_", "-"): text for name, text in annotations.items()}
+    return {keys.SCALING_CLASS: keys.CLASS_HPA, **named}
+
+
+@pytest.mark.parametrize("metric", ["cpu", "memory", "concurrency", "my-queue-length"])
+def test_class_hpa_takes_any_metric(metric: str) -> None:
+    found = parse_scaling(hpa(metric=metric, target="70", min_scale="1", window="20s"))
+    assert (found.class_, found.target, found.min_scale) == (keys.CLASS_HPA, 70.0, 1)
+
+
+def test_class_hpa_takes_no_empty_metric_and_nothing_without_effect(
+    refused: Callable[..., str],
+) -> None:
+    assert refused(parse_scaling, hpa(metric="")) == f"invalid value: : {PATH}metric"
+    for name, text in {
+        "target-utilization-percentage": "70",
+        "targetBurstCapacity": "1",
+        "activation-scale": "2",
+        "scale-down-delay": "1m",
+        "scale-to-zero-pod-retention-period": "1m",
+        "panic-window-percentage": "10",
+        "panic-threshold-percentage": "200",
+        "metric-aggregation-algorithm": "linear",
+    }.items():
+        assert refused(parse_scaling, {**hpa(), PREFIX + name: text}).splitlines() == [
+            f"must not set the field(s): {PATH}{name}",
+            "a HorizontalPodAutoscaler, of class hpa, has no such thing",
+        ]
+    assert "invalid key name" in refused(parse_scaling, {**hpa(), PREFIX + "minscale": "1"})
+
+
+EVERY = {
+    "pod-autoscaler-class": keys.CLASS_KPA,
+    "target-burst-capacity": "7",
+    "min-scale": "2",
+    "max-scale": "8",
+    "initial-scale": "3",
+    "scale-down-delay": "1m",
+    "scale-to-zero-pod-retention-period": "2m",
+    "stable-window": "30s",
+    "panic-window-percentage": "50",
+    "panic-threshold-percentage": "150",
+}
+
+
+def test_settings_hold_where_annotations_say_nothing() -> None:
+    assert parse_scaling({}, defaults=parse(EVERY)) == Scaling(
+        class_=keys.CLASS_KPA,
+        target_burst_capacity=7,
+        min_scale=2,
+        max_scale=8,
+        initial_scale=3,
+        scale_down_delay_s=60,
+        retention_s=120,
+        stable_window_s=30,
+        panic_window_percentage=50,
+        panic_threshold_percentage=150,
+    )
+
+
+def test_what_an_annotation_says_holds_against_a_setting() -> None:
+    zero = {keys.MIN_SCALE: "0", keys.MAX_SCALE: "0", keys.TARGET_BURST_CAPACITY: "0"}
+    found = parse_scaling(zero, defaults=parse(EVERY))
+    assert (found.min_scale, found.max_scale, found.target_burst_capacity) == (0, 0, 0)
+    # Knative compares what annotations say, and lets a default minimum win over them.
+    low = parse_scaling({keys.MAX_SCALE: "1"}, defaults=parse(EVERY))
+    assert (low.min_scale, low.max_scale) == (2, 1)
+
+
+LIMITED = parse({"max-scale": "3", "max-scale-limit": "5"})
+
+
+@pytest.mark.parametrize("spell", [str, camel_case])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("6", "expected 1 <= 6 <= 5: {}"),
+        ("0", "max-scale=0 (unlimited), must be less than 5: {}"),
+    ],
+)
+def test_no_maximum_above_the_limit(
+    refused: Callable[..., str], spell: Callable[[str], str], text: str, expected: str
+) -> None:
+    said = refused(parse_scaling, {spell(keys.MAX_SCALE): text}, defaults=LIMITED)
+    assert said == expected.format(f"spec.template.metadata.annotations.{spell(keys.MAX_SCALE)}")
+    assert admitted_scaling({keys.MAX_SCALE: text}, defaults=LIMITED).max_scale == int(text)
+
+
+def test_the_limit_is_a_maximum_and_says_nothing_where_none_is_named() -> None:
+    assert parse_scaling({keys.MAX_SCALE: "5"}, defaults=LIMITED).max_scale == 5
+    assert parse_scaling({}, defaults=LIMITED).max_scale == 3
+
+
+def test_an_initial_scale_of_zero_is_for_those_who_allow_it() -> None:
+    zero = {keys.INITIAL_SCALE: "0"}
+    allowing = parse({"allow-zero-initial-scale": "true", "initial-scale": "0"})
+    assert parse_scaling(zero, defaults=allowing).initial_scale == 0
+    assert parse_scaling({}, defaults=allowing).initial_scale == 0
+    forbidding = parse({"initial-scale": "4"})
+    assert admitted_scaling(zero, defaults=forbidding).initial_scale == 4
+
+
+def test_the_class_of_the_settings_decides_what_a_metric_may_be(
+    refused: Callable[..., str],
+) -> None:
+    ours = {keys.SCALING_METRIC: "tokens-in-flight", keys.SCALING_TARGET: "10"}
+    assert parse_scaling(ours).metric == "tokens-in-flight"
+    kpa = parse({"pod-autoscaler-class": keys.CLASS_KPA})
+    assert "invalid value: tokens-in-flight" in refused(parse_scaling, ours, defaults=kpa)
+    foreign = parse({"pod-autoscaler-class": "example.com/mine"})
+    assert class_of({}, foreign) == "example.com/mine"
+    assert parse_scaling({keys.SCALING_METRIC: "gpu"}, defaults=foreign).metric == "concurrency"
+
+
+@pytest.mark.parametrize(
+    ("metric", "concurrency", "expected"),
+    [
+        ("concurrency", 0, Target(target=5, total=10)),
+        ("concurrency", 4, Target(target=2, total=4)),
+        ("rps", 4, Target(target=35, total=50)),  # whose fraction is a constant of Knative's
+    ],
+)
+def test_targets_by_settings(metric: Any, concurrency: int, expected: Target) -> None:
+    defaults = Defaults(
+        container_concurrency_target_fraction=0.5,
+        container_concurrency_target_default=10,
+        rps_target_default=50,
+    )
+    found = resolve_target(Scaling(metric=metric), concurrency, defaults)
+    assert math.isclose(found.target, expected.target)
+    assert found.total == expected.total

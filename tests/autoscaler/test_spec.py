@@ -3,32 +3,68 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import keys
+from api.autoscaler_config import Defaults, parse
 from api.autoscaling import PodAutoscaler
 from api.errors import InvalidObjectError
 from api.objects import ObjectMeta
 from autoscaler.config import Settings
-from autoscaler.spec import Spec, build, class_of, headroom_target, is_ours
+from autoscaler.spec import Spec, build, headroom_target, is_ours
 
 PREFIX = keys.AUTOSCALING_PREFIX
 
 
-def built(concurrency: int = 0, reachability: str = "Reachable", **annotations: str) -> Spec:
+def autoscaler(
+    concurrency: int = 0, reachability: str = "Reachable", **annotations: str
+) -> PodAutoscaler:
     named = {PREFIX + name.replace("_", "-"): text for name, text in annotations.items()}
-    autoscaler = PodAutoscaler(
+    return PodAutoscaler(
         metadata=ObjectMeta(name="r", annotations=named),
         scale_target_name="r-deployment",
         container_concurrency=concurrency,
         reachability=reachability,
     )
-    return build(autoscaler, Settings())
+
+
+def built(concurrency: int = 0, reachability: str = "Reachable", **annotations: str) -> Spec:
+    return build(autoscaler(concurrency, reachability, **annotations), Settings())
 
 
 def test_the_class_is_ours_when_none_is_named() -> None:
-    assert class_of({}) == keys.CLASS_RELIGHT
-    assert is_ours({})
-    assert is_ours({keys.SCALING_CLASS: keys.CLASS_KPA})
-    assert not is_ours({keys.SCALING_CLASS: keys.CLASS_HPA})
-    assert not is_ours({keys.SCALING_CLASS: "example.com/mine"})
+    assert is_ours({}, Defaults())
+    assert is_ours({keys.SCALING_CLASS: keys.CLASS_KPA}, Defaults())
+    assert not is_ours({keys.SCALING_CLASS: keys.CLASS_HPA}, Defaults())
+    assert not is_ours({keys.SCALING_CLASS: "example.com/mine"}, Defaults())
+
+
+def test_settings_hold_where_annotations_say_nothing() -> None:
+    said = {
+        "pod-autoscaler-class": keys.CLASS_KPA,
+        "container-concurrency-target-default": "10",
+        "container-concurrency-target-percentage": "50",
+        "stable-window": "30s",
+        "panic-window-percentage": "20",
+        "max-scale-up-rate": "3",
+        "enable-scale-to-zero": "false",
+        "scale-to-zero-grace-period": "5s",
+        "min-scale": "2",
+        "max-scale": "4",
+    }
+    settings = Settings(defaults=parse(said))
+    assert is_ours({}, settings.defaults)
+    found = build(autoscaler(), settings)
+    assert (found.is_kpa, found.target, found.total) == (True, 5.0, 10.0)
+    assert (found.stable_window_s, found.panic_window_s) == (30.0, 6.0)
+    assert (found.max_up_rate, found.is_zero_allowed, found.grace_s) == (3.0, False, 5.0)
+    assert (found.min_scale, found.max_scale) == (2, 4)
+    assert build(autoscaler(max_scale="0", min_scale="1"), settings).max_scale == 0
+
+
+def test_what_was_admitted_under_other_settings_is_still_read() -> None:
+    settings = Settings(defaults=parse({"max-scale": "3", "max-scale-limit": "3"}))
+    assert build(autoscaler(max_scale="9"), settings).max_scale == 9
+    assert build(autoscaler(initial_scale="0"), settings).initial_scale == 1
+    allowing = Settings(defaults=parse({"allow-zero-initial-scale": "true"}))
+    assert build(autoscaler(initial_scale="0"), allowing).initial_scale == 0
 
 
 @pytest.mark.parametrize(
