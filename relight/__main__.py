@@ -11,7 +11,18 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from relight import delete, deploy, describe, get, invoke, logs, traffic, up
+from relight import (
+    delete,
+    deploy,
+    describe,
+    get,
+    invoke,
+    logs,
+    record,
+    simulate,
+    traffic,
+    up,
+)
 from relight.errors import EXPLAINED, CommandError, Exit
 
 _ABOUT = "Serverless model inference: one command on a laptop, the same manifests on Kubernetes."
@@ -31,6 +42,8 @@ _VERBS = {
     "traffic": traffic,
     "logs": logs,
     "delete": delete,
+    "simulate": simulate,
+    "record": record,
 }
 
 

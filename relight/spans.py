@@ -4,6 +4,8 @@ For: every flag that takes a time, and every time that is printed.
 Must not know: what a span means to who typed it.
 """
 
+from math import inf
+
 from api.formats import duration_ns
 from relight.errors import UsageError
 
@@ -22,14 +24,14 @@ def parse(flag: str, text: str, *, least_s: float = 0.0) -> float:
     return found / _NS
 
 
-def parse_slice(flag: str, text: str) -> tuple[float, float | None]:
+def parse_slice(flag: str, text: str) -> tuple[float, float]:
     """`FROM..TO` in seconds from the start of a trace; either end may be left out."""
     begin, separator, end = text.partition("..")
     if not separator or not (begin or end):
         raise UsageError(f"{flag} {text}: expected FROM..TO, for example 10m..20m, 10m.. or ..5m")
     from_s = parse(flag, begin) if begin else 0.0
-    to_s = parse(flag, end) if end else None
-    if to_s is not None and to_s <= from_s:
+    to_s = parse(flag, end) if end else inf
+    if to_s <= from_s:
         raise UsageError(f"{flag} {text}: it ends before it begins")
     return from_s, to_s
 

@@ -12,7 +12,18 @@ from relight import get
 from relight.errors import EXPLAINED
 from tests.relight.conftest import DEADLINE_S, Platform
 
-VERBS = ("up", "deploy", "get", "describe", "invoke", "traffic", "logs", "delete")
+VERBS = (
+    "up",
+    "deploy",
+    "get",
+    "describe",
+    "invoke",
+    "traffic",
+    "logs",
+    "delete",
+    "simulate",
+    "record",
+)
 
 
 def helped(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
