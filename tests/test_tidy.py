@@ -35,6 +35,7 @@ TABLES = {
     "test_conditions_table.py": "every condition, whichever planner says it",
     "test_exports.py": "objects of a cluster with Knative, whichever parser reads them",
     "test_messages.py": "every message of Knative's, whichever check says it",
+    "test_twin.py": "class kpa as a whole, against another implementation of it",
 }
 
 

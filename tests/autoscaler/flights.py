@@ -14,7 +14,7 @@ What differs from Knative on purpose (docs/autoscaling.md) is in what the twin i
 
 import math
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hypothesis import reject
 

@@ -280,7 +280,7 @@ def test_a_window_that_was_kept_goes_on_as_if_nothing_had_been(
         if raw is None:
             assert before == 0
             continue
-        again = AverageWindow.restored(raw, shift=shift, resumed_s=window.last_s or 0.0)
+        again = AverageWindow.restored(raw, shift=shift)
         assert again.average(now) == before
         assert again.dump(shift=shift, now_s=now) == raw
         window = again
@@ -288,14 +288,37 @@ def test_a_window_that_was_kept_goes_on_as_if_nothing_had_been(
 
 def test_nobody_counted_while_away_so_the_window_moves_over_the_gap() -> None:
     window = filled(AverageWindow(window_s=10), [3.0, 5.0])  # seconds 0 and 1
-    raw = window.dump(shift=100, now_s=1.5)
-    assert raw is not None
-    away = AverageWindow.restored(raw, shift=100, resumed_s=7.4)
-    assert (away.last_s, away.average(7.4)) == (6.0, 4.0)
-    away.record(7.9, 1.0)
-    assert away.average(7.9) == 3.0
-    same_second = AverageWindow.restored(raw, shift=100, resumed_s=1.9)
-    assert same_second.last_s == 1.0
+    window.skip(1.9)
+    assert window.last_s == 1.0
+    window.skip(7.4)
+    assert (window.last_s, window.average(7.4)) == (6.0, 4.0)
+    window.record(7.9, 1.0)
+    assert window.average(7.9) == 3.0
+    empty = AverageWindow(window_s=10)
+    empty.skip(7)
+    assert empty.last_s is None
+
+
+@given(
+    count=st.integers(1, 6),
+    is_weighted=st.booleans(),
+    before=st.lists(st.integers(0, 9), min_size=1, max_size=12),
+    missed=st.integers(0, 20),
+    after=st.lists(st.integers(0, 9), max_size=12),
+)
+def test_a_gap_leaves_no_trace(
+    count: int, is_weighted: bool, before: list[int], missed: int, after: list[int]
+) -> None:
+    gapless = AverageWindow(window_s=count, is_weighted=is_weighted)
+    window = AverageWindow(window_s=count, is_weighted=is_weighted)
+    for now, value in enumerate(before):
+        gapless.record(now, value)
+        window.record(now, value)
+    window.skip(len(before) + missed)
+    for now, value in enumerate(after, start=len(before)):
+        gapless.record(now, value)
+        window.record(now + missed, value)
+        assert window.average(now + missed) == gapless.average(now)
 
 
 @pytest.mark.parametrize(
@@ -316,13 +339,13 @@ def test_nobody_counted_while_away_so_the_window_moves_over_the_gap() -> None:
 def test_what_is_no_window_is_refused(changes: dict[str, Any]) -> None:
     raw = filled(AverageWindow(window_s=10), [3.0, 5.0]).dump(shift=0, now_s=1)
     assert raw is not None
-    AverageWindow.restored(raw, shift=0, resumed_s=0)
+    AverageWindow.restored(raw, shift=0)
     with pytest.raises((ValueError, TypeError)):
-        AverageWindow.restored(raw | changes, shift=0, resumed_s=0)
+        AverageWindow.restored(raw | changes, shift=0)
 
 
 def test_a_longer_window_than_can_be_asked_for_is_cut() -> None:
     raw = filled(AverageWindow(window_s=10), [3.0, 5.0]).dump(shift=0, now_s=1)
     assert raw is not None
-    window = AverageWindow.restored(raw | {"window_s": 1e300}, shift=0, resumed_s=0)
+    window = AverageWindow.restored(raw | {"window_s": 1e300}, shift=0)
     assert len(window._buckets) == 3600

@@ -272,8 +272,9 @@ class Twin:
             return desired
         slot = math.floor(now) // 2
         slots = math.ceil(self.knobs.delay / 2)
+        self.recommended = [each for each in self.recommended if each[0] > slot - slots]
         self.recommended.append((slot, desired))
-        return max(number for at, number in self.recommended if at > slot - slots)
+        return max(number for _, number in self.recommended)
 
     def _ceil(self, number: float) -> int:
         self._see(number)
