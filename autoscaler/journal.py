@@ -2,43 +2,76 @@
 
 For: `relight why`, Events and tests; kept small for the many Revisions that sleep at zero.
 Must not know: who reads it.
+
+Decisions in a row for the same number by the same rule share an entry, so an hour of a steady
+load is one. Rules that only measure (the windows, the queue) count as one.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from autoscaler.decider import Decision
+from autoscaler.decider import Decision, Reason
 
-ASLEEP_LENGTH_MAX = 32  # entries a Revision at zero keeps; about 16 KiB
+ASLEEP_LENGTH_MAX = 32  # entries a Revision at zero keeps
+ENTRY_BYTES_MAX = 640  # of one entry; tests/autoscaler/test_journal.py measures it
+_MEASURED = frozenset({Reason.STABLE, Reason.PANIC, Reason.QUEUE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A decision and how often it was made in a row with the same number and reason.
+    """A row of decisions: the one that began it, and how often and until when it was repeated.
 
-    `decision` is the newest of the row; `first_s` is when the row began.
+    `before` is the number that was wanted until then; None: not known.
     """
 
     decision: Decision
-    first_s: float
+    before: int | None
+    last_s: float
     repeats: int = 1
+
+    @property
+    def first_s(self) -> float:
+        """When the row began."""
+        return self.decision.at_s
+
+    @property
+    def is_change(self) -> bool:
+        """Another number is wanted than before."""
+        return self.decision.desired is not None and self.decision.desired != self.before
 
 
 class Journal:
-    """A bounded ring of entries. Equal decisions in a row share one."""
+    """A bounded ring of entries. Adding to a row costs two assignments."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_entries", "_newest", "_repeats", "_wanted")
 
-    def __init__(self, *, length_max: int) -> None:
+    def __init__(self, *, length_max: int, wanted: int | None = None) -> None:
+        """`wanted` is the number in force before the first decision."""
         self._entries: deque[Entry] = deque(maxlen=length_max)
+        self._newest: Decision | None = None
+        self._repeats = 0  # of the last entry
+        self._wanted = wanted
 
-    def add(self, decision: Decision) -> None:
-        """Append, or count one more of what was decided last."""
-        last = self._entries[-1] if self._entries else None
-        if last is None or not _is_same(last.decision, decision):
-            self._entries.append(Entry(decision=decision, first_s=decision.at_s))
-            return
-        self._entries[-1] = Entry(decision=decision, first_s=last.first_s, repeats=last.repeats + 1)
+    @property
+    def newest(self) -> Decision | None:
+        """The last decision, with its own inputs."""
+        return self._newest
+
+    def add(self, decision: Decision) -> Entry | None:
+        """Take in a decision; the entry that it begins, if it does."""
+        last = self._newest
+        self._newest = decision
+        if last is not None and _is_same(last, decision):
+            self._repeats += 1
+            return None
+        if last is not None:
+            self._entries[-1] = replace(self._entries[-1], last_s=last.at_s, repeats=self._repeats)
+        entry = Entry(decision=decision, before=self._wanted, last_s=decision.at_s)
+        self._entries.append(entry)
+        self._repeats = 1
+        if decision.desired is not None:
+            self._wanted = decision.desired
+        return entry
 
     def shorten(self) -> None:
         """Drop the oldest entries of a Revision that goes to sleep."""
@@ -47,8 +80,13 @@ class Journal:
 
     def entries(self) -> tuple[Entry, ...]:
         """All entries, oldest first."""
-        return tuple(self._entries)
+        if self._newest is None:
+            return ()
+        *older, last = self._entries
+        return (*older, replace(last, last_s=self._newest.at_s, repeats=self._repeats))
 
 
 def _is_same(one: Decision, other: Decision) -> bool:
-    return one.desired == other.desired and one.reason is other.reason
+    if one.desired != other.desired:
+        return False
+    return one.reason is other.reason or (one.reason in _MEASURED and other.reason in _MEASURED)

@@ -72,7 +72,7 @@ class Pilot:
         self._decision: Decision | None = None
         self._is_poked = False  # since the last turn
         self._said: tuple[tuple[Phase, bool, str], tuple[Condition, ...]] | None = None
-        self._journal = Journal(length_max=spec.journal_length_max)
+        self._journal = Journal(length_max=spec.journal_length_max, wanted=wanted)
         self._wanted = wanted  # what was wanted last, before a restart too
 
     @property
