@@ -47,13 +47,23 @@ class _Reporter:
 class Collector:
     """The load of one Revision. Owned by one `Pilot`; every call is O(1) amortised."""
 
-    __slots__ = ("_born_s", "_heard_s", "_panic", "_reporters", "_spec", "_stable", "rejected")
+    __slots__ = (
+        "_born_s",
+        "_has_gap",
+        "_heard_s",
+        "_panic",
+        "_reporters",
+        "_spec",
+        "_stable",
+        "rejected",
+    )
 
     def __init__(self, spec: Spec, *, now_s: float) -> None:
         self._spec = spec
         self._born_s = now_s
         self._heard_s: float | None = None  # when load was last above zero
         self._reporters: dict[str, _Reporter] = {}
+        self._has_gap = False  # from windows that were restored to the next report
         self.rejected = 0  # stats out of order
         self._stable, self._panic = _windows(spec)
 
@@ -68,6 +78,10 @@ class Collector:
 
     def record(self, stat: Stat, *, now_s: float) -> None:
         """Take in one report, received at `now_s`; one older than its predecessor is dropped."""
+        if self._has_gap:
+            self._stable.skip(now_s)
+            self._panic.skip(now_s)
+            self._has_gap = False
         reporter = self._reporter(stat, now_s)
         if stat.time_s < reporter.time_s:
             self.rejected += 1
@@ -179,14 +193,13 @@ class Collector:
         return {"is_rps": self._spec.is_rps, "stable": stable, "panic": panic}
 
     def restore(self, raw: Mapping[str, Any], *, shift: int, now_s: float) -> None:
-        """Go on with windows that were dumped, by whomever counted before `now_s`.
+        """Go on with windows that somebody else filled and dumped.
 
-        ValueError, KeyError or TypeError when `raw` is none; then nothing was changed.
+        From their last second to the next report nobody counted: those seconds are unknown,
+        and not zero. ValueError, KeyError or TypeError when `raw` is none; nothing changed then.
         """
         windows = [
-            None
-            if raw[name] is None
-            else AverageWindow.restored(raw[name], shift=shift, resumed_s=now_s)
+            None if raw[name] is None else AverageWindow.restored(raw[name], shift=shift)
             for name in ("stable", "panic")
         ]
         if raw["is_rps"] is not self._spec.is_rps:
@@ -198,6 +211,7 @@ class Collector:
             if panic is not None and panic.is_weighted is self._spec.is_weighted:
                 panic.resize(self._spec.panic_window_s, now_s=now_s)
                 self._panic = panic
+            self._has_gap = True
 
 
 def _windows(spec: Spec) -> tuple[AverageWindow, AverageWindow]:

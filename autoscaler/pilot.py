@@ -248,7 +248,7 @@ class Pilot:
         life = dumping.restore_life(sections["life"], self._life, shift_s=shift_s)
         wanted = dumping.count(sections["wanted"])
         if "windows" in sections:
-            shift = math.floor(shift_s)
+            shift = math.ceil(shift_s)  # no second may lie ahead of those that are to come
             self._collector.restore(sections["windows"], shift=shift, now_s=now_s)
         self._life = life
         self._state = dumping.caught_up(

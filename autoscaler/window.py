@@ -185,12 +185,8 @@ class AverageWindow:
         }
 
     @classmethod
-    def restored(cls, raw: Mapping[str, Any], *, shift: int, resumed_s: float) -> "AverageWindow":
-        """The window that was dumped; ValueError, KeyError or TypeError when it is none.
-
-        From its last second to `resumed_s` nobody counted. Those seconds are unknown, and not
-        zero: the window is moved up to them, as if its clock had stood still.
-        """
+    def restored(cls, raw: Mapping[str, Any], *, shift: int) -> "AverageWindow":
+        """The window that was dumped; ValueError, KeyError or TypeError when it is none."""
         first, last, values = int(raw["first"]), int(raw["last"]), raw["values"]
         window_s, total = float(raw["window_s"]), float(raw["total"])
         numbers = [float(value) for value in values]
@@ -203,13 +199,28 @@ class AverageWindow:
             raise ValueError("a window's values do not fill its seconds")
         if not all(map(math.isfinite, (window_s, total, *numbers))):
             raise ValueError("a window's values are not numbers")
-        moved = max(last - shift, math.floor(resumed_s / GRANULARITY_S) - 1) - last
         if any(numbers):
             window._buckets = [0.0] * window._count
-            for index, value in enumerate(numbers, start=first + moved):
+            for index, value in enumerate(numbers, start=first - shift):
                 window._buckets[index % window._count] = value
-        window._first, window._last, window._total = first + moved, last + moved, total
+        window._first, window._last, window._total = first - shift, last - shift, total
         return window
+
+    def skip(self, now_s: float) -> None:
+        """Take the seconds since the last record for unknown, as nobody counted; not for zero.
+
+        The window is moved up to now as if its clock had stood still.
+        """
+        if self._last is None:
+            return
+        missed = math.floor(now_s / GRANULARITY_S) - 1 - self._last
+        if missed <= 0:
+            return
+        turn = missed % self._count
+        self._buckets = self._buckets[-turn:] + self._buckets[:-turn] if turn else self._buckets
+        self._last += missed
+        if self._first is not None:
+            self._first += missed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
