@@ -1,0 +1,232 @@
+"""Every rule has a sentence, with its numbers, their units and what would change them."""
+
+from typing import Any
+
+import pytest
+
+from api import keys
+from autoscaler import telling
+from autoscaler.decider import Decision, Observation, Reason
+from autoscaler.journal import Entry
+from tests.autoscaler.specs import spec
+
+
+def decision(reason: Reason, desired: int | None, **changed: Any) -> Decision:
+    seen = {"stable": 12.0, "panic": 15.0, "ready": 2, "queued": 15, "is_poke": False}
+    asked = {"is_kpa": False, "target": 4.0}
+    parts: dict[str, Any] = {
+        "recommended": desired,
+        "recommended_by": Reason.STABLE,
+        "at_s": 10.0,
+        "is_panicking": False,
+        "excess_burst_capacity": -1,
+    }
+    for name, value in changed.items():
+        place = seen if name in Observation.__slots__ else parts if name in parts else asked
+        place[name] = value
+    return Decision(
+        desired=desired, reason=reason, seen=Observation(**seen), spec=spec(**asked), **parts
+    )
+
+
+def entry(made: Decision, before: int | None) -> Entry:
+    return Entry(decision=made, before=before, last_s=made.at_s)
+
+
+# One row a rule: (decision, number before, the sentence).
+SENTENCES: dict[Reason, tuple[Decision, int | None, str]] = {
+    Reason.NO_DATA: (
+        decision(Reason.NO_DATA, None, stable=None, panic=None),
+        3,
+        "It was left as it is: no load was reported yet, and what is not known is never taken "
+        "for none",
+    ),
+    Reason.STABLE: (
+        decision(Reason.STABLE, 3),
+        2,
+        "It went from 2 to 3 replicas: 12 requests were held or executing on average over 60 s, "
+        "and a replica takes 4 (autoscaling.knative.dev/target)",
+    ),
+    Reason.PANIC: (
+        decision(Reason.PANIC, 4, is_panicking=True, is_rps=True),
+        2,
+        "It went from 2 to 4 replicas: 15 requests a second came over 6 s, and a replica takes 4 "
+        "a second (autoscaling.knative.dev/target) (panic: nothing is taken away for now)",
+    ),
+    Reason.PANIC_HOLD: (
+        decision(Reason.PANIC_HOLD, 6, is_panicking=True),
+        6,
+        "It stayed at 6 replicas: 4 would do, but in panic nothing is taken away until a whole "
+        "window (60 s, autoscaling.knative.dev/window) passes without another surge",
+    ),
+    Reason.QUEUE: (
+        decision(Reason.QUEUE, 4, is_poke=True, is_panicking=True),
+        0,
+        "It went from 0 to 4 replicas: 15 requests were waiting, and a replica takes 4 "
+        "(autoscaling.knative.dev/target) (panic: nothing is taken away for now)",
+    ),
+    Reason.UP_RATE: (
+        decision(Reason.UP_RATE, 2, ready=1, max_up_rate=2.0),
+        1,
+        "It went from 1 to 2 replicas: 3 would be needed, but one decision makes 1 replica 2 "
+        "times as many at most (max-scale-up-rate in ConfigMap config-autoscaler)",
+    ),
+    Reason.DOWN_RATE: (
+        decision(Reason.DOWN_RATE, 5, ready=10),
+        10,
+        "It went from 10 to 5 replicas: 3 would do, but one decision divides 10 replicas by 2 at "
+        "most (max-scale-down-rate in ConfigMap config-autoscaler)",
+    ),
+    Reason.ACTIVATION_SCALE: (
+        decision(Reason.ACTIVATION_SCALE, 5, activation_scale=5),
+        0,
+        "It went from 0 to 5 replicas: whoever leaves zero starts with 5 at least "
+        "(autoscaling.knative.dev/activation-scale)",
+    ),
+    Reason.SCALE_DOWN_DELAY: (
+        decision(Reason.SCALE_DOWN_DELAY, 5, scale_down_delay_s=120.0),
+        5,
+        "It stayed at 5 replicas: 3 would do, but the largest number of the last 120 s counts "
+        "(autoscaling.knative.dev/scale-down-delay)",
+    ),
+    Reason.MIN_SCALE: (
+        decision(Reason.MIN_SCALE, 4, recommended=1, min_scale=4),
+        None,
+        "It began with 4 replicas: 1 would do, but min-scale=4 (autoscaling.knative.dev/min-scale) "
+        "holds",
+    ),
+    Reason.INITIAL_SCALE: (
+        decision(Reason.INITIAL_SCALE, 2, initial_scale=2),
+        None,
+        "It began with 2 replicas: a new revision has to reach initial-scale=2 once "
+        "(autoscaling.knative.dev/initial-scale)",
+    ),
+    Reason.MAX_SCALE: (
+        decision(Reason.MAX_SCALE, 4, recommended=7, max_scale=4),
+        4,
+        "It stayed at 4 replicas: max-scale=4 (autoscaling.knative.dev/max-scale) held it back "
+        "from 7",
+    ),
+    Reason.IDLE: (
+        decision(Reason.IDLE, 0, idle_s=60.4),
+        1,
+        "It went from 1 to 0 replicas: nothing ran or was held for 60.4 s "
+        "(autoscaling.knative.dev/window)",
+    ),
+    Reason.ACTIVATING: (
+        decision(Reason.ACTIVATING, None, ready=0),
+        1,
+        "It was left as it is: it is coming up (0 ready), and is not given up before its progress "
+        "deadline (serving.knative.dev/progress-deadline)",
+    ),
+    Reason.TIMED_OUT: (
+        decision(Reason.TIMED_OUT, 0),
+        1,
+        "It went from 1 to 0 replicas: it did not come up within 630 s "
+        "(serving.knative.dev/progress-deadline, and 30 s): it is given up until a request comes",
+    ),
+    Reason.ACTIVE_TOO_SHORT: (
+        decision(Reason.ACTIVE_TOO_SHORT, 1),
+        1,
+        "It stayed at 1 replica: nothing runs, but the last replica stays until a whole window "
+        "(60 s, autoscaling.knative.dev/window) has passed",
+    ),
+    Reason.DEACTIVATING: (
+        decision(Reason.DEACTIVATING, 0, is_kpa=True),
+        1,
+        "It is on its way to 0 replicas: nothing ran for 60 s (autoscaling.knative.dev/window); "
+        "requests go to the activator now, and the last replica goes when that has settled",
+    ),
+    Reason.RETENTION: (
+        decision(Reason.RETENTION, 1, retention_s=90.0),
+        1,
+        "It stayed at 1 replica: nothing runs, but the last replica stays 90 s longer "
+        "(autoscaling.knative.dev/scale-to-zero-pod-retention-period)",
+    ),
+    Reason.GRACE: (
+        decision(Reason.GRACE, 0, is_kpa=True),
+        0,
+        "It is on its way to 0 replicas: nothing runs, but the last replica stays until requests have "
+        "gone to the activator for 30 s (scale-to-zero-grace-period in ConfigMap "
+        "config-autoscaler)",
+    ),
+    Reason.ZERO_OFF: (
+        decision(Reason.ZERO_OFF, 1),
+        1,
+        "It stayed at 1 replica: nothing runs, but scaling to zero is switched off "
+        "(enable-scale-to-zero in ConfigMap config-autoscaler)",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_rule_has_its_sentence(reason: Reason) -> None:
+    made, before, said = SENTENCES[reason]
+    assert made.reason is reason
+    assert telling.told(entry(made, before)) == said
+
+
+def test_annotations_in_sentences_are_public_keys() -> None:
+    public = {value for name, value in vars(keys).items() if name.isupper()}
+    words = [
+        word.strip("(),:")
+        for _, _, said in SENTENCES.values()
+        for word in said.split()
+        if ".dev/" in word
+    ]
+    assert len(set(words)) > 8
+    assert set(words) <= public
+
+
+@pytest.mark.parametrize(
+    ("made", "needed"),
+    [
+        (decision(Reason.STABLE, 3), 3),
+        (decision(Reason.PANIC, 4, is_panicking=True), 4),
+        (decision(Reason.QUEUE, 8, is_poke=True, queued=30), 8),
+        (decision(Reason.QUEUE, 1, is_poke=True, queued=0, stable=None), 1),
+        (decision(Reason.NO_DATA, None, stable=None), None),
+        # Knative's decisions know no queue: a poke is a stat like others.
+        (decision(Reason.STABLE, 3, is_poke=True, queued=30, is_kpa=True), 3),
+    ],
+)
+def test_what_the_load_alone_asks_for(made: Decision, needed: int | None) -> None:
+    assert telling.need(made) == needed
+
+
+@pytest.mark.parametrize(
+    ("made", "refuses"),
+    [
+        (decision(Reason.STABLE, 3), False),
+        (decision(Reason.MAX_SCALE, 2, recommended=3), True),
+        (decision(Reason.PANIC_HOLD, 5), True),
+        (decision(Reason.PANIC_HOLD, 3), False),  # it would be as many anyway
+        (decision(Reason.NO_DATA, 3, stable=None), True),
+        (decision(Reason.IDLE, 0, stable=0.0), False),
+    ],
+)
+def test_what_is_a_refusal(made: Decision, refuses: bool) -> None:
+    assert telling.is_refusal(made) is refuses
+
+
+def test_numbers_have_units_in_the_right_number() -> None:
+    (one,) = [decision(Reason.QUEUE, 1, is_poke=True, queued=1, stable=1.0)]
+    assert telling.because(one).startswith("1 request was waiting, and")
+    assert telling.because(decision(Reason.STABLE, 1, stable=1.0)).startswith(
+        "1 request was held or executing on average"
+    )
+    assert [telling.replicas(number) for number in (0, 1, 2)] == [
+        "0 replicas",
+        "1 replica",
+        "2 replicas",
+    ]
+
+
+def test_who_sleeps_is_told_what_wakes_it() -> None:
+    idle = decision(Reason.IDLE, 0, idle_s=60.4, activation_scale=3)
+    assert telling.asleep(idle) == (
+        "It sleeps: nothing ran or was held for 60.4 s (autoscaling.knative.dev/window). A request "
+        "wakes it: the activator holds the request and asks for as many replicas as its queue "
+        "needs, 3 at least (autoscaling.knative.dev/activation-scale)."
+    )
+    assert "asks for 1 replica." in telling.asleep(decision(Reason.GRACE, 0, is_kpa=True))
