@@ -112,7 +112,9 @@ def check_revision_annotations(
     payload_logs.check(found, path, faults)
 
 
-def progress_deadline_s(found: Mapping[str, str]) -> int:
+def progress_deadline_s(
+    found: Mapping[str, str], default_s: int = PROGRESS_DEADLINE_S_DEFAULT
+) -> int:
     """How long a new Revision may take to get ready, by its annotations.
 
     Raises InvalidObjectError if the annotation is wrong.
@@ -120,4 +122,4 @@ def progress_deadline_s(found: Mapping[str, str]) -> int:
     faults = fields.Faults()
     deadline_s = known_annotations.read_progress_deadline(found, "metadata.annotations", faults)
     faults.raise_any()
-    return PROGRESS_DEADLINE_S_DEFAULT if deadline_s is None else deadline_s
+    return default_s if deadline_s is None else deadline_s

@@ -12,27 +12,14 @@ from api.kinds import ROUTES, SERVICES
 from api.naming import CLUSTER_DOMAIN, url
 from api.objects import Raw
 from controller.children import is_going
+from controller.ingress import INGRESS_READY, NO_CERTIFICATE, NOT_CONFIGURED
 from controller.plan import Plan, internal_error, is_observed, new_status, quoted, status_of
 
-CERTIFICATE_PROVISIONED = "CertificateProvisioned"
 DOMAIN_CLAIMED = "DomainClaimed"
-INGRESS_READY = "IngressReady"
 REFERENCE_RESOLVED = "ReferenceResolved"
 
 _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 _GROUPED = {f"{each.api_version} {each.kind}": each for each in (SERVICES, ROUTES)}
-_CERTIFICATE = Condition(
-    type=CERTIFICATE_PROVISIONED,
-    status=TRUE,
-    reason="TLSNotEnabled",
-    message="external-domain-tls is not enabled",
-)
-_NOT_CONFIGURED = Condition(
-    type=INGRESS_READY,
-    status=UNKNOWN,
-    reason="IngressNotConfigured",
-    message="Ingress has not yet been reconciled.",
-)
 _ALREADY_CLAIMED = Condition(
     type=DOMAIN_CLAIMED,
     status=FALSE,
@@ -90,7 +77,7 @@ def plan(seen: Observed, *, now: str) -> Plan:
         ingress, problem = _previous_ingress(mapping), f"resolving reference: {problem}"
     else:
         ingress = _ingress(seen.target)
-    conditions = (claimed, resolved, ingress, _CERTIFICATE)
+    conditions = (claimed, resolved, ingress, NO_CERTIFICATE)
     failed = next((each for each in conditions if each.status == FALSE), None)
     return Plan(
         status=new_status(
@@ -162,7 +149,7 @@ def _ingress(target: Raw | None) -> Condition:
     has_traffic = target is not None and bool(status_of(target).get("traffic"))
     if has_traffic or (ready is not None and ready.status == TRUE):
         return Condition(type=INGRESS_READY, status=TRUE)
-    return _NOT_CONFIGURED
+    return NOT_CONFIGURED
 
 
 def _before(mapping: Raw, type_: str) -> Condition:
@@ -171,4 +158,4 @@ def _before(mapping: Raw, type_: str) -> Condition:
 
 def _previous_ingress(mapping: Raw) -> Condition:
     before = find(mapping, INGRESS_READY)
-    return before if before is not None and is_observed(mapping) else _NOT_CONFIGURED
+    return before if before is not None and is_observed(mapping) else NOT_CONFIGURED

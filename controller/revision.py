@@ -5,15 +5,16 @@ Must not know: which requests it gets, how many replicas it should have, or how 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from api import keys
+from api.autoscaler_config import Defaults
 from api.conditions import FALSE, INFO, READY, TRUE, UNKNOWN, Condition, find, is_true
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS, REVISIONS
 from api.objects import Raw
-from api.templates import progress_deadline_s
+from api.templates import PROGRESS_DEADLINE_S_DEFAULT, progress_deadline_s
 from controller.children import (
     annotations_of,
     as_admitted,
@@ -60,6 +61,8 @@ class Observed:
     podautoscaler: Raw | None
     pods: Sequence[Raw]
     model: Resolution = None  # only read while the Revision is not pinned
+    defaults: Defaults = field(default_factory=Defaults)
+    deadline_default_s: int = PROGRESS_DEADLINE_S_DEFAULT
 
 
 def plan(seen: Observed, *, now: str) -> Plan:
@@ -74,10 +77,14 @@ def plan(seen: Observed, *, now: str) -> Plan:
     failures = Failures()
     foreign = _foreign(seen)
     if seen.deployment is None:
-        made = make_deployment(seen.revision, replicas=initial_scale(seen.revision))
+        made = make_deployment(
+            seen.revision,
+            replicas=initial_scale(seen.revision, seen.defaults),
+            deadline_default_s=seen.deadline_default_s,
+        )
         creates.append(Write(resource=DEPLOYMENTS, object=made))
     elif foreign is None:
-        updates.append(_deployment_update(seen.deployment, seen.revision))
+        updates.append(_deployment_update(seen.deployment, seen))
         failures = failures_of(seen.deployment, seen.pods)
     conditions = _conditions(seen, failures, foreign)
     is_broken = _is_failing(conditions) and (_is_hopeless(seen) or _is_given_up(seen, now=now))
@@ -148,9 +155,13 @@ def _foreign(seen: Observed) -> Condition | None:
     return None
 
 
-def _deployment_update(existing: Raw, revision: Raw) -> Write | None:
+def _deployment_update(existing: Raw, seen: Observed) -> Write | None:
     """Compare by hash: an API server may write a template's defaults and units differently."""
-    wanted = make_deployment(revision, replicas=existing["spec"].get("replicas", 1))
+    wanted = make_deployment(
+        seen.revision,
+        replicas=existing["spec"].get("replicas", 1),
+        deadline_default_s=seen.deadline_default_s,
+    )
     hash_ = wanted["metadata"]["labels"][keys.DEPLOYMENT_HASH]
     if labels_of(existing).get(keys.DEPLOYMENT_HASH) == hash_:
         return None
@@ -189,7 +200,7 @@ def _is_given_up(seen: Observed, *, now: str) -> bool:
         return False
     since = datetime.fromisoformat(before.last_transition_time)
     failed_s = (datetime.fromisoformat(now) - since).total_seconds()
-    return failed_s > progress_deadline_s(annotations_of(seen.revision))
+    return failed_s > progress_deadline_s(annotations_of(seen.revision), seen.deadline_default_s)
 
 
 def _conditions(
@@ -226,7 +237,11 @@ def _gave_up(seen: Observed) -> bool:
     if seen.deployment is None or seen.podautoscaler is None or _wants_replicas(seen):
         return False
     active = find(seen.podautoscaler, ACTIVE)
-    return active is not None and active.status == FALSE and initial_scale(seen.revision) > 0
+    return (
+        active is not None
+        and active.status == FALSE
+        and initial_scale(seen.revision, seen.defaults) > 0
+    )
 
 
 def _judged(revision: Raw, type_: str, fault: Fault | None) -> Condition:

@@ -16,6 +16,7 @@ from controller import rollout
 from controller.addresses import Addresses, internal_url
 from controller.assigning import Assigned, Known, Obstacle
 from controller.children import annotations_of, is_going, labels_of, with_metadata
+from controller.ingress import INGRESS_READY, NO_CERTIFICATE, NOT_CONFIGURED
 from controller.plan import (
     Plan,
     Write,
@@ -29,8 +30,6 @@ from controller.rollout import NS_PER_S, Rollout, Share, Target
 
 _WAIT_S_MIN = 0.001  # wall time in a float is not exact: woken a little early, wait once more
 ALL_TRAFFIC_ASSIGNED = "AllTrafficAssigned"
-INGRESS_READY = "IngressReady"
-CERTIFICATE_PROVISIONED = "CertificateProvisioned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +45,11 @@ class Observed:
 
 _TRAFFIC_ASSIGNED = Condition(type=ALL_TRAFFIC_ASSIGNED, status=TRUE)
 _INGRESS_SERVES = Condition(type=INGRESS_READY, status=TRUE)
-_INGRESS_NOT_CONFIGURED = Condition(
-    type=INGRESS_READY,
-    status=UNKNOWN,
-    reason="IngressNotConfigured",
-    message="Ingress has not yet been reconciled.",
-)
 _ROLLOUT_IN_PROGRESS = Condition(
     type=INGRESS_READY,
     status=UNKNOWN,
     reason="RolloutInProgress",
     message="A gradual rollout of the latest revision(s) is in progress.",
-)
-_CERTIFICATE = Condition(
-    type=CERTIFICATE_PROVISIONED,
-    status=TRUE,
-    reason="TLSNotEnabled",
-    message="external-domain-tls is not enabled",
 )
 
 
@@ -150,13 +137,13 @@ def _status(
         "address": before.get("address") if traffic is None else {"url": internal_url(route)},
         "traffic": before.get("traffic") if traffic is None else traffic,
     }
-    return new_status(route, (*conditions, _CERTIFICATE), fields, now=rfc3339(now_s))
+    return new_status(route, (*conditions, NO_CERTIFICATE), fields, now=rfc3339(now_s))
 
 
 def _previous_ingress(route: Raw) -> Condition:
     """What is served stays served, but of a new spec nothing is served yet."""
     before = find(route, INGRESS_READY)
-    return before if before is not None and is_observed(route) else _INGRESS_NOT_CONFIGURED
+    return before if before is not None and is_observed(route) else NOT_CONFIGURED
 
 
 def rollout_s(route: Raw) -> float:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from api.autoscaler_config import SettingsError
 from api.kinds import (
     CLUSTERSERVINGRUNTIMES,
     CONFIGMAPS,
@@ -41,7 +42,7 @@ from controller import (
     service,
 )
 from controller.addresses import Addresses
-from controller.clusterconfig import ClusterConfig, ConfigError
+from controller.clusterconfig import ClusterConfig
 from controller.concerns import Task, Work, work_for
 from controller.config import Settings
 from controller.inference_pods import Surroundings
@@ -50,6 +51,7 @@ from controller.manager import Manager, Statistics
 from controller.models import ModelDigests, Resolutions, Resolve
 from controller.pinning import needs_digest
 from controller.reconciler import RefusedError, Writer
+from controller.unserved import unserved
 from controller.view import WATCHED, Key, View
 
 _LOG = logging.getLogger(__name__)
@@ -148,18 +150,22 @@ class Controller:
         data = (new or {}).get("data") or {}
         try:
             config = clusterconfig.updated(self._config, name, data)
-        except ConfigError as error:
+        except SettingsError as error:
             _LOG.warning("Error updating controller config %r: %s", name, error)
             self._events.warning(new or {}, "InvalidConfiguration", str(error))
             return
-        for key in clusterconfig.unserved(name, data):
-            _LOG.warning("%s of ConfigMap %s/%s is not served", key, clusterconfig.NAMESPACE, name)
+        for key, why in unserved(name, data).items():
+            place = f"{clusterconfig.NAMESPACE}/{name}"
+            _LOG.warning("%s of ConfigMap %s is not served: %s", key, place, why)
         if config.collection != self._config.collection:
             for each in self._view.keys(CONFIGURATIONS):
                 self._manager.enqueue((Task.COLLECT, each))
         if config.rollout_s != self._config.rollout_s:
             for each in self._view.keys(ROUTES):
                 self._manager.enqueue((Task.ROUTE, each))
+        if config.progress_deadline_s != self._config.progress_deadline_s:
+            for each in self._view.keys(REVISIONS):
+                self._manager.enqueue((Task.REVISION, each))
         self._config = config
 
     async def _reconcile(self, work: Work) -> Planned:
@@ -191,13 +197,13 @@ class Controller:
         return None
 
     async def _revision(self, key: Key) -> Planned:
-        seen = self._view.revision(key)
+        seen = self._view.revision(key, config=self._config)
         if seen is None:
             self._digests.forget(key)
             return None
         if needs_digest(seen.revision):
             model = await self._digests.look(key, seen.revision)
-            seen = self._view.revision(key, model)
+            seen = self._view.revision(key, model, config=self._config)
             if seen is None:
                 return None
         plan = revision.plan(seen, now=self._now())

@@ -38,11 +38,12 @@ from controller import (
 )
 from controller.addresses import claims, hosts_of, lost_names
 from controller.children import is_controlled_by, labels_of
-from controller.clusterconfig import Collection
+from controller.clusterconfig import ClusterConfig, Collection
 from controller.labeler import routes_of, targets_of
 from controller.pinning import Resolution
 from controller.plan import status_of
 
+_NO_CONFIG = ClusterConfig()
 Key = tuple[str, str]  # namespace, name
 WATCHED = (
     *(SERVICES, CONFIGURATIONS, REVISIONS, ROUTES),
@@ -187,7 +188,9 @@ class View:
         own = [each for each in found if is_controlled_by(each, raw)]
         return configuration.Observed(configuration=raw, named=named, revisions=own)
 
-    def revision(self, key: Key, model: Resolution = None) -> revision.Observed | None:
+    def revision(
+        self, key: Key, model: Resolution = None, *, config: ClusterConfig = _NO_CONFIG
+    ) -> revision.Observed | None:
         """What the planner of a Revision looks at; `model` is read from elsewhere."""
         raw = self.get(REVISIONS, key)
         if raw is None:
@@ -201,6 +204,8 @@ class View:
             podautoscaler=self.get(PODAUTOSCALERS, key),
             pods=[each for each in pods if labels_of(each).get(keys.REVISION_UID) == uid],
             model=model,
+            defaults=config.defaults,
+            deadline_default_s=config.progress_deadline_s,
         )
 
     def route(self, key: Key, *, rollout_s: float = 0.0) -> route.Observed | None:

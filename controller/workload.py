@@ -11,16 +11,18 @@ from typing import Any
 import orjson
 
 from api import keys
-from api.autoscaling import parse_scaling
+from api.autoscaler_config import Defaults
+from api.autoscaling import admitted_scaling
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.naming import deployment_name
 from api.objects import Raw
-from api.templates import TIMEOUT_S_DEFAULT, progress_deadline_s
+from api.templates import PROGRESS_DEADLINE_S_DEFAULT, TIMEOUT_S_DEFAULT, progress_deadline_s
 from controller.children import annotations_of, labels_of, make_child, passed_on
 from controller.labeler import ACTIVE, RESERVE
 from controller.pinning import is_predictor, pinned_digest, serving_container
 from controller.probing import probes_at, readiness, serving_port
 
+_KNATIVES = Defaults()
 _HASH_LENGTH = 40  # hexadecimal digits; a label holds 63
 
 # Fields of a Revision's spec that are not a Pod's.
@@ -31,7 +33,9 @@ _NOT_OF_CHILDREN = frozenset({keys.ROUTE, keys.ROUTING_STATE})
 _REACHABILITY = {ACTIVE: "Reachable", RESERVE: "Unreachable"}
 
 
-def make_deployment(revision: Raw, *, replicas: int) -> dict[str, Any]:
+def make_deployment(
+    revision: Raw, *, replicas: int, deadline_default_s: int = PROGRESS_DEADLINE_S_DEFAULT
+) -> dict[str, Any]:
     """The Deployment of a Revision, labelled with a hash of all else that is wanted of it."""
     name, uid = revision["metadata"]["name"], revision["metadata"]["uid"]
     metadata = {"labels": child_labels(revision), "annotations": _pod_annotations(revision)}
@@ -39,7 +43,9 @@ def make_deployment(revision: Raw, *, replicas: int) -> dict[str, Any]:
     of_pods = {**metadata, "annotations": {**metadata["annotations"], **main}}
     spec = {
         "selector": {"matchLabels": {keys.REVISION_UID: uid}},
-        "progressDeadlineSeconds": progress_deadline_s(annotations_of(revision)),
+        "progressDeadlineSeconds": progress_deadline_s(
+            annotations_of(revision), deadline_default_s
+        ),
         "revisionHistoryLimit": 0,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
         "template": {"metadata": of_pods, "spec": _pod_spec(revision)},
@@ -94,9 +100,9 @@ def child_labels(revision: Raw) -> dict[str, str]:
     return {keys.APP: name, **kept, **own}
 
 
-def initial_scale(revision: Raw) -> int:
+def initial_scale(revision: Raw, defaults: Defaults = _KNATIVES) -> int:
     """How many replicas a Revision starts with; from then on the autoscaler decides."""
-    return parse_scaling(annotations_of(revision)).initial_scale
+    return admitted_scaling(annotations_of(revision), defaults=defaults).initial_scale
 
 
 def _pod_annotations(revision: Raw) -> dict[str, str]:

@@ -1,13 +1,14 @@
 import pytest
 
+from api import keys
+from api.autoscaler_config import SettingsError
+from api.settings_examples import OF_MAPS, checksum, example
 from controller.clusterconfig import (
     ClusterConfig,
     Collection,
-    ConfigError,
     fault,
     parse_collection,
     parse_rollout_s,
-    unserved,
     updated,
 )
 
@@ -67,7 +68,7 @@ LEAST, MOST = "min-non-active-revisions", "max-non-active-revisions"
     ],
 )
 def test_a_rule_that_can_not_be_read(data: dict[str, str], message: str) -> None:
-    with pytest.raises(ConfigError) as raised:
+    with pytest.raises(SettingsError) as raised:
         parse_collection(data)
     assert str(raised.value) == message
 
@@ -75,9 +76,9 @@ def test_a_rule_that_can_not_be_read(data: dict[str, str], message: str) -> None
 def test_how_long_rollouts_take() -> None:
     assert parse_rollout_s({"rollout-duration": "380"}) == 380
     assert parse_rollout_s({"rolloutDuration": "5"}) == 5
-    with pytest.raises(ConfigError, match="must be a positive integer, but was -1"):
+    with pytest.raises(SettingsError, match="must be a positive integer, but was -1"):
         parse_rollout_s({"rollout-duration": "-1"})
-    with pytest.raises(ConfigError, match='"rollout-duration": strconv'):
+    with pytest.raises(SettingsError, match='"rollout-duration": strconv'):
         parse_rollout_s({"rollout-duration": "5s"})
 
 
@@ -85,15 +86,16 @@ def test_one_map_leaves_the_settings_of_the_others() -> None:
     config = updated(ClusterConfig(), "config-network", {"rollout-duration": "9"})
     config = updated(config, "config-gc", {LEAST: "1"})
     assert (config.rollout_s, config.collection.min_idle) == (9, 1)
-    assert updated(config, "config-autoscaler", {"x": "y"}) == config
     assert updated(config, "config-gc", {}).collection == Collection()
+    assert updated(config, "config-domain", {"x": "y"}) == config
 
 
-def test_what_is_not_served_is_known_by_name() -> None:
-    data = {"_example": "", "rollout-duration": "1", "domain-template": "x"}
-    assert unserved("config-network", data) == ["domain-template"]
-    assert unserved("config-gc", {CREATE: "1s", "_example": ""}) == []
-    assert unserved("config-autoscaler", data) == []
+def test_what_scales_and_how_long_it_may_take() -> None:
+    config = updated(ClusterConfig(), "config-autoscaler", {"initial-scale": "3", "later": "x"})
+    config = updated(config, "config-deployment", {"progress-deadline": "2m", "queue": "x"})
+    assert (config.defaults.initial_scale, config.progress_deadline_s) == (3, 120)
+    with pytest.raises(SettingsError, match="stable-window = 1s, must be in"):
+        updated(config, "config-autoscaler", {"stable-window": "1s"})
 
 
 def test_the_fault_of_a_config_map() -> None:
@@ -103,3 +105,35 @@ def test_the_fault_of_a_config_map() -> None:
     assert fault("knative-serving", "config-gc", {}) == ""
     assert fault("team", "config-gc", wrong) == ""
     assert fault("knative-serving", "other", wrong) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [
+        ("config-autoscaler", {"min-scale": "1"}, ""),
+        ("config-autoscaler", {"minscale": "1"}, '"minscale" is not served: not a key that'),
+        ("config-autoscaler", {"min-scale": "-1"}, "min-scale = -1, must be at least 0"),
+        ("config-deployment", {"progress-deadline": "1s"}, ""),
+        ("config-deployment", {"progress-deadline": "0s"}, "progress-deadline cannot be a non-"),
+        (
+            "config-network",
+            {"rollout-duration": "-1", "domain-template": "x"},
+            '"domain-template" is not served: hosts are NAME.NAMESPACE.DOMAIN, and '
+            "TAG-NAME.NAMESPACE.DOMAIN of a tag; rollout-duration must be a positive integer",
+        ),
+    ],
+)
+def test_every_fault_is_told_at_once(name: str, data: dict[str, str], expected: str) -> None:
+    said = fault("knative-serving", name, data)
+    assert said.startswith(expected)
+    assert bool(said) == bool(expected)
+
+
+@pytest.mark.parametrize("name", OF_MAPS)
+def test_an_example_says_what_may_be_set_and_is_not_for_editing(name: str) -> None:
+    text = example(OF_MAPS[name])
+    said = {keys.EXAMPLE_CHECKSUM: checksum(text)}
+    assert fault("knative-serving", name, {each.key: each.default for each in OF_MAPS[name]}) == ""
+    assert fault("knative-serving", name, {"_example": text}, said) == ""
+    edited = fault("knative-serving", name, {"_example": text.replace(": ", ":")}, said)
+    assert edited.startswith('the update modifies a key in "_example" which is probably not')
