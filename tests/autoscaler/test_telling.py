@@ -146,8 +146,8 @@ SENTENCES: dict[Reason, tuple[Decision, int | None, str]] = {
     Reason.GRACE: (
         decision(Reason.GRACE, 0, is_kpa=True),
         0,
-        "It is on its way to 0 replicas: nothing runs, but the last replica stays until requests have "
-        "gone to the activator for 30 s (scale-to-zero-grace-period in ConfigMap "
+        "It is on its way to 0 replicas: nothing runs, but the last replica stays until requests "
+        "have gone to the activator for 30 s (scale-to-zero-grace-period in ConfigMap "
         "config-autoscaler)",
     ),
     Reason.ZERO_OFF: (
@@ -169,7 +169,7 @@ def test_every_rule_has_its_sentence(reason: Reason) -> None:
 def test_annotations_in_sentences_are_public_keys() -> None:
     public = {value for name, value in vars(keys).items() if name.isupper()}
     words = [
-        word.strip("(),:")
+        word.strip("(),:;")
         for _, _, said in SENTENCES.values()
         for word in said.split()
         if ".dev/" in word
