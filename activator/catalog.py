@@ -12,7 +12,7 @@ from activator.holding import Terms
 from activator.patience import Bounds
 from activator.routing import Inference
 from activator.targets import Model, Share
-from api import conditions, keys, kinds, payload_logs
+from api import conditions, keys, kinds, payload_logs, signals
 from api.objects import Raw
 from api.payload_logs import Logging
 
@@ -93,6 +93,7 @@ def read_terms(revision: Raw) -> Terms:
         timeout_s=float(spec.get("timeoutSeconds") or _DEFAULT_TIMEOUT_S),
         bounds=_bounds(spec),
         failure=_failure(revision),
+        is_measured=_is_measured(revision),
     )
 
 
@@ -122,6 +123,12 @@ def read_identity(revision: Raw) -> Identity:
         inference_service=labels.get(keys.INFERENCE_SERVICE) or (name if is_component else service),
         component=labels.get("component") or (component if is_component else "predictor"),
     )
+
+
+def _is_measured(revision: Raw) -> bool:
+    annotations = revision["metadata"].get("annotations") or {}
+    class_ = annotations.get(keys.SCALING_CLASS, keys.CLASS_RELIGHT)
+    return class_ == keys.CLASS_RELIGHT and annotations.get(keys.SCALING_METRIC) in signals.UNITS
 
 
 def _bounds(spec: Raw) -> Bounds | None:

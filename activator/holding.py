@@ -15,6 +15,8 @@ from activator import errors
 from activator.concurrency import Load, LoadCounter
 from activator.config import Settings
 from activator.ledger import Ledger, Origin, Wake
+from activator.loads import UNTOLD, ReplicaLoads, Told
+from activator.measuring import MeasuredLoggedPassage, MeasuredPassage
 from activator.patience import Bounds
 from activator.payloads import Log, LoggedPassage
 from activator.proxy import Passage
@@ -33,6 +35,7 @@ class Terms:
     timeout_s: float
     bounds: Bounds | None = None  # of an execution, beside the timeout
     failure: str = ""  # not empty: it failed for good, and why
+    is_measured: bool = False  # it scales on what its replicas say of their load
 
 
 class Office(Protocol):
@@ -69,6 +72,8 @@ class Holder:
         self.bounds = terms.bounds
         self.now_s: Callable[[], float] = loop.time
         self.passage: Callable[..., Passage] = Passage  # how its requests are carried
+        self.loads: ReplicaLoads[Upstream] | None = None  # of replicas that are asked for theirs
+        self._log: Log | None = None
         self.is_active = False  # owned by the office: in its set
         self.pod_count = 0  # replicas that exist in any state
         self._loop = loop
@@ -88,6 +93,7 @@ class Holder:
         self._last_held_s = 0.0
         self._poked = _FIRST_POKE  # length of the queue at the last poke
         self._wake: Wake | None = None  # while requests wait and no replica is ready
+        self._choose_passage()
 
     @property
     def queued(self) -> int:
@@ -112,7 +118,19 @@ class Holder:
 
     def log_requests(self, log: Log) -> None:
         """Tell of its requests from now on."""
-        self.passage = partial(LoggedPassage, log=log)
+        self._log = log
+        self._choose_passage()
+
+    def _choose_passage(self) -> None:
+        if self.terms.is_measured:
+            self.loads = self.loads or ReplicaLoads()
+        else:
+            self.loads = None
+        if self._log is None:
+            self.passage = MeasuredPassage if self.terms.is_measured else Passage
+        else:
+            logged = MeasuredLoggedPassage if self.terms.is_measured else LoggedPassage
+            self.passage = partial(logged, log=self._log)
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -198,6 +216,7 @@ class Holder:
     def change_terms(self, terms: Terms) -> None:
         """The Revision's status changed. A failure refuses what is held in vain."""
         self.terms = terms
+        self._choose_passage()
         if terms.failure and not self._throttler.has_ready_endpoints:
             self.give_up(Refusal.REVISION_FAILED, terms.failure)
 
@@ -288,6 +307,19 @@ class Holder:
         if not self.queued:
             self._poked = _FIRST_POKE
         return load
+
+    def told(self, now_s: float) -> Told:
+        """What its replicas say of their load, if they are asked."""
+        if self.loads is None:
+            return UNTOLD
+        oldest = self._throttler.oldest
+        return self.loads.look(
+            self._throttler.busy,
+            executing=self.executing,
+            queued=self.queued,
+            oldest_s=0.0 if oldest is None else now_s - oldest.arrived_s,
+            now_s=now_s,
+        )
 
     def close(self) -> None:
         """End the timers."""

@@ -4,7 +4,8 @@ For: a client that repeats its head on a connection pays for routing and header 
 Must not know: sockets, queues, bodies.
 """
 
-from typing import Generic, TypeVar
+import copy
+from typing import Generic, Self, TypeVar
 
 from activator.headers import request_start
 from activator.targets import Target, Way
@@ -17,7 +18,16 @@ _REQUEST_ID_BYTES_MAX = 128
 class Plan(Generic[H]):
     """Kept with the head it was made from (`Head.memo`), until the routing table changes."""
 
-    __slots__ = ("asked_s", "holder", "request_id", "start", "target", "upgrade", "version")
+    __slots__ = (
+        "_asking",
+        "asked_s",
+        "holder",
+        "request_id",
+        "start",
+        "target",
+        "upgrade",
+        "version",
+    )
 
     def __init__(
         self,
@@ -36,6 +46,15 @@ class Plan(Generic[H]):
         self.start = request_start(exchange, way.lines, way.replaced, upgrade)
         self.request_id = client_request_id(exchange)  # None: make one
         self.asked_s = asked_s  # how long the caller waits; None: as long as the revision says
+        self._asking: Self | None = None
+
+    def asking(self, lines: bytes) -> Self:
+        """The same with header lines more, which are always the same ones; made once."""
+        if self._asking is None:
+            twin = copy.copy(self)
+            twin.start += lines
+            self._asking = twin
+        return self._asking
 
 
 def client_request_id(exchange: Exchange) -> bytes | None:

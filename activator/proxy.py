@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from activator import errors
 from activator.errors import About, Fault
 from activator.ledger import CLIENT_LEFT, Ending, Ledger, Origin, Wake
+from activator.loads import ReplicaLoads
 from activator.patience import Bounds, Patience
 from activator.plans import Plan
 from activator.throttler import Refusal
@@ -28,6 +29,7 @@ class Keeper(Protocol):
     bounds: Bounds | None  # of an execution, if there are any beside the timeout
     origin: Origin
     ledger: Ledger
+    loads: ReplicaLoads[Upstream] | None  # of replicas that are asked for theirs
 
     def now_s(self) -> float:
         """The loop's time."""

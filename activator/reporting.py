@@ -11,6 +11,7 @@ from typing import Protocol
 
 from activator.concurrency import Load
 from activator.config import Settings
+from activator.loads import Told
 from activator.targets import RevisionKey
 from api.stats import Stat
 
@@ -38,6 +39,10 @@ class Source(Protocol):
 
     def report(self, now_s: float) -> Load:
         """End a period."""
+        ...
+
+    def told(self, now_s: float) -> Told:
+        """What its replicas say of their load, if they are asked."""
         ...
 
     def expire_executing(self, now_s: float) -> None:
@@ -123,6 +128,7 @@ class Reporter:
         *,
         is_poke: bool = False,
     ) -> Stat:
+        told = source.told(now_s)
         return Stat(
             namespace=source.key.namespace,
             revision=source.key.name,
@@ -133,4 +139,6 @@ class Reporter:
             queued=source.queued,
             queued_bytes=source.queued_bytes,
             is_poke=is_poke,
+            tokens_in_flight=told.tokens_in_flight,
+            queue_delay_s=told.queue_delay_s,
         )

@@ -178,6 +178,7 @@ class Activator:
                 executing=holder.executing,
                 ready_replicas=sum(each.is_proven for each in self._endpoints.of(key)),
                 pods=holder.pod_count,
+                unreadable_loads=holder.loads.unreadable if holder.loads is not None else 0,
             )
             for key, holder in self._holders.items()
         }

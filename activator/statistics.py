@@ -16,6 +16,7 @@ class RevisionStatistics:
     executing: int
     ready_replicas: int
     pods: int
+    unreadable_loads: int = 0  # reports of its replicas' load that were none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,16 @@ class Throttler(Generic[R, E]):
         return self._queue.keys()
 
     @property
+    def oldest(self) -> R | None:
+        """The request that is held the longest; None when none is."""
+        return next(iter(self._queue), None)
+
+    @property
+    def busy(self) -> Collection[E]:
+        """The endpoints on which something runs. Cost: linear in what runs."""
+        return set(self._executing.values())
+
+    @property
     def has_ready_endpoints(self) -> bool:
         """Whether any endpoint may be used, with room or without."""
         return bool(self._balancer.ready)

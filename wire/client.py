@@ -142,6 +142,10 @@ class Connection(asyncio.Protocol):
             self._joined = b"".join(self._lines)
         return self._joined
 
+    def rewrite_head(self, lines: bytes) -> None:
+        """Have `head_lines` give these for this answer."""
+        self._joined = lines
+
     def let_go(self) -> bool:
         """End the exchange; True when the connection can serve another one, else it closes."""
         self._receiver = None

@@ -50,6 +50,24 @@ def test_terms() -> None:
     assert (terms.container_concurrency, terms.timeout_s) == (0, 300.0)
 
 
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        ({}, False),
+        ({keys.SCALING_METRIC: "rps"}, False),
+        ({keys.SCALING_METRIC: "tokens-in-flight"}, True),
+        ({keys.SCALING_METRIC: "queue-delay", keys.SCALING_CLASS: keys.CLASS_RELIGHT}, True),
+        ({keys.SCALING_METRIC: "queue-delay", keys.SCALING_CLASS: "mine.example.com"}, False),
+    ],
+)
+def test_who_is_asked_for_the_load_of_its_replicas(
+    annotations: dict[str, str], expected: bool
+) -> None:
+    found = revision()
+    found["metadata"]["annotations"] = annotations
+    assert catalog.read_terms(found).is_measured is expected
+
+
 def test_only_a_lasting_failure_is_one() -> None:
     def failure(**statuses: str) -> str:
         return catalog.read_terms(revision(**conditions(**statuses))).failure

@@ -32,3 +32,19 @@ def test_an_absent_or_absurd_request_id_is_none() -> None:
     assert client_request_id(exchange(x_request_id=b"")) is None
     assert client_request_id(exchange(x_request_id=b"a" * 129)) is None
     assert client_request_id(exchange(x_request_id=b"a" * 128)) == b"a" * 128
+
+
+def test_a_plan_that_asks_for_more_is_made_once() -> None:
+    plan: Plan[str] = Plan(
+        exchange(host=b"h"),
+        version=3,
+        way=Way(target=sole(RevisionKey("ns", "r"))),
+        holder="holder",
+        asked_s=2.0,
+    )
+    before = plan.start
+    asking = plan.asking(b"a: 1\r\n")
+    assert asking.start == before + b"a: 1\r\n"
+    assert (asking.version, asking.holder, asking.asked_s) == (3, "holder", 2.0)
+    assert plan.start == before
+    assert plan.asking(b"a: 1\r\n") is asking

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from activator.concurrency import Load
 from activator.config import Settings
+from activator.loads import Told
 from activator.reporting import Reporter
 from activator.targets import RevisionKey
 from api.stats import Stat
@@ -25,6 +26,9 @@ class Source:
         if self.loads:
             return self.loads.pop(0)
         return Load(average_concurrency=0, requests_per_s=0, finished_per_s=0, is_idle=True)
+
+    def told(self, now_s: float) -> Told:
+        return Told(tokens_in_flight=40.0, queue_delay_s=0.5)
 
     def expire_executing(self, now_s: float) -> None:
         self.swept += 1
@@ -60,6 +64,7 @@ async def test_a_poke_is_told_at_once() -> None:
     assert [
         (stat.is_poke, stat.queued, stat.average_concurrency, stat.time_s) for stat in stats
     ] == [(True, 3, 3.0, 5.0)]
+    assert (stats[0].tokens_in_flight, stats[0].queue_delay_s) == (40, 0.5)
 
 
 async def test_closing_ends_the_timer() -> None:

@@ -34,6 +34,17 @@ def test_held_requests_go_in_order_as_slots_come_free() -> None:
     assert it.finished("1") == ()
 
 
+def test_who_waits_longest_and_where_something_runs() -> None:
+    it = throttler()
+    assert it.oldest is None
+    for request in "123":
+        assert hold(it, request) is None
+    assert it.oldest == "1"
+    assert list(it.busy) == []
+    it.endpoints_changed(["a"])
+    assert (it.oldest, list(it.busy)) == ("2", ["a"])
+
+
 def test_nobody_overtakes_the_queue() -> None:
     it = throttler(capacity=0)
     hold(it, "1")

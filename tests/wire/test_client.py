@@ -301,3 +301,14 @@ def test_an_offer_that_was_not_taken_ends_with_its_answer() -> None:
     assert (receiver.status, receiver.body, receiver.ends) == (426, b"no", 1)
     assert not connection.let_go()
     assert wire.is_aborted
+
+
+def test_a_head_that_is_rewritten_is_so_for_one_answer() -> None:
+    connection, _ = connect()
+    for _ in range(3):
+        ask(connection)
+        connection.data_received(b"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 0\r\n\r\n")
+        assert connection.head_lines() == b"A: 1\r\n"
+        connection.rewrite_head(b"")
+        assert connection.head_lines() == b""
+        connection.let_go()
