@@ -58,7 +58,8 @@ MODEL_DIGEST = "relight.dev/model-digest"  # on a Revision and its Pods: "sha256
 MODEL_NAME = "relight.dev/model-name"  # on a revision template: name in /v1 and /v2 paths
 SOURCE_DIGEST = "relight.dev/source-digest"  # on a template: the file `relight deploy` saw
 ENDPOINT = "relight.dev/endpoint"  # on a Pod: "unix:/path" or "tcp:127.0.0.1:port"
-START_TIMING = "relight.dev/start-timing"  # on a Pod: {"fork_ms":, "load_ms":}
+START_TIMING = "relight.dev/start-timing"  # on a Pod: {"fork_ms":, "load_ms":} or {"resumed_ms":}
+FROZEN = "relight.dev/frozen"  # on a Node: what is frozen there, as JSON
 
 # KServe's: on an InferenceService, and on the children made for it.
 KSERVE_PREFIX = "serving.kserve.io/"

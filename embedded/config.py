@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from api import quantities
 from embedded import hosts
+from embedded.frozen import Bounds
 from embedded.node import Facts
 from embedded.security import Owner
 
 # sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
 _SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
+_FROZEN_PERCENT_MAX = 90
+_FROZEN_BYTES_MAX = 1 << 60
 _SOCKET_NAME = "/run/0123456789ab.sock"
 
 
@@ -39,6 +43,7 @@ class Settings:
     model_root: Path
     max_pods: int = 110  # the kubelet's default on a real node
     spares: int = 4
+    frozen_memory: str = "25%"  # of what is available, or an amount; 0: nothing is frozen
 
     def __post_init__(self) -> None:
         """Refuse what can not work, naming the setting."""
@@ -49,6 +54,7 @@ class Settings:
             raise SettingsError("--max-pods: expected 1 to 10000")
         if not 0 <= self.spares <= 64:
             raise SettingsError("--spares: expected 0 to 64")
+        _ = self.frozen
         if not self.model_root.is_dir():
             raise SettingsError(f"--model-root: {self.model_root} is not a directory")
         if len(str(self.data_dir).encode()) + len(_SOCKET_NAME) >= _SOCKET_PATH_MAX:
@@ -56,6 +62,21 @@ class Settings:
                 f"--data-dir: {self.data_dir} is too long: replicas listen on Unix sockets in "
                 f"it, whose paths hold {_SOCKET_PATH_MAX - 1} bytes"
             )
+
+    @property
+    def frozen(self) -> Bounds:
+        """How much may be frozen."""
+        text = self.frozen_memory
+        percent = re.fullmatch(r"([0-9]{1,2})%", text)
+        amount = quantities.parse(text)
+        if percent is not None and int(percent[1]) <= _FROZEN_PERCENT_MAX:
+            return Bounds(share=int(percent[1]) / 100, replicas_max=self.max_pods)
+        if percent is not None or amount is None or amount < 0 or amount > _FROZEN_BYTES_MAX:
+            raise SettingsError(
+                f"--frozen-memory: expected 0% to {_FROZEN_PERCENT_MAX}% or an amount such as "
+                f"512Mi, got {text[:40]!r}"
+            )
+        return Bounds(share=0.0, size_bytes=int(amount), replicas_max=self.max_pods)
 
     @property
     def api_listens(self) -> str:

@@ -18,7 +18,7 @@ import orjson
 
 from api.keys import START_TIMING
 from api.objects import Raw
-from embedded import probing
+from embedded import probation
 from embedded.containerplan import ContainerPlan, Start
 from embedded.environment import MissingError
 from embedded.launching import CommandLaunch, PredictorLaunch, Refusal, backoff_s
@@ -40,12 +40,14 @@ from embedded.process import (
     until_listening,
 )
 from embedded.residence import Residence
-from embedded.room import limits_of
+from embedded.resting import Resting
+from embedded.room import limits_of, requested_bytes
 from embedded.turns import Turn
 
 log = logging.getLogger(__name__)
 
 _BESIDE_S = 0.01
+_TIMINGS = ("fork_ms", "load_ms", "resumed_ms", "provider")
 _GRACE_S = 30.0  # Kubernetes' default for terminationGracePeriodSeconds
 
 
@@ -65,6 +67,9 @@ class ContainerLife:
         self._news: asyncio.Queue[News] = asyncio.Queue()
         self._stopping = asyncio.Event()
         self._listener: socket.socket | None = None
+        freezer = home.around.freezer
+        self._resting = Resting(self._plan, home, freezer) if freezer and not is_init else None
+        self._is_resumed = False
         self._turn: Turn | None = None
         self._starts = 0
         self._attempts = 0  # of exec probes
@@ -92,6 +97,8 @@ class ContainerLife:
                 ended = await self._live_once()
                 if ended is None:
                     return False
+                if self._is_resumed and not self._has_said_ready:
+                    continue  # it did not survive the frost: another is started at once
                 if self._is_last(ended["terminated"]["exitCode"]):
                     await self._report(ended)
                     return bool(ended["terminated"]["exitCode"] == 0)
@@ -122,6 +129,10 @@ class ContainerLife:
         news: asyncio.Queue[News] = asyncio.Queue()
         self._news = news
         self._starts += 1
+        self._has_said_ready = False
+        process = await self._resumed(start, news)
+        if process is not None:
+            return await self._run(process, start, news)
         name = f"{self._home.uid}/{self._name}/{self._starts}"
         limits = limits_of(self._plan.container)
         process = ReplicaProcess(name, self._around.zygote, news, limits=limits)
@@ -129,10 +140,22 @@ class ContainerLife:
         try:
             if self._stopping.is_set():
                 return None
-            self._has_said_ready = False
+            if self._around.freezer is not None:
+                self._around.freezer.make_way(requested_bytes(self._plan.container))
             return await self._run(process, start, news)
         finally:
             self._turn.end()
+
+    async def _resumed(self, start: Start, news: "asyncio.Queue[News]") -> ReplicaProcess | None:
+        """A frozen process that is what this one would be, running again for this Pod."""
+        self._is_resumed = False
+        if self._resting is None or self._listener is not None:
+            return None
+        parked = await self._resting.resumed(start, news, self._log, self._socket_path)
+        if parked is None:
+            return None
+        self._is_resumed, self._listener = True, parked.listener
+        return parked.process
 
     async def _prepared(self) -> Start | None:
         """What to start, once all it refers to is there; None once stopped."""
@@ -163,9 +186,10 @@ class ContainerLife:
             self._launch(process, plan.request(start, start.launch.argv), ())
         else:
             address = f"unix:{self._socket_path}"
-            failed = await self._start_predictor(process, start.launch, start.confinement)
-            if failed is not None:
-                return failed
+            if not self._is_resumed:
+                failed = await self._start_predictor(process, start.launch, start.confinement)
+                if failed is not None:
+                    return failed
         if plan.is_serving:
             await self._home.announce(address)
         async with asyncio.TaskGroup() as tasks:
@@ -180,6 +204,8 @@ class ContainerLife:
             self._probed = Probed(
                 is_ready=not kinds & {"startup", "readiness"}, is_started="startup" not in kinds
             )
+            if self._is_resumed and self._resting is not None:
+                beside.append(tasks.create_task(self._resting.hurry(process)))
             if probes:
                 prober = Prober(
                     plan.container,
@@ -187,7 +213,7 @@ class ContainerLife:
                     execute=partial(self._execute, start),
                     output=plan.folder / "probe.out",
                 )
-                beside.append(tasks.create_task(self._probe(prober, probes, news)))
+                beside.append(tasks.create_task(probation.run(prober, probes, news, self._home)))
             try:
                 ended = await self._follow(process, news)
             finally:
@@ -209,6 +235,8 @@ class ContainerLife:
             request = await self._plan.predictor_request(launch, confinement)
         except (ModelError, MountError, VolumeError) as error:
             return terminated(1, None, str(error), self._home.now())
+        if self._resting is not None:
+            self._resting.made_of(request)
         if self._listener is None:
             self._listener = listen(self._socket_path)
         self._launch(process, request, (self._listener.fileno(),))
@@ -246,32 +274,15 @@ class ContainerLife:
     async def _ready(self, facts: Mapping[str, Any]) -> None:
         self._end_turn()
         self._has_said_ready = True
+        if self._resting is not None:
+            self._resting.told(facts)
         await self._report_running()
-        timing = {name: facts[name] for name in ("fork_ms", "load_ms", "provider") if name in facts}
+        timing = {name: facts[name] for name in _TIMINGS if name in facts}
         if timing:
             text = orjson.dumps(timing).decode()
             await self._home.write({"metadata": {"annotations": {START_TIMING: text}}})
-        self._home.event("Started", "Started the replica")
-
-    async def _probe(
-        self, prober: Prober, probes: list[probing.Probe], news: "asyncio.Queue[News]"
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        watches = probing.Watches(probes, now_s=loop.time())
-        known = Probed(is_ready=watches.is_ready, is_started=watches.is_started)
-        while (watch := watches.next_due()) is not None:
-            await asyncio.sleep(max(0.0, watch.due_s - loop.time()))
-            failure = await prober.attempt(watch.probe)
-            if failure and not (watch.probe.is_hurried and watch.verdict is None):
-                words = f"{watch.probe.kind.capitalize()} probe failed: {failure}"
-                self._home.event("Unhealthy", words, is_warning=True)
-            if watches.observe(watch, not failure, now_s=loop.time()):
-                news.put_nowait(Condemned(watch.probe.kind, watch.probe.grace_s))
-                return
-            probed = Probed(is_ready=watches.is_ready, is_started=watches.is_started)
-            if probed != known:
-                known = probed
-                news.put_nowait(probed)
+        how = "Went on with a frozen replica" if self._is_resumed else "Started the replica"
+        self._home.event("Started", how)
 
     async def _execute(
         self, start: Start, command: tuple[str, ...], output: Path
@@ -317,13 +328,27 @@ class ContainerLife:
         return max(1.0, pods_s if own_s is None else own_s)
 
     async def _terminate(self, process: ReplicaProcess, news: "asyncio.Queue[News]") -> None:
-        """SIGTERM once no request runs there; SIGKILL when the grace period is over."""
+        """SIGTERM once no request runs there; SIGKILL when the grace period is over.
+
+        Or none of them, where it may be wanted again.
+        """
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + self._grace_s()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(ends_s):
                 await self._home.release()
+                if await self._is_kept(process, news):
+                    return
         await self._kill(process, news, ends_s - loop.time())
+
+    async def _is_kept(self, process: ReplicaProcess, news: "asyncio.Queue[News]") -> bool:
+        is_well = self._has_said_ready and self._probed.is_ready
+        if self._resting is None or self._listener is None or not is_well:
+            return False
+        if await self._resting.is_kept(process, news, self._listener, self._socket_path):
+            self._listener = None  # it went along
+            return True
+        return False
 
     async def _kill(
         self, process: ReplicaProcess, news: "asyncio.Queue[News]", grace_s: float
@@ -340,8 +365,8 @@ class ContainerLife:
     # -- what is told ------------------------------------------------------------------------
 
     def _end_turn(self) -> None:
-        assert self._turn is not None
-        self._turn.end()
+        if self._turn is not None:
+            self._turn.end()
 
     async def _report_running(self) -> None:
         await self._home.report(

@@ -80,8 +80,11 @@ class Kubelet:
             self._sweep()
             sources = self._tasks.create_task(self._around.sources.run())
             logs = self._tasks.create_task(self._bound_logs())
+            beside = [watch, logs, sources]
+            if self._around.freezer is not None:
+                beside.append(self._tasks.create_task(self._around.freezer.run()))
             await self._all_gone.wait()
-            for task in (watch, logs, sources):
+            for task in beside:
                 task.cancel()
 
     def _sweep(self) -> None:
@@ -95,6 +98,8 @@ class Kubelet:
     def stop(self) -> None:
         """End every life; the Pods stay, and start again with the platform."""
         self._is_stopping = True
+        if self._around.freezer is not None:
+            self._around.freezer.close()
         for resident in self._residents.values():
             if resident.life is not None:
                 resident.life.stop()

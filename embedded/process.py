@@ -9,11 +9,13 @@ import errno
 import logging
 import os
 import resource
+import signal
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -67,6 +69,13 @@ class Condemned:
 News = Ended | Said | Stop | Probed | Condemned
 
 
+class Sink(Protocol):
+    """Who hears the news: a queue, as a rule."""
+
+    def put_nowait(self, news: News, /) -> None:
+        """Take one more."""
+
+
 def listen(path: Path) -> socket.socket:
     """A Unix socket that queues connections from now on, whether or not anyone accepts."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -102,12 +111,14 @@ async def until_listening(port: int, news: "asyncio.Queue[News]") -> None:
 
 
 class ReplicaProcess:
-    """A process that has been asked for. Its news arrive in the queue it was given."""
+    """A process that has been asked for. Its news arrive where it was told, or is told later."""
 
     def __init__(
-        self, name: str, zygote: Zygote, news: "asyncio.Queue[News]", *, limits: Limits = NO_LIMITS
+        self, name: str, zygote: Zygote, news: Sink, *, limits: Limits = NO_LIMITS
     ) -> None:
-        self._name = name
+        self.name = name
+        self.pid = 0  # once it has started
+        self.is_over = False
         self._limits = limits
         self._zygote = zygote
         self._news = news
@@ -115,20 +126,53 @@ class ReplicaProcess:
         self._partial = b""
 
     def launch(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
-        """Ask the zygote for it. `fds` go before the write end of our status pipe."""
-        self._report_fd, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(theirs, True)  # the replica writes whole lines and may wait
+        """Ask the zygote for it. `fds` go before the write end of our status pipe.
+
+        A predictor gets a channel instead, on which it also takes orders.
+        """
+        is_ordered = request.get("kind") == "predictor"
+        self._report_fd, theirs = _channel() if is_ordered else _pipe()
         asyncio.get_running_loop().add_reader(self._report_fd, self._readable)
         try:
             self._zygote.launch(
-                self._name, request, (*fds, theirs), on_start=self._bound, on_exit=self._exited
+                self.name, request, (*fds, theirs), on_start=self._bound, on_exit=self._exited
             )
         finally:
             os.close(theirs)
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
-        self._zygote.signal(self._name, number)
+        self._zygote.signal(self.name, number)
+
+    # -- rest: a predictor's only ------------------------------------------------------------
+
+    def hear(self, news: Sink) -> None:
+        """Somebody else hears its news from now on."""
+        self._news = news
+
+    def settle(self) -> None:
+        """Ask it to end what runs and to let go of its connections: it says `settled` then."""
+        self._order({"op": "settle"})
+
+    def freeze(self) -> None:
+        """Stop it where it stands."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self, log_fd: int) -> None:
+        """Let it run again, and write to another log: it says `ready` then."""
+        self.signal(signal.SIGCONT)
+        self._order({"op": "resume", "asked_ns": time.monotonic_ns()}, log_fd)
+
+    def _order(self, order: Mapping[str, Any], *fds: int) -> None:
+        if self._report_fd < 0:
+            return  # its end is told, or will be
+        with socket.socket(fileno=os.dup(self._report_fd)) as channel:
+            try:
+                socket.send_fds(channel, [orjson.dumps(order)], fds)
+            except OSError as error:
+                log.warning("%s takes no orders: %s", self.name, error)
+
+    # -- what becomes of it --------------------------------------------------------------------
 
     def _bound(self, pid: int) -> None:
         """Set the Pod's limits on its process, as far as the system lets us without cgroups.
@@ -136,6 +180,7 @@ class ReplicaProcess:
         Memory bounds private writable memory (RLIMIT_DATA): an allocation beyond it fails.
         CPU bounds the number of cores the process may run on.
         """
+        self.pid = pid
         try:
             if self._limits.memory_bytes is not None:
                 bound = (self._limits.memory_bytes, self._limits.memory_bytes)
@@ -144,11 +189,12 @@ class ReplicaProcess:
                 allowed = sorted(os.sched_getaffinity(0))
                 os.sched_setaffinity(pid, allowed[: self._limits.cores])
         except (ProcessLookupError, PermissionError, AttributeError) as error:
-            log.warning("%s runs without its limits: %s", self._name, error)
+            log.warning("%s runs without its limits: %s", self.name, error)
 
     def _exited(self, code: int | None, number: int | None) -> None:
         self._readable()  # what it said last comes before the news of its end
         self._close()
+        self.is_over = True
         self._news.put_nowait(Ended(code, number))
 
     def _readable(self) -> None:
@@ -157,6 +203,8 @@ class ReplicaProcess:
                 data = os.read(self._report_fd, _LINE_BYTES_MAX)
             except BlockingIOError:
                 return
+            except ConnectionResetError:
+                data = b""  # it ended with an order unread
             if not data:
                 self._close()
                 return
@@ -171,3 +219,15 @@ class ReplicaProcess:
             asyncio.get_running_loop().remove_reader(self._report_fd)
             os.close(self._report_fd)
             self._report_fd = -1
+
+
+def _pipe() -> tuple[int, int]:
+    ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    os.set_blocking(theirs, True)  # the replica writes whole lines and may wait
+    return ours, theirs
+
+
+def _channel() -> tuple[int, int]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    return ours.detach(), theirs.detach()

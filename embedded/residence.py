@@ -23,6 +23,7 @@ from cluster.events import EventRecorder
 from embedded import volumes
 from embedded.capabilities import Machine
 from embedded.environment import Downward, Lookup, MissingError, SourceKind, references
+from embedded.freezing import Freezer
 from embedded.launching import has_default_readiness, sidecar_ports
 from embedded.modelstore import ModelStore
 from embedded.podfiles import PodFiles, VolumeError
@@ -55,6 +56,7 @@ class Surroundings:
     release: Callable[[str, str], Awaitable[None]]  # the activator lets go of a Pod
     machine: Callable[[], Machine] = Machine  # what its kernel lets us do
     capacity: Mapping[str, Decimal] = field(default_factory=dict)
+    freezer: Freezer | None = None  # None: nothing is frozen
 
 
 class Residence:

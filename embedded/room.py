@@ -36,6 +36,11 @@ def limits_of(container: Raw) -> Limits:
     )
 
 
+def requested_bytes(container: Raw) -> int:
+    """The memory a container asks for."""
+    return int(_amounts_of(container, "requests").get("memory", 0))
+
+
 def _amounts(pod: Raw, part: str) -> dict[str, Decimal]:
     """What a Pod's containers ask for together, or the greediest of those that run before them."""
     total: dict[str, Decimal] = {}

@@ -26,6 +26,7 @@ from api.admission import admit
 from api.keys import ENV_ACTIVATOR, MODEL_DIGEST
 from api.kinds import REVISIONS
 from api.objects import Raw, rfc3339
+from autoscaler import admin as autoscaler_admin
 from autoscaler.config import Settings as AutoscalerSettings
 from autoscaler.server import Autoscaler
 from cluster.direct import DirectClient
@@ -47,6 +48,7 @@ from embedded.config import (
 )
 from embedded.datadir import DataDirectory
 from embedded.deployments import DeploymentController
+from embedded.freezing import Freezer
 from embedded.http import make_app
 from embedded.kubelet import Kubelet
 from embedded.modelstore import ModelStore
@@ -135,6 +137,7 @@ class Platform:
             rng=rng,
         )
         self._capacity = machine_capacity(folder.path)
+        self._freezer = Freezer(self._client, settings.frozen, clock=_wall_s)
         self._kubelet = Kubelet(
             self._surroundings(),
             pods_dir=folder.pods,
@@ -152,6 +155,7 @@ class Platform:
             sources=Sources(self._client),
             machine=lambda: self._machine,
             capacity=self._capacity,
+            freezer=self._freezer,
             run_dir=self._folder.run,
             work_dir=self._settings.model_root,
             base_env=self._environment,
@@ -184,7 +188,10 @@ class Platform:
 
     def _questions(self) -> Services:
         """What the components can be asked through the API server."""
-        return {"activator": partial(activator_admin.make_app, self._activator)}
+        return {
+            "activator": partial(activator_admin.make_app, self._activator),
+            "autoscaler": partial(autoscaler_admin.make_app, self._autoscaler),
+        }
 
     def _learned(self, said: Mapping[str, Any]) -> None:
         """What the zygote found out of this kernel."""

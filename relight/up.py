@@ -43,6 +43,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--model-root", type=Path, default=Path.cwd(), metavar="DIR")
     parser.add_argument("--max-pods", type=int, default=110, metavar="N")
     parser.add_argument("--spares", type=int, default=4, metavar="N", help="replicas forked ahead")
+    parser.add_argument(
+        "--frozen-memory",
+        default="25%",
+        metavar="SIZE",
+        help="for replicas kept frozen: N%% of what is available, or 512Mi; 0: none",
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -75,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
             model_root=args.model_root.absolute(),
             max_pods=args.max_pods,
             spares=args.spares,
+            frozen_memory=args.frozen_memory,
         )
         return run_platform(settings, announce=announce)
     except SettingsError as error:

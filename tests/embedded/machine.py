@@ -18,7 +18,10 @@ from embedded.apiserver import ApiServer
 from embedded.capabilities import Machine as Abilities
 from embedded.config import inherited_environment, machine_capacity, owner
 from embedded.deployments import DeploymentController
+from embedded.freezing import Freezer
+from embedded.frozen import Bounds, Memory
 from embedded.kubelet import Kubelet
+from embedded.memory import read as read_memory
 from embedded.modelstore import ModelStore
 from embedded.residence import Surroundings
 from embedded.room import Room
@@ -40,6 +43,7 @@ class Machine:
     kubelet: Kubelet
     zygote: Zygote
     released: list[str] = field(default_factory=list)
+    freezer: Freezer | None = None
 
     async def create_pod(self, name: str, **container: Any) -> dict[str, Any]:
         return await self.client.create(PODS, pod(name, **container))
@@ -129,8 +133,13 @@ async def running(
     spares: int = 1,
     strays: Sequence[str] = (),
     machine: Abilities | None = None,
+    bounds: Bounds | None = None,
+    memory: Callable[[], Memory] = read_memory,
 ) -> AsyncIterator[Machine]:
-    """`strays` are uids of Pods that left their logs behind; `machine` what it can do."""
+    """`strays` are uids of Pods that left their logs behind; `machine` what it can do.
+
+    `bounds` of what may be frozen; nothing is without.
+    """
     with tempfile.TemporaryDirectory(prefix="rl-", dir="/tmp") as name:
         folder = Path(name)
         for part in ("run", "pods", "models"):
@@ -148,6 +157,9 @@ async def running(
             released.append(pod_name)
 
         events = EventRecorder(client, "kubelet", clock=time.time)
+        freezer = None
+        if bounds is not None:
+            freezer = Freezer(client, bounds, clock=time.time, read_memory=memory)
         around = Surroundings(
             client=client,
             zygote=zygote,
@@ -161,6 +173,7 @@ async def running(
             base_env=inherited_environment(),
             clock=time.time,
             release=release,
+            freezer=freezer,
         )
         room = Room(pods_max=max_pods, capacity=machine_capacity(folder))
         kubelet = Kubelet(around, pods_dir=folder / "pods", room=room)
@@ -172,7 +185,7 @@ async def running(
                 tasks.create_task(part) for part in (events.run(), deployments.run(), zygote.wait())
             ]
             running_kubelet = tasks.create_task(kubelet.run())
-            yield Machine(folder, client, kubelet, zygote, released)
+            yield Machine(folder, client, kubelet, zygote, released, freezer)
             kubelet.stop()
             await asyncio.wait([running_kubelet], timeout=DEADLINE_S)
             assert running_kubelet.done(), "a life did not end"
