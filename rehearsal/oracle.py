@@ -114,7 +114,7 @@ def _shrink(levels: list[Need], since_s: list[float], need: int, now_s: float) -
         spans = levels[level]
         if spans and spans[-1][1] == start_s:
             spans[-1] = (spans[-1][0], now_s)  # one ended as another came
-        elif now_s > start_s:
+        else:
             spans.append((start_s, now_s))
 
 
