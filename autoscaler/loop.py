@@ -46,6 +46,15 @@ class Statistics:
     faults: int  # our own errors, each logged with its traceback
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One Revision, for who asks about it."""
+
+    pilot: Pilot
+    scale: Scale
+    raw: Mapping[str, Any]  # its PodAutoscaler
+
+
 @dataclass(slots=True, kw_only=True)
 class _Watched:
     """A PodAutoscaler of ours: its pilot, and its object as last seen."""
@@ -235,6 +244,18 @@ class Loop:
         """The journal of one Revision, oldest first; empty when it is not ours."""
         watched = self._watched.get(key)
         return () if watched is None else watched.pilot.journal()
+
+    def keys(self) -> list[Key]:
+        """Every Revision that is decided for."""
+        return list(self._watched)
+
+    def known(self, key: Key) -> Known | None:
+        """What is known of one Revision; None when it is not ours."""
+        watched = self._watched.get(key)
+        if watched is None:
+            return None
+        scale = self._scales.get((key[0], watched.deployment), _NO_DEPLOYMENT)
+        return Known(pilot=watched.pilot, scale=scale, raw=watched.raw)
 
     def statistics(self) -> Statistics:
         """Counts of now, and since the start."""

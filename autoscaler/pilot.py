@@ -81,6 +81,26 @@ class Pilot:
         return self._life.phase
 
     @property
+    def life(self) -> Life:
+        """Its phase, and since when."""
+        return self._life
+
+    @property
+    def spec(self) -> Spec:
+        """What it was asked for."""
+        return self._spec
+
+    @property
+    def wanted(self) -> int | None:
+        """The number that is wanted, or was last; None: never known."""
+        return self._wanted
+
+    @property
+    def newest(self) -> Decision | None:
+        """The last decision, as the journal has it."""
+        return self._journal.newest
+
+    @property
     def rejected(self) -> int:
         """Stats that came out of order and were dropped."""
         return self._collector.rejected

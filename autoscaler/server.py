@@ -39,6 +39,7 @@ class Autoscaler:
         timing: Timing | None = None,
     ) -> None:
         """With a `store`, the windows of who ran before are gone on with, and kept for the next."""
+        self._clock = clock
         self._recorder = EventRecorder(client, "autoscaler", clock=clock)
         self._scaler = scaler.Scaler(client, settings, spawn=self._spawn)
         memory = None if store is None else Memory()
@@ -92,6 +93,18 @@ class Autoscaler:
     def journal(self, namespace: str, revision: str) -> tuple[Entry, ...]:
         """What was decided for a Revision, oldest first; empty when it is not ours."""
         return self._loop.journal((namespace, revision))
+
+    def revisions(self) -> list[scaler.Key]:
+        """Every Revision that is decided for, as (namespace, name)."""
+        return self._loop.keys()
+
+    def known(self, key: scaler.Key) -> loop.Known | None:
+        """What is known of one Revision; None when it is not ours."""
+        return self._loop.known(key)
+
+    def wall_s(self) -> float:
+        """The time of day, in seconds since the epoch."""
+        return self._clock()
 
     def statistics(self) -> tuple[loop.Statistics, scaler.Statistics]:
         """Counts of deciding, and of writing."""

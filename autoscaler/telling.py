@@ -66,8 +66,11 @@ def asleep(decision: Decision) -> str:
         size = replicas(max(1, spec.activation_scale))
     elif spec.activation_scale > 1:
         size += f", {spec.activation_scale} at least ({keys.ACTIVATION_SCALE})"
+    why = because(decision)
+    if decision.reason is Reason.NO_DATA:
+        why = "it did when the autoscaler started, and nothing was asked of it since"
     return (
-        f"It sleeps: {because(decision)}. A request wakes it: the activator holds the request "
+        f"It sleeps: {why}. A request wakes it: the activator holds the request "
         f"and asks for {size}."
     )
 
