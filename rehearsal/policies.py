@@ -20,6 +20,7 @@ from api.errors import InvalidObjectError
 from api.formats import duration_ns
 
 _CLASSES = {"kpa": keys.CLASS_KPA, "relight": keys.CLASS_RELIGHT}
+_METRICS = ("concurrency", "rps")
 _KEEP_ALIVES = ("cheap", "balanced", "fast")
 KNOWN = "kpa, relight, relight/cheap|balanced|fast, keep-alive=DURATION, always-on, oracle"
 
@@ -95,6 +96,9 @@ def _add(text: str, knob: str, annotations: dict[str, str]) -> None:
         raise ValueError(f"policy {text!r}: the class is named first, not by {name!r}")
     if key in annotations:
         raise ValueError(f"policy {text!r}: {name!r} is given twice")
+    if key == keys.SCALING_METRIC and value not in _METRICS:
+        known = " and ".join(_METRICS)
+        raise ValueError(f"policy {text!r}: {knob!r}: a trace tells of {known} only")
     annotations[key] = value
     try:
         parse_scaling(annotations, path="")

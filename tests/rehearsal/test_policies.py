@@ -53,6 +53,7 @@ def test_a_keep_alive_is_a_duration() -> None:
         ("kpa,window=1s", "'window=1s': expected 6s <= 1s <= 1h0m0s"),
         ("kpa,windows=9s", "'windows=9s': "),
         ("kpa,keep-alive=fast", "'keep-alive=fast': only class"),
+        ("relight,metric=tokens-in-flight", "a trace tells of concurrency and rps only"),
         ("kpa,class=relight", "the class is named first, not by 'class'"),
         ("kpa,min-scale=3,max-scale=2", "'max-scale=2': max-scale=2 is less than min-scale=3"),
         ("keep-alive=long", "'long' is not a duration such as 90s or 10m"),
