@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # matplotlib takes half a second to import: only who draws pa
 _INCHES_WIDE, _DOTS = 12.0, 130
 _INK, _SOFT, _GRID, _NEED, _LOAD = "#1d2433", "#667085", "#e3e6ec", "#d3d8e2", "#98a2b3"
 _MARKS = ("o", "s", "D", "^", "v")
+_ASIDE = 0.002  # of the span: marks of neighbouring lanes, so that equal waits stay visible
 _LOAD_HEIGHT, _STRIP_HEIGHT, _WAITS_HEIGHT = 1.5, 0.85, 2.3
 _NEEDS = "a PNG is drawn by matplotlib: pip install 'relight[charts]', or name the chart .html"
 
@@ -111,8 +112,9 @@ def _waits(axes: "Axes", shown: Picture) -> None:
     axes.set_yticks([at for at, _ in ticks], labels=[label for _, label in ticks])
     axes.minorticks_off()
     for i, lane in enumerate(shown.lanes):
+        aside_s = _ASIDE * shown.span_s * (i - (len(shown.lanes) - 1) / 2)
         axes.plot(
-            [at for at, _ in lane.waits],
+            [at + aside_s for at, _ in lane.waits],
             [wait for _, wait in lane.waits],
             linestyle="none",
             marker=_MARKS[i % len(_MARKS)],

@@ -7,6 +7,8 @@ Must not know: how anything is decided, measured, drawn or laid out.
 import argparse
 import asyncio
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rehearsal import running, shaping
@@ -33,21 +35,38 @@ from relight.simulate_arguments import Wanted, add_parser
 __all__ = ["add_parser", "run"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What is rehearsed."""
+
+    title: str
+    trace: Trace
+    assumed: Assumptions
+
+
 async def run(args: argparse.Namespace) -> int:
     """Carry the command out."""
     wanted = simulate_arguments.wanted(args)
     trace = _trace(args.trace, wanted)
     measured = await _measured(args, wanted)
-    assumed = assumptions.assume(wanted, trace, measured)
+    case = _Case(
+        title=f"{tracefiles.title(args.trace)}: {_described(trace)}",
+        trace=trace,
+        assumed=assumptions.assume(wanted, trace, measured),
+    )
+    policies = wanted.policies
     if wanted.search_class is not None:
-        await fronts.run(wanted, trace, assumed)
-        return Exit.OK
-    results = [await _rehearse(trace, policy, assumed) for policy in wanted.policies]
-    title = f"{tracefiles.title(args.trace)}: {_described(trace)}"
-    lines = [Line(policy=result.policy, score=result.score) for result in results]
-    _print(wanted, lines, title, assumed, trace)
-    if wanted.chart is not None:
-        _draw(wanted, results, lines, title, assumed)
+        found = await fronts.search(trace, case.assumed.terms, wanted.search_class)
+        lines = fronts.lines(found)
+        _print(wanted, case, lines, fronts.table(found, price=wanted.price))
+        policies = tuple(line.policy for line in lines)
+    if wanted.search_class is None or wanted.chart is not None:
+        results = [await _rehearse(case, policy) for policy in policies]
+        lines = [Line(policy=result.policy, score=result.score) for result in results]
+        if wanted.search_class is None:
+            _print(wanted, case, lines, scoreboard.table(lines, price=wanted.price))
+        if wanted.chart is not None:
+            _draw(wanted.chart, case, results, scoreboard.cells(lines, price=wanted.price))
     return Exit.OK
 
 
@@ -82,43 +101,37 @@ async def _measured(args: argparse.Namespace, wanted: Wanted) -> Measured | None
         )
 
 
-async def _rehearse(trace: Trace, policy: Policy, assumed: Assumptions) -> Result:
+async def _rehearse(case: _Case, policy: Policy) -> Result:
     await asyncio.sleep(0)  # here Ctrl-C is heard
     try:
-        return running.rehearse(trace, policy, assumed.terms)
+        return running.rehearse(case.trace, policy, case.assumed.terms)
     except ValueError as error:
         raise UsageError(f"--policy: {error}") from error
 
 
-def _print(
-    wanted: Wanted, lines: list[Line], title: str, assumed: Assumptions, trace: Trace
-) -> None:
+def _print(wanted: Wanted, case: _Case, lines: list[Line], table: str) -> None:
     if wanted.output == "json":
         about: dict[str, Any] = {
-            "trace": title,
-            "requests": len(trace),
-            "span_s": trace.arrivals[-1],
-            "assumed": list(assumed.notes),
-            "notes": list(trace.notes),
+            "trace": case.title,
+            "requests": len(case.trace),
+            "span_s": case.trace.arrivals[-1],
+            "notes": list(case.trace.notes),
+            "assumed": list(case.assumed.notes),
         }
         print(scoreboard.as_json(lines, about, price=wanted.price))
     elif wanted.output == "csv":
         print(scoreboard.as_csv(lines, price=wanted.price))
     else:
-        print(f"{title}\n{'; '.join(assumed.notes)}\n{' '.join(trace.notes)}\n")
-        print(scoreboard.table(lines, price=wanted.price))
+        print(case.title, "; ".join(case.assumed.notes), " ".join(case.trace.notes), sep="\n")
+        print(f"\n{table}")
 
 
-def _draw(
-    wanted: Wanted,
-    results: list[Result],
-    lines: list[Line],
-    title: str,
-    assumed: Assumptions,
-) -> None:
-    assert wanted.chart is not None
+def _draw(path: Path, case: _Case, results: list[Result], table: list[list[str]]) -> None:
     shown = charting.picture_of(
-        results, title=title, notes=assumed.notes, capacity=assumed.terms.concurrency
+        results,
+        title=case.title,
+        notes=case.assumed.notes,
+        capacity=case.assumed.terms.concurrency,
     )
-    charting.write(wanted.chart, shown, scoreboard.cells(lines, price=wanted.price))
-    print(f"chart in {wanted.chart}", file=sys.stderr)
+    charting.write(path, shown, table)
+    print(f"chart in {path}", file=sys.stderr)
