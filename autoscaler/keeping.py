@@ -101,6 +101,12 @@ class Keeper:
             await self._load()
             await synced()
             self._memory.settle()
+            if self._loaded_count:
+                _LOG.info(
+                    "went on from what was kept of %d Revisions, of %d",
+                    self._memory.restored,
+                    self._loaded_count,
+                )
             while True:
                 await asyncio.sleep(self._timing.save_s)
                 await self._save(self._timing.timeout_s)
@@ -134,8 +140,10 @@ class Keeper:
 
     async def _load(self) -> None:
         first_s, longest_s = _BACK_OFF_S
-        while (blobs := await self._loaded_once()) is None:
+        blobs = await self._loaded_once()
+        while blobs is None:
             await asyncio.sleep(min(longest_s, first_s * 2.0 ** min(self._failing - 1, 20)))
+            blobs = await self._loaded_once()
         self._memory.learn(blobs)
         self._loaded_count = len(blobs)
         self._loaded.set()

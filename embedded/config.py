@@ -22,6 +22,7 @@ from embedded.security import Owner
 _SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
 _FROZEN_PERCENT_MAX = 90
 _FROZEN_BYTES_MAX = 1 << 60
+_STATE_SCHEMES = ("redis://", "rediss://", "unix://")
 _SOCKET_NAME = "/run/0123456789ab.sock"
 
 
@@ -43,6 +44,7 @@ class Settings:
     model_root: Path
     max_pods: int = 110  # the kubelet's default on a real node
     spares: int = 4
+    state: str = ""  # where the autoscaler keeps its windows: a Redis, or "" for a file here
     frozen_memory: str = "25%"  # of what is available, or an amount; 0: nothing is frozen
 
     def __post_init__(self) -> None:
@@ -54,6 +56,8 @@ class Settings:
             raise SettingsError("--max-pods: expected 1 to 10000")
         if not 0 <= self.spares <= 64:
             raise SettingsError("--spares: expected 0 to 64")
+        if self.state and not self.state.startswith(_STATE_SCHEMES):
+            raise SettingsError(f"--state: expected one of {', '.join(_STATE_SCHEMES)} and so on")
         _ = self.frozen
         if not self.model_root.is_dir():
             raise SettingsError(f"--model-root: {self.model_root} is not a directory")
@@ -92,6 +96,11 @@ class Settings:
     def database(self) -> Path:
         """Where objects are kept."""
         return self.data_dir / "relight.db"
+
+    @property
+    def windows(self) -> Path:
+        """Where the autoscaler keeps its windows, unless `state` is elsewhere."""
+        return self.data_dir / "windows.db"
 
     @property
     def kubeconfig(self) -> Path:

@@ -28,6 +28,7 @@ from api.kinds import REVISIONS
 from api.objects import Raw, rfc3339
 from autoscaler import admin as autoscaler_admin
 from autoscaler.config import Settings as AutoscalerSettings
+from autoscaler.keeping import WindowStore
 from autoscaler.server import Autoscaler
 from cluster.direct import DirectClient
 from cluster.events import EventRecorder
@@ -40,6 +41,7 @@ from embedded.apiserver import ApiServer
 from embedded.capabilities import Machine
 from embedded.config import (
     Settings,
+    SettingsError,
     inherited_environment,
     machine_capacity,
     node_facts,
@@ -62,6 +64,7 @@ from embedded.securing import security
 from embedded.sources import Sources
 from embedded.store import Store
 from embedded.turns import Turns
+from embedded.windows import SqliteWindows
 from embedded.zygote import Zygote, ZygoteError
 
 log = logging.getLogger(__name__)
@@ -129,7 +132,9 @@ class Platform:
         self._deployments = DeploymentController(
             self._client, events=self._events, rng=rng, clock=_wall_s
         )
-        self._autoscaler = Autoscaler(self._client, AutoscalerSettings(), clock=_wall_s)
+        self._autoscaler = Autoscaler(
+            self._client, AutoscalerSettings(), clock=_wall_s, store=_window_store(settings)
+        )
         self._activator = Activator(
             self._client,
             ActivatorSettings(host=settings.host, port=settings.port, domain=settings.domain),
@@ -282,6 +287,20 @@ class Platform:
             await revisions.synced()
             self._models.sweep(_pinned(revisions.objects.values()))
             revisions.on_change(changed)
+
+
+def _window_store(settings: Settings) -> WindowStore:
+    """Where the autoscaler keeps what must outlive it; SettingsError names what is wrong."""
+    if not settings.state:
+        return SqliteWindows(settings.windows)
+    try:
+        from autoscaler.redis_state import RedisWindows  # an extra: not everybody has it
+    except ImportError as error:
+        raise SettingsError(f"--state: {error}: pip install 'relight[redis]'") from error
+    try:
+        return RedisWindows(settings.state)
+    except ValueError as error:
+        raise SettingsError(f"--state: {error}") from error
 
 
 def _pinned(revisions: Iterable[Raw]) -> set[str]:

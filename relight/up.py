@@ -44,6 +44,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--max-pods", type=int, default=110, metavar="N")
     parser.add_argument("--spares", type=int, default=4, metavar="N", help="replicas forked ahead")
     parser.add_argument(
+        "--state",
+        default="",
+        metavar="URL",
+        help="a Redis for the autoscaler's windows: redis://HOST:PORT/DB; else a file in DIR",
+    )
+    parser.add_argument(
         "--frozen-memory",
         default="25%",
         metavar="SIZE",
@@ -81,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
             model_root=args.model_root.absolute(),
             max_pods=args.max_pods,
             spares=args.spares,
+            state=args.state,
             frozen_memory=args.frozen_memory,
         )
         return run_platform(settings, announce=announce)

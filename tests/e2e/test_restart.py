@@ -1,5 +1,7 @@
 """The platform as a process: two of them, killed, stopped, started again."""
 
+import contextlib
+import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from tests.e2e.test_main_job import update
 
 pytestmark = pytest.mark.e2e
 
+AUTOSCALERS = "/apis/autoscaling.internal.knative.dev/v1alpha1/namespaces/default/podautoscalers"
 GROUP = "/apis/serving.knative.dev/v1/namespaces/default"
 
 
@@ -53,6 +56,35 @@ def test_killed_during_a_rollout_it_comes_back_as_acknowledged(folder: Path) -> 
             "revisions/kept-00001",
             "revisions/kept-00002",
         ]
+
+
+def test_killed_under_load_its_autoscaler_goes_on_with_its_windows(folder: Path) -> None:
+    platform = Platform(folder / "d", cwd=ROOT)
+    with platform:
+        host = create(
+            platform, service("warm", annotations={"autoscaling.knative.dev/window": "60s"})
+        )
+
+        def is_kept() -> bool:
+            platform.request(host, "/v2/models/warm/infer", infer_body())
+            database = sqlite3.connect(f"file:{folder}/d/windows.db?mode=ro", uri=True)
+            with contextlib.closing(database):
+                rows = database.execute("SELECT blob FROM windows WHERE name = 'warm-00001'")
+                return any(b'"stable"' in blob for (blob,) in rows)
+
+        wait_until(is_kept, 30, "the windows to be kept")
+        left = processes(platform)
+        platform.kill()
+        wait_until(lambda: not any(map(is_alive, left)), 10, "every process to end with it")
+        platform.start()
+        log = folder / "d/up.log"
+        wait_until(
+            lambda: "what was kept of 1 Revisions, of 1" in log.read_text(), 20, "them to be read"
+        )
+        scaler = f"{AUTOSCALERS}/warm-00001"
+        assert platform.get(scaler)["status"]["desiredScale"] == 1
+        answer = platform.request(host, "/v2/models/warm/infer", infer_body())
+        assert answer.status == 200
 
 
 def test_two_run_side_by_side_and_leave_nothing(folder: Path) -> None:

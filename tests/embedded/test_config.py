@@ -17,6 +17,7 @@ def settings(tmp_path: Path, **changes: Any) -> Settings:
         ({"api_port": -1}, "--api-port"),
         ({"max_pods": 0}, "--max-pods"),
         ({"spares": 65}, "--spares"),
+        ({"state": "http://h"}, "--state: expected one of redis://"),
         ({"model_root": Path("/nowhere")}, "--model-root: /nowhere"),
         ({"data_dir": Path("/tmp/" + "x" * 100)}, "--data-dir"),
     ],
