@@ -190,7 +190,7 @@ def _entry(entry: Entry, times: _Times) -> dict[str, Any]:
 def _knobs(spec: Spec) -> dict[str, Any]:
     """What is in force, by the annotation that sets it."""
     return {
-        keys.SCALING_METRIC: "rps" if spec.is_rps else "concurrency",
+        keys.SCALING_METRIC: spec.metric,
         keys.SCALING_TARGET: spec.target,
         keys.MIN_SCALE: spec.min_scale,
         keys.MAX_SCALE: spec.max_scale,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.stats import Stat
+from autoscaler.signals import amount, leads
 from autoscaler.spec import Spec
 from autoscaler.window import AverageWindow
 
@@ -42,6 +43,7 @@ class _Reporter:
     debt: float = 0.0
     second: int | None = None
     value: float = 0.0
+    shared: float | None = None  # what it told of replicas, which others may tell of too
 
 
 class Collector:
@@ -52,6 +54,7 @@ class Collector:
         "_has_gap",
         "_heard_s",
         "_panic",
+        "_ready",
         "_reporters",
         "_spec",
         "_stable",
@@ -63,6 +66,7 @@ class Collector:
         self._born_s = now_s
         self._heard_s: float | None = None  # when load was last above zero
         self._reporters: dict[str, _Reporter] = {}
+        self._ready = 0  # as last observed
         self._has_gap = False  # from windows that were restored to the next report
         self.rejected = 0  # stats out of order
         self._stable, self._panic = _windows(spec)
@@ -70,7 +74,7 @@ class Collector:
     def respec(self, spec: Spec, *, now_s: float) -> None:
         """Follow a change of annotations; another metric or average starts from nothing."""
         old, self._spec = self._spec, spec
-        if (spec.is_rps, spec.is_weighted) != (old.is_rps, old.is_weighted):
+        if (_unit(spec), spec.is_weighted) != (_unit(old), old.is_weighted):
             self._stable, self._panic = _windows(spec)
             return
         self._stable.resize(spec.stable_window_s, now_s=now_s)
@@ -87,13 +91,26 @@ class Collector:
             self.rejected += 1
             return
         reporter.heard_s, reporter.time_s, reporter.queued = now_s, stat.time_s, stat.queued
-        value = stat.requests_per_s if self._spec.is_rps else stat.average_concurrency
+        value = self._load(reporter, stat, now_s)
         if value > 0 or stat.queued > 0 or stat.average_concurrency > 0 or stat.is_poke:
             self._heard_s = now_s
         if self._spec.is_kpa:
             self._count_kpa(reporter, stat, value, now_s)
         elif not stat.is_poke:  # a queue is a level, not an average: it is in no window
             self._count_once(reporter, value, now_s)
+
+    def _load(self, reporter: _Reporter, stat: Stat, now_s: float) -> float:
+        signal = self._spec.signal
+        if signal is None:
+            return stat.requests_per_s if self._spec.is_rps else stat.average_concurrency
+        value, is_shared = amount(signal, stat, ready=self._ready)
+        reporter.shared = value if is_shared else None
+        others = (
+            (name, each.shared)
+            for name, each in self._reporters.items()
+            if each is not reporter and each.shared is not None and now_s - each.heard_s <= STALE_S
+        )
+        return value if not is_shared or leads(stat.reporter, value, others) else 0.0
 
     def _reporter(self, stat: Stat, now_s: float) -> _Reporter:
         known = self._reporters.get(stat.reporter)
@@ -141,6 +158,7 @@ class Collector:
     def observe(self, *, now_s: float, ready: int, listening_since_s: float) -> Load:
         """Return the load at `now_s` of a Revision with that many ready replicas."""
         spec = self._spec
+        self._ready = ready
         silent_since_s = max(listening_since_s, self._born_s, self._heard_s or listening_since_s)
         queued = sum(
             each.queued for each in self._reporters.values() if now_s - each.heard_s <= STALE_S
@@ -190,7 +208,7 @@ class Collector:
         panic = self._panic.dump(shift=shift, now_s=now_s)
         if stable is None:
             return None
-        return {"is_rps": self._spec.is_rps, "stable": stable, "panic": panic}
+        return {"unit": _unit(self._spec), "stable": stable, "panic": panic}
 
     def restore(self, raw: Mapping[str, Any], *, shift: int, now_s: float) -> None:
         """Go on with windows that somebody else filled and dumped.
@@ -202,7 +220,7 @@ class Collector:
             None if raw[name] is None else AverageWindow.restored(raw[name], shift=shift)
             for name in ("stable", "panic")
         ]
-        if raw["is_rps"] is not self._spec.is_rps:
+        if raw["unit"] != _unit(self._spec):
             return  # another load than the one that counts now
         stable, panic = windows
         if stable is not None and stable.is_weighted is self._spec.is_weighted:
@@ -212,6 +230,10 @@ class Collector:
                 panic.resize(self._spec.panic_window_s, now_s=now_s)
                 self._panic = panic
             self._has_gap = True
+
+
+def _unit(spec: Spec) -> str:
+    return spec.metric if spec.signal is None else spec.signal.unit
 
 
 def _windows(spec: Spec) -> tuple[AverageWindow, AverageWindow]:

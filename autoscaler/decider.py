@@ -14,6 +14,12 @@ from autoscaler.window import MaxWindow
 
 DELAY_SLOT_S = 2.0  # resolution of scale-down-delay: Knative's tick
 _EMPTY = MaxWindow()
+_LOADS = {
+    "concurrency": "concurrent",
+    "rps": "req/s",
+    "tokens-in-flight": "tokens",
+    "queue-delay": "ms of delay, in all replicas,",
+}
 
 
 class Reason(Enum):
@@ -92,7 +98,7 @@ class Decision:
     def why(self) -> str:
         """One sentence for a person."""
         seen, spec = self.seen, self.spec
-        load = "req/s" if spec.is_rps else "concurrent"
+        load = _LOADS[spec.metric]
         if seen.stable is None or seen.panic is None:
             measured = "no load was reported yet"
         else:
@@ -193,7 +199,7 @@ def _weigh(
     if seen.is_poke and not spec.is_kpa:
         since_s = now_s
         queue, queue_reason = _limited(
-            spec, math.ceil(max(1, seen.queued) / spec.target), replicas, Reason.QUEUE
+            spec, math.ceil(max(1, seen.queued) / spec.queue_target), replicas, Reason.QUEUE
         )
         if queue > stable:
             stable, reason = queue, queue_reason

@@ -35,6 +35,11 @@ class Signal:
     requests: float  # that a replica should have, where nobody reports
     slots: int = 0  # requests that a replica can have; 0: no limit
 
+    @property
+    def unit(self) -> str:
+        """What loads of the same unit can be averaged by: a delay counts in targets."""
+        return f"{self.metric}/{self.target:g}" if self.metric == signals.DELAY else self.metric
+
 
 class Amount(NamedTuple):
     """A load. What is `shared` tells of replicas, so reporters tell of the same, not of parts."""

@@ -6,14 +6,22 @@ Must not know: load, time, or how an object reached us.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api import keys
 from api.autoscaler_config import Defaults
-from api.autoscaling import PodAutoscaler, Scaling, admitted_scaling, class_of, resolve_target
+from api.autoscaling import (
+    PodAutoscaler,
+    Scaling,
+    Target,
+    admitted_scaling,
+    class_of,
+    resolve_target,
+)
 from api.errors import FieldError, InvalidObjectError
 from api.formats import duration_ns
 from autoscaler.config import Settings
+from autoscaler.signals import Signal
 
 _OURS = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
 # Longer than the progress deadline, so that the reason why no Pod starts is written first.
@@ -46,6 +54,19 @@ class Spec:
     activation_timeout_s: float
     is_zero_allowed: bool
     journal_length_max: int
+    signal: Signal | None = None  # what replicas report is the load, else what activators see
+
+    @property
+    def metric(self) -> str:
+        """The load that counts, by the name that annotations give it."""
+        if self.signal is not None:
+            return self.signal.metric
+        return "rps" if self.is_rps else "concurrency"
+
+    @property
+    def queue_target(self) -> float:
+        """Requests of a queue that are one replica's share."""
+        return self.target if self.signal is None else self.signal.requests
 
     @property
     def floor(self) -> int:
@@ -66,13 +87,17 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
     is_kpa = scaling.class_ == keys.CLASS_KPA
     is_rps = scaling.metric == "rps"
     is_reachable = autoscaler.reachability != "Unreachable"
+    signal = _signal(scaling, target, autoscaler.container_concurrency, defaults)
     return Spec(
         is_kpa=is_kpa,
         is_rps=is_rps,
         is_weighted=scaling.aggregation == "weighted-exponential",
-        target=target.target if is_kpa or is_rps else headroom_target(target.target, target.total),
+        target=target.target
+        if is_kpa or is_rps or signal is not None
+        else headroom_target(target.target, target.total),
         total=target.total,
-        target_burst_capacity=scaling.target_burst_capacity,
+        # An activator that stepped out would hear no reports.
+        target_burst_capacity=scaling.target_burst_capacity if signal is None else -1.0,
         min_scale=scaling.min_scale,
         max_scale=scaling.max_scale,
         initial_scale=scaling.initial_scale,
@@ -89,6 +114,7 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
         activation_timeout_s=_progress_deadline_s(annotations, settings) + _ACTIVATION_BUFFER_S,
         is_zero_allowed=defaults.enable_scale_to_zero,
         journal_length_max=settings.journal_length_max,
+        signal=signal,
     )
 
 
@@ -99,6 +125,22 @@ def headroom_target(target: float, total: float) -> float:
     because 0.7 asks for two replicas while one request runs.
     """
     return max(target, min(1.0, total))
+
+
+def _signal(
+    scaling: Scaling, target: Target, container_concurrency: int, defaults: Defaults
+) -> Signal | None:
+    """How the metric is measured, where replicas report it, and what a request is until then."""
+    if scaling.metric == "concurrency" or scaling.metric == "rps":
+        return None
+    by_requests = replace(scaling, metric="concurrency", target=None)
+    usual = resolve_target(by_requests, container_concurrency, defaults)
+    return Signal(
+        metric=scaling.metric,
+        target=target.target,
+        requests=headroom_target(usual.target, usual.total),
+        slots=container_concurrency,
+    )
 
 
 def _panic_window_s(scaling: Scaling) -> float:

@@ -10,7 +10,7 @@ A moment in a sentence is written `{next}`: whoever shows it fills in a clock of
 import math
 from collections.abc import Callable, Mapping
 
-from api import keys
+from api import keys, signals
 from autoscaler.decider import Decision, Reason
 from autoscaler.journal import Entry
 
@@ -45,7 +45,7 @@ def need(decision: Decision) -> int | None:
     seen, spec = decision.seen, decision.spec
     queued = 0
     if seen.is_poke and not spec.is_kpa:
-        queued = math.ceil(max(1, seen.queued) / spec.target)
+        queued = math.ceil(max(1, seen.queued) / spec.queue_target)
     if seen.stable is None or seen.panic is None:
         return queued or None
     stable = math.ceil(seen.stable / spec.target)
@@ -98,7 +98,13 @@ def _outlook(decision: Decision) -> str:
 def _load(decision: Decision, average: float | None, window_s: float) -> str:
     if average is None:
         return "no load was reported"
-    if decision.spec.is_rps:
+    spec = decision.spec
+    if spec.metric == signals.TOKENS:
+        return f"{average:.0f} tokens were in flight on average over {window_s:g} s"
+    if spec.metric == signals.DELAY:
+        right = average / spec.target
+        return f"by how long requests waited over {window_s:g} s, {right:.3g} would have been right"
+    if spec.is_rps:
         return f"{average:.3g} requests a second came over {window_s:g} s"
     verb = "was" if average == 1 else "were"
     noun = "request" if average == 1 else "requests"
@@ -107,7 +113,9 @@ def _load(decision: Decision, average: float | None, window_s: float) -> str:
 
 def _share(decision: Decision) -> str:
     spec = decision.spec
-    unit = " a second" if spec.is_rps else ""
+    if spec.metric == signals.DELAY:
+        return f"{spec.target:g} ms is aimed at ({keys.SCALING_TARGET})"
+    unit = {"rps": " a second", signals.TOKENS: " tokens"}.get(spec.metric, "")
     return f"a replica takes {spec.target:g}{unit} ({keys.SCALING_TARGET})"
 
 
@@ -124,6 +132,9 @@ def _surge(decision: Decision) -> str:
 def _queue(decision: Decision) -> str:
     queued = max(1, decision.seen.queued)
     waiting = "1 request was waiting" if queued == 1 else f"{queued} requests were waiting"
+    spec = decision.spec
+    if spec.signal is not None:
+        return f"{waiting}, and a replica takes {spec.queue_target:g} while it reports no load"
     return f"{waiting}, and {_share(decision)}"
 
 

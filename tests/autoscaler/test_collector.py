@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from api.stats import Stat
 from autoscaler.collector import REPORTERS_MAX, Collector, Load
+from autoscaler.signals import Signal
 from autoscaler.spec import Spec
 from tests.autoscaler.specs import spec
 
@@ -182,3 +184,56 @@ def test_reporters_are_limited() -> None:
     for each in range(REPORTERS_MAX + 10):
         told.tell(stat(each / 1000, queued=1, reporter=str(each)))
     assert told.at(0.3).queued == REPORTERS_MAX
+
+
+TOKENS = spec(
+    is_kpa=False,
+    target=2800.0,
+    signal=Signal(metric="tokens-in-flight", target=2800.0, requests=7.0, slots=10),
+)
+DELAY = spec(
+    is_kpa=False, target=200.0, signal=Signal(metric="queue-delay", target=200.0, requests=7.0)
+)
+
+
+def test_tokens_are_averaged_as_concurrency_is() -> None:
+    told = Told(TOKENS)
+    for second, tokens in enumerate([1000.0, 3000.0, 2000.0]):
+        told.tell(stat(second + 1.0, 2.0, tokens_in_flight=tokens))
+    assert told.at(3.9).stable == 2000.0
+
+
+def test_until_somebody_reports_requests_count() -> None:
+    told = Told(TOKENS).tell(stat(1.0, 7.0), stat(2.0, 7.0, tokens_in_flight=5600.0))
+    assert told.at(2.9).stable == 4200.0  # of a replica's worth, and of two
+
+
+def test_several_reporters_tell_of_the_same_replicas() -> None:
+    told = Told(TOKENS)
+    for second in range(1, 6):
+        told.tell(
+            stat(second + 0.1, 1.0, tokens_in_flight=900.0),
+            stat(second + 0.5, 2.0, reporter="b", tokens_in_flight=1000.0),
+        )
+    assert told.at(5.9).stable == pytest.approx(1000.0, rel=0.2)  # the first second had one only
+    assert told.at(5.9).panic == pytest.approx(1000.0, rel=0.2)
+
+
+def test_a_delay_counts_by_the_replicas_there_were() -> None:
+    told = Told(DELAY)
+    told.at(0.0, ready=2)
+    told.tell(stat(1.0, 9.0, queue_delay_s=0.3))
+    told.at(1.9, ready=4)
+    told.tell(stat(2.0, 9.0, queue_delay_s=0.2))
+    assert told.at(2.9).stable == pytest.approx((2 * 300 + 4 * 200) / 2)
+
+
+def test_another_target_of_a_delay_begins_anew() -> None:
+    told = Told(DELAY)
+    told.at(0.0, ready=2)
+    told.tell(stat(1.0, 9.0, queue_delay_s=0.3))
+    assert DELAY.signal is not None
+    told.collector.respec(replace(DELAY, signal=replace(DELAY.signal, requests=9.0)), now_s=1.5)
+    assert told.at(1.9).stable == 600.0
+    told.collector.respec(replace(DELAY, signal=replace(DELAY.signal, target=9.0)), now_s=1.5)
+    assert told.at(1.9).stable == 0.0

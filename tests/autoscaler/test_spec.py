@@ -8,6 +8,7 @@ from api.autoscaling import PodAutoscaler
 from api.errors import InvalidObjectError
 from api.objects import ObjectMeta
 from autoscaler.config import Settings
+from autoscaler.signals import Signal
 from autoscaler.spec import Spec, build, headroom_target, is_ours
 
 PREFIX = keys.AUTOSCALING_PREFIX
@@ -149,3 +150,32 @@ def test_the_rest_is_passed_on() -> None:
     assert (wanted.activation_scale, wanted.scale_down_delay_s) == (3, 15.0)
     assert (wanted.panic_threshold, wanted.is_weighted) == (3.0, True)
     assert (wanted.target_burst_capacity, wanted.total) == (5.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "metric", "expected"),
+    [
+        (0, "tokens-in-flight", Signal(metric="tokens-in-flight", target=2800, requests=70)),
+        (
+            1,
+            "tokens-in-flight",
+            Signal(metric="tokens-in-flight", target=2800, requests=1, slots=1),
+        ),
+        (10, "queue-delay", Signal(metric="queue-delay", target=4000, requests=7, slots=10)),
+    ],
+)
+def test_what_replicas_report_is_measured_by_the_target(
+    concurrency: int, metric: str, expected: Signal
+) -> None:
+    found = built(concurrency, metric=metric, target="4000")
+    assert found.signal == expected
+    assert (found.metric, found.target, found.total) == (metric, expected.target, 4000)
+    assert found.queue_target == expected.requests
+    assert found.target_burst_capacity == -1
+
+
+def test_other_metrics_have_no_signal() -> None:
+    for metric in ("concurrency", "rps"):
+        found = built(metric=metric, target="10")
+        assert (found.signal, found.metric) == (None, metric)
+        assert found.queue_target == found.target

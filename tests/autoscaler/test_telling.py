@@ -8,6 +8,7 @@ from api import keys
 from autoscaler import telling
 from autoscaler.decider import Decision, Observation, Reason
 from autoscaler.journal import Entry
+from autoscaler.signals import Signal
 from tests.autoscaler.specs import spec
 
 
@@ -230,3 +231,39 @@ def test_who_sleeps_is_told_what_wakes_it() -> None:
         "needs, 3 at least (autoscaling.knative.dev/activation-scale)."
     )
     assert "asks for 1 replica." in telling.asleep(decision(Reason.GRACE, 0, is_kpa=True))
+
+
+@pytest.mark.parametrize(
+    ("metric", "target", "stable", "reason", "said"),
+    [
+        (
+            "tokens-in-flight",
+            2800.0,
+            6000.0,
+            Reason.STABLE,
+            "6000 tokens were in flight on average over 60 s, and a replica takes 2800 tokens",
+        ),
+        (
+            "queue-delay",
+            200.0,
+            500.0,
+            Reason.STABLE,
+            "by how long requests waited over 60 s, 2.5 would have been right, "
+            "and 200 ms is aimed at",
+        ),
+        (
+            "queue-delay",
+            200.0,
+            500.0,
+            Reason.QUEUE,
+            "15 requests were waiting, and a replica takes 7 while it reports no load",
+        ),
+    ],
+)
+def test_what_replicas_report_has_units_of_its_own(
+    metric: Any, target: float, stable: float, reason: Reason, said: str
+) -> None:
+    signal = Signal(metric=metric, target=target, requests=7.0)
+    made = decision(reason, 3, stable=stable, target=target, signal=signal, is_poke=True)
+    assert telling.because(made).startswith(said)
+    assert telling.need(made) == 3

@@ -6,7 +6,8 @@ reachability), an optional `start` line (replicas, phase, listening) and lines i
     t=2        ready=1 load=20     -> 20 panic active
     t=3..70    load=0              -> t=62 10 down-rate active | t=64 5 down-rate active
 
-`poke=N` is a poke with a queue of N, `load=X` a report of that load in each second of the line.
+`poke=N` is a poke with a queue of N, `load=X` a report of that load in each second of the line,
+to which `tokens=N` and `delay=MS` add what replicas report.
 Ticks fall on even seconds, after the report. `ready=all` makes replicas ready one second after
 they are asked for, from there on. The answer is the Deployment's replicas, the reason and the
 phase: at the end of the line if nothing changed, else every change.
@@ -15,6 +16,7 @@ phase: at the end of the line if nothing changed, else every change.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ SCRIPTS = sorted((Path(__file__).parent / "autoscaler").glob("*.txt"))
 CLASSES = {"kpa": keys.CLASS_KPA, "relight": keys.CLASS_RELIGHT}
 PHASES = {"activating": "Unknown", "active": "True", "inactive": "False"}
 COLUMN = 40
+REPORTED = (("tokens", "tokens_in_flight", 1), ("delay", "queue_delay_s", 1000))
 
 
 class Script:
@@ -46,6 +49,7 @@ class Script:
         self.follows = False
         self.decision: Decision | None = None
         self.told = ""
+        self.reported: dict[str, float] = {}
 
     def spec(self) -> Spec:
         annotations = {
@@ -78,6 +82,9 @@ class Script:
             assert self.pilot is not None
             self.pilot.respec(self.spec(), now_s=start)
         load, poke = words.pop("load", None), words.pop("poke", None)
+        self.reported = {
+            field: float(words.pop(word)) / unit for word, field, unit in REPORTED if word in words
+        }
         assert not words, f"unknown words {words} in: {line}"
         changes = []
         for now in range(start, int(last or first) + 1):
@@ -124,7 +131,7 @@ class Script:
         if poke is not None:
             stats.append(_stat(now, 0.0, queued=int(poke), is_poke=True))
         if load is not None:
-            stats.append(_stat(now, float(load)))
+            stats.append(replace(_stat(now, float(load)), **self.reported))
         return stats
 
     def _turn(self, now: int) -> str:
