@@ -33,6 +33,20 @@ class ObjectList:
     remaining: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a list: so many objects, after those that `continue_token` came with.
+
+    A server may answer with more than `limit`. 0 means all.
+    """
+
+    limit: int = 0
+    continue_token: str = ""
+
+
+ALL = Page()
+
+
 class Client(Protocol):
     """Reads and writes objects; every method may raise `cluster.errors.ApiError`.
 
@@ -50,8 +64,9 @@ class Client(Protocol):
         *,
         label_selector: str = "",
         field_selector: str = "",
+        page: Page = ALL,
     ) -> ObjectList:
-        """Read all objects of a kind, in one namespace or (None) in all."""
+        """Read the objects of a kind, in one namespace or (None) in all; GoneError for a page."""
         ...
 
     async def create(self, resource: Resource, obj: Raw) -> dict[str, Any]:

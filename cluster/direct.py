@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from api.kinds import Resource
 from api.objects import Raw
-from cluster.client import ObjectList, PatchKind, WatchEvent
+from cluster.client import ALL, ObjectList, Page, PatchKind, WatchEvent
 from cluster.options import DeleteOptions, ListOptions, Selection, WatchOptions, WriteOptions
 
 
@@ -99,8 +99,10 @@ class DirectClient:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        page: Page = ALL,
     ) -> ObjectList:
-        """Read all objects of a kind, in one namespace or (None) in all."""
+        """Read the objects of a kind: all of them, for they are the server's own already."""
+        del page
         selection = Selection(namespace=namespace, labels=label_selector, fields=field_selector)
         return self._handler.list(resource, selection, ListOptions())
 

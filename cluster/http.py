@@ -12,7 +12,7 @@ import orjson
 
 from api.kinds import Resource
 from api.objects import Raw
-from cluster.client import ObjectList, PatchKind, WatchEvent
+from cluster.client import ALL, ObjectList, Page, PatchKind, WatchEvent
 from cluster.errors import ApiError, BadRequestError, GoneError, UnavailableError, from_status
 
 _PATCH_TYPES = {
@@ -53,15 +53,25 @@ class HttpClient:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        page: Page = ALL,
     ) -> ObjectList:
-        """Read all objects of a kind, in one namespace or (None) in all."""
+        """Read the objects of a kind, in one namespace or (None) in all."""
         params = _selectors(label_selector, field_selector)
+        if page.limit:
+            params["limit"] = str(page.limit)
+        if page.continue_token:
+            params["continue"] = page.continue_token
         raw = await self._call("GET", self._url(resource, namespace), params=params)
         # Lists carry their kind once; objects read alone carry it each. Callers see one shape.
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
         items = [item if "kind" in item else kind | item for item in raw.get("items") or []]
         metadata = raw.get("metadata") or {}
-        return ObjectList(items=items, resource_version=str(metadata.get("resourceVersion", "")))
+        return ObjectList(
+            items=items,
+            resource_version=str(metadata.get("resourceVersion", "")),
+            continue_token=str(metadata.get("continue") or ""),
+            remaining=metadata.get("remainingItemCount"),
+        )
 
     async def create(self, resource: Resource, obj: Raw) -> dict[str, Any]:
         """Create in `obj.metadata.namespace`, or in "default"."""

@@ -11,15 +11,21 @@ from types import MappingProxyType
 from typing import Any
 
 from api.kinds import Resource
-from cluster.client import Client, WatchEvent
+from cluster.client import Client, Page, WatchEvent
 from cluster.errors import ApiError, ForbiddenError, GoneError, NotFoundError
 
 Key = tuple[str, str]  # namespace ("" for kinds without one), name
+Keep = Callable[[dict[str, Any]], dict[str, Any]]
 Callback = Callable[[dict[str, Any] | None, dict[str, Any] | None], None]
 
 _LOG = logging.getLogger(__name__)
 _BACK_OFF_S = (0.05, 5.0)  # first wait after a failure, longest wait
+_PAGE = 500  # objects in one answer to a list: what they need while they are read
 _ABSENT_S = 30.0  # an optional kind that is not served is asked for again after so long
+
+
+def _whole(obj: dict[str, Any]) -> dict[str, Any]:
+    return obj
 
 
 class Informer:
@@ -33,13 +39,17 @@ class Informer:
         label_selector: str = "",
         *,
         is_optional: bool = False,
-        absent_s: float = _ABSENT_S,
+        keep: Keep = _whole,
     ) -> None:
-        """`is_optional`: a server without this kind counts as one that has no such object."""
+        """`is_optional`: a server without this kind counts as one that has no such object.
+
+        `keep` says what of an object is held, and told of: at least its name, namespace, uid and
+        resourceVersion. The rest is given back as it is read.
+        """
         self._client = client
         self._is_optional = is_optional
-        self._absent_s = absent_s
         self._is_absent = False
+        self._keep = keep
         self._resource = resource
         self._namespace = namespace
         self._label_selector = label_selector
@@ -83,7 +93,7 @@ class Informer:
                     self._note_failure(error)
                 else:
                     self._note_absence(error)
-                    await asyncio.sleep(self._absent_s)
+                    await asyncio.sleep(_ABSENT_S)
                     continue
             except ApiError as error:
                 self._note_failure(error)
@@ -112,10 +122,16 @@ class Informer:
         return min(longest_s, first_s * 2.0 ** min(self._failures - 1, 20))
 
     async def _list(self) -> None:
-        found = await self._client.list(
-            self._resource, self._namespace, label_selector=self._label_selector
-        )
-        current = {_key(obj): obj for obj in found.items}
+        current: dict[Key, dict[str, Any]] = {}
+        page = Page(limit=_PAGE)
+        while True:
+            found = await self._client.list(
+                self._resource, self._namespace, label_selector=self._label_selector, page=page
+            )
+            current.update((_key(obj), self._keep(obj)) for obj in found.items)
+            if not found.continue_token:
+                break
+            page = Page(limit=_PAGE, continue_token=found.continue_token)
         for key in [key for key in self._objects if key not in current]:
             self._set(key, None)
         for key, obj in current.items():
@@ -140,7 +156,8 @@ class Informer:
         self._version = event.object["metadata"]["resourceVersion"]
         if event.type == "BOOKMARK":
             return
-        self._set(_key(event.object), None if event.type == "DELETED" else event.object)
+        is_gone = event.type == "DELETED"
+        self._set(_key(event.object), None if is_gone else self._keep(event.object))
 
     def _set(self, key: Key, new: dict[str, Any] | None) -> None:
         old = self._objects.get(key)

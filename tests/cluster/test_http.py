@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from api.kinds import PODS
-from cluster.client import Client
+from cluster.client import Client, Page
 from cluster.errors import ApiError, BadRequestError, GoneError, UnauthorizedError, UnavailableError
 from cluster.http import HttpClient
 from embedded.http import make_app
@@ -128,3 +128,17 @@ async def test_an_unnamed_kind_of_item_gets_the_kind_of_the_list() -> None:
         found = await client.list(PODS)
     assert found.resource_version == "7"
     assert found.items == [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}]
+
+
+async def test_a_list_comes_in_pages_if_asked(served: Served) -> None:
+    async with http_client(served) as client:
+        for name in ("a", "b", "c"):
+            await client.create(PODS, pod(name))
+        first = await client.list(PODS, page=Page(limit=2))
+        assert (len(first.items), first.remaining) == (2, 1)
+        rest = await client.list(PODS, page=Page(limit=2, continue_token=first.continue_token))
+        names = [each["metadata"]["name"] for each in (*first.items, *rest.items)]
+        assert (names, rest.continue_token) == (["a", "b", "c"], "")
+        assert rest.resource_version == first.resource_version
+        with pytest.raises(BadRequestError):
+            await client.list(PODS, page=Page(limit=2, continue_token="x"))

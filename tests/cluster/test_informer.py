@@ -10,7 +10,7 @@ from cluster.client import ObjectList, WatchEvent
 from cluster.direct import DirectClient
 from cluster.errors import ForbiddenError, GoneError, NotFoundError, UnavailableError
 from cluster.informer import Informer
-from tests.cluster.serving import Served, pod
+from tests.cluster.serving import Served, http_client, pod
 
 DEADLINE_S = 10.0
 Change = tuple[str | None, str | None]
@@ -176,6 +176,13 @@ def test_waiting_doubles_up_to_a_bound(served: Served, failures: int, wait_s: fl
     assert informer._back_off_s() == pytest.approx(wait_s)
 
 
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind that is not served is asked for again at once."""
+    monkeypatch.setattr("cluster.informer._ABSENT_S", 0.001)
+
+
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("error", [NotFoundError("no such kind"), ForbiddenError("not yours")])
 async def test_an_optional_kind_that_is_not_served_counts_as_empty_until_it_is(
     served: Served, error: Exception, caplog: pytest.LogCaptureFixture
@@ -184,29 +191,31 @@ async def test_an_optional_kind_that_is_not_served_counts_as_empty_until_it_is(
     client.list_faults = [error, error]
     await client.create(PODS, pod("a"))
     caplog.set_level("INFO")
-    informer = Informer(client, PODS, is_optional=True, absent_s=0.001)
+    informer = Informer(client, PODS, is_optional=True)
     async with running(informer) as changes:
         await until(lambda: changes == [(None, "a")])
     assert client.lists == 3
     assert [each.message for each in caplog.records] == [f"pods are not served here: {error}"]
 
 
+@pytest.mark.usefixtures("soon")
 async def test_an_optional_kind_that_goes_takes_its_objects_with_it(served: Served) -> None:
     client = FaultyClient(served)
     await client.create(PODS, pod("a"))
     client.watch_faults = [UnavailableError("broke")]
-    informer = Informer(client, PODS, is_optional=True, absent_s=0.001)
+    informer = Informer(client, PODS, is_optional=True)
     informer.on_change(lambda *_: client.list_faults.append(NotFoundError("gone")))
     async with running(informer) as changes:
         await until(lambda: len(changes) >= 2)
         assert changes[:2] == [(None, "a"), ("a", None)]
 
 
+@pytest.mark.usefixtures("soon")
 async def test_being_refused_once_does_not_take_away_what_was_seen(served: Served) -> None:
     client = FaultyClient(served)
     await client.create(PODS, pod("a"))
     client.watch_faults = [UnavailableError("broke")]
-    informer = Informer(client, PODS, is_optional=True, absent_s=0.001)
+    informer = Informer(client, PODS, is_optional=True)
 
     def refuse_next(old: Any, new: Any) -> None:
         client.list_faults.append(ForbiddenError("not now"))
@@ -215,3 +224,37 @@ async def test_being_refused_once_does_not_take_away_what_was_seen(served: Serve
     async with running(informer) as changes:
         await until(lambda: client.lists >= 3)
         assert changes == [(None, "a")]
+
+
+async def test_a_long_list_is_read_in_pages(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.informer._PAGE", 3)
+    for number in range(8):
+        await served.direct.create(PODS, pod(f"p{number}"))
+    async with http_client(served) as client:
+        informer = Informer(client, PODS)
+        async with running(informer) as changes:
+            assert [name for _, name in changes] == [f"p{number}" for number in range(8)]
+            await client.create(PODS, pod("later"))
+            await until(lambda: len(changes) == 9)
+        assert len(informer.objects) == 9
+
+
+async def test_only_what_is_to_be_kept_is_held_and_told(served: Served) -> None:
+    def keep(obj: dict[str, Any]) -> dict[str, Any]:
+        names = ("name", "namespace", "uid", "resourceVersion")
+        return {"metadata": {name: obj["metadata"][name] for name in names}}
+
+    client = served.direct
+    await client.create(PODS, pod("a"))
+    told: list[Any] = []
+    informer = Informer(client, PODS, keep=keep)
+    informer.on_change(lambda old, new: told.append((old, new)))
+    async with running(informer) as changes:
+        await client.patch(PODS, "default", "a", {"metadata": {"labels": {"x": "y"}}})
+        await client.delete(PODS, "default", "a")
+        await until(lambda: len(changes) == 3)
+    assert changes == [(None, "a"), ("a", "a"), ("a", None)]
+    assert all(set(obj or {"metadata"}) == {"metadata"} for pair in told for obj in pair)
+    assert not informer.objects

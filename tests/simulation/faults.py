@@ -12,7 +12,7 @@ from typing import Any
 
 from api.kinds import Resource
 from api.objects import Raw
-from cluster.client import ObjectList, PatchKind, WatchEvent
+from cluster.client import ALL, ObjectList, Page, PatchKind, WatchEvent
 from cluster.direct import DirectClient
 from cluster.errors import ConflictError, GoneError, InternalError, UnavailableError
 from tests.simulation.server import SwitchedServer
@@ -83,7 +83,9 @@ class FaultyClient(DirectClient):
         *,
         label_selector: str = "",
         field_selector: str = "",
+        page: Page = ALL,
     ) -> ObjectList:
+        del page
         await self._travel()
         if self._rng.random() < self._weather.unlisted:
             raise InternalError("injected: no list")
