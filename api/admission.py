@@ -6,9 +6,10 @@ Must not know: how requests arrive, where objects are stored, or who may do what
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from api import differences, fields, keys, kinds
+from api.autoscaler_config import Defaults
 from api.autoscaling import PodAutoscaler
 from api.defaulting import defaulted
 from api.domainmapping import DomainMapping
@@ -19,30 +20,41 @@ from api.objects import Raw
 from api.runtimes import Runtime
 from api.serving import Configuration, Revision, Route, Service
 
+
+class _ParseBySettings(Protocol):
+    def __call__(self, raw: Raw, *, defaults: Defaults) -> object: ...
+
+
 _PARSE: Mapping[Resource, Callable[[Raw], object]] = {
-    kinds.SERVICES: Service.parse,
-    kinds.CONFIGURATIONS: Configuration.parse,
-    kinds.REVISIONS: Revision.parse,
     kinds.ROUTES: Route.parse,
     kinds.DOMAINMAPPINGS: DomainMapping.parse,
-    kinds.PODAUTOSCALERS: PodAutoscaler.parse,
     kinds.INFERENCESERVICES: InferenceService.parse,
     kinds.SERVINGRUNTIMES: Runtime.parse,
     kinds.CLUSTERSERVINGRUNTIMES: partial(Runtime.parse, resource=kinds.CLUSTERSERVINGRUNTIMES),
 }
+_PARSE_BY_SETTINGS: Mapping[Resource, _ParseBySettings] = {
+    kinds.SERVICES: Service.parse,
+    kinds.CONFIGURATIONS: Configuration.parse,
+    kinds.REVISIONS: Revision.parse,
+    kinds.PODAUTOSCALERS: PodAutoscaler.parse,
+}
+_KNATIVES = Defaults()
 _WITH_USERS = (kinds.SERVICES, kinds.CONFIGURATIONS, kinds.ROUTES, kinds.DOMAINMAPPINGS)
 _WITH_TEMPLATE = (kinds.SERVICES, kinds.CONFIGURATIONS)
 
 
-def admit(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[str, Any]:
+def admit(
+    resource: Resource, new: Raw, old: Raw | None, *, user: str, defaults: Defaults = _KNATIVES
+) -> dict[str, Any]:
     """The object to store in place of `new`; `old` is what is stored now, None on create.
 
     Kinds that are not ours are returned as they are. The status is not looked at: it is the
-    controller's, and is kept as it is.
+    controller's, and is kept as it is. `defaults` are the settings of now: what they forbid is
+    let be in annotations that did not change.
 
     Raises InvalidObjectError with everything that is wrong.
     """
-    parse = _PARSE.get(resource)
+    parse = _parser(resource, new, old, defaults)
     if parse is None:
         return dict(new)
     if resource == kinds.INFERENCESERVICES and old is None:
@@ -60,6 +72,28 @@ def admit(resource: Resource, new: Raw, old: Raw | None, *, user: str) -> dict[s
     _check_change(resource, result, before, faults)
     faults.raise_any()
     return result
+
+
+def _parser(
+    resource: Resource, new: Raw, old: Raw | None, defaults: Defaults
+) -> Callable[[Raw], object] | None:
+    parse = _PARSE_BY_SETTINGS.get(resource)
+    if parse is None:
+        return _PARSE.get(resource)
+    if old is not None and scaling_annotations(resource, new) == scaling_annotations(resource, old):
+        defaults = defaults.permissive
+    return partial(parse, defaults=defaults)
+
+
+def scaling_annotations(resource: Resource, raw: Raw) -> Mapping[str, Any]:
+    """The annotations that tune the scaling of a Revision; lenient about form."""
+    part: Any = raw
+    if resource in _WITH_TEMPLATE:
+        for name in ("spec", "template"):
+            part = part.get(name) if isinstance(part, Mapping) else None
+    metadata = part.get("metadata") if isinstance(part, Mapping) else None
+    found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _with_users(new: Raw, old: Raw | None, user: str) -> dict[str, Any]:

@@ -91,6 +91,12 @@ def parse(data: Mapping[str, str]) -> Defaults:
     return said
 
 
+def parse_known(data: Mapping[str, str]) -> Defaults:
+    """`parse`, leaving out keys of a later Knative: for maps that nobody refused when written."""
+    ignored = unknown(data)
+    return parse({key: text for key, text in data.items() if key not in ignored})
+
+
 def unknown(data: Mapping[str, str]) -> list[str]:
     """The keys that are none of Knative's."""
     return sorted(key for key in data if key not in _READ and key != EXAMPLE_KEY)

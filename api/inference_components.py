@@ -19,6 +19,7 @@ from api import (
     storage_uris,
 )
 from api.annotations import INT32_MAX, camel_case
+from api.autoscaler_config import Defaults
 from api.inference_names import FRAMEWORKS, KSERVE_DOMAINS, LOGGER_MODES, METRICS, PROTOCOLS
 from api.inference_refusals import Table, refuse
 from api.keys import ENV_PROTOCOL, ENV_STORAGE_URI, MAX_SCALE, MIN_SCALE, SERVING_PREFIX
@@ -30,6 +31,7 @@ from api.traffic import WHOLE
 
 Kind = Literal["predictor", "transformer", "explainer"]
 
+_ANY = Defaults().permissive
 MIN_REPLICAS_DEFAULT = 1
 TIMEOUT_S_MAX: int = LIMITS["timeoutSeconds"]["maximum"]
 BATCH_SIZE_DEFAULT = 32
@@ -237,7 +239,8 @@ def check_passed_on(found: Mapping[str, str], path: str, faults: fields.Faults) 
         if key.startswith(KSERVE_DOMAINS):
             faults.invalid_key(key, path, 'it must be put under "metadata.annotations" to work')
     rest = {key: each for key, each in found.items() if key not in _BOUNDS}
-    check_revision_annotations(rest, known_annotations.TEMPLATE, path, faults)
+    # What settings forbid is refused where the Service is written, and told in the status.
+    check_revision_annotations(rest, known_annotations.TEMPLATE, path, faults, _ANY)
 
 
 def check_labels(found: Mapping[str, str], path: str, faults: fields.Faults) -> None:

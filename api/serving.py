@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from api import fields, keys, kinds, known_annotations, metadata
+from api.autoscaler_config import Defaults
 from api.objects import ObjectMeta, Raw
 from api.templates import (
     RevisionSpec,
@@ -30,6 +31,8 @@ __all__ = [
     "progress_deadline_s",
 ]
 
+_KNATIVES = Defaults()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -41,7 +44,7 @@ class Service:
     status: Raw = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, raw: Raw) -> Self:
+    def parse(cls, raw: Raw, *, defaults: Defaults = _KNATIVES) -> Self:
         """Raises InvalidObjectError naming every wrong and every unknown field."""
         faults = fields.Faults()
         source = metadata.open_object(raw, kinds.SERVICES, faults)
@@ -52,7 +55,7 @@ class Service:
         spec = source.child("spec")
         service = cls(
             metadata=meta,
-            template=RevisionTemplate.read(spec.child("template"), parent=meta),
+            template=RevisionTemplate.read(spec.child("template"), parent=meta, defaults=defaults),
             traffic=read_traffic(spec, is_in_service=True),
             status=source.raw("status"),
         )
@@ -71,7 +74,7 @@ class Configuration:
     status: Raw = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, raw: Raw) -> Self:
+    def parse(cls, raw: Raw, *, defaults: Defaults = _KNATIVES) -> Self:
         """Raises InvalidObjectError naming every wrong and every unknown field."""
         faults = fields.Faults()
         source = metadata.open_object(raw, kinds.CONFIGURATIONS, faults)
@@ -89,7 +92,7 @@ class Configuration:
         spec = source.child("spec")
         configuration = cls(
             metadata=meta,
-            template=RevisionTemplate.read(spec.child("template"), parent=meta),
+            template=RevisionTemplate.read(spec.child("template"), parent=meta, defaults=defaults),
             status=source.raw("status"),
         )
         spec.finish()
@@ -107,7 +110,7 @@ class Revision:
     status: Raw = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, raw: Raw) -> Self:
+    def parse(cls, raw: Raw, *, defaults: Defaults = _KNATIVES) -> Self:
         """Raises InvalidObjectError naming every wrong and every unknown field."""
         faults = fields.Faults()
         source = metadata.open_object(raw, kinds.REVISIONS, faults)
@@ -120,7 +123,7 @@ class Revision:
             owned={keys.CONFIGURATION: "Configuration"},
         )
         check_revision_annotations(
-            meta.annotations, kinds.REVISIONS, "metadata.annotations", faults
+            meta.annotations, kinds.REVISIONS, "metadata.annotations", faults, defaults
         )
         revision = cls(
             metadata=meta,

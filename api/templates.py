@@ -19,10 +19,12 @@ from api import (
     pods,
     refusals,
 )
+from api.autoscaler_config import Defaults
 from api.kinds import Resource
 from api.objects import ObjectMeta, Raw
 from api.pod_schemas import LIMITS
 
+_KNATIVES = Defaults()
 TIMEOUT_S_DEFAULT = 300  # revision-timeout-seconds
 TIMEOUT_S_MAX = LIMITS["timeoutSeconds"]["maximum"]  # max-revision-timeout-seconds
 RESPONSE_START_TIMEOUT_S_DEFAULT = 300  # revision-response-start-timeout-seconds
@@ -58,7 +60,9 @@ class RevisionTemplate:
     spec: RevisionSpec
 
     @classmethod
-    def read(cls, source: fields.Fields, *, parent: ObjectMeta) -> Self:
+    def read(
+        cls, source: fields.Fields, *, parent: ObjectMeta, defaults: Defaults = _KNATIVES
+    ) -> Self:
         """Read from `source`; the name must fit that of the parent."""
         inner = source.child("metadata")
         template = cls(
@@ -72,7 +76,7 @@ class RevisionTemplate:
         if template.name:
             _check_revision_name(template.name, parent, inner)
         _check_template_labels(template.labels, inner)
-        _check_template_annotations(template.annotations, inner)
+        _check_template_annotations(template.annotations, inner, defaults)
         return template
 
 
@@ -96,18 +100,24 @@ def _check_template_labels(labels: Mapping[str, str], source: fields.Fields) -> 
             source.faults.invalid_key(key, source.at("labels"))
 
 
-def _check_template_annotations(found: Mapping[str, str], source: fields.Fields) -> None:
+def _check_template_annotations(
+    found: Mapping[str, str], source: fields.Fields, defaults: Defaults
+) -> None:
     path, faults = source.at("annotations"), source.faults
     metadata.check_annotations(found, path, faults)
-    check_revision_annotations(found, known_annotations.TEMPLATE, path, faults)
+    check_revision_annotations(found, known_annotations.TEMPLATE, path, faults, defaults)
 
 
 def check_revision_annotations(
-    found: Mapping[str, str], place: Resource | str, path: str, faults: fields.Faults
+    found: Mapping[str, str],
+    place: Resource | str,
+    path: str,
+    faults: fields.Faults,
+    defaults: Defaults = _KNATIVES,
 ) -> None:
     """What holds for the annotations of a Revision and of its template."""
     known_annotations.check(found, place, path, faults)
-    autoscaling.read_scaling(found, path, faults)
+    autoscaling.read_scaling(found, path, faults, defaults)
     known_annotations.read_progress_deadline(found, path, faults)
     payload_logs.check(found, path, faults)
 

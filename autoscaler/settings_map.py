@@ -27,9 +27,7 @@ _LOG = logging.getLogger(__name__)
 def updated(settings: Settings, name: str, data: Mapping[str, str]) -> Settings:
     """The settings after the ConfigMap of that name said `data`; raises SettingsError."""
     if name == autoscaler_config.NAME:
-        ignored = set(autoscaler_config.unknown(data))
-        known = {key: text for key, text in data.items() if key not in ignored}
-        return replace(settings, defaults=autoscaler_config.parse(known))
+        return replace(settings, defaults=autoscaler_config.parse_known(data))
     if name == deployment_config.NAME:
         return replace(settings, progress_deadline_s=float(deployment_config.parse(data)))
     return settings

@@ -59,9 +59,7 @@ def updated(config: ClusterConfig, name: str, data: Mapping[str, str]) -> Cluste
     if name == deployment_config.NAME:
         return replace(config, progress_deadline_s=deployment_config.parse(data))
     if name == autoscaler_config.NAME:
-        ignored = autoscaler_config.unknown(data)
-        known = {key: text for key, text in data.items() if key not in ignored}
-        return replace(config, defaults=autoscaler_config.parse(known))
+        return replace(config, defaults=autoscaler_config.parse_known(data))
     return config
 
 

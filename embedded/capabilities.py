@@ -41,6 +41,11 @@ class Row:
     is_partly: bool = False  # there are values that are served
 
 
+# Of an autoscaler class, which stands on a template and not in a Pod.
+NO_HPA: Final = (
+    f"{_NOT_SERVED}nothing measures the cpu and memory of Pods here; relight and kpa are"
+)
+
 _OF_POD: Final = (
     Row(path="activeDeadlineSeconds", why="a process is not ended for its age"),
     Row(path="dnsConfig", why="a process has the machine's resolver"),

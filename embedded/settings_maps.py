@@ -1,27 +1,61 @@
-"""The ConfigMaps whose settings are read, put there when a platform starts: empty, all defaults.
+"""The ConfigMaps whose settings are read, put there when a platform starts: all defaults.
 
-For: `kubectl patch configmap config-gc -n knative-serving`, as on any cluster with Knative.
-Must not know: which settings there are, or who reads them.
+For: `kubectl edit configmap config-autoscaler -n knative-serving`, as on any cluster with Knative,
+     and admitting objects by what it says now.
+Must not know: what the settings do.
 """
 
+from collections.abc import Callable
 from typing import Final
 
-from api.kinds import CONFIGMAPS, NAMESPACES
+from api import autoscaler_config
+from api.autoscaler_config import Defaults, SettingsError
+from api.keys import EXAMPLE_CHECKSUM
+from api.kinds import CONFIGMAPS, NAMESPACES, Resource
+from api.objects import Raw
+from api.settings_examples import EXAMPLE_KEY, OF_MAPS, checksum, example
 from cluster.client import Client
 from cluster.errors import AlreadyExistsError
 
 NAMESPACE: Final = "knative-serving"
-NAMES: Final = ("config-gc", "config-network")
+NAMES: Final = tuple(OF_MAPS)
 
 
 async def install(client: Client) -> None:
     """Create those that are absent; what somebody set stays as it is."""
-    wanted = [
-        (NAMESPACES, {"metadata": {"name": NAMESPACE}}),
-        *((CONFIGMAPS, {"metadata": {"name": name, "namespace": NAMESPACE}}) for name in NAMES),
-    ]
+    wanted: list[tuple[Resource, Raw]] = [(NAMESPACES, {"metadata": {"name": NAMESPACE}})]
+    wanted += [(CONFIGMAPS, _map(name)) for name in NAMES]
     for kind, body in wanted:
         try:
             await client.create(kind, {"apiVersion": "v1", "kind": kind.kind, **body})
         except AlreadyExistsError:
             continue
+
+
+def _map(name: str) -> Raw:
+    """A ConfigMap that says nothing but what could be said, and that edits of it are refused."""
+    text = example(OF_MAPS[name])
+    annotations = {EXAMPLE_CHECKSUM: checksum(text)}
+    metadata = {"name": name, "namespace": NAMESPACE, "annotations": annotations}
+    return {"metadata": metadata, "data": {EXAMPLE_KEY: text}}
+
+
+class LiveDefaults:
+    """What `config-autoscaler` says now. `read` finds the stored object at no cost."""
+
+    def __init__(self, read: Callable[[], Raw | None]) -> None:
+        self._read = read
+        self._version = ""
+        self._found = Defaults()
+
+    def __call__(self) -> Defaults:
+        """The settings; one that can not be read (it was stored by others) changes nothing."""
+        stored = self._read()
+        version = "" if stored is None else str(stored["metadata"].get("resourceVersion"))
+        if version != self._version:
+            self._version = version
+            try:
+                self._found = autoscaler_config.parse_known((stored or {}).get("data") or {})
+            except SettingsError:
+                return self._found  # the controller logs and tells why
+        return self._found

@@ -22,9 +22,10 @@ from aiohttp import web
 from activator import admin as activator_admin
 from activator.config import Settings as ActivatorSettings
 from activator.server import Activator
+from api import autoscaler_config
 from api.admission import admit
 from api.keys import ENV_ACTIVATOR, MODEL_DIGEST
-from api.kinds import REVISIONS
+from api.kinds import CONFIGMAPS, REVISIONS
 from api.objects import Raw, rfc3339
 from autoscaler import admin as autoscaler_admin
 from autoscaler.config import Settings as AutoscalerSettings
@@ -122,7 +123,10 @@ class Platform:
         self._store = Store(settings.database)
         rng = random.Random()  # noqa: S311 - names and traffic splits, no secrets
         self._machine = Machine(owner=owner(), labels=node_labels())
-        check = refusing(admit, lambda: self._machine, clusterconfig.fault)
+        defaults = settings_maps.LiveDefaults(
+            lambda: self._store.get(CONFIGMAPS, settings_maps.NAMESPACE, autoscaler_config.NAME)
+        )
+        check = refusing(admit, lambda: self._machine, clusterconfig.fault, defaults)
         self._server = ApiServer(self._store, admit=check, clock=_wall_s, rng=rng)
         self._client = DirectClient(self._server)
         self._environment = inherited_environment()  # of every process of a Pod

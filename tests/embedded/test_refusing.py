@@ -2,9 +2,11 @@ from typing import Any
 
 import pytest
 
+from api import keys
 from api.admission import admit
+from api.autoscaler_config import Defaults, parse
 from api.errors import InvalidObjectError
-from api.kinds import CONFIGMAPS, INFERENCESERVICES, ROUTES, SERVICES
+from api.kinds import CONFIGMAPS, INFERENCESERVICES, REVISIONS, ROUTES, SERVICES
 from cluster.errors import BadRequestError
 from embedded.capabilities import Machine
 from embedded.refusing import refusing
@@ -61,7 +63,7 @@ def test_a_setting_that_can_not_be_read_is_refused_as_knative_does() -> None:
 
 
 def test_other_kinds_are_none_of_its_business() -> None:
-    check = refusing(lambda resource, new, old, *, user: dict(new), Machine)
+    check = refusing(lambda resource, new, old, *, user, defaults: dict(new), Machine)
     assert check(ROUTES, service(runtimeClassName="x"), None, user="u")["kind"] == "Service"
 
 
@@ -106,3 +108,70 @@ def test_a_component_that_did_not_change_is_let_be() -> None:
     assert check(INFERENCESERVICES, labelled, stored, user="u")["metadata"]["labels"] == {"a": "b"}
     plain = isvc({**SKLEARN, "minReplicas": 0, "timeout": 3, "labels": {"a": "b"}})
     assert check(INFERENCESERVICES, plain, None, user="u")["spec"]["predictor"]["minReplicas"] == 0
+
+
+HPA = {keys.SCALING_CLASS: keys.CLASS_HPA}
+
+
+def scaled(annotations: dict[str, str]) -> dict[str, Any]:
+    made = service()
+    made["spec"]["template"]["metadata"] = {"annotations": annotations}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("resource", "raw", "path"),
+    [
+        (SERVICES, scaled(HPA), "spec.template.metadata.annotations"),
+        (
+            INFERENCESERVICES,
+            {**isvc(SKLEARN), "metadata": {"name": "s", "namespace": "n", "annotations": HPA}},
+            "metadata.annotations",
+        ),
+        (
+            INFERENCESERVICES,
+            isvc({**SKLEARN, "annotations": HPA}),
+            "spec.predictor.annotations",
+        ),
+    ],
+)
+def test_class_hpa_is_for_clusters(resource: Any, raw: Any, path: str) -> None:
+    with pytest.raises(InvalidObjectError) as refused:
+        refusing(admit, Machine)(resource, raw, None, user="u")
+    assert str(refused.value) == (
+        f"invalid value: {keys.CLASS_HPA}: {path}.{keys.SCALING_CLASS}\n"
+        "not served on one machine: nothing measures the cpu and memory of Pods here; "
+        "relight and kpa are"
+    )
+    stored = admit(resource, raw, None, user="u")
+    assert refusing(admit, Machine)(resource, stored, stored, user="u") == stored
+
+
+def test_the_default_class_is_none_that_is_for_clusters() -> None:
+    raw = a_setting(**{"pod-autoscaler-class": keys.CLASS_HPA})
+    raw["metadata"]["name"] = "config-autoscaler"
+    with pytest.raises(BadRequestError, match="nothing measures the cpu"):
+        refusing(admit, Machine)(CONFIGMAPS, raw, None, user="u")
+    elsewhere = {**raw, "metadata": {"name": "config-autoscaler", "namespace": "team"}}
+    assert refusing(admit, Machine)(CONFIGMAPS, elsewhere, None, user="u") == elsewhere
+
+
+def test_objects_are_admitted_by_the_settings_of_now() -> None:
+    now = Defaults()
+    check = refusing(admit, Machine, defaults=lambda: now)
+    zero = scaled({keys.INITIAL_SCALE: "0"})
+    with pytest.raises(InvalidObjectError, match="=0 not allowed by cluster"):
+        check(SERVICES, zero, None, user="u")
+    now = parse({"allow-zero-initial-scale": "true"})
+    stored = check(SERVICES, zero, None, user="u")
+    now = parse({"max-scale": "3", "max-scale-limit": "3"})
+    # What was admitted is let be, so that its labels, say, can still be written.
+    assert check(SERVICES, stored, stored, user="u") == stored
+    with pytest.raises(InvalidObjectError, match="must be less than 3"):
+        check(SERVICES, scaled({keys.MAX_SCALE: "0"}), stored, user="u")
+    revision = {
+        "metadata": {"name": "r", "namespace": "n", "annotations": {keys.MAX_SCALE: "4"}},
+        "spec": {"containers": [{"image": "a/b"}]},
+    }
+    with pytest.raises(InvalidObjectError, match="expected 1 <= 4 <= 3"):
+        check(REVISIONS, revision, None, user="u")

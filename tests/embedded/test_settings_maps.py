@@ -2,9 +2,12 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 from api.admission import admit
+from api.autoscaler_config import Defaults
 from api.kinds import CONFIGMAPS
+from api.settings_examples import is_edited
 from cluster.direct import DirectClient
 from controller import clusterconfig
 from embedded import settings_maps
@@ -14,7 +17,12 @@ from embedded.store import Store
 
 def test_they_are_those_that_are_read() -> None:
     assert settings_maps.NAMESPACE == clusterconfig.NAMESPACE
-    assert set(settings_maps.NAMES) == {clusterconfig.CONFIG_GC, clusterconfig.CONFIG_NETWORK}
+    assert set(settings_maps.NAMES) == {
+        clusterconfig.CONFIG_GC,
+        clusterconfig.CONFIG_NETWORK,
+        "config-autoscaler",
+        "config-deployment",
+    }
 
 
 async def test_absent_ones_are_made_and_changed_ones_are_kept(tmp_path: Path) -> None:
@@ -27,7 +35,27 @@ async def test_absent_ones_are_made_and_changed_ones_are_kept(tmp_path: Path) ->
     await client.delete(CONFIGMAPS, "knative-serving", "config-gc")
     await settings_maps.install(client)
     kept = await client.get(CONFIGMAPS, "knative-serving", "config-network")
-    assert kept["data"] == data["data"]
+    assert kept["data"]["rollout-duration"] == "10"
     made = await client.get(CONFIGMAPS, "knative-serving", "config-gc")
-    assert "data" not in made
+    assert list(made["data"]) == ["_example"]
+    assert clusterconfig.fault("knative-serving", "config-gc", made["data"]) == ""
+    assert not is_edited(made["data"], made["metadata"]["annotations"])
     store.close()
+
+
+async def test_the_settings_of_now_are_those_that_are_stored(tmp_path: Path) -> None:
+    stored: dict[str, Any] | None = None
+    now = settings_maps.LiveDefaults(lambda: stored)
+    assert now() == Defaults()
+
+    def put(version: str, **data: str) -> dict[str, Any]:
+        named = {name.replace("_", "-"): text for name, text in data.items()}
+        return {"metadata": {"resourceVersion": version}, "data": named}
+
+    stored = put("1", min_scale="3", later="x")
+    assert now().min_scale == 3
+    assert now() is now()
+    stored = put("2", min_scale="-1")
+    assert now().min_scale == 3  # stored by somebody who asked nobody
+    stored = None
+    assert now() == Defaults()
