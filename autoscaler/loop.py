@@ -21,6 +21,7 @@ from api.kinds import PODAUTOSCALERS
 from api.objects import rfc3339
 from api.stats import Stat
 from autoscaler import spec, status
+from autoscaler.announcing import announcements
 from autoscaler.config import Settings
 from autoscaler.journal import Entry
 from autoscaler.memory import Memory
@@ -299,8 +300,9 @@ class Loop:
             replicas=outcome.replicas,
             status=self._new_status(watched, scale, outcome),
         )
-        if outcome.changed_from is not None:
-            self._tell(watched.raw, outcome)
+        if outcome.begun is not None:
+            for each in announcements(watched.raw, outcome.begun):
+                self._recorder.normal(each.about, each.reason, each.message)
         if watched.pilot.is_asleep(scale) and watched.ordered is None:
             if self._awake.pop(key, None) is not None:
                 watched.pilot.fall_asleep()
@@ -334,11 +336,6 @@ class Loop:
         if watched.ordered is None:
             watched.settled = said
         return None
-
-    def _tell(self, raw: Mapping[str, Any], outcome: Outcome) -> None:
-        reason = "".join(word.capitalize() for word in outcome.decision.reason.value.split("-"))
-        message = f"Scaled from {outcome.changed_from} to {outcome.decision.why}"
-        self._recorder.normal(_about(raw), reason, message)
 
 
 def _about(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Outcome:
     conditions: tuple[Condition, ...]
     changed_from: int | None  # what was wanted before, when `want` is another number
     decision: Decision
+    begun: Entry | None  # of the journal, when this decision is not one more of the same
 
 
 class Pilot:
@@ -184,7 +185,7 @@ class Pilot:
             is_proxied=is_proxied,
             now_s=now_s,
         )
-        self._journal.add(decision)
+        begun = self._journal.add(decision)
         before, self._wanted = self._wanted, self._wanted if want is None else want
         return Outcome(
             replicas=self._to_write(verdict.replicas, scale),
@@ -192,6 +193,7 @@ class Pilot:
             conditions=self._say(reason),
             changed_from=before if before != self._wanted else None,
             decision=decision,
+            begun=begun,
         )
 
     def _say(self, reason: str) -> tuple[Condition, ...]:

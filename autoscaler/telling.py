@@ -24,10 +24,10 @@ REFUSALS = frozenset(Reason) - {
 _LEAVING = (Reason.DEACTIVATING, Reason.RETENTION, Reason.GRACE)
 
 
-def told(entry: Entry) -> str:
+def told(entry: Entry, *, subject: str = "It") -> str:
     """What a row of decisions did, and why: one sentence, without the time it happened."""
     decision = entry.decision
-    return f"{_headline(entry)}: {because(decision)}{_outlook(decision)}"
+    return f"{subject} {_headline(entry)}: {because(decision)}{_outlook(decision)}"
 
 
 def because(decision: Decision) -> str:
@@ -78,14 +78,14 @@ def asleep(decision: Decision) -> str:
 def _headline(entry: Entry) -> str:
     wanted, before = entry.decision.desired, entry.before
     if wanted is None:
-        return "It was left as it is"
+        return "was left as it is"
     if wanted == 0 and entry.decision.reason in _LEAVING:
-        return "It is on its way to 0 replicas"
+        return "is on its way to 0 replicas"
     if before is None:
-        return f"It began with {replicas(wanted)}"
+        return f"began with {replicas(wanted)}"
     if wanted == before:
-        return f"It stayed at {replicas(wanted)}"
-    return f"It went from {before} to {replicas(wanted)}"
+        return f"stayed at {replicas(wanted)}"
+    return f"went from {before} to {replicas(wanted)}"
 
 
 def _outlook(decision: Decision) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from api.kinds import EVENTS
 from api.objects import Raw, rfc3339
 from cluster.client import Client
+from cluster.correlating import Correlator
 from cluster.errors import ApiError, NotFoundError
 
 _LOG = logging.getLogger(__name__)
@@ -43,7 +44,10 @@ class _Series:
 
 
 class EventRecorder:
-    """Queue events for `run` to write; a repeated one raises the count of the first."""
+    """Queue events for `run` to write; a repeated one raises the count of the first.
+
+    Of an object that has too many, most are combined or dropped, as Kubernetes does it.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class EventRecorder:
         self._queue: deque[tuple[dict[str, Any], _SeriesKey]] = deque()
         self._wake = asyncio.Event()
         self._series: OrderedDict[_SeriesKey, _Series] = OrderedDict()
+        self._correlator = Correlator()
         self._written = 0
         self._dropped = 0
 
@@ -87,13 +92,16 @@ class EventRecorder:
             self._wake.clear()
 
     def _record(self, type_: str, obj: Raw, reason: str, message: str) -> None:
-        if len(self._queue) >= _QUEUE_MAX:
+        metadata = obj.get("metadata") or {}
+        uid = str(metadata.get("uid") or f"{metadata.get('namespace')}/{metadata.get('name')}")
+        now_s = self._clock()
+        combined = self._correlator.combined((uid, type_, reason), message, now_s=now_s)
+        if len(self._queue) >= _QUEUE_MAX or not self._correlator.admits(uid, now_s=now_s):
             self._dropped += 1
             return
-        metadata = obj.get("metadata") or {}
-        message = message[:_MESSAGE_MAX]
+        message = (combined or message)[:_MESSAGE_MAX]
         event = self._event(type_, obj, reason, message)
-        self._queue.append((event, (str(metadata.get("uid", "")), type_, reason, message)))
+        self._queue.append((event, (uid, type_, reason, "" if combined else message)))
         self._wake.set()
 
     def _event(self, type_: str, obj: Raw, reason: str, message: str) -> dict[str, Any]:
@@ -146,7 +154,11 @@ class EventRecorder:
         if series is None:
             return False
         self._series.move_to_end(key)
-        changed = {"count": series.count + 1, "lastTimestamp": event["lastTimestamp"]}
+        changed = {
+            "count": series.count + 1,
+            "lastTimestamp": event["lastTimestamp"],
+            "message": event["message"],
+        }
         try:
             await self._client.patch(EVENTS, series.namespace, series.name, changed)
         except NotFoundError:  # it expired

@@ -272,7 +272,7 @@ async def test_a_change_of_scale_is_an_event_with_its_reason(bench: Bench) -> No
         writer.cancel()
     (event,) = (await bench.world.client.list(EVENTS, "default")).items
     assert (event["reason"], event["involvedObject"]["kind"]) == ("Queue", "PodAutoscaler")
-    assert event["message"].startswith("Scaled from 0 to 5 by queue: concurrent 0.00 over 60 s")
+    assert event["message"].startswith("r went from 0 to 5 replicas: 5 requests were waiting")
 
 
 async def test_an_error_of_ours_costs_one_look(

@@ -106,6 +106,20 @@ async def test_memory_of_repetition_is_bounded(
     assert len(recorder._series) == 2
 
 
+async def test_many_that_are_alike_share_one_event_and_no_object_has_too_many(
+    served: Served,
+) -> None:
+    obj = await served.direct.create(PODS, pod())
+    async with recording(served) as recorder:
+        for at in range(40):
+            recorder.normal(obj, "Scaled", f"to {at}")
+    found = {event["message"]: event["count"] for event in await recorded(served)}
+    assert found == {f"to {at}": 1 for at in range(9)} | {
+        "(combined from similar events): to 24": 16
+    }
+    assert recorder.statistics().dropped == 15
+
+
 async def test_long_names_and_messages_are_cut(served: Served) -> None:
     async with recording(served) as recorder:
         recorder.normal(pod("n" * 253), "Long", "m" * 5000)
