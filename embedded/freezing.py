@@ -91,6 +91,8 @@ class Freezer:
 
     async def run(self) -> None:
         """Watch memory and Deployments, and tell, until cancelled."""
+        if self._bounds.is_off:
+            return
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._deployments.run())
             tasks.create_task(self._tell())

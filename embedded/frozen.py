@@ -181,6 +181,6 @@ class Shelf:
         return {
             "replicas": len(self),
             "mebibytes": round(self.size_bytes / (1 << 20), 1),
-            "seconds": round(self.seconds(now_s), 1),
+            "seconds": round(self.seconds(now_s), 3),
             "revisions": dict(counts.most_common(_TOLD_MAX)),
         }
