@@ -445,7 +445,7 @@ async def test_a_request_that_runs_is_answered_before_it_rests(tmp_path: Path) -
             pid = answered_by(await read_reply(reader))
             assert await reader.read() == b"", "and its connection is closed"
         await it.until_no_pods()
-        assert it.stopped() == [pid]
+        await it.until(lambda: it.stopped() == [pid], "it is stopped")
 
 
 async def test_the_old_address_refuses_and_who_came_in_time_is_answered(tmp_path: Path) -> None:
