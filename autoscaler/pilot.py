@@ -176,7 +176,7 @@ class Pilot:
         if verdict.reason is not None:
             decision = replace(decision, desired=verdict.want, reason=verdict.reason)
         want = verdict.want
-        is_proxied = not want or decision.excess_burst_capacity < 0
+        is_proxied = not want or not scale.ready or decision.excess_burst_capacity < 0
         self._life, reason = advance(
             self._spec,
             self._life,

@@ -9,6 +9,8 @@ What differs from Knative on purpose (docs/autoscaling.md) is in what the twin i
   as ours writes them: on a tick, for the second two seconds ago, if no report was as late as that.
 * Silence reads as no data only until the autoscaler has listened for a stable window.
 * A poke is the activator's first report of one request, which comes off its next one.
+* A Revision that sleeps is not ticked, and the twin, which is, must not find anything to do. Only
+  its excess burst capacity is as it was when it fell asleep.
 * A Revision is looked at on ticks, pokes and changes, where Knative queues it for the right moment.
 """
 
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from hypothesis import reject
 
 from api import keys
-from api.autoscaler_config import Defaults
+from api.autoscaler_config import parse
 from api.autoscaling import PodAutoscaler
 from api.objects import ObjectMeta
 from api.stats import Stat
@@ -32,15 +34,29 @@ LONG_AGO_S = 100_000.0
 
 
 def settings(config: Config) -> Settings:
-    return Settings(
-        defaults=Defaults(
-            max_scale_up_rate=config.max_scale_up_rate,
-            max_scale_down_rate=config.max_scale_down_rate,
-            enable_scale_to_zero=config.enable_scale_to_zero,
-            scale_to_zero_grace_period_s=config.grace_period,
-        ),
-        progress_deadline_s=config.progress_deadline,
-    )
+    """As the ConfigMaps say it: config-autoscaler is read from its texts."""
+    said = {
+        "container-concurrency-target-percentage": config.concurrency_target_percentage,
+        "container-concurrency-target-default": config.concurrency_target_default,
+        "requests-per-second-target-default": config.rps_target_default,
+        "target-burst-capacity": config.target_burst_capacity,
+        "stable-window": f"{config.stable_window}s",
+        "panic-window-percentage": config.panic_window_percentage,
+        "panic-threshold-percentage": config.panic_threshold_percentage,
+        "max-scale-up-rate": config.max_scale_up_rate,
+        "max-scale-down-rate": config.max_scale_down_rate,
+        "enable-scale-to-zero": "true" if config.enable_scale_to_zero else "false",
+        "scale-to-zero-grace-period": f"{config.grace_period}s",
+        "scale-to-zero-pod-retention-period": f"{config.retention_period}s",
+        "activator-capacity": config.activator_capacity,
+        "initial-scale": config.initial_scale,
+        "allow-zero-initial-scale": "true" if config.allow_zero_initial_scale else "false",
+        "min-scale": config.min_scale,
+        "max-scale": config.max_scale,
+        "scale-down-delay": f"{config.scale_down_delay}s",
+    }
+    defaults = parse({key: str(value) for key, value in said.items()})
+    return Settings(defaults=defaults, progress_deadline_s=config.progress_deadline)
 
 
 def spec(knobs: Knobs) -> Spec:
@@ -100,6 +116,8 @@ class Flight:
     ready: int = 0
     debts: set[str] = field(default_factory=set)
     is_told: bool = False  # by anybody
+    is_awake: bool = True
+    has_slept: bool = False  # since the last turn
     reported: float = -math.inf  # second of the last report or zero written down
     told: list[tuple[float, int, str]] = field(default_factory=list)  # what was written, when
     pilot: Pilot = field(init=False)
@@ -147,7 +165,7 @@ class Flight:
             self.report_all(leg, rng, begin + second)
             if second % 2 == 1:
                 self.now = max(self.now, begin + second + 0.8 + rng.uniform(0, 0.15))
-                self.turn()
+                self.tick()
         self.now = begin + 2 * leg.ticks
 
     def report_all(self, leg: Leg, rng: random.Random, begin: float) -> None:
@@ -196,6 +214,7 @@ class Flight:
             is_poke=is_poke,
         )
         is_pressing = self.pilot.receive(stat, now_s=self.now)
+        self.is_awake = True
         if not is_poke and reporter in self.debts:
             self.debts.discard(reporter)
             concurrency, rps = max(concurrency - 1, 0.0), rps - 1
@@ -216,13 +235,30 @@ class Flight:
     def _has_listened(self) -> bool:
         return self.now - self.heard_since >= self.knobs.window
 
+    def tick(self) -> None:
+        if self.is_awake:
+            self.turn()
+            return
+        self.is_told &= self.now - self.reported <= self.knobs.window
+        if self.twin.desired == UNKNOWN:
+            return  # there was no data before it slept, and there is none now
+        self.has_slept = True
+        self._tick_twin()
+        before = self.twin.status_scale
+        written = self.twin.reconcile(replicas=self.replicas, ready=self.ready, now=self.now)
+        assert (written, self.twin.status_scale) == (None, before), f"slept at {self.now}"
+
     def turn(self) -> None:
+        self.has_slept = False
+        self._tick_twin()
+        outcome = self.pilot.turn(self.scale, now_s=self.now, listening_since_s=self.heard_since)
+        self._compare(outcome)
+
+    def _tick_twin(self) -> None:
         listened = self._has_listened()
         if listened or self.is_told:
             self._scrape()
             self.twin.tick(ready=self.ready, now=self.now, scraped=not listened)
-        outcome = self.pilot.turn(self.scale, now_s=self.now, listening_since_s=self.heard_since)
-        self._compare(outcome)
 
     def look(self) -> None:
         outcome = self.pilot.look(self.scale, now_s=self.now, listening_since_s=self.heard_since)
@@ -258,8 +294,13 @@ class Flight:
             for name in ours
             if ours[name] != theirs[name]
         ]
+        if self.has_slept:
+            differ = [each for each in differ if not each.startswith("excess burst capacity")]
         assert not differ, f"at {self.now}: {'; '.join(differ)}"
         if written is not None:
             self.told.append((self.now, written, twin.active))
             self.replicas = written
             self.ready = min(self.ready, written)
+        self.is_awake = not self.pilot.is_asleep(self.scale)
+        if not self.is_awake:
+            self.pilot.fall_asleep()

@@ -9,13 +9,32 @@ from hypothesis import strategies as st
 from tests.autoscaler.flights import LONG_AGO_S, Flight, Leg, Start
 from tests.autoscaler.twin import UNKNOWN, Config, Knobs
 
+
+def usual(default: Any, *others: Any) -> st.SearchStrategy[Any]:
+    """The default half of the time, so that histories go far before something stops them."""
+    return st.one_of(st.just(default), st.sampled_from(others))
+
+
 configs = st.builds(
     Config,
-    max_scale_up_rate=st.sampled_from((1000.0, 1.1, 1.5, 2.0, 10.0)),
-    max_scale_down_rate=st.sampled_from((2.0, 1.1, 1.5, 5.0)),
-    enable_scale_to_zero=st.sampled_from((True, True, True, False)),
-    grace_period=st.sampled_from((30.0, 5.0, 90.0)),
-    progress_deadline=st.sampled_from((600.0, 20.0)),
+    concurrency_target_percentage=usual(70.0, 0.5, 100.0),
+    concurrency_target_default=usual(100.0, 10.0),
+    rps_target_default=usual(200.0, 20.0),
+    target_burst_capacity=usual(211.0, -1.0, 0.0, 20.0),
+    stable_window=usual(60.0, 20.0),
+    panic_window_percentage=usual(10.0, 25.0),
+    panic_threshold_percentage=usual(200.0, 150.0),
+    max_scale_up_rate=usual(1000.0, 1.1, 1.5, 2.0, 10.0),
+    max_scale_down_rate=usual(2.0, 1.1, 1.5, 5.0),
+    enable_scale_to_zero=usual(True, True, True, False),
+    grace_period=usual(30.0, 5.0, 90.0),
+    retention_period=usual(0.0, 15.0),
+    initial_scale=usual(1, 3),
+    allow_zero_initial_scale=st.booleans(),
+    min_scale=usual(0, 1),
+    max_scale=usual(0, 10),
+    scale_down_delay=usual(0.0, 20.0),
+    progress_deadline=usual(600.0, 20.0),
 )
 
 
@@ -33,7 +52,7 @@ LIVING = {  # may change on a living Revision
     "target-burst-capacity": texts(-1, 0, 1, 10, 211, 0.5),
     "min-scale": texts(0, 1, 2, 5),
     "max-scale": texts(0, 5, 6, 20),
-    "initial-scale": texts(1, 2, 4),
+    "initial-scale": texts(0, 1, 2, 4),
     "activation-scale": texts(5),
     "window": seconds(6, 7, 20, 60, 180),
     "panic-window-percentage": texts(1, 10, 12.5, 50, 100),
@@ -67,10 +86,11 @@ def legs(draw: st.DrawFn, knobs: Knobs) -> Leg:
             reachability=draw(REACHABILITIES),
             config=draw(st.one_of(st.just(knobs.config), configs)),
         )
+    silence = st.sampled_from(((), (0.0,)))
     load = st.one_of(st.just(0.0), st.integers(0, 400).map(lambda n: n / 8), st.just(300.0))
     return Leg(
         ticks=draw(st.integers(1, 45)),
-        loads=tuple(draw(st.lists(load, max_size=3))),
+        loads=draw(st.one_of(silence, st.lists(load, max_size=3).map(tuple))),
         rps=draw(st.sampled_from((1.0, 0.25, 10.0))),
         ready=draw(st.sampled_from(("all", "all", "all", "none", "some", "lost"))),
         is_gappy=draw(st.booleans()),

@@ -103,7 +103,8 @@ class Knobs:
             total, share = self.config.rps_target_default, 0.7
         else:
             total = float(self.container_concurrency or self.config.concurrency_target_default)
-            share = self.config.concurrency_target_percentage / 100.0
+            share = self.config.concurrency_target_percentage
+            share = share / 100.0 if share > 1 else share
         if "target" in self.annotations:
             total = float(self.annotations["target"])
             if self.metric == "concurrency" and self.container_concurrency != 0:
