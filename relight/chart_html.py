@@ -15,7 +15,7 @@ _WIDTH, _LEFT, _RIGHT = 1100.0, 64.0, 24.0
 _LOAD_HEIGHT, _STRIP_HEIGHT, _WAITS_HEIGHT = 120.0, 66.0, 190.0
 _TOP, _TITLE_HEIGHT, _GAP, _STRIP_GAP = 8.0, 28.0, 30.0, 20.0
 _INNER = _WIDTH - _LEFT - _RIGHT
-_ASIDE = 2.2  # of the marks of neighbouring lanes
+_ASIDE = 3.2  # of the marks of neighbouring lanes
 # By day and by night: told apart also by those who see no red or no green (Okabe and Ito).
 COLOURS = (
     ("#0072b2", "#56b4e9"),

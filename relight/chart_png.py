@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # matplotlib takes half a second to import: only who draws pa
 _INCHES_WIDE, _DOTS = 12.0, 130
 _INK, _SOFT, _GRID, _NEED, _LOAD = "#1d2433", "#667085", "#e3e6ec", "#d3d8e2", "#98a2b3"
 _MARKS = ("o", "s", "D", "^", "v")
-_ASIDE = 0.002  # of the span: marks of neighbouring lanes, so that equal waits stay visible
+_ASIDE = 0.0035  # of the span: marks of neighbouring lanes, so that equal waits stay visible
 _LOAD_HEIGHT, _STRIP_HEIGHT, _WAITS_HEIGHT = 1.5, 0.85, 2.3
 _NEEDS = "a PNG is drawn by matplotlib: pip install 'relight[charts]', or name the chart .html"
 

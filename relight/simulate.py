@@ -106,7 +106,7 @@ async def _rehearse(case: _Case, policy: Policy) -> Result:
     try:
         return running.rehearse(case.trace, policy, case.assumed.terms)
     except ValueError as error:
-        raise UsageError(f"--policy: {error}") from error
+        raise UsageError("--policy: " + " ".join(str(error).split())) from error
 
 
 def _print(wanted: Wanted, case: _Case, lines: list[Line], table: str) -> None:

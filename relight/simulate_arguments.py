@@ -152,7 +152,7 @@ def _policies(texts: list[str]) -> tuple[Policy, ...]:
         try:
             policy = policies.parse(text)
         except ValueError as error:
-            raise UsageError(f"--policy: {error}") from error
+            raise UsageError("--policy: " + " ".join(str(error).split())) from error
         if policy.name in found:
             raise UsageError(f"--policy {text}: it is given twice")
         found[policy.name] = policy
