@@ -132,7 +132,11 @@ def read_scaling(
         metric=metric or "concurrency",
         target=_read_target(source),
         target_utilization=None if utilization is None else utilization / 100,
-        target_burst_capacity=_or(_read_burst_capacity(source), defaults.target_burst_capacity),
+        target_burst_capacity=_or(
+            _read_burst_capacity(source),
+            # What replicas report is read by the activator, which therefore stays.
+            -1.0 if metric in signals.UNITS else defaults.target_burst_capacity,
+        ),
         min_scale=min_scale,
         max_scale=max_scale,
         initial_scale=_read_initial_scale(source, defaults),

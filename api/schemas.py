@@ -167,6 +167,12 @@ _PODAUTOSCALER = _kind(
             **_OBSERVED,
             "desiredScale": integer("How many replicas are wanted; -1 if that is not known."),
             "actualScale": integer("How many replicas are ready."),
+            "mode": text(
+                "Proxy: requests go through the activator. Serve: there is room for a burst "
+                "(target-burst-capacity), and they could go straight to the replicas.",
+                enum=("Proxy", "Serve"),
+            ),
+            "activators": integer("How many activators should carry the requests."),
             "serviceName": text("The name by which the Revision's replicas are reached."),
             "metricsServiceName": text("The name by which the Revision's load is read."),
         },
@@ -258,6 +264,8 @@ PRINTER_COLUMNS: Mapping[Resource, tuple[Column, ...]] = {
         Column(name="DesiredScale", type="integer", json_path=".status.desiredScale"),
         Column(name="ActualScale", type="integer", json_path=".status.actualScale"),
         *_READY,
+        Column(name="Mode", type="string", json_path=".status.mode", priority=1),
+        Column(name="Activators", type="integer", json_path=".status.activators", priority=1),
     ),
     kinds.INFERENCESERVICES: _columns(*inference_schemas.COLUMNS),
     kinds.SERVINGRUNTIMES: _columns(*runtime_schemas.COLUMNS),

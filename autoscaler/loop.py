@@ -20,7 +20,7 @@ from api.errors import InvalidObjectError
 from api.kinds import PODAUTOSCALERS
 from api.objects import rfc3339
 from api.stats import Stat
-from autoscaler import spec, status
+from autoscaler import bursting, spec, status
 from autoscaler.announcing import announcements
 from autoscaler.config import Settings
 from autoscaler.journal import Entry
@@ -64,8 +64,8 @@ class _Watched:
     raw: Mapping[str, Any]
     deployment: str
     ordered: Mapping[str, Any] | None = None  # status on its way; None: what is stored counts
-    # Conditions, wanted and ready number that the stored status is known to say.
-    settled: tuple[tuple[Condition, ...], int | None, int] | None = None
+    # Conditions, wanted and ready number and mode that the stored status is known to say.
+    settled: tuple[tuple[Condition, ...], int | None, int, bursting.Mode] | None = None
 
 
 class Loop:
@@ -316,7 +316,10 @@ class Loop:
         self, watched: _Watched, scale: Scale, outcome: Outcome
     ) -> dict[str, Any] | None:
         """The status to write; None when the stored one, or one on its way, says the same."""
-        said = (outcome.conditions, outcome.want, scale.ready)
+        mode = bursting.mode(
+            outcome.decision.desired, outcome.decision.excess_burst_capacity, ready=scale.ready
+        )
+        said = (outcome.conditions, outcome.want, scale.ready, mode)
         if said == watched.settled:  # quick, for unchanged conditions are the same object
             return None
         raw = watched.raw
@@ -324,6 +327,13 @@ class Loop:
         wanted: dict[str, Any] = {
             "observedGeneration": raw["metadata"].get("generation", 0),
             "actualScale": scale.ready,
+            "mode": mode,
+            "activators": bursting.activators(
+                ready=scale.ready,
+                total=outcome.decision.spec.total,
+                target_burst_capacity=outcome.decision.spec.target_burst_capacity,
+                capacity=self._settings.defaults.activator_capacity,
+            ),
             "conditions": conditions.merge(
                 stored.get("conditions") or (), outcome.conditions, now=rfc3339(self._clock())
             ),

@@ -84,6 +84,8 @@ class World:
                 "observedGeneration": 1,
                 "desiredScale": 0,
                 "actualScale": 0,
+                "mode": "Proxy",
+                "activators": 3,  # for a burst of 211
                 "conditions": merge((), conditions(life, "NoTraffic"), now=rfc3339(EPOCH_S)),
             }
         if status:
