@@ -238,7 +238,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="relight-", dir="/tmp") as name:
         folder = Path(name)
         found = cases(ROOT / ".demo")
-        with Platform(folder / "d", cwd=ROOT) as platform:
+        # A frozen replica is no cold start: benchmarks/frozen.py measures those.
+        with Platform(folder / "d", cwd=ROOT, args=("--frozen-memory", "0")) as platform:
             deploy(platform, found)
             for turn in range(runs):
                 for case in found:

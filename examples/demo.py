@@ -93,7 +93,8 @@ class Demo:
     def split(answer: Answer) -> str:
         """Where a request's time went."""
         timing = answer.timing()
-        parts = [f"{name} {timing.get(name, 0.0):.1f}" for name in ("queue", "fork", "load", "run")]
+        names = [each for each in ("queue", "fork", "load", "resume", "run") if each in timing]
+        parts = [f"{name} {timing[name]:.1f}" for name in names]
         return f"{answer.took_ms:.1f} ms in all: {', '.join(parts)} ms"
 
     def wait_for_zero(self) -> None:

@@ -36,7 +36,7 @@ class Answer:
         return json.loads(self.body)
 
     def timing(self) -> dict[str, float]:
-        """The `server-timing` header: milliseconds by name (queue, fork, load, wait, run)."""
+        """The `server-timing` header: ms by name (queue, fork, load, resume, wait, run)."""
         entries = [e.strip() for e in self.headers.get("server-timing", "").split(",") if e.strip()]
         parts = (entry.partition(";dur=") for entry in entries if ";dur=" in entry)
         return {name: float(duration) for name, _, duration in parts}

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from embedded.config import Settings, SettingsError, inherited_environment
+from embedded.frozen import Bounds
 
 
 def settings(tmp_path: Path, **changes: Any) -> Settings:
@@ -17,6 +18,10 @@ def settings(tmp_path: Path, **changes: Any) -> Settings:
         ({"api_port": -1}, "--api-port"),
         ({"max_pods": 0}, "--max-pods"),
         ({"spares": 65}, "--spares"),
+        ({"frozen_memory": "91%"}, "--frozen-memory: expected 0% to 90%"),
+        ({"frozen_memory": "much"}, "got 'much'"),
+        ({"frozen_memory": "-1"}, "--frozen-memory"),
+        ({"frozen_memory": "1e30"}, "--frozen-memory"),
         ({"state": "http://h"}, "--state: expected one of redis://"),
         ({"model_root": Path("/nowhere")}, "--model-root: /nowhere"),
         ({"data_dir": Path("/tmp/" + "x" * 100)}, "--data-dir"),
@@ -33,6 +38,18 @@ def test_defaults_are_knatives_and_kubernetes(tmp_path: Path) -> None:
     made = settings(tmp_path)
     assert (made.port, made.api_port, made.max_pods) == (8080, 8001, 110)
     assert made.database.parent == made.kubeconfig.parent == made.data_dir
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "size_bytes"),
+    [("25%", 0.25, 0), ("90%", 0.9, 0), ("512Mi", 0.0, 1 << 29), ("0", 0.0, 0), ("0%", 0.0, 0)],
+)
+def test_what_may_be_frozen_is_a_share_or_an_amount(
+    tmp_path: Path, text: str, share: float, size_bytes: int
+) -> None:
+    bounds = settings(tmp_path, frozen_memory=text, max_pods=7).frozen
+    assert bounds == Bounds(share=share, size_bytes=size_bytes, replicas_max=7)
+    assert bounds.is_off is (text in ("0", "0%"))
 
 
 def test_secrets_of_the_shell_are_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,10 @@
 import asyncio
 import os
+import signal
+import socket
 from pathlib import Path
+
+import orjson
 
 from embedded.process import Ended, News, ReplicaProcess, Said, free_port, listen, until_listening
 from embedded.zygote import ExitCallback
@@ -22,10 +26,10 @@ class Asked:
         self.signals.append((name, number))
 
 
-def launched() -> tuple[Asked, ReplicaProcess, "asyncio.Queue[News]"]:
+def launched(kind: str = "exec") -> tuple[Asked, ReplicaProcess, "asyncio.Queue[News]"]:
     zygote, news = Asked(), asyncio.Queue[News]()
     process = ReplicaProcess("n", zygote, news)  # type: ignore[arg-type] # stands in for a Zygote
-    process.launch({"kind": "exec"}, ())
+    process.launch({"kind": kind}, ())
     return zygote, process, news
 
 
@@ -73,3 +77,42 @@ async def test_a_command_is_ready_once_its_port_accepts() -> None:
         server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
         async with server:
             assert await news.get() == Said({"ready": True})
+
+
+async def test_a_predictor_is_told_over_the_channel_on_which_it_reports(tmp_path: Path) -> None:
+    zygote, process, news = launched("predictor")
+    with socket.socket(fileno=zygote.report_fd) as theirs, (tmp_path / "log").open("wb") as log:
+        process.settle()
+        assert orjson.loads(theirs.recv(4096)) == {"op": "settle"}
+        theirs.send(b'{"settled": true}\n')
+        async with asyncio.timeout(10):
+            assert await news.get() == Said({"settled": True})
+        process.freeze()
+        process.resume(log.fileno())
+        data, fds, _, _ = socket.recv_fds(theirs, 4096, 2)
+        assert orjson.loads(data)["op"] == "resume"
+        assert Path(f"/proc/self/fd/{fds[0]}").readlink() == tmp_path / "log"
+        os.close(fds[0])
+        assert zygote.signals == [("n", signal.SIGSTOP), ("n", signal.SIGCONT)]
+        others: asyncio.Queue[News] = asyncio.Queue()
+        process.hear(others)
+        theirs.send(b'{"ready": true}\n')
+        async with asyncio.timeout(10):
+            assert await others.get() == Said({"ready": True})
+        assert zygote.on_exit is not None
+        assert not process.is_over
+        zygote.on_exit(0, None)
+        assert process.is_over
+        assert others.get_nowait() == Ended(0, None)
+        assert news.empty()
+        process.settle()  # nobody is there any more
+
+
+async def test_one_that_ends_with_an_order_unread_has_ended() -> None:
+    zygote, process, news = launched("predictor")
+    process.settle()
+    os.close(zygote.report_fd)
+    await asyncio.sleep(0)
+    assert zygote.on_exit is not None
+    zygote.on_exit(None, 9)
+    assert await news.get() == Ended(None, 9)
