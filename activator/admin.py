@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from activator import errors
 from activator.ledger import Ledger, Note, row, timeline
 from activator.server import Activator
 from telemetry import asking
@@ -44,7 +45,7 @@ class _Desk:
             for note, place in self._activator.running(request_id)
         ]
         notes = self._activator.ledger.find(request_id)
-        found += [timeline(note, epoch_s=epoch_s) | {"state": "ended"} for note in notes]
+        found += [timeline(note, epoch_s=epoch_s) | _ended(note) for note in notes]
         if not found:
             ledger = self._activator.ledger
             raise asking.UnknownError(
@@ -114,6 +115,11 @@ class _Reader:
 
     def _is_wanted(self, note: Note) -> bool:
         return all(getattr(note.origin, name) == value for name, value in self._wanted.items())
+
+
+def _ended(note: Note) -> dict[str, Any]:
+    says = errors.sentence(note.why) if note.why else ""
+    return {"state": "ended"} | ({"says": says} if says else {})
 
 
 def _standing(place: int | None) -> dict[str, Any]:

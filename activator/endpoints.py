@@ -109,8 +109,10 @@ class Replica:
 class Endpoints:
     """All replicas. `on_pod` follows the informer; calls never block."""
 
-    def __init__(self, settings: Settings, watcher: Watcher) -> None:
+    def __init__(self, settings: Settings, watcher: Watcher, now: Callable[[], float]) -> None:
+        """`now` is the ledger's clock."""
         self._settings = settings
+        self._now = now
         self._watcher = watcher
         self._replicas: dict[PodKey, Replica] = {}
         self._pods: dict[RevisionKey, dict[PodKey, None]] = {}  # that are not leaving, in order
@@ -171,7 +173,7 @@ class Endpoints:
         if known is None and facts.address is not None:
             self._replicas[facts.pod] = replica = Replica(
                 facts,
-                seen_s=asyncio.get_running_loop().time(),
+                seen_s=self._now(),
                 on_suspect=self._suspected,
                 on_drained=self._drained,
             )
@@ -229,7 +231,7 @@ class Endpoints:
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, self._settings.probe_back_off_max_s)
         replica.task = None
-        replica.marks = replica.marks._replace(ready_s=asyncio.get_running_loop().time())
+        replica.marks = replica.marks._replace(ready_s=self._now())
         replica.is_proven = True
         self.publish(replica.facts.revision)
 

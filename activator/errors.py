@@ -91,6 +91,14 @@ def answer(why: Refusal | Fault, about: About) -> Answer:
     return Answer(status=status, headers=headers, body=orjson.dumps(content))
 
 
+def sentence(reason: str) -> str:
+    """What a refusal says, without its detail; "" for a reason that is none of ours."""
+    for why, (_, said) in _TABLE.items():
+        if why.value == reason:
+            return said.replace(": {detail}", "").replace(" {detail}", "")
+    return ""
+
+
 def status_of(why: Refusal | Fault) -> int:
     """The status of a refusal."""
     return _TABLE[why][0]

@@ -20,9 +20,9 @@ from activator.measuring import MeasuredLoggedPassage, MeasuredPassage
 from activator.patience import Bounds
 from activator.payloads import Log, LoggedPassage
 from activator.proxy import Passage
+from activator.sides import Upstream
 from activator.targets import RevisionKey
 from activator.throttler import Forward, Refusal, Throttler
-from activator.upstreams import Upstream
 
 _FIRST_POKE = 0  # no poke yet since a replica was ready
 
@@ -159,7 +159,7 @@ class Holder:
     def returned(self, passage: Passage) -> None:
         """Nothing of a request was sent: it waits again, first in line."""
         now_s = self.now_s()
-        passage.held(self._waking(now_s))
+        passage.held(self._waking())
         forwards = self._throttler.returned(
             passage, size=passage.size, deadline_s=passage.deadline_s, is_usable=False
         )
@@ -192,7 +192,7 @@ class Holder:
             self._counter.finished(now_s)
             passage.refuse(refusal, retry_s=self._retry_after_s())
             return
-        passage.held(self._waking(now_s))
+        passage.held(self._waking())
         self._last_held_s = now_s
         self._arm()
         self._consider_poke(now_s)
@@ -284,18 +284,20 @@ class Holder:
         elif self.queued and not self._throttler.has_ready_endpoints:
             self._poke(now_s)
 
-    def _waking(self, now_s: float) -> Wake | None:
+    def _waking(self) -> Wake | None:
         """What a request that is held now has part in."""
         if self._throttler.has_ready_endpoints:
             return None
         if self._wake is None or self._throttler.queued <= 1:
-            self._wake = Wake(now_s)  # the first to wait: what was asked for before is not its
+            self._wake = Wake(
+                self.ledger.now()
+            )  # the first to wait: what was asked for before is not its
         return self._wake
 
     def _poke(self, now_s: float) -> None:
         self._poked = self.queued
         if self._wake is not None:
-            self._wake.poked(now_s, self.queued)
+            self._wake.poked(self.ledger.now(), self.queued)
         self._office.poke(self, now_s)
 
     # -- reports ----------------------------------------------------------------------------

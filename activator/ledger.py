@@ -1,13 +1,14 @@
 """What became of each request, for a while.
 
 For: `relight why REQUEST_ID`, `relight record` and tests. Writing costs the request path one
-tuple: no formatting, no look at a clock, nothing that grows.
-Must not know: sockets, the wall clock, how it is asked (admin).
+tuple and three looks at a clock, for uvloop's own tells whole milliseconds: no formatting, and
+nothing that grows.
+Must not know: sockets, the time of day, how it is asked (admin).
 """
 
 import enum
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, islice
 from typing import Any, NamedTuple
 
@@ -63,7 +64,7 @@ class Wake:
 class Note(NamedTuple):
     """One request. Made by the request path as a plain tuple in this order.
 
-    Times are the loop's; negative ones were never, or for `first_byte_s`: with the last one.
+    Times are the ledger's; negative ones were never, or for `first_byte_s`: with the last one.
     """
 
     serial: int
@@ -90,10 +91,22 @@ class Ledger:
     A flood of one sort does not push the others out.
     """
 
-    def __init__(self, *, length_max: int, notable_max: int, bytes_max: int, slow_s: float) -> None:
-        """Rings are shortened until all of them, full of the longest notes, keep to `bytes_max`."""
+    def __init__(
+        self,
+        *,
+        length_max: int,
+        notable_max: int,
+        bytes_max: int,
+        slow_s: float,
+        now: Callable[[], float],
+    ) -> None:
+        """Rings are shortened until all of them, full of the longest notes, keep to `bytes_max`.
+
+        `now` never falls, and is never negative.
+        """
         share = min(1.0, bytes_max / ((length_max + 2 * notable_max) * NOTE_BYTES_MAX))
         self.slow_s = slow_s
+        self.now = now
         self.serials = count(1)
         notable = max(1, int(notable_max * share))
         self._recent: deque[tuple[Any, ...]] = deque(maxlen=max(1, int(length_max * share)))
@@ -122,8 +135,9 @@ class Ledger:
         self._recent.append(note)
         self._failed.append(note)
 
-    def turn_away(self, request_id: bytes, why: str, status: int, now_s: float) -> None:
+    def turn_away(self, request_id: bytes, why: str, status: int) -> None:
         """Note a request that was refused before it came to a Revision's queue."""
+        now_s = self.now()
         times = (now_s, None, -1.0, -1.0, now_s)
         answer = (status, Ending.REFUSED, why, None, False, None, 0, 0)
         self.add_failed((next(self.serials), request_id, NOWHERE, *times, *answer))
@@ -150,7 +164,7 @@ class Ledger:
 
 
 def row(note: Note, *, epoch_s: float) -> dict[str, Any]:
-    """A note as told outside. `epoch_s` is to be added to the loop's time to have the clock's.
+    """A note as told outside. `epoch_s` is to be added to its times to have the time of day.
 
     Names ending in `_s` are seconds, but for `time` since the arrival or as long as they lasted.
     """

@@ -21,7 +21,8 @@ from activator.events import (
     response_event,
 )
 from activator.plans import Plan
-from activator.proxy import Keeper, Passage
+from activator.proxy import Passage
+from activator.sides import Keeper
 from api import keys
 from api.payload_logs import Logging
 from wire.client import Connection
@@ -68,7 +69,7 @@ class LoggedPassage(Passage):
     def __init__(
         self,
         exchange: Exchange,
-        keeper: Keeper,
+        keeper: Keeper[Passage],
         plan: Plan[Any],
         request_id: bytes,
         arrived_s: float,

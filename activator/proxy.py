@@ -4,48 +4,20 @@ For: copying bytes both ways with back-pressure, and giving each way to fail its
 Must not know: which replica to choose, how long a queue is, Kubernetes.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from activator import errors
 from activator.errors import About, Fault
-from activator.ledger import CLIENT_LEFT, Ending, Ledger, Origin, Wake
-from activator.loads import ReplicaLoads
-from activator.patience import Bounds, Patience
+from activator.ledger import CLIENT_LEFT, Ending, Wake
+from activator.patience import Patience
 from activator.plans import Plan
+from activator.sides import Keeper, Upstream
 from activator.throttler import Refusal
-from activator.upstreams import Upstream
 from wire.client import Connection
 from wire.exchange import Exchange
 
 # A held body of unknown length is read so far; one of known length was admitted as a whole.
 HELD_CHUNKED_BYTES_MAX = 65_536
-
-
-class Keeper(Protocol):
-    """The queue a passage belongs to."""
-
-    name: str  # of the revision
-    timeout_s: float
-    bounds: Bounds | None  # of an execution, if there are any beside the timeout
-    origin: Origin
-    ledger: Ledger
-    loads: ReplicaLoads[Upstream] | None  # of replicas that are asked for theirs
-
-    def now_s(self) -> float:
-        """The loop's time."""
-        ...
-
-    def connect(self, passage: "Passage") -> None:
-        """Open a connection to its replica and call `connected` or `unreachable`."""
-
-    def finished(self, passage: "Passage", now_s: float) -> None:
-        """The passage needs its slot no more."""
-
-    def abandoned(self, passage: "Passage") -> None:
-        """The client left; the passage waits or runs no more."""
-
-    def returned(self, passage: "Passage") -> None:
-        """Nothing was sent: choose again."""
 
 
 class Passage:
@@ -56,6 +28,7 @@ class Passage:
 
     __slots__ = (
         "_begun",
+        "_came_s",
         "_connection",
         "_exchange",
         "_first_byte_s",
@@ -72,6 +45,7 @@ class Passage:
         "_size",
         "_slot_s",
         "_wake",
+        "_went_s",
         "arrived_s",
         "deadline_s",
         "replica",
@@ -81,7 +55,7 @@ class Passage:
     def __init__(
         self,
         exchange: Exchange,
-        keeper: Keeper,
+        keeper: "Keeper[Passage]",
         plan: Plan[Any],
         request_id: bytes,
         arrived_s: float,
@@ -98,7 +72,10 @@ class Passage:
         self._connection: Connection | None = None
         self._pieces: list[bytes] | None = None  # of the body, until there is a connection
         self._size = 0
-        self._sent_s = -1.0  # never
+        self._sent_s = arrived_s
+        # What follows is for the ledger, by its clock.
+        self._came_s = keeper.ledger.now()
+        self._went_s = -1.0  # never
         self._slot_s: float | None = None
         self._first_byte_s = -1.0  # with the last
         self._begun = 0  # status of an answer that began before it was whole
@@ -138,7 +115,7 @@ class Passage:
         replica.running += 1
         connection = replica.pool.take()
         if connection is None:
-            self._slot_s = self._keeper.now_s()
+            self._slot_s = self._keeper.ledger.now()
             self._keeper.connect(self)
         else:
             self.connected(connection)
@@ -157,6 +134,9 @@ class Passage:
             body = b"".join(self._pieces) + body
             self._pieces = None
         self._connection = connection
+        # What neither waited nor connected was forwarded as it came.
+        was_delayed = self._is_held or self._slot_s is not None
+        self._went_s = keeper.ledger.now() if was_delayed else self._came_s
         now_s = self._sent_s = keeper.now_s()
         if self._plan.asked_s is None or now_s + keeper.timeout_s < self.deadline_s:
             self.deadline_s = now_s + keeper.timeout_s
@@ -249,10 +229,10 @@ class Passage:
             headers += b"server-timing: queue;dur=%.1f\r\n" % waited_ms
         self._sent_bytes = len(early)
         if not connection.is_answer_complete:
-            self._first_byte_s = now_s = self._keeper.now_s()
+            self._first_byte_s = self._keeper.ledger.now()
             self._begun = status
             if self._patience is not None:
-                self._patience.started(now_s)
+                self._patience.started(self._keeper.now_s())
             exchange.start(status, headers, content_length=length)
             exchange.write(early)
             return
@@ -293,7 +273,7 @@ class Passage:
         self._drop_connection()
         if self.replica is not None:
             self._leave_replica()
-        self._note_failed(self._keeper.now_s(), Ending.LEFT, self._begun or CLIENT_LEFT)
+        self._note_failed(Ending.LEFT, self._begun or CLIENT_LEFT)
         self._keeper.abandoned(self)
 
     def on_answer_lost(self, why: str) -> None:
@@ -324,16 +304,15 @@ class Passage:
             retry_after_s=retry_s,
         )
         answer = errors.answer(why, about)
-        self._note_failed(self._keeper.now_s(), Ending.REFUSED, answer.status, why.value)
+        self._note_failed(Ending.REFUSED, answer.status, why.value)
         self._exchange.respond(answer.status, answer.headers, answer.body)
 
     def _fail(self, why: Fault, detail: str) -> None:
         self._drop_connection()
         self._leave_replica()
-        now_s = self._keeper.now_s()
-        self._keeper.finished(self, now_s)
+        self._keeper.finished(self, self._keeper.now_s())
         if self._exchange.is_started:
-            self._note_failed(now_s, Ending.CUT, self._begun, why.value)
+            self._note_failed(Ending.CUT, self._begun, why.value)
             self._exchange.abort()
         else:
             self.refuse(why, detail=detail)
@@ -352,8 +331,9 @@ class Passage:
         self._is_over = True
         now_s = self._keeper.now_s()
         ledger = self._keeper.ledger
-        note = self.note(next(ledger.serials), now_s, Ending.ANSWERED, connection.status)
-        if self._is_held or now_s - self.arrived_s > ledger.slow_s:
+        ended_s = ledger.now()
+        note = self.note(next(ledger.serials), ended_s, Ending.ANSWERED, connection.status)
+        if self._is_held or ended_s - self._came_s > ledger.slow_s:
             ledger.add_slow(note)
         else:
             ledger.add(note)
@@ -370,9 +350,9 @@ class Passage:
             serial,
             self.request_id,
             self._keeper.origin,
-            self.arrived_s,
+            self._came_s,
             self._slot_s,
-            self._sent_s,
+            self._went_s,
             self._first_byte_s,
             now_s,
             status,
@@ -385,9 +365,10 @@ class Passage:
             self._sent_bytes,
         )
 
-    def _note_failed(self, now_s: float, ending: Ending, status: int, why: str = "") -> None:
+    def _note_failed(self, ending: Ending, status: int, why: str = "") -> None:
         ledger = self._keeper.ledger
-        ledger.add_failed(self.note(next(ledger.serials), now_s, ending, status, why))
+        note = self.note(next(ledger.serials), ledger.now(), ending, status, why)
+        ledger.add_failed(note)
 
     def _leave_replica(self) -> None:
         replica = self.replica

@@ -62,13 +62,14 @@ class Activator:
             notable_max=settings.ledger_notable_max,
             bytes_max=settings.ledger_bytes_max,
             slow_s=settings.ledger_slow_s,
+            now=time.monotonic,  # as a loop's, but finer than uvloop's
         )
         self._client = client
         self._router = Router(domain=settings.domain, draw=rng.random)
         self._observer = Observer(self._router, self._changed)
         self._holders: dict[RevisionKey, Holder] = {}
         self._reporter = Reporter(settings, report, self._trim)
-        self._endpoints = Endpoints(settings, self)
+        self._endpoints = Endpoints(settings, self, self.ledger.now)
         self._limits = _limits(settings)
         self._roster = Roster(self._limits)
         self._group: asyncio.TaskGroup | None = None
@@ -191,12 +192,12 @@ class Activator:
         )
 
     def epoch_s(self) -> float:
-        """What to add to the loop's time to have wall time."""
-        return self._clock() - self._loop_time()
+        """What to add to the ledger's time to have wall time."""
+        return self._clock() - self.ledger.now()
 
     def running(self, request_id: bytes) -> list[tuple[Note, int | None]]:
         """Requests of this id that are not over: so far, and how many wait before; None: runs."""
-        now_s = self._loop_time()
+        now_s = self.ledger.now()
         return [
             (Note(*passage.note(0, now_s, Ending.RUNNING, 0)), place)
             for holder in self._holders.values()
@@ -242,7 +243,7 @@ class Activator:
         return b"%b%x-%x" % (self._id_prefix, self._requests, self._strays)
 
     def _turned_away(self, request_id: bytes, why: str, status: int) -> None:
-        self.ledger.turn_away(request_id, why, status, self._loop_time())
+        self.ledger.turn_away(request_id, why, status)
 
     # -- what holders share -----------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from typing_extensions import override
 from activator.errors import Fault
 from activator.ledger import Ending
 from activator.plans import Plan
-from activator.proxy import Keeper, Passage
+from activator.proxy import Passage
+from activator.sides import Keeper
 from wire.client import Connection
 from wire.exchange import Exchange
 from wire.tunnel import Tunnel
@@ -25,7 +26,7 @@ class UpgradePassage(Passage):
     def __init__(
         self,
         exchange: Exchange,
-        keeper: Keeper,
+        keeper: Keeper[Passage],
         plan: Plan[Any],
         request_id: bytes,
         arrived_s: float,
@@ -53,9 +54,9 @@ class UpgradePassage(Passage):
         assert taken is not None, "the client left, and the passage was not told"
         client, stash, roster = taken
         upstream = connection.hand_over()
-        self._first_byte_s = now_s = self._keeper.now_s()
+        self._first_byte_s = self._keeper.ledger.now()
         if self._patience is not None:
-            self._patience.started(now_s)
+            self._patience.started(self._keeper.now_s())
         self._tunnel = Tunnel(
             client, upstream, roster=roster, on_over=self._ended, on_bytes=self._bytes_passed
         )
@@ -68,11 +69,11 @@ class UpgradePassage(Passage):
 
     def _ended(self) -> None:
         self._is_over = True
-        now_s = self._keeper.now_s()
         ledger = self._keeper.ledger
-        ledger.add_slow(self.note(next(ledger.serials), now_s, Ending.ANSWERED, 101))
+        note = self.note(next(ledger.serials), ledger.now(), Ending.ANSWERED, 101)
+        ledger.add_slow(note)
         self._leave_replica()
-        self._keeper.finished(self, now_s)
+        self._keeper.finished(self, self._keeper.now_s())
 
     @override
     def _fail(self, why: Fault, detail: str) -> None:

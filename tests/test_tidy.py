@@ -25,7 +25,7 @@ UNMIRRORED = {
     "api/placement_schemas.py": "descriptions only, walked likewise",
     "api/pod_schemas.py": "descriptions only, walked likewise",
     "api/stats.py": "one shape",
-    "activator/upstreams.py": "a port: test_endpoints.py and test_proxy.py stand on either side",
+    "activator/sides.py": "ports: test_endpoints.py and test_proxy.py stand on either side",
     "api/volume_schemas.py": "descriptions only, walked likewise",
     "cluster/client.py": "a port: every client is tested against it",
 }

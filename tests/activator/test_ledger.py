@@ -22,7 +22,8 @@ ORIGIN = Origin("default", "app", "app-1")
 
 
 def ledger(**changed: Any) -> Ledger:
-    return Ledger(**{"length_max": 4, "notable_max": 2, "bytes_max": 10**6, "slow_s": 1} | changed)
+    limits = {"length_max": 4, "notable_max": 2, "bytes_max": 10**6, "slow_s": 1}
+    return Ledger(**limits | {"now": lambda: 3.0} | changed)
 
 
 def note(kept: Ledger, name: bytes = b"r", **changed: Any) -> Note:
@@ -36,7 +37,7 @@ def note(kept: Ledger, name: bytes = b"r", **changed: Any) -> Note:
 def test_a_flood_of_one_sort_does_not_push_the_others_out() -> None:
     kept = ledger()
     kept.add_slow(tuple(note(kept, b"slow")))
-    kept.turn_away(b"refused", "UnknownHost", 404, 3.0)
+    kept.turn_away(b"refused", "UnknownHost", 404)
     for _ in range(9):
         kept.add(tuple(note(kept, b"fast")))
     assert [each.serial for each in kept.find(b"fast")] == [11, 10, 9, 8]
