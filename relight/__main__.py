@@ -22,6 +22,7 @@ from relight import (
     simulate,
     traffic,
     up,
+    why,
 )
 from relight.errors import EXPLAINED, CommandError, Exit
 
@@ -44,6 +45,7 @@ _VERBS = {
     "delete": delete,
     "simulate": simulate,
     "record": record,
+    "why": why,
 }
 
 

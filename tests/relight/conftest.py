@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class Platform:
         self.standin: Controller
         self.controller: asyncio.Task[None]
         self.runners: list[web.AppRunner] = []
+        self.told: dict[str, Any] = {}  # what components answer, by "component/path"
+        self.asked: list[str] = []
         self._capsys = capsys
 
     async def type(self, *words: str) -> tuple[int, str, str]:
@@ -45,6 +48,21 @@ class Platform:
             code = await execute(args)
         out, err = self._capsys.readouterr()
         return code, out, err
+
+    def component(self, name: str) -> web.Application:
+        """What stands behind the service proxy for a component."""
+
+        async def answer(request: web.Request) -> web.Response:
+            path = f"{name}/{request.match_info['path']}"
+            self.asked.append(f"{path}?{request.query_string}")
+            if path in self.told:
+                return web.json_response(self.told[path])
+            status = {"kind": "Status", "code": 404, "reason": "NotFound", "message": "unknown"}
+            return web.json_response(status, status=404)
+
+        app = web.Application()
+        app.router.add_get("/{path:.*}", answer)
+        return app
 
     async def stop(self) -> None:
         """Stop serving, as a platform that ends does."""
@@ -79,7 +97,8 @@ async def platform(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncI
     store = Store(folder / "relight.db")
     clock = asyncio.get_running_loop().time
     platform = Platform(folder, ApiServer(store, clock=clock, rng=random.Random(1)), capsys)
-    api = await serve(make_app(platform.server), platform.runners)
+    services = {name: partial(platform.component, name) for name in ("activator", "autoscaler")}
+    api = await serve(make_app(platform.server, services=services), platform.runners)
     activator = await serve(platform.activator.app(), platform.runners)
     addresses = {"api": api, "activator": activator, "domain": "localhost", "pid": os.getpid()}
     (folder / "relight.json").write_bytes(orjson.dumps(addresses))

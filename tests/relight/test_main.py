@@ -23,6 +23,7 @@ VERBS = (
     "delete",
     "simulate",
     "record",
+    "why",
 )
 
 
