@@ -12,9 +12,11 @@ from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.stats import Stat
 from autoscaler import keeping, loop, scaler
 from autoscaler.config import Settings
+from autoscaler.delegating import Delegation
 from autoscaler.journal import Entry
 from autoscaler.keeping import Keeper, Timing, WindowStore
 from autoscaler.memory import Memory
+from autoscaler.trimming import Trimmer
 from autoscaler.settings_map import SettingsMap
 from cluster.client import Client
 from cluster.events import EventRecorder
@@ -24,7 +26,7 @@ Raw = dict[str, Any]
 
 
 class Autoscaler:
-    """Decides for every PodAutoscaler of class kpa or relight.
+    """Decides for every PodAutoscaler of class kpa or relight, and has Kubernetes do so for hpa's.
 
     `clock` is epoch seconds and dates statuses and Events; decisions use the loop's clock.
     """
@@ -47,11 +49,15 @@ class Autoscaler:
         self._keeper: Keeper | None = None
         if store is not None and memory is not None:
             self._keeper = Keeper(store, memory, self, timing or Timing())
-        self._deployments = Informer(client, DEPLOYMENTS)
-        self._autoscalers = Informer(client, PODAUTOSCALERS)
+        trimmer = Trimmer()
+        self._deployments = Informer(client, DEPLOYMENTS, keep=trimmer.deployment)
+        self._autoscalers = Informer(client, PODAUTOSCALERS, keep=trimmer.autoscaler)
         self._settings = settings  # as the ConfigMaps say now
         self._is_reconfigured = asyncio.Event()
         self._settings_map = SettingsMap(client, settings, self._on_settings)
+        self._delegation = Delegation(
+            client, self._recorder, clock=clock, defaults=lambda: self._settings.defaults
+        )
         self._tasks: asyncio.TaskGroup | None = None
 
     def receive(self, stats: Sequence[Stat]) -> None:
@@ -75,6 +81,7 @@ class Autoscaler:
                 tasks.create_task(self._settings_map.run(), name="autoscaler settings")
                 await self._settings_map.synced()
                 tasks.create_task(self._reconfigure(), name="autoscaler reconfiguring")
+                tasks.create_task(self._delegation.run(), name="autoscaler class hpa")
                 self._deployments.on_change(self._on_deployment)
                 tasks.create_task(self._deployments.run(), name="autoscaler deployments")
                 # How many replicas run is known before the first decision is made.
@@ -141,14 +148,19 @@ class Autoscaler:
             await self._is_reconfigured.wait()
             self._is_reconfigured.clear()
             await self._loop.reconfigure(self._settings, self._autoscalers.objects)
+            for raw in list(self._autoscalers.objects.values()):
+                self._delegation.autoscaler_changed(raw)
 
     def _on_deployment(self, old: Raw | None, new: Raw | None) -> None:
         metadata = (new or old or {})["metadata"]
         name = (metadata.get("namespace", ""), metadata["name"])
         self._loop.deployment_changed(name, new, now_s=asyncio.get_running_loop().time())
+        self._delegation.deployment_changed(name)
 
     def _on_autoscaler(self, old: Raw | None, new: Raw | None) -> None:
         if new is not None:
             self._loop.autoscaler_changed(new, now_s=asyncio.get_running_loop().time())
+            self._delegation.autoscaler_changed(new)
         elif old is not None:
             self._loop.autoscaler_gone(old)
+            self._delegation.autoscaler_gone(old)
