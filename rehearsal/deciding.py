@@ -6,6 +6,7 @@ Must not know: requests, replicas' lives, how a policy is written down.
 Nothing is decided here that the autoscaler decides: `Production` hands every call through.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -94,47 +95,41 @@ class Production:
 class KeepAlive:
     """What function platforms do: a replica goes when it was not needed for `keep_s`.
 
-    Up as class relight goes up. The k-th replica is needed while more requests are in flight
-    than k - 1 replicas have slots for, and when it is started.
+    The k-th replica is needed while more requests are in flight than k - 1 replicas are for. It
+    is started at the poke or the report that tells of it.
     """
 
-    def __init__(self, spec: Spec, *, concurrency: int, keep_s: float) -> None:
-        self._up = Production(spec)
-        self.first = self._up.first
-        self._concurrency = concurrency
+    def __init__(self, spec: Spec, *, keep_s: float) -> None:
+        self.first = spec.floor
+        self._spec = spec
         self._keep_s = keep_s
-        self._needed_s: list[float] = [ALWAYS_S] * self.first  # of each replica, the last time
+        self._needed_s = [ALWAYS_S] * self.first  # of each replica, the last time
 
     def receive(self, stat: Stat, *, peak: int, now_s: float) -> bool:
         """See `Decider`."""
-        need = -(-peak // self._concurrency) if self._concurrency else min(peak, 1)
-        self._need(min(need, len(self._needed_s)), now_s)
-        return self._up.receive(stat, peak=peak, now_s=now_s)
+        need = math.ceil(peak / self._spec.total)
+        if self._spec.max_scale:
+            need = min(need, self._spec.max_scale)
+        is_more = need > len(self._needed_s)
+        self._needed_s.extend([now_s] * (need - len(self._needed_s)))
+        for index in range(need):
+            self._needed_s[index] = max(now_s, self._needed_s[index])
+        return is_more
 
     def turn(self, replicas: int, ready: int, now_s: float) -> int | None:
         """See `Decider`."""
-        return self._kept(self._up.turn(replicas, ready, now_s), replicas, now_s)
-
-    def look(self, replicas: int, ready: int, now_s: float) -> int | None:
-        """See `Decider`."""
-        return self._kept(self._up.look(replicas, ready, now_s), replicas, now_s)
-
-    def is_asleep(self, replicas: int, ready: int) -> bool:
-        """See `Decider`."""
-        return self._up.is_asleep(replicas, ready)
-
-    def _need(self, replicas: int, now_s: float) -> None:
-        for index in range(replicas):
-            self._needed_s[index] = max(now_s, self._needed_s[index])
-
-    def _kept(self, wanted: int | None, replicas: int, now_s: float) -> int | None:
-        if wanted is not None and wanted > replicas:
-            self._needed_s.extend([now_s] * (wanted - len(self._needed_s)))
-            self._need(wanted, now_s)
         while self._needed_s and now_s - self._needed_s[-1] >= self._keep_s:
             self._needed_s.pop()
         kept = len(self._needed_s)
         return kept if kept != replicas else None
+
+    def look(self, replicas: int, ready: int, now_s: float) -> int | None:
+        """See `Decider`."""
+        return None
+
+    def is_asleep(self, replicas: int, ready: int) -> bool:
+        """See `Decider`."""
+        return not replicas
 
 
 class Fixed:

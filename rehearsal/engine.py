@@ -20,6 +20,7 @@ from rehearsal.holding import REPORT_PERIOD_S, Holding
 from rehearsal.runs import COLD, RESUMED, WARM, Run
 from rehearsal.terms import Terms
 
+_STUCK_S = 86_400.0  # after the last arrival: what still waits then waits for ever
 _ORDERS_MAX = 100  # of one moment: more, and two rules of the decider contradict each other
 
 
@@ -72,6 +73,8 @@ class Engine:
         while events and (events[0][0] <= until_s or self._holding.in_flight):
             end_s = max(until_s, events[0][0])
             self._step()
+            if end_s > until_s + _STUCK_S and not any(each.used for each in self._fleet.staying):
+                raise ValueError(f"{self._holding.in_flight} requests wait for ever")
         self._fleet.close(end_s)
         return Run(
             arrivals=self._arrivals,

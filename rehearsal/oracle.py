@@ -19,6 +19,7 @@ out of reach, for running requests can not be moved together: packing them best 
 Where replicas are frozen, a policy may pay less, for frozen seconds are counted apart.
 """
 
+import heapq
 from collections.abc import Sequence
 
 from rehearsal.runs import WARM, Life, Run
@@ -51,23 +52,22 @@ def foresee(
 
 def needs(arrivals: Sequence[float], services: Sequence[float], concurrency: int) -> list[Need]:
     """When the first replica is needed, when the second, and so on. O(n log n)."""
-    ends = sorted(
-        start_s + service_s for start_s, service_s in zip(arrivals, services, strict=True)
-    )
     levels: list[Need] = []
     since_s: list[float] = []  # of the levels that are needed now
-    running = ended = 0
-    for start_s in arrivals:
-        while ended < len(ends) and ends[ended] <= start_s:
-            running -= 1
-            _shrink(levels, since_s, _level(running, concurrency), ends[ended])
-            ended += 1
-        running += 1
-        if _level(running, concurrency) > len(since_s):
+    ends: list[float] = []  # of what runs, a heap
+
+    def end_next() -> None:
+        end_s = heapq.heappop(ends)
+        _shrink(levels, since_s, _level(len(ends), concurrency), end_s)
+
+    for start_s, service_s in zip(arrivals, services, strict=True):
+        while ends and ends[0] <= start_s:
+            end_next()
+        heapq.heappush(ends, start_s + service_s)
+        if _level(len(ends), concurrency) > len(since_s):
             since_s.append(start_s)
-    for end_s in ends[ended:]:
-        running -= 1
-        _shrink(levels, since_s, _level(running, concurrency), end_s)
+    while ends:
+        end_next()
     return levels
 
 

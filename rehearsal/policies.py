@@ -5,7 +5,8 @@ Must not know: traces, how a policy does.
 
     kpa | relight                           a class, with annotations as knobs: `kpa,target=2`
     relight/cheap | /balanced | /fast       class relight, with relight.dev/keep-alive
-    keep-alive=600s                         a replica goes when it was not needed for so long
+    keep-alive=600s                         a replica goes when it was not needed for so long;
+                                            its knobs are min-scale and max-scale
     always-on                               as many as the peak ever needs, all the time
     oracle                                  the least that never lets a request wait
 """
@@ -20,6 +21,7 @@ from api.errors import InvalidObjectError
 from api.formats import duration_ns
 
 _CLASSES = {"kpa": keys.CLASS_KPA, "relight": keys.CLASS_RELIGHT}
+_BOUNDS = (keys.MIN_SCALE, keys.MAX_SCALE)  # the knobs of what is of no class
 _METRICS = ("concurrency", "rps")
 _KEEP_ALIVES = ("cheap", "balanced", "fast")
 KNOWN = "kpa, relight, relight/cheap|balanced|fast, keep-alive=DURATION, always-on, oracle"
@@ -57,7 +59,6 @@ def parse(text: str) -> Policy:
     kind, keep_s = Kind.CLASS, 0.0
     if head.startswith("keep-alive="):
         kind, keep_s = Kind.KEEP_ALIVE, _keep_s(text, head.removeprefix("keep-alive="))
-        annotations[keys.SCALING_CLASS] = keys.CLASS_RELIGHT
     elif name in _CLASSES and (not keep_alive or name == "relight"):
         annotations[keys.SCALING_CLASS] = _CLASSES[name]
         if "/" in head:
@@ -94,6 +95,9 @@ def _add(text: str, knob: str, annotations: dict[str, str]) -> None:
     key = _full(name)
     if key == keys.SCALING_CLASS:
         raise ValueError(f"policy {text!r}: the class is named first, not by {name!r}")
+    if annotations.get(keys.SCALING_CLASS) is None and key not in _BOUNDS:
+        known = " and ".join(map(_short, _BOUNDS))
+        raise ValueError(f"policy {text!r}: a keep-alive has the knobs {known}, not {name!r}")
     if key in annotations:
         raise ValueError(f"policy {text!r}: {name!r} is given twice")
     if key == keys.SCALING_METRIC and value not in _METRICS:

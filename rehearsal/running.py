@@ -93,5 +93,5 @@ def _decider(
     except InvalidObjectError as error:
         raise ValueError(f"policy {policy.name!r}: {error}") from None
     if policy.kind is Kind.KEEP_ALIVE:
-        return KeepAlive(spec, concurrency=terms.concurrency, keep_s=policy.keep_s)
+        return KeepAlive(spec, keep_s=policy.keep_s)
     return Production(spec)

@@ -6,9 +6,11 @@ Must not know: files, compression, what a trace is for.
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from statistics import median
 
 from rehearsal.columns import Columns, Hints, delimiter_of, recognise
 from rehearsal.stamps import Stamps, seconds, stamps_like
@@ -138,7 +140,9 @@ def _read(columns: Columns, rows: Iterator[Row], notes: list[str]) -> Trace:
             times.append(stamps.read(row[place]))
             if columns.duration is not None:
                 place = columns.duration
-                durations.append(seconds(row[place], columns.duration_per_s))
+                is_unknown = not row[place].strip() and not columns.is_end
+                per_s = columns.duration_per_s
+                durations.append(math.nan if is_unknown else seconds(row[place], per_s))
             if columns.models:
                 place = columns.models[-1]
                 models.append("/".join([row[each].strip() for each in columns.models]))
@@ -153,7 +157,21 @@ def _read(columns: Columns, rows: Iterator[Row], notes: list[str]) -> Trace:
     if columns.is_end:
         times = [end_s - took_s for end_s, took_s in zip(times, durations, strict=True)]
         notes.append("Times are those of the answers: a request came its duration before.")
+    durations = _filled(durations, notes)
     return _ordered(times, durations, models, stamps, [stamps.note, *notes])
+
+
+def _filled(durations: list[float], notes: list[str]) -> list[float]:
+    """Give requests of unknown duration, which were refused or left, the median of the others."""
+    known = [each for each in durations if not math.isnan(each)]
+    if not known or len(known) == len(durations):
+        return known
+    middle = median(known)
+    notes.append(
+        f"{len(durations) - len(known)} requests have no duration: the median of the others, "
+        f"{middle:g} s, counts."
+    )
+    return [middle if math.isnan(each) else each for each in durations]
 
 
 def _ordered(

@@ -87,7 +87,7 @@ class Orders:
 class World:
     """One Revision without replicas, whose reports are answered by `orders`."""
 
-    ledger: Any = None  # what only the requests themselves would write to
+    ledger: Any = mock.MagicMock()  # what becomes of requests is told elsewhere
 
     def __init__(self, loop: Loop, orders: Orders, *, capacity: int) -> None:
         self.loop = loop

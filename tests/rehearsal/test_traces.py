@@ -28,6 +28,8 @@ def read(text: str, **hints: str) -> Trace:
         ("t\n1700000000000000\n1700000000500000\n", [0, 0.5], None, None),
         ("\n# made by hand\n0,4808\n\n1.5,10\n", [0, 1.5], None, None),
         ("\ufefftime,duration\n3,1\n4,2\n", [0, 1], [1, 2], None),
+        ("ts,duration\n1,0.2\n2,\n3,0.4\n4,9\n", [0, 1, 2, 3], [0.2, 0.4, 0.4, 9], None),
+        ("ts,duration\n1,\n2, \n", [0, 1], None, None),
         ('"time","model"\n"3","a,b"\n"4","c"\n', [0, 1], None, ["a,b", "c"]),
         ('{"timestamp": 0, "hash_ids": [1, 2]}\n{"timestamp": 3000, "hash_ids": []}\n',
          [0, 3], None, None),
