@@ -1,7 +1,8 @@
 """Replay the text scripts in `autoscaler/` through one Revision's pilot.
 
 A script is a `spec` line (annotation names without their prefix, class, container-concurrency,
-reachability), an optional `start` line (replicas, phase, listening) and lines in time:
+reachability), an optional `config` line (keys of config-autoscaler), an optional `start` line
+(replicas, ready, phase, listening) and lines in time:
 
     t=2        ready=1 load=20     -> 20 panic active
     t=3..70    load=0              -> t=62 10 down-rate active | t=64 5 down-rate active
@@ -9,7 +10,9 @@ reachability), an optional `start` line (replicas, phase, listening) and lines i
 `poke=N` is a poke with a queue of N, `load=X` a report of that load in each second of the line,
 to which `tokens=N` and `delay=MS` add what replicas report.
 Ticks fall on even seconds, after the report. `ready=all` makes replicas ready one second after
-they are asked for, from there on. The answer is the Deployment's replicas, the reason and the
+they are asked for, from there on. `set NAME=TEXT ...` at the end of a line changes annotations from
+there on, and `NAME=` takes one away; `config NAME=TEXT ...` changes settings likewise. The
+answer is the Deployment's replicas, the reason and the
 phase: at the end of the line if nothing changed, else every change.
 
 `UPDATE=1 pytest tests/scenarios` writes the answers anew; the diff is what to review.
@@ -22,6 +25,7 @@ from pathlib import Path
 import pytest
 
 from api import keys
+from api.autoscaler_config import parse as parse_config
 from api.autoscaling import PodAutoscaler
 from api.objects import ObjectMeta
 from api.stats import Stat
@@ -29,10 +33,12 @@ from autoscaler.config import Settings
 from autoscaler.decider import Decision
 from autoscaler.pilot import Outcome, Pilot, Scale, first_life
 from autoscaler.spec import Spec, build
+from tests.scenarios.knative_rules import RULES
 
 SCRIPTS = sorted((Path(__file__).parent / "autoscaler").glob("*.txt"))
 CLASSES = {"kpa": keys.CLASS_KPA, "relight": keys.CLASS_RELIGHT}
 PHASES = {"activating": "Unknown", "active": "True", "inactive": "False"}
+LONG_NAMES = {"progress-deadline": keys.PROGRESS_DEADLINE}  # not of the autoscaling domain
 COLUMN = 40
 REPORTED = (("tokens", "tokens_in_flight", 1), ("delay", "queue_delay_s", 1000))
 
@@ -42,6 +48,8 @@ class Script:
 
     def __init__(self) -> None:
         self.words: dict[str, str] = {}
+        self.config: dict[str, str] = {}
+        self.shows_room = False
         self.start = {"replicas": "0", "phase": "inactive", "listening": "1000"}
         self.pilot: Pilot | None = None
         self.replicas = 0
@@ -53,7 +61,7 @@ class Script:
 
     def spec(self) -> Spec:
         annotations = {
-            keys.AUTOSCALING_PREFIX + name: text
+            LONG_NAMES.get(name, keys.AUTOSCALING_PREFIX + name): text
             for name, text in self.words.items()
             if name not in ("class", "container-concurrency", "reachability")
         }
@@ -64,10 +72,12 @@ class Script:
             container_concurrency=int(self.words.get("container-concurrency", "0")),
             reachability=self.words.get("reachability", "Reachable"),
         )
-        return build(autoscaler, Settings())
+        return build(autoscaler, Settings(defaults=parse_config(self.config)))
 
     def play(self, line: str) -> str:
         """Return the answer to one line in time."""
+        line, _, config = line.partition(" config ")
+        line, _, changed = line.partition(" set ")
         words = dict(word.split("=", 1) for word in line.split())
         first, _, last = words.pop("t").partition("..")
         start = int(first)
@@ -88,14 +98,28 @@ class Script:
         assert not words, f"unknown words {words} in: {line}"
         changes = []
         for now in range(start, int(last or first) + 1):
-            for told in self._second(now, load, poke):
+            is_changed = now == start and (changed or config)
+            all_told = [self._change(changed, config, now)] if is_changed else []
+            for told in [*all_told, *self._second(now, load, poke)]:
                 if told != self.told:
                     changes.append(f"t={now} {told}" if last else told)
                     self.told = told
         return " | ".join(changes) or self.told
 
+    def _change(self, changed: str, config: str, now: int) -> str:
+        assert self.pilot is not None
+        for word in changed.split():
+            name, text = word.split("=", 1)
+            self.words[name] = text
+            if not text:
+                del self.words[name]
+        self.config |= dict(word.split("=", 1) for word in config.split())
+        self.pilot.respec(self.spec(), now_s=now)
+        return self._after(self.pilot.look(self._scale(), now_s=now, listening_since_s=self.since))
+
     def _begin(self, now: int) -> None:
-        self.replicas = self.ready = int(self.start["replicas"])
+        self.replicas = int(self.start["replicas"])
+        self.ready = int(self.start.get("ready", self.replicas))
         self.pilot = Pilot(
             self.spec(),
             first_life(
@@ -142,7 +166,9 @@ class Script:
         assert self.pilot is not None
         if outcome.replicas is not None:
             self.replicas = outcome.replicas
-        return f"{self.replicas} {outcome.decision.reason.value} {self.pilot.phase.name.lower()}"
+        told = f"{self.replicas} {outcome.decision.reason.value} {self.pilot.phase.name.lower()}"
+        room = f" ebc={outcome.decision.excess_burst_capacity}" if self.shows_room else ""
+        return told + room
 
     def _scale(self) -> Scale:
         return Scale(replicas=self.replicas, ready=self.ready)
@@ -170,6 +196,10 @@ def replay(text: str) -> str:
         verb, _, rest = question.partition(" ")
         if verb == "spec":
             script.words = dict(word.split("=", 1) for word in rest.split())
+        elif verb == "config":
+            script.config = dict(word.split("=", 1) for word in rest.split())
+        elif question == "show ebc":
+            script.shows_room = True
         elif verb == "start":
             script.start |= dict(word.split("=", 1) for word in rest.split())
         elif verb.startswith("t="):
@@ -191,4 +221,13 @@ def test_script_is_answered_as_written(path: Path) -> None:
 
 
 def test_scripts_are_found() -> None:
-    assert len(SCRIPTS) >= 8
+    assert len(SCRIPTS) >= len(RULES)
+
+
+def test_every_rule_has_its_script_and_every_script_its_rule() -> None:
+    mark = "# knative.md "
+    first_lines = {path.stem: path.read_text().partition("\n")[0] for path in SCRIPTS}
+    said = {
+        line.removeprefix(mark): stem for stem, line in first_lines.items() if line.startswith(mark)
+    }
+    assert said == RULES
