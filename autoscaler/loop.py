@@ -32,6 +32,7 @@ from cluster.events import EventRecorder
 _LOG = logging.getLogger(__name__)
 _TURNS_AT_ONCE = 16  # then others on this event loop have a go: requests, in one process
 _NO_DEPLOYMENT = Scale(replicas=None, ready=0)
+_SPECS_MAX = 1024  # different ones remembered; then begun anew
 _NEVER_S = float("inf")
 
 
@@ -90,6 +91,7 @@ class Loop:
         self._refused: set[Key] = set()
         self._by_deployment: dict[Key, Key] = {}
         self._scales: dict[Key, Scale] = {}  # of every Deployment, by namespace and name
+        self._specs: dict[spec.Spec, spec.Spec] = {}
         self._listening_since_s = _NEVER_S
         self._memory = memory
         self._turns = self._pokes = self._faults = 0
@@ -166,7 +168,7 @@ class Loop:
             return  # an echo of our own status
         try:
             parsed = PodAutoscaler.parse(raw, defaults=defaults.permissive)
-            wanted = spec.build(parsed, self._settings)
+            wanted = self._shared(spec.build(parsed, self._settings))
         except InvalidObjectError as error:
             _LOG.warning("PodAutoscaler %s/%s: %s", *key, error)
             self._recorder.warning(_about(raw), "InvalidAnnotations", str(error))
@@ -174,6 +176,12 @@ class Loop:
             return
         self._refused.discard(key)
         self._follow(key, raw, parsed.scale_target_name, wanted, now_s)
+
+    def _shared(self, wanted: spec.Spec) -> spec.Spec:
+        """The same object for equal Specs: journals are full of them."""
+        if len(self._specs) >= _SPECS_MAX:
+            self._specs.clear()
+        return self._specs.setdefault(wanted, wanted)
 
     def _follow(
         self, key: Key, raw: Mapping[str, Any], deployment: str, wanted: spec.Spec, now_s: float

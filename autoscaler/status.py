@@ -8,6 +8,8 @@ Knative's SKSReady is left out: there is no ServerlessService here, so Ready is 
 ScaleTargetInitialized.
 """
 
+from functools import cache
+
 from api.conditions import Condition, ready
 from autoscaler.idling import Life, Phase
 from autoscaler.spec import Spec
@@ -57,14 +59,15 @@ def _phase(phase: Phase, want: int | None, ready: int, least: int) -> tuple[Phas
 
 
 def conditions(life: Life, reason: str) -> tuple[Condition, ...]:
-    """Active, ScaleTargetInitialized and Ready."""
+    """Active, ScaleTargetInitialized and Ready: one object for all Revisions that say the same."""
+    return _conditions(life.phase, life.is_initialized, reason)
+
+
+@cache
+def _conditions(phase: Phase, is_initialized: bool, reason: str) -> tuple[Condition, ...]:
+    says = _SAYS.get(reason, "")
     parts = (
-        Condition(
-            type=ACTIVE,
-            status=life.phase.value,
-            reason=reason,
-            message=_SAYS.get(reason, ""),
-        ),
-        Condition(type=INITIALIZED, status="True" if life.is_initialized else "Unknown"),
+        Condition(type=ACTIVE, status=phase.value, reason=reason, message=says),
+        Condition(type=INITIALIZED, status="True" if is_initialized else "Unknown"),
     )
     return (*parts, ready(parts))
