@@ -31,6 +31,16 @@ def processes(platform: Platform) -> dict[int, str]:
     return {pid: state(pid) for pid in pids}
 
 
+def stopped(platform: Platform) -> int:
+    """The one that is stopped, which is a moment after its Pod went."""
+
+    def found() -> list[int]:
+        return [pid for pid, how in processes(platform).items() if how == "T"]
+
+    wait_until(lambda: len(found()) == 1, 20, "one process to be stopped")
+    return found()[0]
+
+
 def frozen(platform: Platform) -> dict[str, Any]:
     annotations = platform.get("/api/v1/nodes/localhost")["metadata"].get("annotations") or {}
     found: dict[str, Any] = json.loads(annotations.get("relight.dev/frozen", "{}"))
@@ -42,20 +52,19 @@ def test_what_is_at_zero_is_frozen_and_nothing_of_it_survives_a_power_cut(folder
         host = create(platform, service("sleeper"))
         assert platform.request(host, INFER, infer_body()).status == 200
         at_zero(platform, "sleeper")
-        stopped = [pid for pid, how in processes(platform).items() if how == "T"]
-        assert len(stopped) == 1
+        pid = stopped(platform)
         wait_until(lambda: frozen(platform).get("replicas") == 1, 20, "the Node to tell")
         assert frozen(platform)["revisions"] == {"default/sleeper-00001": 1}
         woken = platform.request(host, INFER, infer_body())
         assert woken.status == 200
         assert {"queue", "resume", "run"} <= woken.timing().keys()
         assert "load" not in woken.timing(), "no fork, no load"
-        assert processes(platform)[stopped[0]] != "T"
+        assert processes(platform)[pid] != "T"
         again = platform.request(host, INFER, infer_body())
         assert "resume" not in again.timing(), "told once"
         at_zero(platform, "sleeper")
+        assert stopped(platform) == pid, "and the same one once more"
         alive = processes(platform)
-        assert alive[stopped[0]] == "T", "and the same one once more"
         platform.kill()
         wait_until(
             lambda: all(state(pid) in ("gone", "Z") for pid in alive), 20, "every process to end"
@@ -76,6 +85,6 @@ def test_a_deleted_service_takes_its_frozen_replicas_along(folder: Path) -> None
     with Platform(folder / "d", cwd=ROOT) as platform:
         create(platform, service("sleeper"))
         at_zero(platform, "sleeper")
-        (pid,) = [pid for pid, how in processes(platform).items() if how == "T"]
+        pid = stopped(platform)
         platform.relight("delete", "sleeper")
         wait_until(lambda: state(pid) in ("gone", "Z"), 20, "the frozen replica to end")
