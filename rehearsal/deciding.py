@@ -26,6 +26,11 @@ class Decider(Protocol):
 
     first: int  # replicas that are ready when the trace begins
 
+    @property
+    def wake_s(self) -> float | None:
+        """When it wants a turn although it is asleep."""
+        ...
+
     def receive(self, stat: Stat, *, peak: int, now_s: float) -> bool:
         """Take in a report; True asks for a `turn` at once. `peak` was the most in flight."""
         ...
@@ -68,6 +73,11 @@ class Production:
         scale = Scale(replicas=self.first, ready=self.first)
         self._pilot = Pilot(spec, life, scale=scale, wanted=self.first, now_s=now_s)
 
+    @property
+    def wake_s(self) -> float | None:
+        """See `Decider`."""
+        return self._pilot.wake_s
+
     def receive(self, stat: Stat, *, peak: int, now_s: float) -> bool:
         """See `Decider`."""
         return self._pilot.receive(stat, now_s=now_s)
@@ -98,6 +108,8 @@ class KeepAlive:
     The k-th replica is needed while more requests are in flight than k - 1 replicas are for. It
     is started at the poke or the report that tells of it.
     """
+
+    wake_s = None  # see `Decider`
 
     def __init__(self, spec: Spec, *, keep_s: float) -> None:
         self.first = spec.floor
@@ -134,6 +146,8 @@ class KeepAlive:
 
 class Fixed:
     """So many replicas, all the time."""
+
+    wake_s = None  # see `Decider`
 
     def __init__(self, replicas: int) -> None:
         self.first = replicas

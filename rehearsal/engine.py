@@ -30,6 +30,7 @@ class _Kind(IntEnum):
     GATHERED = 2
     REPORT = 3
     TICK = 4
+    WAKE = 5
 
 
 class Engine:
@@ -103,8 +104,10 @@ class Engine:
             self._tell(*self._holding.gathered(now_s, ready=self._fleet.ready), now_s)
         elif kind is _Kind.REPORT:
             self._report(now_s)
-        else:
+        elif kind is _Kind.TICK:
             self._tick(now_s)
+        else:
+            self._wake(now_s)
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -167,6 +170,7 @@ class Engine:
             self._order(self._decider.turn(self._replicas, self._fleet.ready, now_s), now_s)
 
     def _wake(self, now_s: float) -> None:
+        """Have it ticked from the next tick on."""
         if not self._is_ticking:
             self._is_ticking = True
             self._push((math.floor(now_s / self._tick_s) + 1) * self._tick_s, _Kind.TICK)
@@ -176,6 +180,8 @@ class Engine:
         self._is_ticking = False
         if not self._decider.is_asleep(self._replicas, self._fleet.ready):
             self._wake(now_s)
+        elif (wake_s := self._decider.wake_s) is not None and wake_s > now_s:
+            self._push(wake_s, _Kind.WAKE)
 
     # -- replicas ---------------------------------------------------------------------------
 

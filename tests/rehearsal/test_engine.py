@@ -105,6 +105,8 @@ def test_always_on_never_lets_a_request_wait(drawn: list[tuple[int, int]], terms
 class Script:
     """Orders numbers in the first turn from given times on, and remembers what it was asked."""
 
+    wake_s: float | None = None
+
     def __init__(self, *orders: tuple[float, int], first: int = 0) -> None:
         self.first = first
         self._orders = list(orders)
@@ -170,6 +172,19 @@ def test_it_goes_on_until_the_last_request_is_over() -> None:
     run = play([0.0], Script(first=1), Terms(concurrency=1), service_s=100.0)
     assert run.end_s == 100.0
     assert run.lives[0].busy_s == 100.0
+
+
+def test_a_decider_that_is_asleep_is_woken_when_it_said() -> None:
+    class Sleeper(Script):
+        wake_s = 7.5
+
+        def is_asleep(self, replicas: int, ready: int) -> bool:
+            return True
+
+    sleeper = Sleeper((8.0, 1))
+    run = play([], sleeper, Terms(cold_starts_s=(1.0,)))
+    assert [at_s for call, at_s, _, _ in sleeper.calls if call == "turn"] == [0.0, 8.0, 10.0]
+    assert [(life.born_s, life.ready_s) for life in run.lives] == [(8.0, 9.0)]
 
 
 def test_a_decider_that_contradicts_itself_is_found_out() -> None:

@@ -27,6 +27,7 @@ class Ordering:
     """Answers reports by their number, and remembers them."""
 
     first = 0
+    wake_s = None
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
