@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from api import keys, kinds
-from relight import asking, ended
+from relight import asking, ended, spans
 from relight.assumptions import Measured
 from relight.connection import Connection, find
 from relight.ended import Ended
@@ -40,10 +40,10 @@ async def measure(
         )
     cold_s, cold_from = cold_starts(requests), "from zero"
     if cold_s:
-        cold_from = f"{len(cold_s)} starts from zero of {named}"
+        cold_from = f"{spans.counted(len(cold_s), 'start')} from zero of {named}"
     elif needs_cold_start:
         cold_s = start_timings(await _pods(connection, namespace, named))
-        cold_from = f"fork and load, as {len(cold_s)} replicas of {named} report"
+        cold_from = f"fork and load, of {spans.counted(len(cold_s), 'replica')} of {named}"
         if not cold_s:
             raise FailedError(
                 f"--from {name}: no start of {named} is remembered, and no replica reports one: "

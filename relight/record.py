@@ -85,7 +85,7 @@ class Recording:
             if self.missed
             else ""
         )
-        return f"recorded {self.written} request{'' if self.written == 1 else 's'}{lost}"
+        return f"recorded {spans.counted(self.written, 'request')}{lost}"
 
     def _write(self, text: str) -> None:
         rest = text.encode()

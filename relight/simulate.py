@@ -82,9 +82,8 @@ def _trace(where: str, wanted: Wanted) -> Trace:
 
 def _described(trace: Trace) -> str:
     """`8,819 requests of 2 models in 57.3 min`."""
-    models, count = len(trace.by_model()), len(trace)
+    models, requests = len(trace.by_model()), spans.counted(len(trace), "request")
     of_models = f" of {models} models" if models > 1 else ""
-    requests = f"{count:,} request{'' if count == 1 else 's'}"
     return f"{requests}{of_models} in {spans.human(trace.arrivals[-1])}"
 
 

@@ -1,7 +1,7 @@
-"""Spans of time as people type and read them: 200ms, 0.2s, 1m30s, 10m..20m.
+"""Spans of time and counts as people type and read them: 200ms, 1m30s, 10m..20m, 1 request.
 
-For: every flag that takes a time, and every time that is printed.
-Must not know: what a span means to who typed it.
+For: every flag that takes a time, and what is printed of a rehearsal.
+Must not know: what a number means to who typed it.
 """
 
 from math import inf
@@ -34,6 +34,11 @@ def parse_slice(flag: str, text: str) -> tuple[float, float]:
     if to_s <= from_s:
         raise UsageError(f"{flag} {text}: it ends before it begins")
     return from_s, to_s
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 request`, `8,819 requests`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def human(seconds: float) -> str:

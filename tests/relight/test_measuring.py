@@ -68,7 +68,7 @@ async def test_a_service_and_a_revision_are_measured(
     assert found.revision == "iris-00001"
     assert found.service_s == (0.25, 0.35)
     assert found.cold_starts_s == (pytest.approx(0.498),)
-    assert found.cold_starts_from == "1 starts from zero of iris-00001"
+    assert found.cold_starts_from == "1 start from zero of iris-00001"
     assert activator.asked == [{"namespace": "default", "revision": "iris-00001"}]
 
 
@@ -114,7 +114,7 @@ async def test_simulate_says_where_its_numbers_are_from(
     capsys.readouterr()
     assert await execute(build_parser().parse_args(words)) == 0
     assert capsys.readouterr().out.splitlines()[1] == (
-        "service time 250 ms (1 requests of iris-00001); "
-        "cold start 498 ms (1 starts from zero of iris-00001); "
+        "service time 250 ms (1 request of iris-00001); "
+        "cold start 498 ms (1 start from zero of iris-00001); "
         "concurrency unlimited (of iris-00001)"
     )

@@ -53,3 +53,9 @@ def test_a_slice_of_nothing_is_refused(text: str) -> None:
 )
 def test_spans_are_short_to_read(seconds: float, text: str) -> None:
     assert spans.human(seconds) == text
+
+
+def test_counts() -> None:
+    assert spans.counted(0, "request") == "0 requests"
+    assert spans.counted(1, "request") == "1 request"
+    assert spans.counted(8819, "request") == "8,819 requests"
