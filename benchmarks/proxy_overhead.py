@@ -242,7 +242,7 @@ def load(port: int, pid: int, folder: Path, seconds: int) -> Round:
     broken = re.search(
         r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output
     )
-    p99, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()  # type: ignore[union-attr]
+    p99, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", output).groups()  # type: ignore[union-attr] # wrk always prints it
     return Round(
         requests=requests,
         errors=(int(bad[1]) if bad else 0) + (sum(map(int, broken.groups())) if broken else 0),

@@ -27,5 +27,5 @@ class Echo(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    port = int(os.environ["PORT"])  # noqa: TID251
+    port = int(os.environ["PORT"])  # noqa: TID251 - the port it is given
     ThreadingHTTPServer(("127.0.0.1", port), Echo).serve_forever()

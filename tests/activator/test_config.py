@@ -1,5 +1,7 @@
 """Settings and their bounds."""
 
+from typing import Any
+
 import pytest
 
 from activator.config import Settings
@@ -26,6 +28,6 @@ def test_the_defaults_are_within_their_bounds() -> None:
         ("inside_networks", ("10.0.0.0/8", "everyone")),
     ],
 )
-def test_a_setting_out_of_bounds_is_named(name: str, value: object) -> None:
+def test_a_setting_out_of_bounds_is_named(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
-        Settings(**{name: value})  # type: ignore[arg-type]
+        Settings(**{name: value})

@@ -8,7 +8,7 @@ from wire.head import Head
 
 def exchange(**headers: bytes) -> Exchange:
     pairs = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
-    return Exchange(None, "", Head(b"GET", b"/", pairs, dict(pairs)))  # type: ignore[arg-type]
+    return Exchange(None, "", Head(b"GET", b"/", pairs, dict(pairs)))  # type: ignore[arg-type] # nothing is sent
 
 
 def test_a_plan_has_all_that_the_head_decides() -> None:

@@ -276,7 +276,7 @@ async def test_a_replica_that_stops_reading_stops_the_client() -> None:
 
 async def _stall(replica: World | object) -> None:
     """Make the open connections of a replica read no more."""
-    for writer in replica.connections:  # type: ignore[attr-defined]
+    for writer in replica.connections:  # type: ignore[attr-defined] # a Replica
         writer.transport.pause_reading()
 
 

@@ -19,7 +19,7 @@ def pod(**more: object) -> dict:
         "status": {"phase": "Running"},
     }
     for path, value in more.items():
-        raw[path] = {**raw[path], **value}  # type: ignore[dict-item]
+        raw[path] = {**raw[path], **value}  # type: ignore[dict-item] # objects
     return raw
 
 

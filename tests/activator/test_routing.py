@@ -1,6 +1,7 @@
 """Hosts, tags, paths and shares."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -284,14 +285,14 @@ def test_a_services_own_host_and_the_older_mapping_win(router: Router) -> None:
 def infer(
     router: Router, name: str = "iris", namespace: str = "default", **more: object
 ) -> Inference:
-    made = {
+    made: dict[str, Any] = {
         "owner": owner(name, namespace, str(more.pop("created", "2026-01-01T00:00:00Z"))),
         "has_transformer": False,
         "has_explainer": False,
         "is_inside_only": False,
         **more,
     }
-    it = Inference(**made)  # type: ignore[arg-type]
+    it = Inference(**made)
     for component in ("predictor", "transformer", "explainer"):
         if component == "predictor" or getattr(it, f"has_{component}"):
             service = f"{name}-{component}"

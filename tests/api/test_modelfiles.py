@@ -64,7 +64,7 @@ def test_the_choice_is_one_of_the_names_and_does_not_depend_on_their_order(
 
     first = outcome(names)
     shuffled = list(names)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled)  # type: ignore[attr-defined] # a Random
     assert outcome(shuffled) == first
     assert first.startswith("! ") or first in names
 

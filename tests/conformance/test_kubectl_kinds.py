@@ -79,7 +79,7 @@ def test_what_is_wrong_is_told_as_kubernetes_tells_it(
 
 
 def test_a_slip_of_the_pen_is_refused(custom: Kubectl) -> None:
-    wrong = {**OBJECT, "spec": {**OBJECT["spec"], "secretname": "s"}}  # type: ignore[dict-item]
+    wrong = {**OBJECT, "spec": {**OBJECT["spec"], "secretname": "s"}}  # type: ignore[dict-item] # an object
     assert 'unknown field "spec.secretname"' in custom.refused("apply", "-f", custom.write(wrong))
 
 

@@ -388,7 +388,7 @@ REVISION = [
     *(
         Row(
             *("Revision", "Active", said.status, said.reason, said.message),
-            lambda said=said: of_revision(told=(said, INITIALIZED), replicas=0),  # type: ignore[misc]
+            lambda said=said: of_revision(told=(said, INITIALIZED), replicas=0),  # type: ignore[misc] # a lambda with a default
         )
         for said in (QUEUED, NO_TRAFFIC, TIMED_OUT)
     ),

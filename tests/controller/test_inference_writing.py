@@ -59,7 +59,7 @@ PLAN = Plan(
 
 async def carried_out(fate: Callable[[str], ApiError | None]) -> tuple[list[str], dict[str, str]]:
     client = Client(fate)
-    writer = Writer(client, Events())  # type: ignore[arg-type]
+    writer = Writer(client, Events())  # type: ignore[arg-type] # it only writes
     refused = await carry_out_each(writer, a_service("iris"), PLAN)
     return client.written, refused
 

@@ -552,7 +552,7 @@ async def test_a_service_moves_inside_the_cluster_and_out_again(world: World) ->
         await ready(world, "mnist")
         for labels, expected in ((local, inside), ({}, public)):
             await world.apply(ksvc("mnist", traffic=traffic, labels=labels))
-            await world.until(lambda expected=expected: urls() == expected)  # type: ignore[misc]
+            await world.until(lambda expected=expected: urls() == expected)  # type: ignore[misc] # a lambda with a default
             address = world.get(SERVICES, "mnist")["status"]["address"]["url"]
             assert address == "http://mnist.default.svc.cluster.local"
         await ready(world, "mnist")

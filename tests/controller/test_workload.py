@@ -215,7 +215,7 @@ def test_everything_else_of_a_pod_is_passed_on_unchanged() -> None:
     assert "ports" not in side
     assert main["ports"] == [{"name": "user-port", "containerPort": 9000, "protocol": "TCP"}]
     for name in ("securityContext", "volumeMounts"):
-        assert main[name] == spec["containers"][1][name]  # type: ignore[index]
+        assert main[name] == spec["containers"][1][name]  # type: ignore[index] # a list
 
 
 def test_how_many_replicas_it_starts_with() -> None:

@@ -35,7 +35,7 @@ class Chatty(BaseHTTPRequestHandler):
         self.wfile.write(
             b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
         )
-        while data := self.rfile.read1(1000):  # type: ignore[attr-defined]
+        while data := self.rfile.read1(1000):  # type: ignore[attr-defined] # it is buffered
             self.wfile.write(data.upper())
         self.close_connection = True
 

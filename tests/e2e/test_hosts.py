@@ -44,7 +44,7 @@ def test_a_domain_mapping_leads_to_its_service_until_it_goes(platform: Platform)
         "metadata": {"name": "www.mapped.example", "namespace": "default"},
         "spec": {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service"}},
     }
-    mapping["spec"]["ref"]["name"] = "mapped"  # type: ignore[index]
+    mapping["spec"]["ref"]["name"] = "mapped"  # type: ignore[index] # an object
     answer = send(platform.api, "localhost", mappings, mapping)
     assert answer.status == 201, answer.body
 

@@ -70,7 +70,7 @@ def test_old_revisions_are_collected_as_the_cluster_says(
         changed(platform, "kept", str(generation))
         latest = f"kept-{generation:05d}"
         wait_until(
-            lambda latest=latest: split(platform, "kept") == [(latest, 100)],  # type: ignore[misc]
+            lambda latest=latest: split(platform, "kept") == [(latest, 100)],  # type: ignore[misc] # a lambda with a default
             60,
             f"requests at {latest}",
         )

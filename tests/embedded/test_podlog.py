@@ -1,5 +1,6 @@
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,8 +98,8 @@ def test_the_tail_is_short_enough_for_a_status(tmp_path: Path) -> None:
     assert not log.path.exists()
 
 
-async def wanted(log: PodLog, now_s: float, **how: object) -> bytes:
-    what = podlog.Wanted(**how)  # type: ignore[arg-type]
+async def wanted(log: PodLog, now_s: float, **how: Any) -> bytes:
+    what = podlog.Wanted(**how)
     pieces = log.read(what, is_following=lambda: False, clock=lambda: now_s)
     return b"".join([piece async for piece in pieces])
 

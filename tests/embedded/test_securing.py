@@ -2,6 +2,7 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -21,8 +22,8 @@ from embedded.store import IN_MEMORY, Store
 NOW_S = 1_800_000_000.0
 
 
-def settings(folder: Path, **given: object) -> Settings:
-    return Settings(data_dir=folder, model_root=folder, **given)  # type: ignore[arg-type]
+def settings(folder: Path, **given: Any) -> Settings:
+    return Settings(data_dir=folder, model_root=folder, **given)
 
 
 def test_loopback_is_plain_unless_asked_otherwise(tmp_path: Path) -> None:

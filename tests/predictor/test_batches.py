@@ -73,7 +73,7 @@ class Bench:
         """A run that stands still, so that what comes gathers."""
         self.model.go.clear()
         reader = await self.send(v2([[0.0, 0.0]]))
-        await self.until(lambda: self.server._batches.statistics().running == 1)  # type: ignore[union-attr]
+        await self.until(lambda: self.server._batches.statistics().running == 1)  # type: ignore[union-attr] # it batches
         return reader
 
     async def gather(self, *requests: bytes) -> list[Reply]:
@@ -82,7 +82,7 @@ class Bench:
         readers = []
         for number, one in enumerate(requests):
             readers.append(await self.send(one))
-            await self.until(lambda number=number: self.waiting() == number + 1)  # type: ignore[misc]
+            await self.until(lambda number=number: self.waiting() == number + 1)  # type: ignore[misc] # a lambda with a default
         self.model.go.set()
         assert (await read_reply(held)).status == 200
         return [await read_reply(reader) for reader in readers]

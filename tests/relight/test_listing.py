@@ -26,7 +26,7 @@ async def watched(
         watching = group.create_task(execute(args))
         for step in steps:
             if isinstance(step, str):
-                await printed(lambda text, wanted=step: wanted in text)  # type: ignore[misc]
+                await printed(lambda text, wanted=step: wanted in text)  # type: ignore[misc] # a lambda with a default
             else:
                 await step()  # type: ignore[operator]  # a step is a text or a coroutine function
         watching.cancel()

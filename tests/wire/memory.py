@@ -14,7 +14,7 @@ class Memory(asyncio.Transport):
         self.is_paused = False
         self.has_eof = False
 
-    def write(self, data: bytes) -> None:  # type: ignore[override]
+    def write(self, data: bytes) -> None:  # type: ignore[override] # bytes are all that is written
         self.sent += data
         self.writes += 1
 

@@ -1,5 +1,7 @@
 """The connection to an upstream: answers whole, byte by byte, and broken."""
 
+from typing import Any
+
 import pytest
 
 from tests.wire.memory import Memory
@@ -38,8 +40,8 @@ class Receiver:
         self.writable.append(is_writable)
 
 
-def connect(**more: object) -> tuple[Connection, Memory]:
-    connection, wire = Connection(**more), Memory()  # type: ignore[arg-type]
+def connect(**more: Any) -> tuple[Connection, Memory]:
+    connection, wire = Connection(**more), Memory()
     connection.connection_made(wire)
     return connection, wire
 

@@ -82,7 +82,7 @@ async def test_a_known_head_as_the_body_of_another_message_is_a_body() -> None:
     protocol.data_received(request)
     other = post(b"/b", request)
     head = other[: -len(request)]
-    app.on_request = lambda exchange: None  # type: ignore[method-assign]
+    app.on_request = lambda exchange: None  # type: ignore[method-assign] # an answer that never comes
     protocol._on_request = lambda exchange: seen.append(exchange)
     seen: list[Exchange] = []
     protocol.data_received(head)

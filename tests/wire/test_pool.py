@@ -39,7 +39,7 @@ async def listening() -> AsyncIterator[tuple[Address, list[asyncio.StreamWriter]
 
 async def until(condition: object) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # type: ignore[operator] # a function
             await asyncio.sleep(0.001)
 
 

@@ -373,7 +373,7 @@ async def test_a_bad_chunk_behind_a_good_one_aborts_the_exchange() -> None:
 
 async def test_an_answer_that_overtakes_its_request_is_readable_and_ends_the_connection() -> None:
     app = App()
-    app.on_request = lambda exchange: exchange.respond(429, b"", b"no")  # type: ignore[method-assign]
+    app.on_request = lambda exchange: exchange.respond(429, b"", b"no")  # type: ignore[method-assign] # for this test
     async with connected(app, Limits(linger_s=0.05)) as client:
         client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5000000\r\n\r\n")
         client.send(b"a" * 4_000_000)
@@ -400,7 +400,7 @@ async def test_expect_100_continue() -> None:
 
 async def test_expect_100_continue_refused_by_the_handler_gets_no_go_ahead() -> None:
     app = App()
-    app.on_request = lambda exchange: exchange.respond(404, b"", b"no")  # type: ignore[method-assign]
+    app.on_request = lambda exchange: exchange.respond(404, b"", b"no")  # type: ignore[method-assign] # for this test
     async with connected(app, Limits(linger_s=0.02)) as client:
         client.send(
             b"POST /e HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
@@ -463,7 +463,7 @@ async def test_an_unframed_answer_that_breaks_is_reset() -> None:
     app.answer = lambda exchange, _: (
         exchange.start(200, b"", content_length=None),
         exchanges.append(exchange),
-    )  # type: ignore[func-returns-value, assignment]
+    )  # type: ignore[func-returns-value, assignment] # both, in one line
     async with connected(app) as client:
         client.send(b"GET / HTTP/1.0\r\n\r\n")
         await client.until(b"\r\n\r\n")
@@ -716,7 +716,7 @@ async def test_a_connection_is_handed_over_with_what_came_behind_the_request() -
         await eventually(lambda: len(app.seen) == 1)
         exchange = app.seen[0].exchange
         assert exchange.upgrade == b"ws"
-        await eventually(lambda: len(exchange._link._stash) > 65_536)  # type: ignore[attr-defined]
+        await eventually(lambda: len(exchange._link._stash) > 65_536)  # type: ignore[attr-defined] # of the link that serves it
         taken = exchange.switch(b"upgrade: ws\r\nconnection: upgrade\r\n")
         assert taken is not None
         transport, received, same = taken

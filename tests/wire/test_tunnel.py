@@ -1,8 +1,9 @@
 """Two joined connections, over real sockets on both loops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvloop
@@ -43,7 +44,7 @@ async def joined() -> AsyncIterator[Joined]:
 
     class Catch(asyncio.Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            inner.append(transport)  # type: ignore[arg-type]
+            inner.append(transport)  # type: ignore[arg-type] # uvloop's is none by its type
 
     server = await loop.create_server(Catch, "127.0.0.1", 0)
     async with server:
@@ -65,9 +66,12 @@ async def joined() -> AsyncIterator[Joined]:
 LOOPS = pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 
 
-def run(factory: Callable[[], asyncio.AbstractEventLoop], scenario: Callable[[], object]) -> None:
+def run(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+    scenario: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(scenario())  # type: ignore[arg-type]
+        runner.run(scenario())
 
 
 @LOOPS
