@@ -10,7 +10,7 @@ from typing import Any
 
 from api.objects import ObjectMeta
 
-_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
+_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _FIELD = re.compile(r"\.(Name|Namespace|UID)")
 _ENTRY = re.compile(r"\.(Labels|Annotations)\.([A-Za-z_][A-Za-z0-9_]*)")
 _INDEX = re.compile(r'index\s+\.(Labels|Annotations)\s+(?:"([^"]*)"|`([^`]*)`)')
@@ -23,6 +23,9 @@ class PlaceholderError(ValueError):
 def filled(value: Any, meta: ObjectMeta) -> Any:
     """A JSON value with every placeholder in its strings replaced; PlaceholderError."""
     if isinstance(value, str):
+        _, brace, rest = _ACTION.sub(" ", value).partition("{{")
+        if brace:
+            raise PlaceholderError(f"{brace}{rest} is a placeholder without an end")
         return _ACTION.sub(lambda match: _value(match[1], meta), value)
     if isinstance(value, Mapping):
         return {name: filled(each, meta) for name, each in value.items()}

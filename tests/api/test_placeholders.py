@@ -24,6 +24,7 @@ META = ObjectMeta(
         ("{{index .Labels `a.b/c`}}", "d"),
         ("nothing", "nothing"),
         ("{ {.Name} }", "{ {.Name} }"),
+        ("{.Name}}", "{.Name}}"),
     ],
 )
 def test_a_text_is_filled_in(text: str, wanted: str) -> None:
@@ -49,6 +50,10 @@ def test_all_of_a_container_is() -> None:
         ),
         ("{{.Spec}}", "{{.Spec}} is not a placeholder that is served"),
         ("{{if .Name}}x{{end}}", "{{if .Name}} is not a placeholder that is served"),
+        ("--name={{.Name", "{{.Name is a placeholder without an end"),
+        ("{{.Name}} {{ .Name }", "{{ .Name } is a placeholder without an end"),
+        ("{{if\n.Name}}", "{{if\n.Name}} is not a placeholder that is served"),
+        ("{{", "{{ is a placeholder without an end"),
     ],
 )
 def test_what_can_not_be_filled_in_is_told(text: str, message: str) -> None:
