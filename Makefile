@@ -11,6 +11,7 @@ RUNTIME ?= cpu
 FOLDERS := relight embedded activator autoscaler controller predictor cluster wire api telemetry
 SEED ?= 0
 RUNS ?= 200
+BENCHMARKS := cold_start burst proxy_overhead predictor_overhead decision_tick api_list simulator_fidelity
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +49,7 @@ clients: setup $(CLIENTS)/.installed ## other people's clients, unchanged, again
 	@RELIGHT_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q -p no:cacheprovider tests/clients
 
 bench: setup ## every benchmark, one after the other (some need root for Debian's nginx)
-	@for name in cold_start burst proxy_overhead decision_tick; do \
+	@for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 up: setup ## run the platform here: objects in .relight, requests on :8080
