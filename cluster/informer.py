@@ -20,7 +20,7 @@ Callback = Callable[[dict[str, Any] | None, dict[str, Any] | None], None]
 
 _LOG = logging.getLogger(__name__)
 _BACK_OFF_S = (0.05, 5.0)  # first wait after a failure, longest wait
-_PAGE = 500  # objects in one answer to a list: what they need while they are read
+_PAGE = 250  # objects in one answer to a list: what they need while they are read
 _ABSENT_S = 30.0  # an optional kind that is not served is asked for again after so long
 
 
