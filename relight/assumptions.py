@@ -69,8 +69,9 @@ def _service(
     if wanted.service_s is not None:
         return (wanted.service_s,), spans.human(wanted.service_s), False
     if measured is not None:
-        told = f"{_summary(measured.service_s)} ({spans.counted(len(measured.service_s), 'request')} of "
-        return measured.service_s, f"{told}{measured.revision})", False
+        samples = spans.counted(len(measured.service_s), "request")
+        told = f"{_summary(measured.service_s)} ({samples} of {measured.revision})"
+        return measured.service_s, told, False
     if trace.durations is not None:
         return (SERVICE_S,), f"{_summary(trace.durations)} (of the trace)", True
     return (SERVICE_S,), f"{spans.human(SERVICE_S)} (assumed)", False

@@ -3,12 +3,13 @@
 import argparse
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from api import keys
 from predictor import config as predictor_config
-from relight import up
+from relight import record, simulate, up
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -38,6 +39,16 @@ def test_every_flag_of_up_is_documented() -> None:
     flags = set(re.findall(r"--[a-z][a-z-]+", subparsers.choices["up"].format_help())) - {"--help"}
     assert flags
     assert [flag for flag in flags if f"{flag}" not in REFERENCE] == []
+
+
+@pytest.mark.parametrize("verb", [simulate, record])
+def test_every_flag_of_a_rehearsal_is_documented(verb: ModuleType) -> None:
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    verb.add_parser(subparsers)
+    [parser] = subparsers.choices.values()
+    flags = set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
+    assert {"--data-dir"} < flags
+    assert [flag for flag in flags - {"--help"} if flag not in REFERENCE] == []
 
 
 def links() -> list[tuple[str, str]]:
