@@ -59,7 +59,7 @@ class Request:
     deadline_s = float("inf")
     is_over = False
 
-    def __init__(self, world: "World", service_s: float) -> None:
+    def __init__(self, world: Any, service_s: float) -> None:
         self.world = world
         self.service_s = service_s
         self.forwarded_s: float | None = None
@@ -73,7 +73,7 @@ class Request:
 
     def finish(self) -> None:
         self.world.finished_s = self.world.loop.time()
-        self.world.holder.finished(self, self.world.loop.time())  # type: ignore[arg-type]
+        self.world.holder.finished(self, self.world.loop.time())
 
 
 @dataclass

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.stats import Stat
@@ -18,6 +18,7 @@ from rehearsal.runs import COLD, RESUMED, WARM, Run
 from rehearsal.scores import score
 from rehearsal.terms import Terms
 from rehearsal.traces import Trace
+from tests.rehearsal.platforms import played
 
 POLICIES = ("kpa", "relight", "relight/cheap", "keep-alive=20s", "relight,min-scale=1", "always-on")
 # Tenths of a second, small, so that things happen at once.
@@ -194,3 +195,52 @@ def test_a_decider_that_contradicts_itself_is_found_out() -> None:
 
     with pytest.raises(AssertionError, match="one number after another"):
         play([0.0], Torn((0.0, 1)), Terms())
+
+
+# Milliseconds that never meet: see test_holding.
+APART = st.lists(st.integers(0, 9_000), min_size=1, max_size=30).map(sorted)
+BURSTS = st.lists(st.integers(0, 12), min_size=1, max_size=30).map(sorted)
+SPREAD = st.lists(st.integers(0, 300_000), min_size=1, max_size=20).map(sorted)
+
+
+@settings(max_examples=40)
+@given(
+    arrivals_ms=st.one_of(
+        APART, BURSTS, SPREAD, st.builds(lambda a, b: sorted([*a, *b]), SPREAD, APART)
+    ),
+    service_ms=st.sampled_from([20, 200, 1_500]),
+    cold_ms=st.sampled_from([1, 500, 2_500]),
+    capacity=st.integers(0, 3),
+    policy=st.sampled_from(
+        ["kpa", "relight", "relight/cheap", "kpa,window=6s", "relight,min-scale=1"]
+    ),
+)
+def test_it_is_what_the_platform_itself_does(
+    arrivals_ms: list[int], service_ms: int, cold_ms: int, capacity: int, policy: str
+) -> None:
+    """The production activator and the production autoscaler order and forward the same."""
+    first_ms = arrivals_ms[0]
+    arrivals = [
+        (each - first_ms) / 1e3 + 0.000_1 + number * 1e-6 for number, each in enumerate(arrivals_ms)
+    ]
+    service_s, cold_s = service_ms / 1e3 + 0.000_3, cold_ms / 1e3 + 0.000_7
+    end_s = arrivals[-1] + 150.0
+    parsed = parse(policy)
+    forwarded, orders = played(
+        arrivals, service_s, parsed.annotations, capacity=capacity, cold_s=cold_s, end_s=end_s
+    )
+    terms = Terms(
+        service_s=(service_s,), cold_starts_s=(cold_s,), concurrency=capacity, tail_s=150.0
+    )
+    run = run_of(Trace(arrivals=arrivals), parsed, terms)
+    assert None not in forwarded
+    waits = [at_s - arrival_s for at_s, arrival_s in zip(forwarded, arrivals, strict=True) if at_s]
+    assert list(run.waits) == pytest.approx(waits, abs=1e-5)
+    lives = sorted((life.born_s, life.ended_s) for life in run.lives)
+    started = sum(life.born_s > 0 for life in run.lives)
+    replicas = 1 if "min-scale" in policy else 0
+    ordered = 0
+    for _, number in orders:
+        ordered += max(0, number - replicas)
+        replicas = number
+    assert (ordered, len(lives)) == (started, len(run.lives))
