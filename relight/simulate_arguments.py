@@ -25,6 +25,7 @@ Policies: kpa, relight, relight/cheap|balanced|fast, keep-alive=600s, always-on,
 first three with knobs: relight,min-scale=1. See docs/rehearsal.md for what the columns mean.
 """
 DEFAULT_POLICIES = ("kpa", "relight", "keep-alive=600s", "always-on", "oracle")
+_RESUME = "1ms"
 _CHARTS = (".html", ".htm", ".png")
 _SEARCH_CLASSES = ("relight", "kpa")
 
@@ -110,7 +111,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--frozen", type=int, default=0, metavar="N", help="replicas kept frozen instead of ended"
     )
     group.add_argument(
-        "--resume", default="1ms", metavar="TIME", help="until a frozen one is ready"
+        "--resume", metavar="TIME", help="until a frozen one is ready (default: 1ms)"
     )
 
 
@@ -126,15 +127,14 @@ def _add_trace(parser: argparse.ArgumentParser) -> None:
 def wanted(args: argparse.Namespace) -> Wanted:
     """What the command line asks for; a UsageError names the flag."""
     from_s, to_s = spans.parse_slice("--slice", args.slice) if args.slice else (0.0, inf)
-    if args.search_class and not args.search:
-        raise UsageError("--search-class: there is no --search to apply it to")
+    _check_together(args)
     return Wanted(
         policies=_policies(args.policy),
         service_s=_span("--service-time", args.service_time),
         cold_start_s=_span("--cold-start", args.cold_start),
         concurrency=_count("--concurrency", args.concurrency),
         frozen_max=_count("--frozen", args.frozen) or 0,
-        resume_s=spans.parse("--resume", args.resume),
+        resume_s=spans.parse("--resume", args.resume or _RESUME),
         price=_price(args.price),
         from_s=from_s,
         to_s=to_s,
@@ -144,6 +144,19 @@ def wanted(args: argparse.Namespace) -> Wanted:
         output=args.output,
         seed=_count("--seed", args.seed) or 0,
     )
+
+
+def _check_together(args: argparse.Namespace) -> None:
+    """Refuse what would have no effect."""
+    if args.search_class and not args.search:
+        raise UsageError("--search-class: there is no --search to apply it to")
+    if args.search and args.policy:
+        raise UsageError("--policy: a --search finds its own; leave one of the two out")
+    if args.resume is not None and not args.frozen:
+        raise UsageError("--resume: nothing is frozen without --frozen N")
+    said = (args.service_time, args.cold_start, args.concurrency)
+    if args.measured and None not in said:
+        raise UsageError(f"--from {args.measured}: flags say all that it would measure")
 
 
 def _policies(texts: list[str]) -> tuple[Policy, ...]:
