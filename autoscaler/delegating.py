@@ -47,7 +47,7 @@ class Delegation:
         self._defaults = defaults
         self._names: set[Key] = set()  # of class hpa
         self._deployments: dict[Key, Key] = {}  # those of their Deployments
-        self._applied: dict[Key, dict[str, Any]] = {}  # as it was written last
+        self._written: dict[Key, dict[str, Any]] = {}  # what was asked for last
         self._due: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
         self._resource: Resource | None = None
@@ -72,7 +72,7 @@ class Delegation:
         """Forget a PodAutoscaler; what it owns goes with it."""
         key = (raw["metadata"].get("namespace", ""), raw["metadata"]["name"])
         self._names.discard(key)
-        self._applied.pop(key, None)
+        self._written.pop(key, None)
         for name in [name for name, each in self._deployments.items() if each == key]:
             del self._deployments[name]
 
@@ -158,27 +158,37 @@ class Delegation:
         """What is wrong, and the object as it is stored now."""
         if resource is None or self._informer is None:
             return _ABSENT, None
-        found = self._informer.objects.get(key)
+        found = self._informer.objects.get(key) or await self._read(resource, key)
         if found is not None and not hpa.is_controlled_by(found, raw):
             return hpa.NOT_OWNED, None
         wanted = hpa.horizontal(raw, self._defaults(), resource)
-        # What is not wanted any more is only known of what was applied.
-        is_same = found is not None and self._applied.get(key) == wanted
-        if is_same and hpa.is_within(wanted["spec"], (found or {}).get("spec")):
+        if found is not None:
+            # What is not wanted any more is only known of what was written.
+            is_same = self._written.get(key) == wanted
+            if not is_same or not hpa.is_within(wanted["spec"], found.get("spec")):
+                version = found["metadata"]["resourceVersion"]
+                metadata = {**wanted["metadata"], "resourceVersion": version}
+                found = await self._client.replace(resource, {**wanted, "metadata": metadata})
+                self._written[key] = wanted
             return "", found
         try:
-            found = await self._client.patch(resource, *key, wanted, kind="apply")
+            found = await self._client.create(resource, wanted)
         except ApiError as error:
-            if found is not None:
-                raise  # what there is goes on, and this is tried again
             self._recorder.warning(raw, "InternalError", f"failed to create HPA: {error.message}")
             return error.message, None
-        self._applied[key] = wanted
+        self._written[key] = wanted
         return "", found
+
+    async def _read(self, resource: Resource, key: Key) -> dict[str, Any] | None:
+        """The object, of which the watch may not have told yet."""
+        try:
+            return await self._client.get(resource, *key)
+        except NotFoundError:
+            return None
 
     async def _withdraw(self, raw: Raw, key: Key, resource: Resource | None) -> None:
         """Another class decides now."""
-        self._applied.pop(key, None)
+        self._written.pop(key, None)
         found = None if self._informer is None else self._informer.objects.get(key)
         if resource is not None and found is not None and hpa.is_controlled_by(found, raw):
             try:
