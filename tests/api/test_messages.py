@@ -699,12 +699,10 @@ ANNOTATIONS: list[tuple[str, Changes, str]] = [
             ("-1s", "progress-deadline=-1s must be positive: {}"),
         )
     ),
-    # Knative scales by it; Relight's autoscaler is the only one here.
     (
         "Service",
-        annotated(f"{SCALING}/class", "hpa.autoscaling.knative.dev"),
-        f"invalid value: hpa.autoscaling.knative.dev: {PA}.{SCALING}/class\n"
-        "not supported by this version of Relight",
+        annotated(f"{SCALING}/class", "x.autoscaling.knative.dev"),
+        f"invalid value: x.autoscaling.knative.dev: {PA}.{SCALING}/class",
     ),
     # Reference 1.14.
     *(
