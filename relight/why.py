@@ -32,6 +32,7 @@ _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")  # of an object
 _LAST = 10
 _REQUESTS_MAX = 5  # with one id: clients may use one twice
 _BEFORE_S = 0.05  # a burst may have begun so long before the request that asks
+_CLOCKS_S = 0.003  # a decision is dated by a loop, in whole milliseconds
 _NAMES_MAX = 20
 
 
@@ -179,6 +180,10 @@ async def _decision(connection: Connection, timeline: Raw) -> dict[str, Any] | N
     except FailedError:
         return None  # the revision is gone, or another autoscaler's
     during = [each for each in journal["entries"] if each["first"] >= begin_s and each["is_change"]]
+    told_s = timeline["time"] + timeline.get("poked_s", 0.0) - _CLOCKS_S
+    for each in during:
+        if each["first"] >= told_s:
+            return dict(each)  # the first one that knew of it
     return dict(during[-1]) if during else None
 
 

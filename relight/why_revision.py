@@ -14,6 +14,7 @@ from relight.moments import clock, span
 
 Raw = Mapping[str, Any]
 _NEXT = "{next}"
+_LONG_S = 1.0  # a refusal that lasted so long is told with its end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def _standing(told: Raw, reader: Reader) -> list[tuple[str, str]]:
     elif now is not None:
         lines.append(("why", sentence(now, reader)))
         lines.append(("rule", f"{now['reason']}, since {reader.ago(now['first'])}"))
-    if now is not None and not told.get("asleep"):
+    if now is not None and (now.get("next") is not None or not told.get("asleep")):
         lines.append(("next", _next(now, reader)))
     if told.get("learned"):
         lines.append(("learned", str(told["learned"])))
@@ -104,7 +105,7 @@ def _history(journal: Raw, reader: Reader, last: int) -> list[str]:
     lines = ["what was decided, the newest last:"]
     for entry in entries[max(0, len(entries) - last) :]:
         text = sentence(entry, reader)
-        if entry["is_refusal"] and entry["last"] > entry["first"]:
+        if not entry["is_change"] and entry["last"] - entry["first"] >= _LONG_S:
             text += f" So until {reader.clock(entry['last'])}."
         lines += paragraph(f"  {reader.clock(entry['first'])}  ", text, reader)
     return lines
