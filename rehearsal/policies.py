@@ -100,6 +100,10 @@ def _add(text: str, knob: str, annotations: dict[str, str]) -> None:
         raise ValueError(f"policy {text!r}: a keep-alive has the knobs {known}, not {name!r}")
     if key in annotations:
         raise ValueError(f"policy {text!r}: {name!r} is given twice")
+    if key != keys.KEEP_ALIVE and not key.startswith(keys.AUTOSCALING_PREFIX):
+        raise ValueError(f"policy {text!r}: {name!r} is no annotation that scaling is tuned by")
+    if key == keys.INITIAL_SCALE:
+        raise ValueError(f"policy {text!r}: a rehearsal begins long after {name!r} mattered")
     if key == keys.SCALING_METRIC and value not in _METRICS:
         known = " and ".join(_METRICS)
         raise ValueError(f"policy {text!r}: {knob!r}: a trace tells of {known} only")

@@ -53,6 +53,8 @@ def test_a_keep_alive_is_a_duration() -> None:
         ("kpa,windows=9s", "'windows=9s': "),
         ("kpa,keep-alive=fast", "'keep-alive=fast': only class"),
         ("relight,metric=tokens-in-flight", "a trace tells of concurrency and rps only"),
+        ("kpa,example.dev/window=9s", "'example.dev/window' is no annotation that scaling is"),
+        ("kpa,initial-scale=3", "a rehearsal begins long after 'initial-scale' mattered"),
         ("kpa,class=relight", "the class is named first, not by 'class'"),
         ("kpa,min-scale=3,max-scale=2", "'max-scale=2': max-scale=2 is less than min-scale=3"),
         ("keep-alive=9s,window=9s", "a keep-alive has the knobs min-scale and max-scale, not"),
