@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Freezer:
         clock: Callable[[], float],
         node: str = "localhost",
         read_memory: Callable[[], Memory] = memory.read,
-        size_of: Callable[[int], int | None] = memory.of_process,
+        size_of: Callable[[int], Awaitable[int | None]] | None = None,
     ) -> None:
         """`clock` is wall time; `node` is the Node on which figures are written."""
         self._client = client
@@ -78,7 +78,7 @@ class Freezer:
         self._clock = clock
         self._node = node
         self._read_memory = read_memory
-        self._size_of = size_of
+        self._size_of = size_of or _size_of
         self._shelf = Shelf(bounds)
         self._parked: dict[str, Parked] = {}
         self._deployments = Informer(client, DEPLOYMENTS)
@@ -118,13 +118,17 @@ class Freezer:
         if self._is_closed or deployment is None:
             return False
         uid, namespace = deployment["metadata"]["uid"], pod["metadata"]["namespace"]
-        found = (await self._client.list(PODS, namespace)).items
+        try:
+            found = (await self._client.list(PODS, namespace)).items
+        except ApiError as error:
+            log.warning("a replica is not frozen: %s", error)
+            return False
         staying = [each for each in found if _owner_uid(each) == uid and not is_going(each)]
         return int(deployment["spec"].get("replicas", 1)) <= len(staying)
 
     async def hold(self, parked: Parked, pod: Raw, key: str) -> bool:
         """Stop a process that came to rest and keep it; False where it can not be kept."""
-        size_bytes = await asyncio.to_thread(self._size_of, parked.process.pid)
+        size_bytes = await self._size_of(parked.process.pid)
         deployment = self._owner(pod)
         if size_bytes is None or deployment is None or self._is_closed or parked.process.is_over:
             return False
@@ -262,6 +266,10 @@ class Freezer:
             except ApiError as error:
                 log.debug("the Node is not told what is frozen: %s", error)
             await asyncio.sleep(_TELL_S)
+
+
+async def _size_of(pid: int) -> int | None:
+    return await asyncio.to_thread(memory.of_process, pid)
 
 
 def _owner_uid(pod: Raw) -> str:

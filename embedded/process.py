@@ -90,6 +90,11 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
+def move(path: Path, target: Path) -> None:
+    """Give a socket another name: under the old one nobody finds it any more."""
+    path.rename(target)
+
+
 def free_port() -> int:
     """A TCP port of this machine that nothing listens on at this moment."""
     with socket.socket() as probe:

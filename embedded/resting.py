@@ -21,7 +21,7 @@ from embedded.modelstore import ModelError
 from embedded.mounts import MountError
 from embedded.podfiles import VolumeError
 from embedded.podlog import PodLog
-from embedded.process import Ended, News, ReplicaProcess, Said, Sink
+from embedded.process import Ended, News, ReplicaProcess, Said, Sink, move
 from embedded.residence import Residence
 from embedded.room import GPU, limits_of
 
@@ -61,7 +61,7 @@ class Resting:
             parked.process.hear(news)
             with log.open() as output:
                 parked.process.resume(output.fileno())
-            parked.path.rename(path)  # nobody is told of it before we return
+            move(parked.path, path)  # nobody is told of it before we return
         return parked
 
     async def hurry(self, process: ReplicaProcess) -> None:
@@ -94,7 +94,7 @@ class Resting:
         if why or not await self._freezer.is_wanted(self._home.pod):
             return False
         hidden = path.with_name(f"{hashlib.sha256(process.name.encode()).hexdigest()[:12]}.sock")
-        path.rename(hidden)  # noqa: ASYNC240 - connections are refused from here on, or heard
+        move(path, hidden)  # from here on a connection is refused, or it is heard to its end
         is_held = False
         try:
             process.settle()

@@ -87,7 +87,7 @@ class Judge:
 
     def _check_room(self, revision: str, now_s: float) -> None:
         for process in self._machine.ready(revision):
-            uid = process.name.partition("/")[0]
+            uid = process.pod
             since_s = process.room_since_s
             is_free = since_s is not None and now_s - since_s > self.patience_s
             if is_free and uid not in self._book.pods_going:

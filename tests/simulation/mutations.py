@@ -24,6 +24,9 @@ import controller.collecting
 import controller.rollout
 import controller.view
 import embedded.containerlife
+import embedded.freezing
+import embedded.residence
+import embedded.resting
 import embedded.store
 from autoscaler.idling import Verdict
 from controller.rollout import Target
@@ -217,6 +220,34 @@ def _no_restart() -> AbstractContextManager[Any]:
     return patch.object(embedded.containerlife, "backoff_s", lambda restarts: 1e9)
 
 
+@contextmanager
+def _frozen_for_anyone() -> Iterator[None]:
+    """A frozen replica goes on for whatever Pod starts next."""
+    freezer = embedded.freezing.Freezer
+    with (
+        patch.object(embedded.resting, "key_of", lambda *_: "any"),
+        patch.object(freezer, "may_have", lambda self, pod: bool(self._parked)),
+    ):
+        yield
+
+
+@contextmanager
+def _stopped_at_work() -> Iterator[None]:
+    """A replica is frozen without waiting for what runs there."""
+
+    async def at_once(self: Any) -> None:
+        """Do not ask the activator."""
+
+    async def is_settled(news: Any) -> bool:
+        return True
+
+    with (
+        patch.object(embedded.residence.Residence, "release", at_once),
+        patch.object(embedded.resting, "_is_settled", is_settled),
+    ):
+        yield
+
+
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "limit-ignored": _limit_ignored,
     "no-drain": _no_drain,
@@ -234,4 +265,6 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "writes-lost": _writes_lost,
     "deletions-missed": _deletions_missed,
     "no-restart": _no_restart,
+    "frozen-for-anyone": _frozen_for_anyone,
+    "stopped-at-work": _stopped_at_work,
 }

@@ -178,6 +178,11 @@ class Network:
         listener = self._numbers[number] = self.listeners[address] = Listener(self, address, number)
         return listener
 
+    def move(self, address: str, target: str) -> None:
+        """A socket in the file system gets another name."""
+        listener = self.listeners[target] = self.listeners.pop(address)
+        listener.address = target
+
     def listener(self, number: int) -> Listener:
         """The one whose `fileno` this is: how a process finds the socket it was passed."""
         return self._numbers[number]

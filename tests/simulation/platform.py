@@ -24,6 +24,8 @@ from controller.config import Settings as ControllerSettings
 from controller.pinning import MODEL_MISSING, Digest, Problem, serving_container
 from controller.server import Controller
 from embedded.deployments import DeploymentController
+from embedded.freezing import Freezer
+from embedded.frozen import Bounds, Memory
 from embedded.kubelet import Kubelet
 from embedded.residence import Surroundings
 from embedded.room import Room
@@ -39,6 +41,7 @@ from tests.simulation.trace import Trace
 HOST, PORT = "127.0.0.1", 8080
 ADDRESS = f"{HOST}:{PORT}"
 DOMAIN = "localhost"
+_PLENTY = Memory(total_bytes=16 << 30, available_bytes=12 << 30)
 PARTS = ("deployments", "kubelet", "autoscaler", "activator", "controller")
 
 
@@ -48,6 +51,7 @@ class Sizes:
 
     queue_depth_max: int
     pods_max: int
+    frozen_max: int = 4
 
 
 @dataclass(slots=True)
@@ -181,6 +185,13 @@ class Platform:
             base_env={},
             clock=self._clock,
             release=self._release,
+            freezer=Freezer(
+                client,
+                Bounds(replicas_max=self._sizes.frozen_max),
+                clock=self._clock,
+                read_memory=lambda: _PLENTY,
+                size_of=_size_of,
+            ),
         )
         room = Room(pods_max=self._sizes.pods_max, capacity={})
         kubelet = Kubelet(around, pods_dir=Path("/simulated/pods"), room=room)
@@ -234,6 +245,16 @@ def _listen(path: Path) -> Listener:
     return found
 
 
+def _move(path: Path, target: Path) -> None:
+    loop: Any = asyncio.get_running_loop()
+    loop.network.move(str(path), str(target))
+
+
+async def _size_of(_pid: int) -> int | None:
+    await asyncio.sleep(0.001)
+    return 1 << 20
+
+
 def _free_port() -> int:
     loop: Any = asyncio.get_running_loop()
     return int(loop.network.free_port())
@@ -245,6 +266,7 @@ def simulated_machine() -> Iterator[None]:
     with (
         patch("embedded.containerlife.ReplicaProcess", Process),
         patch("embedded.containerlife.listen", _listen),
+        patch("embedded.resting.move", _move),
         patch("embedded.residence.free_port", _free_port),
         patch("embedded.kubelet.PodLog", Log),
         patch("activator.holding.Throttler", WatchedThrottler),

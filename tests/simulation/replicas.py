@@ -17,6 +17,7 @@ from embedded.process import Ended, Said
 from tests.simulation.network import Listener, Transport
 
 _EXIT_S = 0.01  # from SIGTERM to the end
+_FROSTBITE = 0.03  # probability that a frozen process does not go on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,9 @@ class Process:
 
     def __init__(self, name: str, zygote: Machine, news: "asyncio.Queue[Any]", **_: Any) -> None:
         self.name = name
+        self.pid = 1
+        self.pod = name.partition("/")[0]  # the uid of the one it serves, or served last
+        self.is_frozen = False
         self.revision = ""
         self.limit = 0
         self.timeout_s = 0.0
@@ -144,9 +148,50 @@ class Process:
             self._news.put_nowait(Said({"ready": True, "fork_ms": 4.0, "load_ms": 8.0}))
         self._listener.accept(self._make)
 
+    @property
+    def is_over(self) -> bool:
+        return self._is_dead
+
+    def hear(self, news: Any) -> None:
+        self._news = news
+
+    def settle(self) -> None:
+        """Say so once nothing runs, all connections closed."""
+        if self._is_dead or self.is_ending:
+            return
+        if self.in_flight:
+            asyncio.get_running_loop().call_later(0.01, self.settle)
+            return
+        for connection in list(self._connections):
+            connection.transport.close()
+        self._news.put_nowait(Said({"settled": True}))
+
+    def freeze(self) -> None:
+        """What connects from now on waits."""
+        assert self._listener is not None
+        if self.in_flight:
+            self._machine.told.violate(f"{self.name} is stopped while requests run there")
+        self.is_frozen, self.ready_s = True, None
+        self._listener.accept(None)
+        self._machine.told.note(f"process {self.name[:8]} of {self.revision} is frozen")
+
+    def resume(self, log_fd: int) -> None:
+        """For the Pod whose log it is; a few do not survive it."""
+        self.is_frozen = False
+        self.pod = Log.whose(log_fd)
+        self._machine.told.note(f"process {self.name[:8]} of {self.revision} goes on")
+        if self._machine.rng.random() > _FROSTBITE:
+            self._timer = asyncio.get_running_loop().call_later(0.001, self._wake)
+
+    def _wake(self) -> None:
+        assert self._listener is not None
+        self.ready_s = self.room_since_s = self._machine.now_s()
+        self._news.put_nowait(Said({"ready": True, "resumed_ms": 1.0}))
+        self._listener.accept(self._make)
+
     def signal(self, number: int) -> None:
         """SIGTERM and SIGKILL come once no request runs any more; else one was cut off."""
-        if self._is_dead or self.is_ending:
+        if self._is_dead or self.is_ending or number == signal.SIGCONT:
             return
         self.is_ending = self._is_asked_to_end = True
         # A request may run until its deadline, of which the activator is told a little late.
@@ -280,8 +325,9 @@ class Log:
 
     failure = ""
 
-    def __init__(self, _folder: object, _pod: str, _container: str) -> None:
+    def __init__(self, _folder: object, pod: str, _container: str) -> None:
         self.path = self.previous_path = None
+        self._pod = pod
 
     def open(self) -> "Log":
         return self
@@ -293,7 +339,12 @@ class Log:
         """Nothing was opened."""
 
     def fileno(self) -> int:
-        return 0
+        """A number that tells whose log it is."""
+        return int.from_bytes(self._pod.encode())
+
+    @staticmethod
+    def whose(number: int) -> str:
+        return number.to_bytes((number.bit_length() + 7) // 8).decode()
 
     def note(self, _now_s: float) -> None:
         """There is nothing of which to remember when it was written."""

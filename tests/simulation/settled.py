@@ -232,8 +232,8 @@ class Rest:
 
     def _processes(self) -> Iterator[str]:
         uids = {raw["metadata"]["uid"] for raw in self._objects[PODS].values()}
-        for name in self._machine.processes:
-            if name.partition("/")[0] not in uids:
+        for name, process in self._machine.processes.items():
+            if process.pod not in uids and not process.is_frozen:
                 yield f"process {name} has no Pod"
 
 

@@ -267,7 +267,11 @@ class _Simulation:
         self.server.end_watches()
 
     async def _crash_replica(self) -> None:
-        processes = [each for each in self.machine.processes.values() if each.ready_s is not None]
+        processes = [
+            each
+            for each in self.machine.processes.values()
+            if each.ready_s is not None or each.is_frozen
+        ]
         if processes:
             process = self._rng.choice(processes)
             self.trace.note(f"strike: {process.name[:8]} crashes")
