@@ -50,12 +50,11 @@ def admit(
 
     Kinds that are not ours are returned as they are. The status is not looked at: it is the
     controller's, and is kept as it is. `defaults` are the settings of now: what they forbid is
-    let be in annotations that did not change.
+    let be in a template, or in annotations of a Revision, that did not change.
 
     Raises InvalidObjectError with everything that is wrong.
     """
-    parse = _parser(resource, new, old, defaults)
-    if parse is None:
+    if resource not in _PARSE and resource not in _PARSE_BY_SETTINGS:
         return dict(new)
     if resource == kinds.INFERENCESERVICES and old is None:
         check_inference_written(new)
@@ -64,6 +63,7 @@ def admit(
     if old and before and resource == kinds.REVISIONS and result.get("spec") == before.get("spec"):
         # It never changes: not even by defaults that are younger than it is.
         result["spec"] = before["spec"] = old.get("spec")
+    parse = _parser(resource, result, before, defaults)
     parse({name: value for name, value in result.items() if name != "status"})
     # What follows may rely on the form of the object.
     if resource in _WITH_USERS:
@@ -76,23 +76,37 @@ def admit(
 
 def _parser(
     resource: Resource, new: Raw, old: Raw | None, defaults: Defaults
-) -> Callable[[Raw], object] | None:
+) -> Callable[[Raw], object]:
     parse = _PARSE_BY_SETTINGS.get(resource)
     if parse is None:
-        return _PARSE.get(resource)
-    if old is not None and scaling_annotations(resource, new) == scaling_annotations(resource, old):
-        defaults = defaults.permissive
-    return partial(parse, defaults=defaults)
+        return _PARSE[resource]
+    return partial(
+        parse, defaults=defaults.permissive if _is_same(resource, new, old) else defaults
+    )
+
+
+def _is_same(resource: Resource, new: Raw, old: Raw | None) -> bool:
+    """Whether what a Revision is made from, or how it scales, is as it was."""
+    if old is None:
+        return False
+    if resource in _WITH_TEMPLATE:
+        # A change of the template makes a Revision, which would be refused later.
+        return _template(new) == _template(old)
+    return scaling_annotations(resource, new) == scaling_annotations(resource, old)
 
 
 def scaling_annotations(resource: Resource, raw: Raw) -> Mapping[str, Any]:
     """The annotations that tune the scaling of a Revision; lenient about form."""
-    part: Any = raw
-    if resource in _WITH_TEMPLATE:
-        for name in ("spec", "template"):
-            part = part.get(name) if isinstance(part, Mapping) else None
-    metadata = part.get("metadata") if isinstance(part, Mapping) else None
-    found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    part = _template(raw) if resource in _WITH_TEMPLATE else raw
+    return _map(_map(part, "metadata"), "annotations")
+
+
+def _template(raw: Raw) -> Mapping[str, Any]:
+    return _map(_map(raw, "spec"), "template")
+
+
+def _map(raw: Raw, name: str) -> Mapping[str, Any]:
+    found = raw.get(name)
     return found if isinstance(found, Mapping) else {}
 
 

@@ -133,6 +133,13 @@ class Annotations:
         return self._raw.get(key) or self._raw[camel_case(key)]
 
 
+def read_int32(text: str) -> int | None:
+    """An integer of 32 bits; None for anything else."""
+    if _INTEGER.fullmatch(text) is None or len(text) > _DIGITS_MAX:
+        return None
+    return int(text) if -INT32_MAX - 1 <= int(text) <= INT32_MAX else None
+
+
 @lru_cache(maxsize=256)
 def camel_case(key: str) -> str:
     """Knative's older spelling of an annotation: `d/min-scale` → `d/minScale`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self, cast
 
 from api import fields, keys, kinds, metadata, signals
-from api.annotations import Annotations
+from api.annotations import Annotations, read_int32
 from api.autoscaler_config import TARGET_MIN, Defaults
 from api.objects import ObjectMeta, Raw
 
@@ -305,11 +305,13 @@ def _check_limit(source: Annotations, high: int, limit: int) -> None:
 
 
 def _read_activation_scale(source: Annotations, low: int, high: int) -> int:
-    activation = source.integer(keys.ACTIVATION_SCALE)
-    if activation is None:
-        return ACTIVATION_SCALE
     found = source.find(keys.ACTIVATION_SCALE)
-    assert found is not None
+    if found is None:
+        return ACTIVATION_SCALE
+    activation = read_int32(found.text)
+    if activation is None:
+        source.faults.invalid(found.text, found.path)
+        return ACTIVATION_SCALE
     if low > activation:
         message = f"min-scale={low} is greater than activation-scale={activation}"
         source.faults.add(message, found.path)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.annotations import Annotations, camel_case
+from api.annotations import Annotations, camel_case, read_int32
 from api.errors import InvalidObjectError
 from api.fields import Faults
 
@@ -114,3 +114,19 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     for call in (lambda s: s.count(KEY), lambda s: s.number_within(KEY, 1, 9), duration):
         value, error = read(call, {KEY: text})
         assert (value is None) == bool(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("3", 3),
+        ("+3", 3),
+        ("-2147483648", -(2**31)),
+        ("2147483648", None),
+        ("9" * 5000, None),
+        ("1.0", None),
+        ("", None),
+    ],
+)
+def test_an_integer_of_32_bits(text: str, number: int | None) -> None:
+    assert read_int32(text) == number

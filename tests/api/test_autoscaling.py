@@ -123,6 +123,8 @@ def test_every_annotation_is_read_in_both_spellings(spell: Callable[[str], str])
         ("scale-down-delay", "-1s", "expected 0s <= -1s <= 1h0m0s: {}"),
         ("scale-down-delay", "1ms", "must be specified with at most second precision: {}"),
         ("scale-to-zero-pod-retention-period", "61m", "expected 0s <= 61m <= 1h0m0s: {}"),
+        ("activation-scale", "3000000000", "invalid value: 3000000000: {}"),
+        ("activation-scale", "two", "invalid value: two: {}"),
         ("window", "5s", "expected 6s <= 5s <= 1h0m0s: {}"),
         ("window", "6.5s", "must be specified with at most second precision: {}"),
         ("panic-window-percentage", "0.5", "expected 1 <= 0.5 <= 100: {}"),

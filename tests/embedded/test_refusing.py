@@ -167,6 +167,9 @@ def test_objects_are_admitted_by_the_settings_of_now() -> None:
     now = parse({"max-scale": "3", "max-scale-limit": "3"})
     # What was admitted is let be, so that its labels, say, can still be written.
     assert check(SERVICES, stored, stored, user="u") == stored
+    renewed = scaled({keys.INITIAL_SCALE: "0", "a.b/c": "d"})
+    with pytest.raises(InvalidObjectError, match="=0 not allowed by cluster"):
+        check(SERVICES, renewed, stored, user="u")  # it would make another Revision
     with pytest.raises(InvalidObjectError, match="must be less than 3"):
         check(SERVICES, scaled({keys.MAX_SCALE: "0"}), stored, user="u")
     revision = {
