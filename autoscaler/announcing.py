@@ -10,10 +10,16 @@ from typing import Any
 
 from api import keys
 from api.kinds import PODAUTOSCALERS, REVISIONS, SERVICES
+from api.objects import rfc3339
 from autoscaler import telling
-from autoscaler.decider import Reason
 from autoscaler.journal import Entry
+from autoscaler.reasons import Reason
 
+# Whose PodAutoscaler it is, by its labels: kinds, with those of their name and their uid.
+_OWNERS = (
+    (REVISIONS, keys.REVISION, keys.REVISION_UID),
+    (SERVICES, keys.SERVICE, keys.SERVICE_UID),
+)
 _HELD_BACK = frozenset({Reason.MAX_SCALE})  # a refusal that a person can do something about
 
 
@@ -26,8 +32,10 @@ class Announcement:
     message: str
 
 
-def announcements(raw: Mapping[str, Any], entry: Entry) -> list[Announcement]:
-    """What to announce of a row that began; `raw` is the Revision's PodAutoscaler.
+def announcements(raw: Mapping[str, Any], entry: Entry, *, now_s: float) -> list[Announcement]:
+    """What to announce of a row that began `now_s` after the epoch.
+
+    `raw` is the Revision's PodAutoscaler.
 
     A first number after a start is no news, nor is a number that stays.
     """
@@ -37,6 +45,8 @@ def announcements(raw: Mapping[str, Any], entry: Entry) -> list[Announcement]:
         return []
     reason = "".join(word.capitalize() for word in decision.reason.value.split("-"))
     message = telling.told(entry, subject=raw["metadata"]["name"])
+    if decision.next_s is not None:
+        message = message.replace(telling.NEXT, rfc3339(now_s + decision.next_s - decision.at_s))
     return [Announcement(about=about, reason=reason, message=message) for about in _concerned(raw)]
 
 
@@ -44,25 +54,12 @@ def _concerned(raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     metadata = raw["metadata"]
     namespace = metadata.get("namespace", "")
     yield {**raw, "apiVersion": PODAUTOSCALERS.api_version, "kind": PODAUTOSCALERS.kind}
-    for owner in metadata.get("ownerReferences") or ():
-        if owner.get("kind") == REVISIONS.kind and owner.get("controller"):
-            yield {
-                "apiVersion": REVISIONS.api_version,
-                "kind": REVISIONS.kind,
-                "metadata": {
-                    "name": owner.get("name"),
-                    "namespace": namespace,
-                    "uid": owner.get("uid"),
-                },
-            }
     labels = metadata.get("labels") or {}
-    if labels.get(keys.SERVICE) and labels.get(keys.SERVICE_UID):
-        yield {
-            "apiVersion": SERVICES.api_version,
-            "kind": SERVICES.kind,
-            "metadata": {
-                "name": labels[keys.SERVICE],
-                "namespace": namespace,
-                "uid": labels[keys.SERVICE_UID],
-            },
-        }
+    for resource, name, uid in _OWNERS:
+        if labels.get(name) and labels.get(uid):
+            named = {"name": labels[name], "namespace": namespace, "uid": labels[uid]}
+            yield {
+                "apiVersion": resource.api_version,
+                "kind": resource.kind,
+                "metadata": named,
+            }

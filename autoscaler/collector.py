@@ -29,6 +29,7 @@ class Load:
 
     stable: float | None
     panic: float | None
+    busy: float | None  # over the seconds of the stable window in which there was any
     queued: int
     idle_s: float  # since anything last ran or was held, or since we could have heard of it
 
@@ -166,15 +167,24 @@ class Collector:
         idle_s = now_s - silent_since_s
         is_told = any(each.heard_s >= listening_since_s for each in self._reporters.values())
         if not is_told and now_s - listening_since_s < spec.stable_window_s:
-            return Load(stable=None, panic=None, queued=queued, idle_s=idle_s)
+            return Load(stable=None, panic=None, busy=None, queued=queued, idle_s=idle_s)
         if ready > 0:
             self._fill(now_s)
         return Load(
             stable=self._stable.average(now_s),
             panic=self._panic.average(now_s),
+            busy=None if spec.is_kpa else self._stable.busy_average(now_s),
             queued=queued,
             idle_s=idle_s,
         )
+
+    def averages(self, *, now_s: float) -> tuple[float, float]:
+        """The busy and the panic average as they stand, whatever silence means."""
+        return self._stable.busy_average(now_s), self._panic.average(now_s)
+
+    def recent(self, *, now_s: float, seconds: int) -> list[float]:
+        """The loads of the last seconds that are over, oldest first; fewer if fewer are known."""
+        return self._stable.recent(now_s, seconds)
 
     def _fill(self, now_s: float) -> None:
         """Write down as zeros the seconds in which nobody spoke of a running Revision.
@@ -196,6 +206,11 @@ class Collector:
         for name, reporter in list(self._reporters.items()):
             if now_s - reporter.heard_s > self._spec.stable_window_s:
                 del self._reporters[name]
+
+    @property
+    def ready(self) -> int:
+        """Replicas that were ready when the load was last observed."""
+        return self._ready
 
     @property
     def is_untold(self) -> bool:

@@ -7,8 +7,10 @@ Must not know: who measured, what applies the decision, clocks, Kubernetes.
 
 import math
 from dataclasses import dataclass, replace
-from enum import Enum
 
+from autoscaler.levels import Kept
+from autoscaler.needs import Need
+from autoscaler.reasons import Reason
 from autoscaler.spec import Spec
 from autoscaler.window import MaxWindow
 
@@ -20,31 +22,6 @@ _LOADS = {
     "tokens-in-flight": "tokens",
     "queue-delay": "ms of delay, in all replicas,",
 }
-
-
-class Reason(Enum):
-    """The rule that had the last word."""
-
-    NO_DATA = "no-data"  # nothing known: keep what was decided before
-    STABLE = "stable"  # the average over the stable window
-    PANIC = "panic"  # the average over the panic window
-    PANIC_HOLD = "panic-hold"  # no scaling down while in panic
-    QUEUE = "queue"  # the length of the queue in a poke
-    UP_RATE = "up-rate"
-    DOWN_RATE = "down-rate"
-    ACTIVATION_SCALE = "activation-scale"
-    SCALE_DOWN_DELAY = "scale-down-delay"
-    MIN_SCALE = "min-scale"
-    INITIAL_SCALE = "initial-scale"
-    MAX_SCALE = "max-scale"
-    IDLE = "idle"  # nothing ran or was held for a whole stable window
-    ACTIVATING = "activating"  # not up yet: not taken down before the deadline
-    TIMED_OUT = "timed-out"
-    ACTIVE_TOO_SHORT = "active-too-short"
-    DEACTIVATING = "deactivating"  # marked inactive, last replica still there
-    RETENTION = "retention"
-    GRACE = "grace"
-    ZERO_OFF = "scale-to-zero-off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +36,9 @@ class Observation:
     idle_s: float = 0.0  # since anything last ran or was held
     is_initialized: bool = True  # the initial scale was reached once
     is_activating: bool = False  # wanted above zero, not enough ready yet
+    # Class relight only:
+    need: Need | None = None  # None: not known
+    kept: Kept | None = None  # what is worth keeping beside it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +73,7 @@ class Decision:
     spec: Spec
     is_panicking: bool
     excess_burst_capacity: int
+    next_s: float | None = None  # when the number may change though the load does not
 
     @property
     def why(self) -> str:
@@ -128,17 +109,13 @@ def initial_state(*, ready: int, now_s: float) -> State:
 
 def decide(spec: Spec, seen: Observation, state: State, *, now_s: float) -> tuple[Decision, State]:
     """Return the decision and the state for the next one. Cost: O(1), but for the delay window."""
-    if not spec.is_kpa and seen.idle_s >= spec.stable_window_s and not seen.is_poke:
-        recommended, reason, after = 0, Reason.IDLE, State(delay=state.delay)
-    elif seen.stable is not None and seen.panic is not None:
-        recommended, reason, after = _weigh(spec, seen, (seen.stable, seen.panic), state, now_s)
-    elif seen.is_poke and not spec.is_kpa:
-        recommended, reason, after = _weigh(spec, seen, (0.0, 0.0), state, now_s)
-    else:
+    weighed = _weigh_kpa(spec, seen, state, now_s) if spec.is_kpa else _weigh(spec, seen, state)
+    if weighed is None:
         known = state.excess_burst_capacity
         known = _first_burst_capacity(spec) if known is None else known
         state = replace(state, excess_burst_capacity=known)
         return _conclude(spec, seen, state, (state.recommended, Reason.NO_DATA), now_s)
+    recommended, reason, after = weighed
     delay = after.delay
     if spec.is_reachable and spec.scale_down_delay_s > 0:
         slot, span = int(now_s // DELAY_SLOT_S), math.ceil(spec.scale_down_delay_s / DELAY_SLOT_S)
@@ -153,6 +130,20 @@ def decide(spec: Spec, seen: Observation, state: State, *, now_s: float) -> tupl
         delay=delay,
     )
     return _conclude(spec, seen, after, (recommended, reason), now_s)
+
+
+def _weigh(spec: Spec, seen: Observation, state: State) -> tuple[int, Reason, State] | None:
+    """Class relight: what is needed, or more if that is worth keeping. None: no load is known."""
+    if seen.need is None or seen.kept is None:
+        return None
+    after = State(delay=state.delay)
+    kept = seen.kept.number if spec.is_reachable else 0
+    if not seen.need.number and not kept:
+        return 0, Reason.IDLE, after  # at once, whatever the rate
+    number, reason = _limited(spec, seen.need.number, max(1, seen.ready), seen.need.reason)
+    if kept > number:
+        number, reason = kept, Reason.AHEAD if seen.kept.is_ahead else Reason.KEEP_ALIVE
+    return number, reason, after
 
 
 def _conclude(
@@ -177,17 +168,33 @@ def _conclude(
         spec=spec,
         is_panicking=state.is_panicking,
         excess_burst_capacity=state.excess_burst_capacity,
+        next_s=_next_s(spec, seen, state, bound or reason),
     )
     return decision, state
 
 
-def _weigh(
-    spec: Spec, seen: Observation, load: tuple[float, float], state: State, now_s: float
-) -> tuple[int, Reason, State]:
-    """Knative's Scale() up to the delay; `load` is the stable and the panic average."""
+def _next_s(spec: Spec, seen: Observation, state: State, reason: Reason) -> float | None:
+    """When time alone may change the number; bounds outlast time."""
+    if reason is Reason.PANIC_HOLD and state.panic_since_s is not None:
+        return state.panic_since_s + spec.stable_window_s
+    if reason is Reason.SCALE_DOWN_DELAY:
+        return state.delay.entries[0][0] * DELAY_SLOT_S + spec.scale_down_delay_s
+    if seen.kept is None:
+        return None
+    if reason in (Reason.KEEP_ALIVE, Reason.AHEAD):
+        return seen.kept.until_s
+    return seen.kept.ahead_s if reason is Reason.IDLE else None
+
+
+def _weigh_kpa(
+    spec: Spec, seen: Observation, state: State, now_s: float
+) -> tuple[int, Reason, State] | None:
+    """Knative's Scale() up to the delay; None when a window is empty."""
+    if seen.stable is None or seen.panic is None:
+        return None
     replicas = max(1, seen.ready)
-    need_stable = math.ceil(load[0] / spec.target)
-    need_panic = math.ceil(load[1] / spec.target)
+    need_stable = math.ceil(seen.stable / spec.target)
+    need_panic = math.ceil(seen.panic / spec.target)
     stable, reason = _limited(spec, need_stable, replicas, Reason.STABLE)
     panic, panic_reason = _limited(spec, need_panic, replicas, Reason.PANIC)
 
@@ -196,13 +203,6 @@ def _weigh(
         since_s = now_s  # enter or extend
     elif since_s is not None and since_s + spec.stable_window_s < now_s:
         since_s, mark = None, 0
-    if seen.is_poke and not spec.is_kpa:
-        since_s = now_s
-        queue, queue_reason = _limited(
-            spec, math.ceil(max(1, seen.queued) / spec.queue_target), replicas, Reason.QUEUE
-        )
-        if queue > stable:
-            stable, reason = queue, queue_reason
 
     if since_s is None:
         return stable, reason, State(panic_scale=mark, delay=state.delay)

@@ -7,14 +7,16 @@ Decisions in a row for the same number by the same rule share an entry, so an ho
 load is one. Rules that only measure (the windows, the queue) count as one.
 """
 
-from collections import deque
 from dataclasses import dataclass, replace
 
-from autoscaler.decider import Decision, Reason
+from autoscaler.decider import Decision
+from autoscaler.reasons import Reason
 
-ASLEEP_LENGTH_MAX = 32  # entries a Revision at zero keeps
-ENTRY_BYTES_MAX = 640  # of one entry; tests/autoscaler/test_journal.py measures it
-_MEASURED = frozenset({Reason.STABLE, Reason.PANIC, Reason.QUEUE})
+ASLEEP_LENGTH_MAX = 8  # entries a Revision at zero keeps
+ENTRY_BYTES_MAX = 704  # of one entry; tests/autoscaler/test_journal.py measures it
+_MEASURED = frozenset(
+    {Reason.STABLE, Reason.PANIC, Reason.QUEUE, Reason.SURGE, Reason.FULL, Reason.EXPECTED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +45,12 @@ class Entry:
 class Journal:
     """A bounded ring of entries. Adding to a row costs two assignments."""
 
-    __slots__ = ("_entries", "_newest", "_repeats", "_wanted")
+    __slots__ = ("_entries", "_length_max", "_newest", "_repeats", "_wanted")
 
     def __init__(self, *, length_max: int, wanted: int | None = None) -> None:
         """`wanted` is the number in force before the first decision."""
-        self._entries: deque[Entry] = deque(maxlen=length_max)
+        self._entries: list[Entry] = []  # an empty deque is 600 bytes, ten thousand times
+        self._length_max = length_max
         self._newest: Decision | None = None
         self._repeats = 0  # of the last entry
         self._wanted = wanted
@@ -66,8 +69,10 @@ class Journal:
             return None
         if last is not None:
             self._entries[-1] = replace(self._entries[-1], last_s=last.at_s, repeats=self._repeats)
-        entry = Entry(decision=decision, before=self._wanted, last_s=decision.at_s)
+        entry = Entry(decision=_slim(decision), before=self._wanted, last_s=decision.at_s)
         self._entries.append(entry)
+        if len(self._entries) > self._length_max:
+            del self._entries[0]
         self._repeats = 1
         if decision.desired is not None:
             self._wanted = decision.desired
@@ -75,8 +80,7 @@ class Journal:
 
     def shorten(self) -> None:
         """Drop the oldest entries of a Revision that goes to sleep."""
-        while len(self._entries) > ASLEEP_LENGTH_MAX:
-            self._entries.popleft()
+        del self._entries[:-ASLEEP_LENGTH_MAX]
 
     def entries(self) -> tuple[Entry, ...]:
         """All entries, oldest first."""
@@ -84,6 +88,13 @@ class Journal:
             return ()
         *older, last = self._entries
         return (*older, replace(last, last_s=self._newest.at_s, repeats=self._repeats))
+
+
+def _slim(decision: Decision) -> Decision:
+    """Without what is of interest of the newest decision only."""
+    if decision.seen.kept is None:
+        return decision
+    return replace(decision, seen=replace(decision.seen, kept=None))
 
 
 def _is_same(one: Decision, other: Decision) -> bool:

@@ -8,6 +8,7 @@ cost nothing. A report, or a change of its objects, wakes it.
 """
 
 import asyncio
+import heapq
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ class Loop:
         self._clock = clock
         self._watched: dict[Key, _Watched] = {}
         self._awake: dict[Key, _Watched] = {}  # ordered, so every tick visits in one order
+        self._alarms: list[tuple[float, Key]] = []  # heap: when sleepers want a look
         self._refused: set[Key] = set()
         self._by_deployment: dict[Key, Key] = {}
         self._scales: dict[Key, Scale] = {}  # of every Deployment, by namespace and name
@@ -108,12 +110,22 @@ class Loop:
     async def tick(self) -> None:
         """Decide for every Revision that is awake, letting others on in between."""
         loop = asyncio.get_running_loop()
+        self._ring(loop.time())
         for count, (key, watched) in enumerate(list(self._awake.items()), start=1):
             if self._awake.get(key) is watched:
                 watched.ordered = None  # not stored after a whole tick: order it again
                 self._look(key, watched, now_s=loop.time(), is_turn=True)
             if count % _TURNS_AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    def _ring(self, now_s: float) -> None:
+        """Wake the sleepers whose next use is due: a replica is started ahead of it."""
+        while self._alarms and self._alarms[0][0] <= now_s:
+            _, key = heapq.heappop(self._alarms)
+            watched = self._watched.get(key)
+            due_s = None if watched is None else watched.pilot.wake_s
+            if watched is not None and due_s is not None and due_s <= now_s:
+                self._wake(key, watched)
 
     def listen(self, *, now_s: float) -> None:
         """Take silence before `now_s` for nothing: stats may have been missed until then."""
@@ -309,10 +321,12 @@ class Loop:
             status=self._new_status(watched, scale, outcome),
         )
         if outcome.begun is not None:
-            for each in announcements(watched.raw, outcome.begun):
+            for each in announcements(watched.raw, outcome.begun, now_s=self._clock()):
                 self._recorder.normal(each.about, each.reason, each.message)
         if watched.pilot.is_asleep(scale) and watched.ordered is None:
             if self._awake.pop(key, None) is not None:
+                if (due_s := watched.pilot.wake_s) is not None:
+                    heapq.heappush(self._alarms, (due_s, key))
                 watched.pilot.fall_asleep()
         else:
             self._wake(key, watched)

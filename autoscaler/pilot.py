@@ -21,11 +21,17 @@ from autoscaler.decider import (
     decide,
     initial_state,
 )
+from autoscaler.foresight import SECONDS, expected
 from autoscaler.idling import Life, Phase, settle
 from autoscaler.journal import Entry, Journal
+from autoscaler.levels import Levels
+from autoscaler.needs import need
+from autoscaler.reasons import Reason
 from autoscaler.spec import Spec
 from autoscaler.status import advance, conditions, ready_min
 from autoscaler.window import MaxWindow
+
+_FORESIGHT_MIN_S = 1.0  # a start within a report or two needs no foresight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +60,12 @@ class Pilot:
     __slots__ = (
         "_collector",
         "_decision",
+        "_found",
         "_is_poked",
         "_journal",
+        "_levels",
         "_life",
+        "_ordered",
         "_said",
         "_spec",
         "_state",
@@ -72,6 +81,10 @@ class Pilot:
         self._state = initial_state(ready=scale.ready, now_s=now_s)
         self._decision: Decision | None = None
         self._is_poked = False  # since the last turn
+        self._levels = Levels()
+        # What ran before we knew anything is kept until we know a stable window.
+        self._found = scale.ready, now_s
+        self._ordered: tuple[float, int] | None = None  # when, and how many were ready then
         self._said: tuple[tuple[Phase, bool, str], tuple[Condition, ...]] | None = None
         self._journal = Journal(length_max=spec.journal_length_max, wanted=wanted)
         self._wanted = wanted  # what was wanted last, before a restart too
@@ -128,7 +141,25 @@ class Pilot:
         if not self._spec.is_kpa and (stat.is_poke or (is_down and stat.queued > 0)):
             self._is_poked = True
             return True
-        return is_zero and (stat.is_poke or stat.average_concurrency > 0)
+        if self._spec.is_kpa:
+            return is_zero and (stat.is_poke or stat.average_concurrency > 0)
+        return known is not None and self._is_pressing(known, now_s)
+
+    def _is_pressing(self, known: int, now_s: float) -> bool:
+        """Class relight does not wait for a tick with more than it has."""
+        busy, fast = self._collector.averages(now_s=now_s)
+        ready = self._collector.ready
+        found = need(self._spec, busy=busy, fast=fast, expected=None, queued=None, ready=ready)
+        if found is None:
+            return False
+        self._levels.need(found.number, now_s=now_s)  # ticks see every second report only
+        return found.number > known
+
+    @property
+    def wake_s(self) -> float | None:
+        """When a Revision that is asleep wants a turn, to be ready ahead of a use."""
+        kept = None if self._decision is None else self._decision.seen.kept
+        return None if kept is None else kept.ahead_s
 
     def turn(self, scale: Scale, *, now_s: float, listening_since_s: float) -> Outcome:
         """Observe and decide: on every tick, and at once when `receive` asked for it."""
@@ -146,8 +177,48 @@ class Pilot:
             is_activating=self._life.phase is Phase.ACTIVATING,
         )
         self._is_poked = False
+        if not self._spec.is_kpa:
+            seen = self._weighed(seen, load.busy, scale, now_s)
         self._decision, self._state = decide(self._spec, seen, self._state, now_s=now_s)
+        if self._decision.recommended_by is Reason.ACTIVATION_SCALE:
+            self._levels.need(self._decision.recommended or 0, now_s=now_s)
         return self._conclude(self._decision, scale, idle_s=load.idle_s, now_s=now_s)
+
+    def _weighed(
+        self, seen: Observation, busy: float | None, scale: Scale, now_s: float
+    ) -> Observation:
+        """What is needed and what is worth keeping beside it: class relight."""
+        self._time_starts(scale, now_s)
+        found = need(
+            self._spec,
+            busy=busy,
+            fast=seen.panic,
+            expected=self._expected(now_s),
+            queued=seen.queued if seen.is_poke else None,
+            ready=seen.ready,
+        )
+        if found is not None:
+            self._levels.need(found.number, now_s=now_s)
+        spec = self._spec
+        kept = self._levels.kept(
+            window_s=spec.stable_window_s, factor=spec.keep_factor, now_s=now_s
+        )
+        count, since_s = self._found
+        if kept.number < count and now_s < since_s + spec.stable_window_s:
+            kept = replace(kept, number=count, until_s=since_s + spec.stable_window_s)
+        return replace(seen, need=found, kept=kept)
+
+    def _expected(self, now_s: float) -> float | None:
+        """Where a steady rise leads until a replica is ready; not worth asking if that is soon."""
+        start_s = self._levels.start_s
+        if start_s is None or start_s < _FORESIGHT_MIN_S:
+            return None
+        return expected(self._collector.recent(now_s=now_s, seconds=SECONDS), ahead_s=start_s)
+
+    def _time_starts(self, scale: Scale, now_s: float) -> None:
+        if self._ordered is not None and scale.ready > self._ordered[1]:
+            self._levels.started(now_s - self._ordered[0])
+            self._ordered = None
 
     def look(self, scale: Scale, *, now_s: float, listening_since_s: float) -> Outcome:
         """Apply the last decision to a changed world; a new one is for `turn` alone.
@@ -156,6 +227,7 @@ class Pilot:
         """
         if self._decision is None:
             return self.turn(scale, now_s=now_s, listening_since_s=listening_since_s)
+        self._time_starts(scale, now_s)
         last = self._decision
         desired, bound = bounded(
             self._spec,
@@ -172,10 +244,23 @@ class Pilot:
     def _conclude(
         self, decision: Decision, scale: Scale, *, idle_s: float, now_s: float
     ) -> Outcome:
-        verdict = settle(self._spec, decision.desired, self._life, idle_s=idle_s, now_s=now_s)
+        kept = decision.seen.kept
+        verdict = settle(
+            self._spec,
+            decision.desired,
+            self._life,
+            idle_s=idle_s,
+            now_s=now_s,
+            keep_s=None if kept is None else kept.plan.keep_s,
+        )
         if verdict.reason is not None:
-            decision = replace(decision, desired=verdict.want, reason=verdict.reason)
+            decision = replace(
+                decision, desired=verdict.want, reason=verdict.reason, next_s=verdict.next_s
+            )
         want = verdict.want
+        is_settled = self._ordered is None and scale.ready == scale.replicas
+        if is_settled and (verdict.replicas or 0) > scale.ready:
+            self._ordered = now_s, scale.ready
         is_proxied = not want or not scale.ready or decision.excess_burst_capacity < 0
         self._life, reason = advance(
             self._spec,
@@ -243,6 +328,8 @@ class Pilot:
         if self._state.delay.entries and self._spec.scale_down_delay_s > 0:
             slots = int(shift_s // DELAY_SLOT_S)
             sections["delay"] = dumping.dump_delay(self._state.delay, slots=slots)
+        if self._levels.is_learned:
+            sections["levels"] = self._levels.dump(shift_s=shift_s)
         return sections
 
     def restore(
@@ -261,6 +348,8 @@ class Pilot:
         """
         if self._state.recommended is not None or not self._collector.is_untold:
             return False
+        if "levels" in sections:  # never too old
+            self._levels = Levels.restored(sections["levels"], shift_s=shift_s)
         delay = self._restored_delay(sections, shift_s=shift_s, now_s=now_s)
         is_fresh = abs(now_s - saved_s) < self._spec.stable_window_s
         if not is_fresh or "state" not in sections:
@@ -281,6 +370,9 @@ class Pilot:
             ready=scale.ready,
             now_s=now_s,
         )
+        # A number that was decided after the dump is of needs that nobody here has seen.
+        is_newer = self._state.recommended != state.recommended
+        self._found = (self._state.recommended or 0) if is_newer else 0, now_s
         self._wanted = wanted if self._wanted is None else self._wanted
         return True
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from api import keys
+from api.annotations import camel_case
 from api.autoscaler_config import Defaults
 from api.autoscaling import (
+    KeepAlive,
     PodAutoscaler,
     Scaling,
     Target,
@@ -24,6 +26,8 @@ from autoscaler.config import Settings
 from autoscaler.signals import Signal
 
 _OURS = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
+# Times of class relight, by annotation relight.dev/keep-alive.
+FACTORS: Mapping[KeepAlive, float] = {"cheap": 0.25, "balanced": 1.0, "fast": 4.0}
 # Longer than the progress deadline, so that the reason why no Pod starts is written first.
 _ACTIVATION_BUFFER_S = 30.0
 
@@ -44,7 +48,7 @@ class Spec:
     activation_scale: int
     is_reachable: bool  # some Route points here; without, min_scale does not hold
     stable_window_s: float
-    panic_window_s: float
+    panic_window_s: float  # class relight: of the fast average
     panic_threshold: float  # times what the ready replicas are meant for
     scale_down_delay_s: float
     max_up_rate: float
@@ -54,6 +58,7 @@ class Spec:
     activation_timeout_s: float
     is_zero_allowed: bool
     journal_length_max: int
+    keep_factor: float = 1.0  # times that replicas are kept, by relight.dev/keep-alive
     signal: Signal | None = None  # what replicas report is the load, else what activators see
 
     @property
@@ -104,7 +109,9 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
         activation_scale=scaling.activation_scale,
         is_reachable=is_reachable,
         stable_window_s=scaling.stable_window_s,
-        panic_window_s=_panic_window_s(scaling),
+        panic_window_s=_panic_window_s(scaling)
+        if is_kpa or _is_panic_window_chosen(annotations, defaults)
+        else fast_window_s(scaling.stable_window_s),
         panic_threshold=scaling.panic_threshold_percentage / 100,
         scale_down_delay_s=scaling.scale_down_delay_s,
         max_up_rate=defaults.max_scale_up_rate,
@@ -114,6 +121,7 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
         activation_timeout_s=_progress_deadline_s(annotations, settings) + _ACTIVATION_BUFFER_S,
         is_zero_allowed=defaults.enable_scale_to_zero,
         journal_length_max=settings.journal_length_max,
+        keep_factor=FACTORS[scaling.keep_alive],
         signal=signal,
     )
 
@@ -147,6 +155,21 @@ def _panic_window_s(scaling: Scaling) -> float:
     """Whole seconds, halves up as in Go, and at least one bucket."""
     window_s = scaling.stable_window_s * scaling.panic_window_percentage / 100
     return max(1.0, float(int(window_s + 0.5)))
+
+
+def fast_window_s(stable_window_s: float) -> float:
+    """The fast window of class relight where none is asked for: a thirtieth, two seconds at least.
+
+    One second is noise (a request of 0.2 s more or less), three are a second too late.
+    """
+    return max(2.0, float(int(stable_window_s / 30 + 0.5)))
+
+
+def _is_panic_window_chosen(annotations: Mapping[str, str], defaults: Defaults) -> bool:
+    """Whether somebody wants another panic window than what Knative has anyway."""
+    if defaults.panic_window_percentage != Defaults().panic_window_percentage:
+        return True
+    return keys.PANIC_WINDOW in annotations or camel_case(keys.PANIC_WINDOW) in annotations
 
 
 def _progress_deadline_s(annotations: Mapping[str, str], settings: Settings) -> float:

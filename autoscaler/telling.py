@@ -11,14 +11,16 @@ import math
 from collections.abc import Callable, Mapping
 
 from api import keys, signals
-from autoscaler.decider import Decision, Reason
+from autoscaler.decider import Decision
 from autoscaler.journal import Entry
+from autoscaler.reasons import Reason
 
+NEXT = "{next}"  # in a sentence: when the number can change though the load does not
 _MAP = "in ConfigMap config-autoscaler"
 # Rules that keep a number from what the load alone asks for.
 REFUSALS = frozenset(Reason) - {
-    *(Reason.STABLE, Reason.PANIC, Reason.QUEUE, Reason.IDLE),
-    *(Reason.TIMED_OUT, Reason.DEACTIVATING, Reason.ACTIVATION_SCALE),
+    *(Reason.STABLE, Reason.PANIC, Reason.QUEUE, Reason.SURGE, Reason.FULL, Reason.EXPECTED),
+    *(Reason.IDLE, Reason.AHEAD, Reason.TIMED_OUT, Reason.DEACTIVATING, Reason.ACTIVATION_SCALE),
 }
 
 _LEAVING = (Reason.DEACTIVATING, Reason.RETENTION, Reason.GRACE)
@@ -43,19 +45,34 @@ def is_refusal(decision: Decision) -> bool:
 def need(decision: Decision) -> int | None:
     """Replicas that the load alone asks for; None: the load is not known."""
     seen, spec = decision.seen, decision.spec
-    queued = 0
-    if seen.is_poke and not spec.is_kpa:
-        queued = math.ceil(max(1, seen.queued) / spec.queue_target)
+    if not spec.is_kpa:
+        return None if seen.need is None else seen.need.number
     if seen.stable is None or seen.panic is None:
-        return queued or None
+        return None
     stable = math.ceil(seen.stable / spec.target)
-    panic = math.ceil(seen.panic / spec.target) if decision.is_panicking else 0
-    return max(queued, stable, panic)
+    return max(stable, math.ceil(seen.panic / spec.target) if decision.is_panicking else 0)
 
 
 def replicas(number: int) -> str:
     """A number of replicas, with its unit."""
     return f"{number} replica" if number == 1 else f"{number} replicas"
+
+
+def learned(decision: Decision) -> str:
+    """What its own past says about the last replica; "" where there is no past yet."""
+    kept = decision.seen.kept
+    if kept is None or not kept.plan.rests:
+        return ""
+    plan = kept.plan
+    rests = "once" if plan.rests == 1 else f"{plan.rests} times"
+    said = (
+        f"It rested {rests} so far, and is kept for {plan.keep_s:.3g} s of quiet "
+        f"({keys.KEEP_ALIVE}); after {plan.covered:.0%} of those rests a replica would be there."
+    )
+    if plan.ahead is None:
+        return said
+    begin_s, end_s = plan.ahead
+    return f"{said} It is started ahead, from {begin_s:.3g} to {end_s:.3g} s of quiet."
 
 
 def asleep(decision: Decision) -> str:
@@ -124,9 +141,50 @@ def _measured(decision: Decision) -> str:
     return f"{_load(decision, seen.stable, spec.stable_window_s)}, and {_share(decision)}"
 
 
+def _fast(decision: Decision) -> str:
+    return _load(decision, decision.seen.panic, decision.spec.panic_window_s)
+
+
+def _panic(decision: Decision) -> str:
+    return f"{_fast(decision)}, and {_share(decision)}"
+
+
 def _surge(decision: Decision) -> str:
-    spec, seen = decision.spec, decision.seen
-    return f"{_load(decision, seen.panic, spec.panic_window_s)}, and {_share(decision)}"
+    times = f"{decision.spec.panic_threshold:g} times what is ready or more"
+    return f"{_fast(decision)}, {times} ({keys.PANIC_THRESHOLD}), and {_share(decision)}"
+
+
+def _full(decision: Decision) -> str:
+    return f"{_fast(decision)}, and a replica has room for {decision.spec.total:g}"
+
+
+def _expected(decision: Decision) -> str:
+    return (
+        f"{_load(decision, decision.seen.stable, decision.spec.stable_window_s)}, and it rises "
+        "steadily: this is for when a replica ordered now will be ready"
+    )
+
+
+def _keep_alive(decision: Decision) -> str:
+    return (
+        f"{_would_do(decision)}, but what was needed lately is worth keeping{_until(decision)} "
+        f"({keys.KEEP_ALIVE})"
+    )
+
+
+def _ahead(decision: Decision) -> str:
+    return (
+        "nothing runs, but by its past a request is due, and a replica waits for it"
+        f"{_until(decision)} ({keys.KEEP_ALIVE})"
+    )
+
+
+def _until(decision: Decision) -> str:
+    return " until {next}" if decision.next_s is not None else ""
+
+
+def _before(decision: Decision) -> str:
+    return " before {next}" if decision.next_s is not None else " for now"
 
 
 def _queue(decision: Decision) -> str:
@@ -154,8 +212,8 @@ def _no_data(_: Decision) -> str:
 
 def _panic_hold(decision: Decision) -> str:
     return (
-        f"{_would_do(decision)}, but in panic nothing is taken away until a whole window "
-        f"({decision.spec.stable_window_s:g} s, {keys.STABLE_WINDOW}) passes without another surge"
+        f"{_would_do(decision)}, but in panic nothing is taken away{_before(decision)}: a window "
+        f"({decision.spec.stable_window_s:g} s, {keys.STABLE_WINDOW}) has to pass without a surge"
     )
 
 
@@ -181,7 +239,8 @@ def _activation_scale(decision: Decision) -> str:
 def _scale_down_delay(decision: Decision) -> str:
     return (
         f"{_would_do(decision)}, but the largest number of the last "
-        f"{decision.spec.scale_down_delay_s:g} s counts ({keys.SCALE_DOWN_DELAY})"
+        f"{decision.spec.scale_down_delay_s:g} s counts ({keys.SCALE_DOWN_DELAY}), and nothing is "
+        f"taken away{_before(decision)}"
     )
 
 
@@ -204,7 +263,10 @@ def _max_scale(decision: Decision) -> str:
 
 
 def _idle(decision: Decision) -> str:
-    return f"nothing ran or was held for {decision.seen.idle_s:.3g} s ({keys.STABLE_WINDOW})"
+    return (
+        f"nothing ran or was held for {decision.seen.idle_s:.3g} s, and no replica is worth "
+        f"keeping longer ({keys.KEEP_ALIVE}, {keys.STABLE_WINDOW})"
+    )
 
 
 def _activating(decision: Decision) -> str:
@@ -256,7 +318,7 @@ def _zero_off(_: Decision) -> str:
 _TELL: Mapping[Reason, Callable[[Decision], str]] = {
     Reason.NO_DATA: _no_data,
     Reason.STABLE: _measured,
-    Reason.PANIC: _surge,
+    Reason.PANIC: _panic,
     Reason.PANIC_HOLD: _panic_hold,
     Reason.QUEUE: _queue,
     Reason.UP_RATE: _up_rate,
@@ -266,6 +328,11 @@ _TELL: Mapping[Reason, Callable[[Decision], str]] = {
     Reason.MIN_SCALE: _min_scale,
     Reason.INITIAL_SCALE: _initial_scale,
     Reason.MAX_SCALE: _max_scale,
+    Reason.SURGE: _surge,
+    Reason.FULL: _full,
+    Reason.EXPECTED: _expected,
+    Reason.KEEP_ALIVE: _keep_alive,
+    Reason.AHEAD: _ahead,
     Reason.IDLE: _idle,
     Reason.ACTIVATING: _activating,
     Reason.TIMED_OUT: _timed_out,

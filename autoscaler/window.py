@@ -110,6 +110,33 @@ class AverageWindow:
             return self._weighted(self._last, silent)
         return self._linear(self._last, silent)
 
+    def busy_average(self, now_s: float) -> float:
+        """The average over those seconds in which there was any load; O(silent seconds).
+
+        What a load needs while there is one. Weighted averages know no seconds: they stay as is.
+        """
+        average = self.average(now_s)
+        if not average or self._is_weighted or self._last is None:
+            return average
+        silent = max(math.floor(now_s / GRANULARITY_S) - self._last, 0)
+        busy = self._count - self._buckets.count(0.0)
+        for passed in range(self._last + 1, self._last + silent + 1):
+            busy -= self._buckets[passed % self._count] != 0.0
+        return average * self._valid(self._last, silent) / max(busy, 1)
+
+    def recent(self, now_s: float, seconds: int) -> list[float]:
+        """The values of the `seconds` before this one, oldest first; fewer if fewer are known."""
+        if self._last is None or not self._buckets:
+            return []
+        end = math.floor(now_s / GRANULARITY_S)
+        start = max(end - min(seconds, self._count), self._last - self._count + 1)
+        if self._first is not None:
+            start = max(start, self._first)
+        known = range(start, min(end, self._last + 1))
+        return [self._buckets[index % self._count] for index in known] + [0.0] * (
+            end - max(known.stop, start)
+        )
+
     def _linear(self, last: int, silent: int) -> float:
         if silent * GRANULARITY_S >= self._window_s:
             return 0.0
@@ -117,10 +144,12 @@ class AverageWindow:
         total = self._total
         for passed in range(last + 1, last + silent + 1 if self._buckets else 0):
             total -= self._buckets[passed % count]
-        valid = count - silent
-        if self._first is not None:
-            valid = min(last - self._first + 1, valid)
-        return _rounded(total / valid)
+        return _rounded(total / self._valid(last, silent))
+
+    def _valid(self, last: int, silent: int) -> int:
+        """Seconds that a linear average is over."""
+        valid = self._count - silent
+        return valid if self._first is None else min(last - self._first + 1, valid)
 
     def _weighted(self, last: int, silent: int) -> float:
         if silent * GRANULARITY_S > self._window_s:

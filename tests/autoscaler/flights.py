@@ -25,6 +25,7 @@ from api.autoscaler_config import parse
 from api.autoscaling import PodAutoscaler
 from api.objects import ObjectMeta
 from api.stats import Stat
+from autoscaler.bursting import activators, mode
 from autoscaler.config import Settings
 from autoscaler.pilot import Outcome, Pilot, Scale, first_life
 from autoscaler.spec import Spec, build
@@ -275,6 +276,13 @@ class Flight:
             "panic": decision.is_panicking,
             "written": outcome.replicas,
             "status.desiredScale": UNKNOWN if outcome.want is None else outcome.want,
+            "mode": mode(decision.desired, decision.excess_burst_capacity, ready=self.ready),
+            "activators": activators(
+                ready=self.ready,
+                total=decision.spec.total,
+                target_burst_capacity=decision.spec.target_burst_capacity,
+                capacity=self.knobs.config.activator_capacity,
+            ),
             "conditions": {
                 each.type: (each.status, each.reason)
                 for each in outcome.conditions
@@ -287,6 +295,8 @@ class Flight:
             "panic": twin.panic_since is not None,
             "written": written,
             "status.desiredScale": twin.status_scale,
+            "mode": twin.mode,
+            "activators": twin.activators(self.ready),
             "conditions": twin.conditions,
         }
         differ = [

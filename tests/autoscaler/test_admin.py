@@ -72,6 +72,7 @@ async def test_a_burst_from_zero_is_told_with_its_numbers(world: World) -> None:
         assert told["changed"]["before"] == 0
         assert abs(told["changed"]["first"] - EPOCH_S) < 60
         assert told["changed"]["inputs"]["queued"] == 8
+        assert (now["template"], now["next"]) == (now["text"], None)
         listed = (await get(asks, "/revisions"))["revisions"]
         assert [(each["name"], each["wanted"]) for each in listed] == [("r", 5)]
         assert (await get(asks, "/revisions?namespace=other")) == {"revisions": []}

@@ -6,15 +6,15 @@ import pytest
 
 from api import keys
 from autoscaler.announcing import announcements
-from autoscaler.decider import Reason
+from autoscaler.reasons import Reason
 from tests.autoscaler.test_telling import decision, entry
 
-OWNER = {
-    "apiVersion": "serving.knative.dev/v1",
-    "kind": "Revision",
-    "name": "iris-00001",
-    "uid": "r-1",
-    "controller": True,
+NOW_S = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+LABELS = {
+    keys.REVISION: "iris-00001",
+    keys.REVISION_UID: "r-1",
+    keys.SERVICE: "iris",
+    keys.SERVICE_UID: "s-1",
 }
 
 
@@ -23,15 +23,14 @@ def podautoscaler(**changed: Any) -> dict[str, Any]:
         "name": "iris-00001",
         "namespace": "default",
         "uid": "pa-1",
-        "labels": {keys.SERVICE: "iris", keys.SERVICE_UID: "s-1"},
-        "ownerReferences": [OWNER],
+        "labels": LABELS,
     }
     return {"metadata": metadata | changed}
 
 
 def test_a_change_is_told_where_people_look() -> None:
     made = entry(decision(Reason.QUEUE, 4, is_poke=True), before=0)
-    found = announcements(podautoscaler(), made)
+    found = announcements(podautoscaler(), made, now_s=NOW_S)
     objects = [
         (each.about["kind"], each.about["metadata"]["name"], each.about["metadata"]["uid"])
         for each in found
@@ -48,7 +47,7 @@ def test_a_change_is_told_where_people_look() -> None:
 
 def test_a_revision_of_no_service_and_of_no_known_owner() -> None:
     made = entry(decision(Reason.QUEUE, 4, is_poke=True), before=0)
-    found = announcements(podautoscaler(labels={}, ownerReferences=None), made)
+    found = announcements(podautoscaler(labels={keys.REVISION: "iris-00001"}), made, now_s=NOW_S)
     assert [each.about["kind"] for each in found] == ["PodAutoscaler"]
 
 
@@ -66,4 +65,10 @@ def test_what_is_worth_an_event(
     reason: Reason, before: int | None, wanted: int, is_told: bool
 ) -> None:
     made = entry(decision(reason, wanted, recommended=9), before=before)
-    assert bool(announcements(podautoscaler(), made)) is is_told
+    assert bool(announcements(podautoscaler(), made, now_s=NOW_S)) is is_told
+
+
+def test_a_moment_is_told_as_kubernetes_does() -> None:
+    held = decision(Reason.SCALE_DOWN_DELAY, 2, scale_down_delay_s=60.0, next_s=40.0)
+    (first, *_) = announcements(podautoscaler(), entry(held, before=1), now_s=NOW_S)
+    assert first.message.endswith("nothing is taken away before 2027-01-15T08:00:30Z")

@@ -1,18 +1,15 @@
 from math import ceil, floor
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.decider import (
-    Decision,
-    Observation,
-    Reason,
-    State,
-    bounded,
-    decide,
-    initial_state,
-)
+from autoscaler.decider import Decision, Observation, State, bounded, decide, initial_state
+from autoscaler.gaps import Plan
+from autoscaler.levels import Kept
+from autoscaler.needs import Need
+from autoscaler.reasons import Reason
 from autoscaler.spec import Spec
 from tests.autoscaler.specs import spec
 
@@ -20,6 +17,15 @@ from tests.autoscaler.specs import spec
 def seen(**changes: object) -> Observation:
     fields: dict[str, object] = {"stable": 0.0, "panic": 0.0, "ready": 1}
     return Observation(**(fields | changes))  # type: ignore[arg-type]  # checked by the dataclass
+
+
+def needed(number: int, reason: Reason = Reason.STABLE) -> Need:
+    return Need(number=number, reason=reason)
+
+
+def kept(number: int, **changes: Any) -> Kept:
+    plan = Plan(keep_s=64.0)
+    return Kept(**({"number": number, "until_s": None, "plan": plan} | changes))
 
 
 def one(wanted: Spec, look: Observation, state: State | None = None, now_s: float = 0) -> Decision:
@@ -119,38 +125,13 @@ def test_a_desired_number_is_within_its_bounds(
     now, state = 0, State()
     for step, pods, stable, panic in history:
         now += step
-        look = seen(stable=stable / 4, panic=panic / 4, ready=pods, idle_s=float(step * 3))
+        look = seen(
+            stable=stable / 4, panic=panic / 4, ready=pods, need=needed(stable), kept=kept(panic)
+        )
         decision, state = decide(limited, look, state, now_s=now)
         assert decision.desired is not None
         assert decision.desired >= limited.floor
         assert high == 0 or decision.desired <= high
-
-
-@given(wanted=SPECS, history=HISTORY, queued=st.lists(st.integers(0, 30), max_size=5))
-def test_ours_never_goes_down_in_panic_and_a_poke_never_lowers(
-    wanted: Spec, history: list[tuple[int, int, int, int]], queued: list[int]
-) -> None:
-    fields = {name: getattr(wanted, name) for name in Spec.__slots__}
-    ours = Spec(**(fields | {"is_kpa": False}))
-    now, state = 0, State(recommended=0)
-    for position, (step, pods, stable, panic) in enumerate(history):
-        now += step
-        before = state
-        poke = position < len(queued)
-        look = seen(
-            stable=stable / 4,
-            panic=panic / 4,
-            ready=pods,
-            is_poke=poke,
-            queued=queued[position] if poke else 0,
-        )
-        decision, state = decide(ours, look, state, now_s=now)
-        assert decision.recommended is not None
-        if state.is_panicking and before.panic_since_s is not None:
-            assert decision.recommended >= before.panic_scale
-        if poke:
-            assert state.is_panicking
-            assert decision.recommended >= 1
 
 
 def test_missing_data_keeps_the_number() -> None:
@@ -164,37 +145,6 @@ def test_missing_data_from_the_start_is_no_number() -> None:
     assert one(spec(), seen(stable=None, panic=None)).desired is None
 
 
-@pytest.mark.parametrize(
-    ("is_kpa", "target", "queued", "desired"),
-    [
-        (False, 1.0, 100, 100),
-        (False, 1.0, 1, 1),
-        (False, 7.0, 100, 15),
-        (False, 7.0, 0, 1),
-        (True, 0.7, 100, 0),  # Knative does not know the queue; its poke is a stat of 1
-    ],
-)
-def test_the_queue_sizes_the_first_decision_of_ours(
-    is_kpa: bool, target: float, queued: int, desired: int
-) -> None:
-    look = seen(ready=0, is_poke=True, queued=queued)
-    assert one(spec(is_kpa=is_kpa, target=target), look).desired == desired
-
-
-def test_a_poke_decides_without_any_data() -> None:
-    look = seen(stable=None, panic=None, ready=0, is_poke=True, queued=3)
-    decision = one(spec(is_kpa=False, target=1.0), look)
-    assert (decision.desired, decision.reason) == (3, Reason.QUEUE)
-
-
-def test_the_queue_obeys_the_rate_and_the_activation_scale() -> None:
-    look = seen(ready=0, is_poke=True, queued=100)
-    slow = spec(is_kpa=False, target=1.0, max_up_rate=10.0)
-    assert (one(slow, look).desired, one(slow, look).reason) == (10, Reason.UP_RATE)
-    wide = spec(is_kpa=False, target=100.0, activation_scale=3)
-    assert (one(wide, look).desired, one(wide, look).reason) == (3, Reason.ACTIVATION_SCALE)
-
-
 def test_a_panic_is_left_after_the_stable_window_not_at_its_end() -> None:
     state = State(recommended=20, panic_since_s=2.0, panic_scale=20)
     at_end = one(spec(), seen(ready=20), state, now_s=62)
@@ -206,23 +156,6 @@ def test_a_panic_is_left_after_the_stable_window_not_at_its_end() -> None:
 def test_unreachable_ignores_the_down_rate_and_min_scale() -> None:
     decision = one(spec(is_reachable=False, min_scale=3), seen(ready=20))
     assert decision.desired == 0
-
-
-def test_a_stable_window_of_nothing_is_zero_for_ours_whatever_runs() -> None:
-    state = State(recommended=20, panic_since_s=59.0, panic_scale=20)
-    look = seen(ready=20, idle_s=60.0)
-    decision, after = decide(spec(is_kpa=False), look, state, now_s=60)
-    assert (decision.desired, decision.reason) == (0, Reason.IDLE)
-    assert not after.is_panicking
-    assert one(spec(is_kpa=False), seen(ready=20, idle_s=59.9), state, now_s=60).desired == 20
-
-
-def test_idle_obeys_the_scale_down_delay() -> None:
-    wanted = spec(is_kpa=False, scale_down_delay_s=10.0)
-    _, state = decide(wanted, seen(stable=70.0, panic=70.0, ready=10), State(), now_s=0)
-    decision, state = decide(wanted, seen(ready=10, idle_s=60.0), state, now_s=8)
-    assert (decision.desired, decision.reason) == (10, Reason.SCALE_DOWN_DELAY)
-    assert decide(wanted, seen(ready=10, idle_s=62.0), state, now_s=10)[0].desired == 0
 
 
 @pytest.mark.parametrize(
@@ -273,7 +206,7 @@ def test_a_restart_with_several_replicas_begins_in_panic() -> None:
 
 def test_why_names_the_rule_the_inputs_and_the_number() -> None:
     look = seen(stable=20.0, panic=140.0, ready=1, is_poke=True, queued=9)
-    why = one(spec(is_kpa=False), look).why
+    why = one(spec(), look).why
     assert why == (
         "20 by panic: concurrent 20.00 over 60 s and 140.00 over 6 s, 9 queued, "
         "7 a replica, 1 ready, in panic"
@@ -323,3 +256,59 @@ def test_numbers_of_knatives_own_panic_test() -> None:
         look = seen(stable=loads[0], panic=loads[1], ready=ready)
         decision, state = decide(wanted, look, state, now_s=now)
         assert (decision.recommended, decision.is_panicking) == expected
+
+
+OURS = spec(is_kpa=False, target=7.0)
+
+
+def test_ours_is_what_is_needed() -> None:
+    decision = one(OURS, seen(ready=3, need=needed(3, Reason.FULL), kept=kept(2)))
+    assert (decision.desired, decision.reason, decision.next_s) == (3, Reason.FULL, None)
+
+
+def test_ours_keeps_what_is_worth_keeping() -> None:
+    decision = one(OURS, seen(ready=6, need=needed(3), kept=kept(5, until_s=70.0)))
+    assert (decision.desired, decision.reason, decision.next_s) == (5, Reason.KEEP_ALIVE, 70.0)
+
+
+def test_ours_is_ready_ahead_of_a_use() -> None:
+    look = seen(ready=0, need=needed(0), kept=kept(1, until_s=70.0, is_ahead=True))
+    assert (one(OURS, look).desired, one(OURS, look).reason) == (1, Reason.AHEAD)
+
+
+def test_ours_goes_to_zero_at_once_when_nothing_is_worth_keeping() -> None:
+    decision = one(OURS, seen(ready=20, need=needed(0), kept=kept(0, ahead_s=300.0)))
+    assert (decision.desired, decision.reason, decision.next_s) == (0, Reason.IDLE, 300.0)
+
+
+def test_ours_keeps_nothing_that_no_route_leads_to() -> None:
+    gone = spec(is_kpa=False, is_reachable=False)
+    assert one(gone, seen(ready=4, need=needed(0), kept=kept(4))).desired == 0
+    assert one(gone, seen(ready=4, need=needed(2), kept=kept(4))).desired == 2
+
+
+def test_ours_leaves_what_it_does_not_know() -> None:
+    state = State(recommended=4)
+    decision, _ = decide(OURS, seen(stable=None, panic=None, kept=kept(0)), state, now_s=5)
+    assert (decision.desired, decision.reason) == (4, Reason.NO_DATA)
+
+
+def test_ours_obeys_the_rates_and_the_activation_scale() -> None:
+    slow = spec(is_kpa=False, max_up_rate=10.0)
+    many = one(slow, seen(ready=0, need=needed(100, Reason.QUEUE), kept=kept(0)))
+    assert (many.desired, many.reason) == (10, Reason.UP_RATE)
+    few = one(OURS, seen(ready=20, need=needed(1), kept=kept(1)))
+    assert (few.desired, few.reason) == (10, Reason.DOWN_RATE)
+    wide = spec(is_kpa=False, activation_scale=3)
+    first = one(wide, seen(ready=0, need=needed(1, Reason.QUEUE), kept=kept(0)))
+    assert (first.desired, first.reason) == (3, Reason.ACTIVATION_SCALE)
+
+
+def test_ours_obeys_the_scale_down_delay_when_idle() -> None:
+    wanted = spec(is_kpa=False, scale_down_delay_s=10.0)
+    _, state = decide(wanted, seen(ready=10, need=needed(10), kept=kept(0)), State(), now_s=0)
+    idle = seen(ready=10, need=needed(0), kept=kept(0))
+    decision, state = decide(wanted, idle, state, now_s=8)
+    assert (decision.desired, decision.reason) == (10, Reason.SCALE_DOWN_DELAY)
+    assert decision.next_s == 10.0
+    assert decide(wanted, idle, state, now_s=10)[0].desired == 0

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
-from autoscaler.decider import Reason
 from autoscaler.idling import Life, Phase, Verdict, settle
+from autoscaler.reasons import Reason
 from autoscaler.spec import Spec
 from tests.autoscaler.specs import spec
 
@@ -16,7 +18,8 @@ def settled(
     wanted: Spec, where: Life, *, after_s: float, idle_s: float | None = None, desired: int = 0
 ) -> Verdict:
     idle = after_s if idle_s is None else idle_s
-    return settle(wanted, desired, where, idle_s=idle, now_s=100.0 + after_s)
+    verdict = settle(wanted, desired, where, idle_s=idle, now_s=100.0 + after_s)
+    return replace(verdict, next_s=None)  # what is next has tests of its own
 
 
 KEEP_ONE = Verdict(want=1, replicas=1, reason=Reason.ACTIVE_TOO_SHORT)
@@ -96,3 +99,26 @@ def test_kpa_inactive(
     if isinstance(expected, Reason):
         expected = Verdict(want=0, replicas=None, reason=expected)
     assert verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "phase", "next_s"),
+    [
+        (KPA, Phase.ACTIVATING, 730.0),
+        (KPA, Phase.ACTIVE, 160.0),  # since 100 s
+        (KPA, Phase.INACTIVE, 130.0),
+        (spec(retention_s=50.0), Phase.INACTIVE, 150.0),
+        (OURS, Phase.ACTIVE, 160.0),
+        (spec(is_kpa=False, stable_window_s=6.0, retention_s=30.0), Phase.ACTIVE, 136.0),
+    ],
+)
+def test_a_verdict_says_until_when_it_holds(wanted: Spec, phase: Phase, next_s: float) -> None:
+    verdict = settle(wanted, 0, life(phase, proxy_since_s=105.0), idle_s=20.0, now_s=120.0)
+    assert verdict.next_s == next_s
+
+
+def test_ours_keeps_the_last_replica_for_as_long_as_was_learned() -> None:
+    where = life(Phase.ACTIVE)
+    for keep_s, want in ((3.0, 0), (300.0, 1)):
+        verdict = settle(OURS, 0, where, idle_s=20.0, now_s=120.0, keep_s=keep_s)
+        assert verdict.replicas == want

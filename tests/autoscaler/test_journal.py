@@ -1,9 +1,13 @@
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
-from autoscaler.decider import Decision, Observation, Reason
-from autoscaler.journal import ASLEEP_LENGTH_MAX, ENTRY_BYTES_MAX, Entry, Journal
+from autoscaler.decider import Decision, Observation
+from autoscaler.gaps import Plan
+from autoscaler.journal import ASLEEP_LENGTH_MAX, ENTRY_BYTES_MAX, Journal
+from autoscaler.levels import Kept
+from autoscaler.needs import Need
+from autoscaler.reasons import Reason
 from tests.autoscaler.specs import spec
 
 
@@ -41,7 +45,7 @@ def test_an_entry_has_the_inputs_of_the_first_and_the_journal_those_of_the_last(
     journal.add(first)
     journal.add(last)
     assert journal.newest is last
-    assert journal.entries()[0].decision is first
+    assert journal.entries()[0].decision == first
 
 
 def test_another_rule_is_another_entry_unless_both_only_measure() -> None:
@@ -74,12 +78,23 @@ def test_the_ring_is_bounded_and_shorter_asleep() -> None:
 
 
 def test_an_entry_is_no_larger_than_stated() -> None:
-    made = decision(300, at_s=1.5)
-    entry = Entry(decision=made, before=299, last_s=2.5, repeats=1000)
-    parts: list[Any] = [entry, made, made.seen]
+    plain = decision(300, at_s=1.5)
+    kept = Kept(number=1, until_s=3.5, plan=Plan(keep_s=9.5))
+    need = Need(number=301, reason=Reason.STABLE)
+    seen = replace(plain.seen, need=need, kept=kept, stable=1.25, panic=1.75, idle_s=2.25)
+    journal = Journal(length_max=2, wanted=299)
+    assert journal.add(replace(plain, seen=seen, next_s=4.5)) is not None
+    assert journal.newest is not None
+    assert journal.newest.seen.kept is kept
+    (entry,) = journal.entries()
+    entry = replace(entry, repeats=1000)
+    made = entry.decision
+    assert made.seen.kept is None
+    parts: list[Any] = [entry, made, made.seen, made.seen.need]
     for whole in tuple(parts):
         parts += [getattr(whole, each.name) for each in fields(whole)]
     shared = (Reason, type(None), bool, type(made.spec), str)  # one for many entries
     own = {id(each): each for each in parts if not isinstance(each, shared)}
-    collected = 16 * 3  # what the collector adds to each object with parts
-    assert sum(sys.getsizeof(each) for each in own.values()) + collected <= ENTRY_BYTES_MAX
+    collected = 16 * 4  # what the collector adds to each object with parts
+    size = sum(sys.getsizeof(each) for each in own.values()) + collected
+    assert ENTRY_BYTES_MAX / 2 < size <= ENTRY_BYTES_MAX

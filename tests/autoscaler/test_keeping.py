@@ -10,8 +10,8 @@ from typing_extensions import override
 from api.kinds import PODAUTOSCALERS
 from api.stats import Stat
 from autoscaler.config import Settings
-from autoscaler.decider import Reason
 from autoscaler.keeping import Statistics, Timing
+from autoscaler.reasons import Reason
 from autoscaler.scaler import Key
 from autoscaler.server import Autoscaler
 from tests.autoscaler.stores import MemoryStore, keeps_what_it_is_given

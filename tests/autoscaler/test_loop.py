@@ -7,9 +7,9 @@ import pytest
 from api.kinds import DEPLOYMENTS, EVENTS, PODAUTOSCALERS
 from api.stats import Stat
 from autoscaler.config import Settings
-from autoscaler.decider import Reason
 from autoscaler.loop import Loop
 from autoscaler.pilot import Pilot
+from autoscaler.reasons import Reason
 from autoscaler.scaler import Scaler
 from cluster.events import EventRecorder
 from tests.autoscaler.world import EPOCH_S, World, deployment, podautoscaler

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from api.stats import Stat
-from autoscaler.decider import Reason
 from autoscaler.idling import Phase
 from autoscaler.pilot import Outcome, Pilot, Scale, first_life
+from autoscaler.reasons import Reason
 from tests.autoscaler.specs import spec
 
 LONG_AGO_S = -1000.0
@@ -61,7 +61,7 @@ def test_a_poke_counts_once() -> None:
     flown = pilot()
     flown.receive(stat(5, queued=40, is_poke=True), now_s=5)
     turn(flown, 5)
-    assert turn(flown, 6, replicas=40).decision.reason is Reason.PANIC_HOLD
+    assert turn(flown, 6, replicas=40).decision.reason is Reason.KEEP_ALIVE
 
 
 def test_a_queue_told_by_a_plain_report_at_zero_is_a_poke() -> None:
@@ -78,12 +78,13 @@ def test_so_it_is_before_the_first_number_if_the_revision_is_inactive() -> None:
 
 
 @pytest.mark.parametrize("is_kpa", [True, False])
-def test_plain_load_is_pressing_at_zero_only(is_kpa: bool) -> None:
+def test_plain_load_is_pressing_at_zero_and_for_ours_where_more_is_needed(is_kpa: bool) -> None:
     flown = pilot(is_kpa=is_kpa)
     turn(flown, 1)
     assert flown.receive(stat(5, 2.0), now_s=5)
     assert turn(flown, 5).want == 2
-    assert not flown.receive(stat(6, 3.0), now_s=6)
+    assert not flown.receive(stat(6, 2.0), now_s=6)
+    assert flown.receive(stat(7, 9.0), now_s=7) is not is_kpa
 
 
 def test_a_report_of_nothing_presses_nobody() -> None:
@@ -196,3 +197,65 @@ def test_the_phase_of_a_revision_first_seen_comes_from_its_status() -> None:
         Phase.ACTIVATING,
         Phase.ACTIVATING,
     ]
+
+
+def loaded(**changes: Any) -> Pilot:
+    """A pilot of three replicas under a load of 3 for half a minute."""
+    flown = pilot(active="True", scale=Scale(replicas=3, ready=3), wanted=3, **changes)
+    for second in range(31):
+        flown.receive(stat(second, 3.0), now_s=second)
+        turn(flown, second, replicas=3, ready=3)
+    return flown
+
+
+def resumed(
+    sections: dict[str, Any], replicas: int, *, now_s: float = 35.0, **changes: Any
+) -> Pilot:
+    scale = Scale(replicas=replicas, ready=replicas)
+    flown = pilot(active="True", scale=scale, wanted=None, **changes)
+    assert flown.restore(
+        sections, Scale(replicas=replicas, ready=replicas), saved_s=30, shift_s=0, now_s=now_s
+    )
+    return flown
+
+
+def test_what_is_dumped_is_gone_on_from_before_anybody_reports() -> None:
+    sections = loaded().dump(shift_s=0, now_s=30)
+    assert {"windows", "state", "life", "wanted"} <= set(sections)
+    flown = resumed(sections, 3)
+    outcome = flown.turn(Scale(replicas=3, ready=3), now_s=36, listening_since_s=35)
+    assert (outcome.want, outcome.replicas) == (3, None)
+    assert outcome.decision.reason is Reason.NO_DATA
+    flown.receive(stat(37, 3.0), now_s=37)
+    outcome = flown.turn(Scale(replicas=3, ready=3), now_s=37, listening_since_s=35)
+    assert (outcome.want, outcome.decision.seen.stable) == (3, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("is_kpa", "reason"), [(True, Reason.PANIC_HOLD), (False, Reason.KEEP_ALIVE)]
+)
+def test_more_replicas_than_were_dumped_are_those_of_a_burst_and_stay(
+    is_kpa: bool, reason: Reason
+) -> None:
+    flown = resumed(loaded(is_kpa=is_kpa).dump(shift_s=0, now_s=30), 9, is_kpa=is_kpa)
+    flown.receive(stat(36, 3.0), now_s=36)
+    outcome = flown.turn(Scale(replicas=9, ready=9), now_s=36, listening_since_s=35)
+    assert (outcome.want, outcome.decision.reason) == (9, reason)
+
+
+def test_a_pilot_that_never_flew_has_nothing_to_dump() -> None:
+    flown = pilot()
+    turn(flown, 1)
+    assert flown.dump(shift_s=0, now_s=1) == {}
+
+
+def test_asleep_it_has_given_back_its_windows_and_who_reported() -> None:
+    flown = loaded()
+    for second in range(31, 160):
+        turn(flown, second, replicas=3, ready=3)
+    turn(flown, 161, replicas=0)
+    assert flown.is_asleep(Scale(replicas=0, ready=0))
+    flown.fall_asleep()
+    collector = flown._collector
+    assert collector._stable._buckets == collector._panic._buckets == []
+    assert collector.is_untold

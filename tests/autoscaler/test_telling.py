@@ -6,21 +6,32 @@ import pytest
 
 from api import keys
 from autoscaler import telling
-from autoscaler.decider import Decision, Observation, Reason
+from autoscaler.decider import Decision, Observation
+from autoscaler.gaps import Plan
 from autoscaler.journal import Entry
+from autoscaler.levels import Kept
+from autoscaler.needs import Need
+from autoscaler.reasons import Reason
 from autoscaler.signals import Signal
 from tests.autoscaler.specs import spec
+
+
+def needed(number: int) -> Need:
+    return Need(number=number, reason=Reason.STABLE)
 
 
 def decision(reason: Reason, desired: int | None, **changed: Any) -> Decision:
     seen = {"stable": 12.0, "panic": 15.0, "ready": 2, "queued": 15, "is_poke": False}
     asked = {"is_kpa": False, "target": 4.0}
+    if changed.get("is_kpa", True) is True and "need" not in changed:
+        seen["need"] = needed(3)
     parts: dict[str, Any] = {
         "recommended": desired,
         "recommended_by": Reason.STABLE,
         "at_s": 10.0,
         "is_panicking": False,
         "excess_burst_capacity": -1,
+        "next_s": None,
     }
     for name, value in changed.items():
         place = seen if name in Observation.__slots__ else parts if name in parts else asked
@@ -55,10 +66,10 @@ SENTENCES: dict[Reason, tuple[Decision, int | None, str]] = {
         "a second (autoscaling.knative.dev/target) (panic: nothing is taken away for now)",
     ),
     Reason.PANIC_HOLD: (
-        decision(Reason.PANIC_HOLD, 6, is_panicking=True),
+        decision(Reason.PANIC_HOLD, 6, is_panicking=True, is_kpa=True, next_s=63.0),
         6,
-        "It stayed at 6 replicas: 4 would do, but in panic nothing is taken away until a whole "
-        "window (60 s, autoscaling.knative.dev/window) passes without another surge",
+        "It stayed at 6 replicas: 4 would do, but in panic nothing is taken away before {next}: a "
+        "window (60 s, autoscaling.knative.dev/window) has to pass without a surge",
     ),
     Reason.QUEUE: (
         decision(Reason.QUEUE, 4, is_poke=True, is_panicking=True),
@@ -88,7 +99,7 @@ SENTENCES: dict[Reason, tuple[Decision, int | None, str]] = {
         decision(Reason.SCALE_DOWN_DELAY, 5, scale_down_delay_s=120.0),
         5,
         "It stayed at 5 replicas: 3 would do, but the largest number of the last 120 s counts "
-        "(autoscaling.knative.dev/scale-down-delay)",
+        "(autoscaling.knative.dev/scale-down-delay), and nothing is taken away for now",
     ),
     Reason.MIN_SCALE: (
         decision(Reason.MIN_SCALE, 4, recommended=1, min_scale=4),
@@ -108,11 +119,42 @@ SENTENCES: dict[Reason, tuple[Decision, int | None, str]] = {
         "It stayed at 4 replicas: max-scale=4 (autoscaling.knative.dev/max-scale) held it back "
         "from 7",
     ),
+    Reason.SURGE: (
+        decision(Reason.SURGE, 4, panic_window_s=2.0),
+        1,
+        "It went from 1 to 4 replicas: 15 requests were held or executing on average over 2 s, 2 "
+        "times what is ready or more (autoscaling.knative.dev/panic-threshold-percentage), and a "
+        "replica takes 4 (autoscaling.knative.dev/target)",
+    ),
+    Reason.FULL: (
+        decision(Reason.FULL, 3, panic=12.0, total=5.0, panic_window_s=2.0),
+        2,
+        "It went from 2 to 3 replicas: 12 requests were held or executing on average over 2 s, and "
+        "a replica has room for 5",
+    ),
+    Reason.EXPECTED: (
+        decision(Reason.EXPECTED, 5),
+        4,
+        "It went from 4 to 5 replicas: 12 requests were held or executing on average over 60 s, "
+        "and it rises steadily: this is for when a replica ordered now will be ready",
+    ),
+    Reason.KEEP_ALIVE: (
+        decision(Reason.KEEP_ALIVE, 4, next_s=70.0, need=needed(1)),
+        4,
+        "It stayed at 4 replicas: 1 would do, but what was needed lately is worth keeping until "
+        "{next} (relight.dev/keep-alive)",
+    ),
+    Reason.AHEAD: (
+        decision(Reason.AHEAD, 1, next_s=70.0, need=needed(0)),
+        0,
+        "It went from 0 to 1 replica: nothing runs, but by its past a request is due, and a "
+        "replica waits for it until {next} (relight.dev/keep-alive)",
+    ),
     Reason.IDLE: (
         decision(Reason.IDLE, 0, idle_s=60.4),
         1,
-        "It went from 1 to 0 replicas: nothing ran or was held for 60.4 s "
-        "(autoscaling.knative.dev/window)",
+        "It went from 1 to 0 replicas: nothing ran or was held for 60.4 s, and no replica is worth "
+        "keeping longer (relight.dev/keep-alive, autoscaling.knative.dev/window)",
     ),
     Reason.ACTIVATING: (
         decision(Reason.ACTIVATING, None, ready=0),
@@ -182,11 +224,11 @@ def test_annotations_in_sentences_are_public_keys() -> None:
 @pytest.mark.parametrize(
     ("made", "needed"),
     [
-        (decision(Reason.STABLE, 3), 3),
-        (decision(Reason.PANIC, 4, is_panicking=True), 4),
-        (decision(Reason.QUEUE, 8, is_poke=True, queued=30), 8),
-        (decision(Reason.QUEUE, 1, is_poke=True, queued=0, stable=None), 1),
-        (decision(Reason.NO_DATA, None, stable=None), None),
+        (decision(Reason.STABLE, 3, is_kpa=True), 3),
+        (decision(Reason.PANIC, 4, is_panicking=True, is_kpa=True), 4),
+        (decision(Reason.NO_DATA, None, stable=None, is_kpa=True), None),
+        (decision(Reason.QUEUE, 8, need=needed(8)), 8),
+        (decision(Reason.NO_DATA, None, need=None), None),
         # Knative's decisions know no queue: a poke is a stat like others.
         (decision(Reason.STABLE, 3, is_poke=True, queued=30, is_kpa=True), 3),
     ],
@@ -202,7 +244,8 @@ def test_what_the_load_alone_asks_for(made: Decision, needed: int | None) -> Non
         (decision(Reason.MAX_SCALE, 2, recommended=3), True),
         (decision(Reason.PANIC_HOLD, 5), True),
         (decision(Reason.PANIC_HOLD, 3), False),  # it would be as many anyway
-        (decision(Reason.NO_DATA, 3, stable=None), True),
+        (decision(Reason.NO_DATA, 3, need=None), True),
+        (decision(Reason.KEEP_ALIVE, 4), True),
         (decision(Reason.IDLE, 0, stable=0.0), False),
     ],
 )
@@ -226,9 +269,10 @@ def test_numbers_have_units_in_the_right_number() -> None:
 def test_who_sleeps_is_told_what_wakes_it() -> None:
     idle = decision(Reason.IDLE, 0, idle_s=60.4, activation_scale=3)
     assert telling.asleep(idle) == (
-        "It sleeps: nothing ran or was held for 60.4 s (autoscaling.knative.dev/window). A request "
-        "wakes it: the activator holds the request and asks for as many replicas as its queue "
-        "needs, 3 at least (autoscaling.knative.dev/activation-scale)."
+        "It sleeps: nothing ran or was held for 60.4 s, and no replica is worth keeping longer "
+        "(relight.dev/keep-alive, autoscaling.knative.dev/window). A request wakes it: the "
+        "activator holds the request and asks for as many replicas as its queue needs, 3 at least "
+        "(autoscaling.knative.dev/activation-scale)."
     )
     assert "asks for 1 replica." in telling.asleep(decision(Reason.GRACE, 0, is_kpa=True))
 
@@ -267,3 +311,29 @@ def test_what_replicas_report_has_units_of_its_own(
     made = decision(reason, 3, stable=stable, target=target, signal=signal, is_poke=True)
     assert telling.because(made).startswith(said)
     assert telling.need(made) == 3
+
+
+def kept(plan: Plan) -> Kept:
+    return Kept(number=1, until_s=70.0, plan=plan)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, ""),
+        (kept(Plan(keep_s=60.0)), ""),
+        (
+            kept(Plan(keep_s=90.0, rests=1, covered=1.0)),
+            "It rested once so far, and is kept for 90 s of quiet (relight.dev/keep-alive); after "
+            "100% of those rests a replica would be there.",
+        ),
+        (
+            kept(Plan(keep_s=5.0, ahead=(280.0, 320.0), rests=12, covered=0.75)),
+            "It rested 12 times so far, and is kept for 5 s of quiet (relight.dev/keep-alive); "
+            "after 75% of those rests a replica would be there. It is started ahead, from 280 to "
+            "320 s of quiet.",
+        ),
+    ],
+)
+def test_what_was_learned(found: Kept | None, said: str) -> None:
+    assert telling.learned(decision(Reason.STABLE, 1, kept=found)) == said

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.autoscaler.flights import LONG_AGO_S, Flight, Leg, Start
 from tests.autoscaler.twin import UNKNOWN, Config, Knobs
+from tests.autoscaler.twin_mutations import MUTATIONS, hunted
 
 
 def usual(default: Any, *others: Any) -> st.SearchStrategy[Any]:
@@ -86,6 +88,10 @@ def legs(draw: st.DrawFn, knobs: Knobs) -> Leg:
             reachability=draw(REACHABILITIES),
             config=draw(st.one_of(st.just(knobs.config), configs)),
         )
+    seed = draw(st.integers(0, 1000))
+    if draw(st.integers(0, 7)) == 0:  # somebody came, left again, and nothing ever started
+        ticks = draw(st.integers(10, 40))
+        return Leg(ticks=ticks, is_poked=True, ready="lost", knobs=changed, seed=seed)
     silence = st.sampled_from(((), (0.0,)))
     load = st.one_of(st.just(0.0), st.integers(0, 400).map(lambda n: n / 8), st.just(300.0))
     return Leg(
@@ -96,7 +102,7 @@ def legs(draw: st.DrawFn, knobs: Knobs) -> Leg:
         is_gappy=draw(st.booleans()),
         is_poked=draw(st.integers(0, 3)) == 0,
         knobs=changed,
-        seed=draw(st.integers(0, 1000)),
+        seed=seed,
     )
 
 
@@ -131,3 +137,8 @@ def test_class_kpa_decides_what_the_twin_decides(history: Any) -> None:
     flight = Flight(knobs, start)
     for leg in route:
         flight.fly(leg)
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_break_of_class_kpa_is_found(name: str) -> None:
+    assert hunted(name, histories(), examples=600) is not None

@@ -190,6 +190,7 @@ class Twin:
     active_since: float = 0.0
     initialized: bool = False
     proxy_since: float | None = None  # None: clients reach the replicas themselves
+    mode: str = "Proxy"
     status_scale: int = UNKNOWN  # status.desiredScale
     desired: int = UNKNOWN
     burst: int = 0  # excess burst capacity
@@ -293,7 +294,8 @@ class Twin:
         """1.8 to 1.10, one pass; what is written to the Deployment, None for nothing."""
         want, write = self._scale(now)
         serves = want > 0 and self.burst >= 0
-        self._set_proxy(not serves or ready == 0, now)
+        self.mode = "Serve" if serves and ready > 0 else "Proxy"  # what the SKS makes of it
+        self._set_proxy(now)
         if want != UNKNOWN or self.status_scale < 0:
             self.status_scale = want
         self._set_active(want, ready, now)
@@ -336,8 +338,8 @@ class Twin:
         proxied = 0.0 if self.proxy_since is None else now - self.proxy_since
         return 0, proxied >= config.grace_period
 
-    def _set_proxy(self, proxied: bool, now: float) -> None:  # 1.9
-        if not proxied:
+    def _set_proxy(self, now: float) -> None:  # 1.9
+        if self.mode == "Serve":
             self.proxy_since = None
         elif self.proxy_since is None:
             self.proxy_since = now
