@@ -93,25 +93,31 @@ def _add(text: str, knob: str, annotations: dict[str, str]) -> None:
     if not equals or not name or not value:
         raise ValueError(f"policy {text!r}: {knob!r} is not KNOB=VALUE")
     key = _full(name)
-    if key == keys.SCALING_CLASS:
-        raise ValueError(f"policy {text!r}: the class is named first, not by {name!r}")
-    if annotations.get(keys.SCALING_CLASS) is None and key not in _BOUNDS:
-        known = " and ".join(map(_short, _BOUNDS))
-        raise ValueError(f"policy {text!r}: a keep-alive has the knobs {known}, not {name!r}")
-    if key in annotations:
-        raise ValueError(f"policy {text!r}: {name!r} is given twice")
-    if key != keys.KEEP_ALIVE and not key.startswith(keys.AUTOSCALING_PREFIX):
-        raise ValueError(f"policy {text!r}: {name!r} is no annotation that scaling is tuned by")
-    if key == keys.INITIAL_SCALE:
-        raise ValueError(f"policy {text!r}: a rehearsal begins long after {name!r} mattered")
-    if key == keys.SCALING_METRIC and value not in _METRICS:
-        known = " and ".join(_METRICS)
-        raise ValueError(f"policy {text!r}: {knob!r}: a trace tells of {known} only")
+    fault = _fault(key, name, value, is_class=keys.SCALING_CLASS in annotations)
+    if not fault and key in annotations:
+        fault = f"{name!r} is given twice"
+    if fault:
+        raise ValueError(f"policy {text!r}: {fault}")
     annotations[key] = value
     try:
         parse_scaling(annotations, path="")
     except InvalidObjectError as error:
         raise ValueError(f"policy {text!r}: {knob!r}: {error}") from None
+
+
+def _fault(key: str, name: str, value: str, *, is_class: bool) -> str:
+    """Why a rehearsal can not honour an annotation; "" if it can."""
+    if key == keys.SCALING_CLASS:
+        return f"the class is named first, not by {name!r}"
+    if not is_class and key not in _BOUNDS:
+        return f"a keep-alive has the knobs {' and '.join(map(_short, _BOUNDS))}, not {name!r}"
+    if key != keys.KEEP_ALIVE and not key.startswith(keys.AUTOSCALING_PREFIX):
+        return f"{name!r} is no annotation that scaling is tuned by"
+    if key == keys.INITIAL_SCALE:
+        return f"a rehearsal begins long after {name!r} mattered"
+    if key == keys.SCALING_METRIC and value not in _METRICS:
+        return f"{name!r} is {value!r}: a trace tells of {' and '.join(_METRICS)} only"
+    return ""
 
 
 def _full(name: str) -> str:
