@@ -534,6 +534,25 @@ async def test_the_cluster_says_how_long_rollouts_take(world: World) -> None:
         assert world.traffic("mnist") == [("mnist-00002", 100, "")]
 
 
+async def test_first_size_and_deadline_are_the_clusters(world: World) -> None:
+    await world.configure("config-autoscaler", initial_scale="3")
+    await world.configure("config-deployment", progress_deadline="90s")
+
+    def deployment(name: str) -> dict[str, Any]:
+        return dict(world.get(DEPLOYMENTS, f"{name}-deployment")["spec"])
+
+    async with world.controller():
+        await world.apply(ksvc("mnist"))
+        await ready(world, "mnist")
+        said = deployment("mnist-00001")
+        assert (said["replicas"], said["progressDeadlineSeconds"]) == (3, 90)
+        # A deadline is a Deployment's, and a first size is over.
+        await world.configure("config-deployment", progress_deadline="2m")
+        await world.configure("config-autoscaler", initial_scale="1")
+        await world.until(lambda: deployment("mnist-00001")["progressDeadlineSeconds"] == 120)
+        assert deployment("mnist-00001")["replicas"] == 3
+
+
 async def test_a_service_moves_inside_the_cluster_and_out_again(world: World) -> None:
     local = {"networking.knative.dev/visibility": "cluster-local"}
     traffic = [{**LATEST, "percent": 100, "tag": "now"}]
