@@ -237,3 +237,52 @@ def test_another_target_of_a_delay_begins_anew() -> None:
     assert told.at(1.9).stable == 600.0
     told.collector.respec(replace(DELAY, signal=replace(DELAY.signal, target=9.0)), now_s=1.5)
     assert told.at(1.9).stable == 0.0
+
+
+@given(
+    is_kpa=st.booleans(),
+    steps=st.lists(
+        st.tuples(st.integers(0, 40), st.integers(-1, 3), st.sampled_from("ab"), st.booleans()),
+        min_size=1,
+        max_size=15,
+    ),
+)
+def test_rest_changes_no_observation(is_kpa: bool, steps: list[tuple[int, int, str, bool]]) -> None:
+    restful, other = Told(spec(is_kpa=is_kpa)), Told(spec(is_kpa=is_kpa))
+    now_s = 0.0
+    for step, load, reporter, is_resting in steps:
+        now_s += step
+        for each in (restful, other):
+            if load >= 0:
+                each.tell(stat(now_s, float(load), reporter=reporter))
+        if is_resting:
+            restful.collector.rest(now_s=now_s)
+        assert restful.at(now_s, ready=load + 1) == other.at(now_s, ready=load + 1)
+
+
+def test_whoever_takes_over_knows_nothing_of_now_but_the_average_of_before() -> None:
+    told = Told()
+    for second in range(20):
+        told.tell(stat(float(second), 4.0))
+    raw = told.collector.dump(shift=0, now_s=19)
+    assert raw is not None
+    after = Told()
+    after.collector.restore(raw, shift=0, now_s=30)
+    assert after.collector.is_untold
+    silent = after.at(31, listening_since_s=30)
+    assert (silent.stable, silent.panic) == (None, None)
+    after.tell(stat(35.0, 4.0, reporter="another"))
+    load = after.at(35, listening_since_s=30)
+    assert (load.stable, load.panic) == (4.0, 4.0)  # the gap, and the wait for it, are unknown
+
+
+def test_an_empty_collector_dumps_nothing_and_a_wrong_dump_changes_nothing() -> None:
+    assert Told().collector.dump(shift=0, now_s=0) is None
+    told = Told().tell(stat(1.0, 4.0))
+    raw = told.collector.dump(shift=0, now_s=1)
+    assert raw is not None
+    after = Told()
+    for wrong in ({}, raw | {"stable": 1}, raw | {"panic": {}}):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            after.collector.restore(wrong, shift=0, now_s=1)
+        assert after.collector.dump(shift=0, now_s=1) is None
