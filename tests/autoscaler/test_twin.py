@@ -56,7 +56,7 @@ LIVING = {  # may change on a living Revision
     "max-scale": texts(0, 5, 6, 20),
     "initial-scale": texts(0, 1, 2, 4),
     "activation-scale": texts(5),
-    "window": seconds(6, 7, 20, 60, 180),
+    "window": seconds(6, 7, 25, 60, 180),
     "panic-window-percentage": texts(1, 10, 12.5, 50, 100),
     "panic-threshold-percentage": texts(110, 200, 350, 1000),
     "scale-to-zero-pod-retention-period": seconds(0, 10, 40, 100),

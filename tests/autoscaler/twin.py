@@ -287,8 +287,9 @@ class Twin:
         return math.floor(number)
 
     def _see(self, number: float) -> None:
-        near = abs(number - round(number)) < 1e-9 and round(number) != 0
-        self.near |= near and (number != round(number) or self.rings[self.knobs.metric].weighted)
+        """A weighted average may differ in its last bits; a linear one has six digits."""
+        is_exact = not self.rings[self.knobs.metric].weighted or self.averages == (0.0, 0.0)
+        self.near |= not is_exact and round(number) != 0 and abs(number - round(number)) < 1e-9
 
     def reconcile(self, *, replicas: int, ready: int, now: float) -> int | None:
         """1.8 to 1.10, one pass; what is written to the Deployment, None for nothing."""
