@@ -88,7 +88,8 @@ def start_timings(pods: Iterable[dict[str, Any]]) -> tuple[float, ...]:
         if text:
             told = orjson.loads(text)
             parts = [told[name] for name in ("fork_ms", "load_ms") if name in told]
-            found.append(sum(float(part) for part in parts) / _MS)
+            if parts:  # else it went on with a frozen replica
+                found.append(sum(float(part) for part in parts) / _MS)
     return tuple(found)
 
 

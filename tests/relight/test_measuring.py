@@ -47,6 +47,7 @@ def test_replicas_say_how_they_started() -> None:
         POD,
         {"metadata": {"annotations": {keys.START_TIMING: '{"load_ms": 30, "provider": "cpu"}'}}},
         {"metadata": {}},
+        {"metadata": {"annotations": {keys.START_TIMING: '{"resumed_ms": 0.4}'}}},
     ]
     assert measuring.start_timings(pods) == (pytest.approx(0.1), pytest.approx(0.03))
 
