@@ -4,9 +4,9 @@ For: `relight why`, through the API server's service proxy.
 Must not know: how a decision is made, or who asks.
 """
 
-import asyncio
+import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -89,8 +89,8 @@ class _Times:
     """The loop's time on one side, the time of day on the other."""
 
     def __init__(self, autoscaler: Autoscaler) -> None:
-        self.now_s = asyncio.get_running_loop().time()
-        self._epoch_s = autoscaler.wall_s() - self.now_s
+        # A loop's time is this clock's; uvloop's is of whole milliseconds, and a little late.
+        self._epoch_s = autoscaler.wall_s() - time.monotonic()
 
     def epoch(self, at_s: float) -> float:
         """Seconds since the epoch."""
@@ -150,6 +150,7 @@ def _standing(known: Known, times: _Times) -> dict[str, Any]:
         "repeats": last.repeats,
         "before": last.before,
     }
+    raw["learned"] = telling.learned(newest)
     change = next((each for each in reversed(entries) if each.is_change), None)
     raw["changed"] = _entry(change, times) if change is not None else None
     if pilot.phase is Phase.INACTIVE and not known.scale.ready and not pilot.wanted:
@@ -160,6 +161,8 @@ def _standing(known: Known, times: _Times) -> dict[str, Any]:
 def _entry(entry: Entry, times: _Times) -> dict[str, Any]:
     decision = entry.decision
     seen = decision.seen
+    next_s = None if decision.next_s is None else times.epoch(decision.next_s)
+    template = telling.told(entry) + "."
     return {
         "first": times.epoch(entry.first_s),
         "last": times.epoch(entry.last_s),
@@ -183,8 +186,14 @@ def _entry(entry: Entry, times: _Times) -> dict[str, Any]:
             "idle_s": round(seen.idle_s, 3),
             "target": decision.spec.target,
         },
-        "text": telling.told(entry) + ".",
+        "next": next_s,
+        "template": template,
+        "text": template if next_s is None else template.replace(telling.NEXT, _utc(next_s)),
     }
+
+
+def _utc(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%H:%M:%S UTC")
 
 
 def _knobs(spec: Spec) -> dict[str, Any]:

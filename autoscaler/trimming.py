@@ -14,7 +14,7 @@ from api import keys
 from api.objects import Raw
 
 _METADATA = ("name", "namespace", "uid", "resourceVersion")
-_LABELS = (keys.SERVICE,)
+_LABELS = (keys.REVISION, keys.REVISION_UID, keys.SERVICE, keys.SERVICE_UID)  # told in Events
 _SHARED_MAX = 1024  # different parts remembered; then begun anew, and sharing goes on with those
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from api import keys
 from predictor import config as predictor_config
-from relight import record, simulate, up
+from relight import record, simulate, up, why
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -41,7 +41,7 @@ def test_every_flag_of_up_is_documented() -> None:
     assert [flag for flag in flags if f"{flag}" not in REFERENCE] == []
 
 
-@pytest.mark.parametrize("verb", [simulate, record])
+@pytest.mark.parametrize("verb", [simulate, record, why])
 def test_every_flag_of_a_rehearsal_is_documented(verb: ModuleType) -> None:
     subparsers = argparse.ArgumentParser().add_subparsers()
     verb.add_parser(subparsers)
