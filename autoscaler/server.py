@@ -16,8 +16,8 @@ from autoscaler.delegating import Delegation
 from autoscaler.journal import Entry
 from autoscaler.keeping import Keeper, Timing, WindowStore
 from autoscaler.memory import Memory
-from autoscaler.trimming import Trimmer
 from autoscaler.settings_map import SettingsMap
+from autoscaler.trimming import Trimmer
 from cluster.client import Client
 from cluster.events import EventRecorder
 from cluster.informer import Informer
