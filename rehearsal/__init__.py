@@ -5,6 +5,7 @@ How the modules follow one another, from a file's text to a table's numbers:
     traces     text → Trace: arrivals, and durations and models where the text has them
       stamps     what one time stamp says, and in which unit
       columns    which column is which, and what separates them
+      rows       CSV or JSON lines → cells, by line
       shaping    cut, compress and rescale a trace; describe it in numbers
     terms      what is assumed of the model: service time, cold start, concurrency, ...
     policies   `kpa,window=30s` → Policy
@@ -19,6 +20,7 @@ How the modules follow one another, from a file's text to a table's numbers:
     timelines  Run → Timeline: load, replicas and waits by time, for a chart
     running    rehearse(trace, policy, terms) → Result(score, timeline): what callers want
     searching  many of those → the Pareto front over the knobs, with annotations to paste
+      knobs      the annotations that a search turns, and the values it tries
 
 Everything is pure: time is virtual, chance comes from a seed, files are read by the caller.
 """

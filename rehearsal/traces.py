@@ -5,18 +5,18 @@ Must not know: files, compression, what a trace is for.
 """
 
 import csv
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 from statistics import median
 
-from rehearsal.columns import Columns, Hints, delimiter_of, recognise
+from rehearsal.columns import Hints
+from rehearsal.rows import Rows, rows_of
 from rehearsal.stamps import Stamps, seconds, stamps_like
 
 _NO_HINTS = Hints()
-Row = tuple[int, Sequence[str]]  # number of its line, cells
+_EMPTY = "the trace is empty: there is not one request in it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,88 +52,22 @@ def parse(lines: Iterable[str], *, name: str = "trace", hints: Hints = _NO_HINTS
     Blank lines and those that begin with # are left out. Cost: linear, but for sorting.
     """
     try:
-        return _parse(iter(lines), hints)
+        found = rows_of(iter(lines), hints)
+        return _read(found)
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _parse(lines: Iterator[str], hints: Hints) -> Trace:
-    skipped = 0
-    for head in lines:
-        if head.strip("\ufeff \r\n\t") and not head.startswith("#"):
-            break
-        skipped += 1
-    else:
-        raise ValueError("the trace is empty: there is not one request in it")
-    lines = chain([head.removeprefix("\ufeff")], lines)
-    if head.lstrip("\ufeff \t").startswith(("{", "[")):
-        return _read(*_objects(lines, skipped, hints))
-    return _read(*_table(lines, head, skipped, hints))
-
-
-def _table(
-    lines: Iterator[str], head: str, skipped: int, hints: Hints
-) -> tuple[Columns, Iterator[Row], list[str]]:
-    reader = csv.reader(lines, delimiter=delimiter_of(head), skipinitialspace=True)
-    first = [cell.strip() for cell in next(reader)]
-    rows = (
-        (reader.line_num + skipped, row)
-        for row in reader
-        if row and not row[0].startswith("#") and any(row)
-    )
-    if hints.time is None and _is_stamp(first[0]):
-        names = tuple(str(place) for place in range(1, len(first) + 1))
-        columns = Columns(names=names, time=0, time_unit=hints.unit)
-        notes = ["No header: the first column is taken for the time of arrival, the rest left out."]
-        return columns, chain([(skipped + 1, first)], rows), notes
-    return recognise(first, hints), rows, []
-
-
-def _objects(
-    lines: Iterator[str], skipped: int, hints: Hints
-) -> tuple[Columns, Iterator[Row], list[str]]:
-    objects = _loaded(lines, skipped)
-    number, first = next(objects)
-    columns = recognise(tuple(first), hints)
-
-    def rows() -> Iterator[Row]:
-        for number, each in chain([(number_of_first, first)], objects):
-            missing = [name for name in _used(columns) if name not in each]
-            if missing:
-                raise ValueError(f"line {number}: {missing[0]!r} is missing")
-            yield number, [str(each.get(name, "")) for name in columns.names]
-
-    number_of_first = number
-    return columns, rows(), []
-
-
-def _loaded(lines: Iterator[str], skipped: int) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(lines, start=skipped + 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"line {number}: not JSON: {error}") from None
-        if not isinstance(value, dict):
-            raise ValueError(f"line {number}: JSON lines have one object a line")  # noqa: TRY004
-        yield number, value
-
-
-def _used(columns: Columns) -> list[str]:
-    places = [columns.time, *columns.models]
-    if columns.duration is not None:
-        places.append(columns.duration)
-    return [columns.names[place] for place in places]
-
-
-def _read(columns: Columns, rows: Iterator[Row], notes: list[str]) -> Trace:
+def _read(found: Rows | None) -> Trace:
+    if found is None:
+        raise ValueError(_EMPTY)
+    columns, notes = found.columns, list(found.notes)
     times: list[float] = []
     durations: list[float] = []
     models: list[str] = []
     stamps: Stamps | None = None
     place = columns.time
-    for number, row in rows:
+    for number, row in found.rows:
         try:
             place = columns.time
             stamps = stamps or stamps_like(row[place], unit=columns.time_unit)
@@ -153,7 +87,7 @@ def _read(columns: Columns, rows: Iterator[Row], notes: list[str]) -> Trace:
             where = f"line {number}, column {columns.names[place]!r}"
             raise ValueError(f"{where}: {row[place]!r} is not a {what}") from None
     if stamps is None:
-        raise ValueError("the trace is empty: there is not one request in it")
+        raise ValueError(_EMPTY)
     if columns.is_end:
         times = [end_s - took_s for end_s, took_s in zip(times, durations, strict=True)]
         notes.append("Times are those of the answers: a request came its duration before.")
@@ -192,11 +126,3 @@ def _ordered(
         began_s=began_s if stamps.is_epoch else None,
         notes=tuple(notes),
     )
-
-
-def _is_stamp(text: str) -> bool:
-    try:
-        stamps_like(text, unit=None)
-    except ValueError:
-        return False
-    return True

@@ -66,7 +66,7 @@ def test_a_file_is_read_whatever_its_columns_are_called(
             "t.csv: line 3: not JSON: Expecting value: line 1 column 1 (char 0)",
         ),
         ('{"time": 1}\n{"tim": 1}\n', "t.csv: line 2: 'time' is missing"),
-        ('{"time": 1}\n{"time": null}\n', "t.csv: line 2, column 'time': 'None' is not a time"),
+        ('{"time": 1}\n{"time": null}\n', "t.csv: line 2, column 'time': '' is not a time"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line_and_column(text: str, says: str) -> None:
