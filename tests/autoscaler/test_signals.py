@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from api.stats import Stat
 from autoscaler.signals import Amount, Signal, amount, leads
+from tests.autoscaler.queues import TARGET_S, World
 
 TOKENS = Signal(metric="tokens-in-flight", target=2800, requests=7, slots=10)
 DELAY = Signal(metric="queue-delay", target=200, requests=70)
@@ -101,3 +102,24 @@ def test_of_those_who_tell_of_the_same_one_counts(said: dict[str, float]) -> Non
         if leads(name, value, [(n, v) for n, v in said.items() if n != name])
     ]
     assert counted == [max(said.values())]
+
+
+def test_it_settles_where_waits_are_as_long_as_was_asked_for() -> None:
+    world = World()
+    world.fly(0, 300, rate=12)
+    mean, most, wait_s = world.fly(300, 900, rate=12)  # 2.4 replicas' worth of work
+    assert 2.4 <= mean <= 6
+    assert most <= 10
+    assert wait_s <= 2 * TARGET_S
+
+
+def test_it_follows_a_load_up_and_down() -> None:
+    world = World()
+    world.fly(0, 300, rate=3)
+    world.fly(300, 480, rate=30)
+    mean, most, wait_s = world.fly(480, 780, rate=30)  # 6 replicas' worth
+    assert 6 <= mean <= 14
+    assert most <= 30
+    assert wait_s <= 3 * TARGET_S
+    world.fly(780, 1080, rate=3)
+    assert world.fly(1080, 1380, rate=3)[0] <= 3  # 0.6 replicas' worth
