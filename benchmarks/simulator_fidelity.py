@@ -12,7 +12,7 @@ The same arrivals are then simulated with what was measured, nothing else.
   waiting alone is printed beside it.
 * `error_percent`: the larger of the two differences, in percent of what was observed.
 
-The program (examples/programs/work.py) sleeps: 100 ms a request, four requests at once in a
+The program (benchmarks/sleeper.py) sleeps: 100 ms a request, four requests at once in a
 replica, and 400 ms before it listens, as if it read a model. A model that computes would be slowed
 by the other replicas of a two-core machine, and then the machine's scheduler is what is compared.
 
@@ -56,7 +56,7 @@ TRACE = ROOT.parent / "shared/data/traces/azure_llm_2023_code.csv.gz"
 SLICE_FROM_S = 1500.0  # of the code trace: bursts and pauses take turns, and chance decides little
 COMPRESS = 4.0
 WINDOW_S = 15  # 60 s, compressed
-SERVICE_MS = 100
+SERVICE_S = 0.1
 LOAD_S = 0.4  # before the program listens
 CONCURRENCY = 4
 WAKES = (3, 12, 24)  # requests at once that wake the Service that is measured
@@ -117,8 +117,8 @@ def made_trace(span_s: float, rng: random.Random) -> Trace:
 
 def deploy(platform: Platform, name: str, class_: str, window_s: int) -> None:
     """The program that sleeps; waits until it was ready once and is at zero."""
-    program = f"sleep {LOAD_S}; exec {sys.executable} examples/programs/work.py"
-    container = {"image": "work", "command": ["sh", "-c", program]}
+    program = [sys.executable, "-I", "-S", "benchmarks/sleeper.py", str(LOAD_S), str(SERVICE_S)]
+    container = {"image": "sleeper", "command": program}
     annotations = {
         keys.SCALING_CLASS: CLASSES[class_],
         keys.STABLE_WINDOW: f"{window_s}s",
@@ -145,7 +145,7 @@ class Client:
     """Sends requests when they are due, and notes how long each took."""
 
     def __init__(self, activator: str, session: aiohttp.ClientSession) -> None:
-        self._url = f"{activator}/?ms={SERVICE_MS}"
+        self._url = activator
         self._session = session
 
     async def ask(self, name: str) -> tuple[float, bool]:
