@@ -122,7 +122,8 @@ class AverageWindow:
         busy = self._count - self._buckets.count(0.0)
         for passed in range(self._last + 1, self._last + silent + 1):
             busy -= self._buckets[passed % self._count] != 0.0
-        return average * self._valid(self._last, silent) / max(busy, 1)
+        # Not the rounded average times its seconds: 0.016667 of 60 is more than one request.
+        return _rounded(self._sum(self._last, silent) / max(busy, 1))
 
     def recent(self, now_s: float, seconds: int) -> list[float]:
         """The values of the `seconds` before this one, oldest first; fewer if fewer are known."""
@@ -140,11 +141,14 @@ class AverageWindow:
     def _linear(self, last: int, silent: int) -> float:
         if silent * GRANULARITY_S >= self._window_s:
             return 0.0
-        count = self._count
+        return _rounded(self._sum(last, silent) / self._valid(last, silent))
+
+    def _sum(self, last: int, silent: int) -> float:
+        """Of all seconds that a linear average is over."""
         total = self._total
         for passed in range(last + 1, last + silent + 1 if self._buckets else 0):
-            total -= self._buckets[passed % count]
-        return _rounded(total / self._valid(last, silent))
+            total -= self._buckets[passed % self._count]
+        return total
 
     def _valid(self, last: int, silent: int) -> int:
         """Seconds that a linear average is over."""

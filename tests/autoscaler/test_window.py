@@ -134,6 +134,16 @@ def test_the_linear_average_is_rounded_to_six_digits() -> None:
     assert filled(AverageWindow(window_s=2), [0.0, 1e-6]).average(1) == 1e-6  # half: away from 0
 
 
+@pytest.mark.parametrize("load", [1.0, 3.0, 0.25])
+def test_a_busy_average_is_not_one_of_a_rounded_one(load: float) -> None:
+    # 1/60 is 0.016667 in six digits, and sixty of those were more than one request.
+    window = AverageWindow(window_s=60)
+    for second in range(60):
+        window.record(second, load if second == 59 else 0.0)
+    assert window.busy_average(59.5) == load
+    assert window.busy_average(61.5) == load
+
+
 def test_is_empty_after_more_than_a_window() -> None:
     window = filled(AverageWindow(window_s=4), [1.0])
     assert not window.is_empty(4)
