@@ -107,7 +107,7 @@ class Engine:
         elif kind is _Kind.TICK:
             self._tick(now_s)
         else:
-            self._wake(now_s)
+            self._ring(now_s)
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -175,13 +175,20 @@ class Engine:
             self._is_ticking = True
             self._push((math.floor(now_s / self._tick_s) + 1) * self._tick_s, _Kind.TICK)
 
+    def _ring(self, now_s: float) -> None:
+        """Wake it if that is what it still wants. The time is that of a tick."""
+        wake_s = self._decider.wake_s
+        if not self._is_ticking and wake_s is not None and wake_s <= now_s:
+            self._is_ticking = True
+            self._tick(now_s)
+
     def _tick(self, now_s: float) -> None:
         self._order(self._decider.turn(self._replicas, self._fleet.ready, now_s), now_s)
         self._is_ticking = False
         if not self._decider.is_asleep(self._replicas, self._fleet.ready):
             self._wake(now_s)
         elif (wake_s := self._decider.wake_s) is not None and wake_s > now_s:
-            self._push(wake_s, _Kind.WAKE)
+            self._push(math.ceil(wake_s / self._tick_s) * self._tick_s, _Kind.WAKE)
 
     # -- replicas ---------------------------------------------------------------------------
 
