@@ -115,14 +115,14 @@ class Gaps:
         worth, index = min((seen.keeping(index), index) for index in range(seen.size + 1))
         if worth >= 0:
             worth, index = 0.0, seen.default
-        keep_s = terms.keep_s if index == seen.default else seen.keep_s(index)
+        keep_s = seen.keep_s(index) if worth < 0 else terms.keep_s
         window, covered = None, seen.before[index]
         if may_go_ahead:
-            for start in {0, index}:
-                for first, last in seen.windows(start):
-                    ahead_worth = seen.going_ahead(start, first, last)
+            for start, stay_s in {(0, seen.keep_s(0)), (index, keep_s)}:
+                for first, last in seen.windows(start, stay_s):
+                    ahead_worth = seen.going_ahead(start, stay_s, first, last)
                     if ahead_worth < worth:
-                        worth, keep_s = ahead_worth, seen.keep_s(start)
+                        worth, keep_s = ahead_worth, stay_s
                         window = seen.window_s(first, last)
                         covered = seen.before[start] + seen.between(first, last)
         return Plan(
@@ -207,7 +207,7 @@ class _Seen:
         """What it costs more to cover the bins before `index`, by keeping replicas."""
         keep_s = self.keep_s(index)
         more_s = self._idle_s(index, keep_s) - self._base_s()
-        if index < self.default:
+        if index <= self.default:
             if keep_s >= self.terms.keep_s:
                 return 0.0
             rests = self.before[-1] - self.before[index]
@@ -217,10 +217,10 @@ class _Seen:
         won = self.before[index] - self.before[self.default]
         return more_s - rests * _share(won, rests, at_most=False) * self.terms.buy_s
 
-    def windows(self, start: int) -> Iterable[tuple[int, int]]:
+    def windows(self, start: int, stay_s: float) -> Iterable[tuple[int, int]]:
         """Bins that replicas could be back for, when those before `start` are covered."""
         rests = self.before[-1] - self.before[start]
-        earliest_s = self.keep_s(start) + self.terms.lead_s + KEEP_MIN_S
+        earliest_s = stay_s + self.terms.lead_s + KEEP_MIN_S
         for first in range(start, self.size):
             if self.window_s(first, first)[0] <= earliest_s:
                 continue
@@ -233,11 +233,11 @@ class _Seen:
         begin_s = self.lows[first] * 0.99 - self.terms.lead_s - 1.0
         return begin_s, self.highs[last] * 1.01 + 1.0
 
-    def going_ahead(self, start: int, first: int, last: int) -> float:
-        """What it costs more to cover the bins before `start`, and to be back for these."""
+    def going_ahead(self, start: int, stay_s: float, first: int, last: int) -> float:
+        """What it costs more to stay for the bins before `start`, and to be back for these."""
         begin_s, end_s = self.window_s(first, last)
         inside, later = self.between(first, last), self.before[-1] - self.before[last + 1]
-        idle_s = self._idle_s(start, self.keep_s(start)) + later * (end_s - begin_s)
+        idle_s = self._idle_s(start, stay_s) + later * (end_s - begin_s)
         idle_s += self.before_s[last + 1] - self.before_s[first] - inside * begin_s
         idle_s += (inside + later) * self.terms.lead_s
         rests = self.before[-1] - self.before[start]
@@ -247,7 +247,7 @@ class _Seen:
         worth = (
             idle_s - self._base_s() - rests * _share(won, rests, at_most=False) * (self.terms.buy_s)
         )
-        if lost:
+        if stay_s < self.terms.keep_s:  # though none was lost so far, some might be
             worth += rests * _share(lost, rests, at_most=True) * self.terms.sell_s
         return worth
 

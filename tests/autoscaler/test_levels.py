@@ -1,0 +1,132 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.levels import Kept, Levels, first_terms, further_terms, level, top
+
+WINDOW_S = 60.0
+
+
+def kept(levels: Levels, now_s: float, factor: float = 1.0) -> Kept:
+    return levels.kept(window_s=WINDOW_S, factor=factor, now_s=now_s)
+
+
+@given(number=st.integers(1, 5000))
+def test_levels_divide_the_numbers(number: int) -> None:
+    index = level(number)
+    assert top(index - 1) < number <= top(index) if index else number == 1
+
+
+def test_single_numbers_then_two_levels_to_each_doubling() -> None:
+    assert [top(index) for index in range(10)] == [1, 2, 3, 4, 5, 8, 11, 16, 22, 32]
+
+
+def test_nothing_is_kept_that_was_never_needed() -> None:
+    assert kept(Levels(), 5.0).number == 0
+
+
+def test_without_history_the_last_replica_stays_a_window_and_two_ticks_others_a_quarter() -> None:
+    levels = Levels()
+    levels.need(5, now_s=100.0)
+    assert (kept(levels, 114.9).number, kept(levels, 114.9).until_s) == (5, 115.0)
+    assert (kept(levels, 115.0).number, kept(levels, 115.0).until_s) == (1, 164.0)
+    assert kept(levels, 164.0).number == 0
+
+
+@pytest.mark.parametrize(("factor", "others_s", "last_s"), [(0.25, 3.75, 16.0), (4.0, 60.0, 256.0)])
+def test_the_knob_multiplies_all_of_it(factor: float, others_s: float, last_s: float) -> None:
+    levels = Levels()
+    levels.need(3, now_s=0.0)
+    for at_s, number in ((others_s - 0.1, 3), (others_s, 1), (last_s - 0.1, 1), (last_s, 0)):
+        assert kept(levels, at_s, factor).number == number
+
+
+def test_a_slow_start_makes_further_replicas_worth_keeping_longer() -> None:
+    slow, quick = (
+        further_terms(window_s=60.0, factor=1.0, start_s=start_s) for start_s in (30.0, 0.01)
+    )
+    assert (quick.keep_s, slow.keep_s) == (15.0, 30.0)
+    assert first_terms(window_s=60.0, factor=1.0, start_s=9.0).lead_s == 11.0
+
+
+def test_starts_are_averaged_with_a_moving_weight() -> None:
+    levels = Levels()
+    levels.started(1.0)
+    levels.started(2.0)
+    assert levels.start_s == pytest.approx(1.3)
+
+
+def test_a_smaller_need_does_not_shorten_what_a_larger_one_earned() -> None:
+    levels = Levels()
+    levels.need(8, now_s=0.0)
+    for second in range(1, 15):
+        levels.need(2, now_s=second)
+        assert kept(levels, second).number == 8
+    assert kept(levels, 15.0).number == 2
+
+
+def test_a_clock_is_learned_and_met_ahead() -> None:
+    levels = Levels()
+    for stroke in range(31):
+        levels.need(1, now_s=300.0 * stroke)
+    last_s = 9000.0
+    gone = kept(levels, last_s + 10)
+    assert (gone.number, gone.until_s) == (0, None)
+    assert gone.ahead_s is not None
+    assert last_s + 285 < gone.ahead_s < last_s + 297
+    back = kept(levels, last_s + 299)
+    assert (back.number, back.is_ahead) == (1, True)
+    assert kept(levels, last_s + 320).number == 0
+    assert kept(levels, last_s + 320).ahead_s is None
+
+
+def test_levels_learn_apart() -> None:
+    """One replica is needed all the time, two every ten seconds, four every forty."""
+    levels = Levels()
+    for second in range(2001):
+        number = 4 if second % 40 == 0 else 2 if second % 10 == 0 else 1
+        levels.need(number, now_s=float(second))
+    assert kept(levels, 2002.0).number == 4
+    assert kept(levels, 2009.0).number == 2
+    assert kept(levels, 2040.0).number == 1
+
+
+@given(needs=st.lists(st.tuples(st.floats(0.1, 400.0), st.integers(0, 40)), max_size=60))
+def test_what_is_kept_was_needed_before_and_lasts_until_it_says(
+    needs: list[tuple[float, int]],
+) -> None:
+    levels, now_s, largest = Levels(), 0.0, 0
+    for step_s, number in needs:
+        now_s += step_s
+        levels.need(number, now_s=now_s)
+        largest = max(largest, number)
+        found = kept(levels, now_s)
+        assert number <= found.number <= largest or (found.is_ahead and found.number == 1)
+        if found.until_s is not None:
+            assert found.until_s > now_s
+            assert kept(levels, (now_s + found.until_s) / 2).number == found.number
+
+
+@given(
+    needs=st.lists(st.tuples(st.floats(0.1, 400.0), st.integers(0, 40)), max_size=60),
+    shift_s=st.sampled_from([0.0, 1000.0]),
+)
+def test_a_dump_goes_on_where_it_was(needs: list[tuple[float, int]], shift_s: float) -> None:
+    levels, now_s = Levels(), 0.0
+    levels.started(3.0)
+    for step_s, number in needs:
+        now_s += step_s
+        levels.need(number, now_s=now_s)
+    again = Levels.restored(levels.dump(shift_s=shift_s), shift_s=shift_s)
+    assert again.is_learned == bool(any(number for _, number in needs)) == levels.is_learned
+    one, other = kept(levels, now_s + 1), kept(again, now_s + 1)
+    assert (one.number, one.is_ahead) == (other.number, other.is_ahead)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"needs": [[1, 2.0]]}, {"needs": [[2, 1.0], [3, 2.0]], "last": [2.0]}, {"last": ["x"]}],
+)
+def test_what_is_no_dump_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Levels.restored({"start": None, "last": [], "needs": [], "gaps": {}} | changes, shift_s=0.0)
