@@ -80,6 +80,7 @@ class Freezer:
         self._read_memory = read_memory
         self._size_of = size_of or _size_of
         self._shelf = Shelf(bounds)
+        self._seen: Memory | None = None  # by the last look
         self._parked: dict[str, Parked] = {}
         self._deployments = Informer(client, DEPLOYMENTS)
         self._deployments.on_change(self._deployment_changed)
@@ -99,7 +100,7 @@ class Freezer:
             while True:
                 await self._is_occupied.wait()
                 await asyncio.sleep(_LOOK_S)
-                self.make_way()
+                self._look()
 
     def close(self) -> None:
         """End all that is held, and hold nothing more."""
@@ -143,7 +144,8 @@ class Freezer:
             since_s=self._now_s(),
         )
         self._shelf.put(held)
-        excess = self._shelf.excess(self._read_memory(), now_s=self._now_s())
+        self._seen = self._read_memory()
+        excess = self._shelf.excess(self._seen, now_s=self._now_s())
         if name in excess:
             self._shelf.remove(name, now_s=self._now_s())
             log.info("a replica of %s is not frozen: %s", held.revision, excess[name])
@@ -187,13 +189,19 @@ class Freezer:
         self._changed()
         return self._parked.pop(name)
 
-    def make_way(self, coming_bytes: int = 0) -> None:
-        """End those for which there is no memory any more, or none beside what comes now."""
+    def make_way(self, coming_bytes: int) -> None:
+        """A replica starts, which must not lack memory for those that are frozen.
+
+        Where the last look showed plenty, none is taken: a start is not to wait for it.
+        """
+        if self._parked and not (self._seen and self._seen.is_ample(coming_bytes)):
+            self._look(coming_bytes)
+
+    def _look(self, coming_bytes: int = 0) -> None:
         if not self._parked:
             return
-        excess = self._shelf.excess(
-            self._read_memory(), now_s=self._now_s(), coming_bytes=coming_bytes
-        )
+        self._seen = self._read_memory()
+        excess = self._shelf.excess(self._seen, now_s=self._now_s(), coming_bytes=coming_bytes)
         for name, why in excess.items():
             self._end(name, why)
 

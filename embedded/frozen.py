@@ -47,6 +47,10 @@ class Memory:
     available_bytes: int
     pressure_percent: float = 0.0
 
+    def is_ample(self, coming_bytes: int) -> bool:
+        """Whether so much more leaves twice the reserve, so that another look can wait."""
+        return self.available_bytes - coming_bytes >= 2 * _RESERVE * self.total_bytes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:

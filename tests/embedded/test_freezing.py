@@ -400,9 +400,9 @@ async def test_the_longest_unused_goes_when_memory_gets_scarce(tmp_path: Path) -
 
 async def test_room_is_made_for_a_pod_that_asks_for_more_than_there_is(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
+        it.memory = replace(PLENTY, total_bytes=GIB, available_bytes=GIB // 4)
         await it.deploy()
         pid = await it.freeze()
-        it.memory = replace(PLENTY, total_bytes=GIB, available_bytes=GIB // 4)
         await it.deploy("r-2", resources={"requests": {"memory": "512Mi"}})
         await it.until_ready()
         assert it.frozen["ended"] == {"memory is scarce": 1}

@@ -180,6 +180,12 @@ def test_all_go_whose_memory_is_wanted_the_longest_unused_first() -> None:
     assert set(coming.values()) == {"memory is scarce"}
 
 
+def test_there_is_plenty_where_twice_the_reserve_is_left() -> None:
+    memory = Memory(total_bytes=1000, available_bytes=300)
+    assert memory.is_ample(100)
+    assert not memory.is_ample(101)
+
+
 def test_under_pressure_one_goes_at_a_look() -> None:
     made = shelf(held("a"), held("b"))
     pressed = Memory(total_bytes=16 * GIB, available_bytes=12 * GIB, pressure_percent=10.0)
