@@ -9,6 +9,7 @@ a whole stable window; before that it means nothing (None). Whoever carries stat
 network must restart that wait (`listening_since_s`) when reports may have been lost.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,7 @@ class Collector:
 
     __slots__ = (
         "_born_s",
+        "_counting_since_s",
         "_has_gap",
         "_heard_s",
         "_panic",
@@ -67,16 +69,21 @@ class Collector:
         self._born_s = now_s
         self._heard_s: float | None = None  # when load was last above zero
         self._reporters: dict[str, _Reporter] = {}
+        self._counting_since_s = -math.inf  # this load and not another
         self._ready = 0  # as last observed
         self._has_gap = False  # from windows that were restored to the next report
         self.rejected = 0  # stats out of order
         self._stable, self._panic = _windows(spec)
 
     def respec(self, spec: Spec, *, now_s: float) -> None:
-        """Follow a change of annotations; another metric or average starts from nothing."""
+        """Follow a change of annotations; another metric or average starts from nothing.
+
+        Of nothing known, that is: not of zero, which would scale down.
+        """
         old, self._spec = self._spec, spec
         if (_unit(spec), spec.is_weighted) != (_unit(old), old.is_weighted):
             self._stable, self._panic = _windows(spec)
+            self._counting_since_s = now_s
             return
         self._stable.resize(spec.stable_window_s, now_s=now_s)
         self._panic.resize(spec.panic_window_s, now_s=now_s)
@@ -165,8 +172,12 @@ class Collector:
             each.queued for each in self._reporters.values() if now_s - each.heard_s <= STALE_S
         )
         idle_s = now_s - silent_since_s
-        is_told = any(each.heard_s >= listening_since_s for each in self._reporters.values())
-        if not is_told and now_s - listening_since_s < spec.stable_window_s:
+        begun_s = self._counting_since_s if self._stable.last_s is None else -math.inf
+        is_told = any(
+            each.heard_s >= listening_since_s and each.heard_s > begun_s
+            for each in self._reporters.values()
+        )
+        if not is_told and now_s - max(listening_since_s, begun_s) < spec.stable_window_s:
             return Load(stable=None, panic=None, busy=None, queued=queued, idle_s=idle_s)
         if ready > 0:
             self._fill(now_s)

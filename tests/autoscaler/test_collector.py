@@ -167,10 +167,12 @@ def test_idle_counts_from_the_start_of_listening_and_of_the_revision() -> None:
     assert Told().at(70.0).idle_s == 70.0
 
 
-def test_another_metric_starts_from_nothing() -> None:
+def test_another_metric_starts_from_nothing_known_and_not_from_zero() -> None:
     told = Told().tell(stat(5.0, 1.0))
-    told.collector.respec(spec(is_kpa=False, is_rps=True), now_s=5.5)
-    assert told.at(5.6).stable == 0.0
+    told.collector.respec(spec(is_kpa=False, is_rps=True), now_s=5.0)
+    assert told.at(5.6).stable is None
+    assert told.at(65.0).stable == 0.0  # silence for a whole window is an answer
+    assert told.tell(stat(66.0, 3.0)).at(66.0).stable == 30.0
 
 
 def test_another_window_keeps_what_fits() -> None:
@@ -236,7 +238,7 @@ def test_another_target_of_a_delay_begins_anew() -> None:
     told.collector.respec(replace(DELAY, signal=replace(DELAY.signal, requests=9.0)), now_s=1.5)
     assert told.at(1.9).stable == 600.0
     told.collector.respec(replace(DELAY, signal=replace(DELAY.signal, target=9.0)), now_s=1.5)
-    assert told.at(1.9).stable == 0.0
+    assert told.at(1.9).stable is None
 
 
 @given(

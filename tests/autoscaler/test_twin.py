@@ -48,7 +48,7 @@ def texts(*words: object) -> st.SearchStrategy[str]:
     return st.sampled_from([str(word) for word in words])
 
 
-LIVING = {  # may change on a living Revision
+KNOBS = {
     "target": texts(0.01, 0.5, 1, 3, 7.5, 20),
     "target-utilization-percentage": texts(1, 50, 70, 90, 100),
     "target-burst-capacity": texts(-1, 0, 1, 10, 211, 0.5),
@@ -63,7 +63,7 @@ LIVING = {  # may change on a living Revision
     "scale-down-delay": seconds(0, 1, 15, 60),
     "progress-deadline": seconds(4, 30),
 }
-FIXED = {  # the rings of a living Revision are of one kind
+LOADS = {
     "metric": texts("concurrency", "rps"),
     "metric-aggregation-algorithm": texts("linear", "weighted-exponential", "weightedExponential"),
 }
@@ -81,10 +81,10 @@ def some(draw: st.DrawFn, choices: dict[str, st.SearchStrategy[str]]) -> dict[st
 def legs(draw: st.DrawFn, knobs: Knobs) -> Leg:
     changed = None
     if draw(st.integers(0, 3)) == 0:
-        fixed = {name: text for name, text in knobs.annotations.items() if name in FIXED}
+        load = {name: text for name, text in knobs.annotations.items() if name in LOADS}
         changed = replace(
             knobs,
-            annotations=draw(some(LIVING)) | fixed,
+            annotations=draw(some(KNOBS)) | draw(st.one_of(st.just(load), some(LOADS))),
             reachability=draw(REACHABILITIES),
             config=draw(st.one_of(st.just(knobs.config), configs)),
         )
@@ -123,7 +123,7 @@ def starts(draw: st.DrawFn) -> Start:
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Knobs, Start, list[Leg]]:
     knobs = Knobs(
-        annotations=draw(some(LIVING)) | draw(some(FIXED)),
+        annotations=draw(some(KNOBS)) | draw(some(LOADS)),
         container_concurrency=draw(CONCURRENCIES),
         reachability=draw(REACHABILITIES),
         config=draw(configs),

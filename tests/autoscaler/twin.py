@@ -203,10 +203,7 @@ class Twin:
 
     def start(self, *, ready: int, now: float) -> None:
         """A decider is made: at creation, and when the autoscaler was restarted (1.6, notes)."""
-        weighted = self.knobs.annotations.get("metric-aggregation-algorithm", "linear") != "linear"
-        for metric in ("concurrency", "rps"):
-            self.rings[metric] = Ring(self.knobs.window, weighted=weighted)
-            self.rings[metric + "/panic"] = Ring(self.knobs.panic_window, weighted=weighted)
+        self.make_rings()
         self.panic_since = now if ready > 1 else None
         self.panic_most = ready
         capacity = self.knobs.burst_capacity
@@ -214,6 +211,13 @@ class Twin:
         self.burst = int(capacity)
         if capacity not in (-1, 0):
             self.burst = int(self.knobs.initial_scale * total - capacity)
+
+    def make_rings(self) -> None:
+        """1.2, last line but one: four of them, with nothing in them."""
+        weighted = self.knobs.annotations.get("metric-aggregation-algorithm", "linear") != "linear"
+        for metric in ("concurrency", "rps"):
+            self.rings[metric] = Ring(self.knobs.window, weighted=weighted)
+            self.rings[metric + "/panic"] = Ring(self.knobs.panic_window, weighted=weighted)
 
     def change(self, knobs: Knobs, *, now: float) -> None:
         """The PodAutoscaler or the ConfigMap says something else from now on."""

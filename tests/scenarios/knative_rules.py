@@ -6,6 +6,7 @@ Must not know: what the scripts say.
 """
 
 RULES = {
+    "1.2: metric-changes": "kpa_metric_changes",
     "1.3: silence-of-replicas-is-zero": "kpa_silence_scraped",
     "1.4: gaps-are-zero-and-trailing-seconds-are-not": "kpa_window_gaps",
     "1.4: no-data-keeps": "kpa_no_data",
