@@ -155,6 +155,12 @@ class Levels:
             "gaps": {str(i): [gaps.count, gaps.dump()] for i, gaps in self._gaps.items()},
         }
 
+    def adopt(self, older: "Levels") -> None:
+        """Take over what another learned before; what is needed now is known better here."""
+        self._gaps = older._gaps  # noqa: SLF001 - of the same class
+        self._plans.clear()
+        self.start_s = older.start_s if self.start_s is None else self.start_s
+
     @classmethod
     def restored(cls, raw: Mapping[str, Any], *, shift_s: float) -> "Levels":
         """What was dumped. KeyError, TypeError or ValueError when it is no such thing."""

@@ -344,12 +344,17 @@ class Pilot:
         """Go on from what was dumped at `saved_s`; False when that was too long ago.
 
         A pilot that has been told of load knows better, and windows of more than a stable window
-        ago are worthless. One of dumping.FAULTS when `sections` are none; nothing changed then.
+        ago are worthless; what was learned of rests never is. One of dumping.FAULTS when
+        `sections` are none.
         """
+        levels = None
+        if "levels" in sections:
+            levels = Levels.restored(sections["levels"], shift_s=shift_s)
         if self._state.recommended is not None or not self._collector.is_untold:
+            if levels is not None:
+                self._levels.adopt(levels)
             return False
-        if "levels" in sections:  # never too old
-            self._levels = Levels.restored(sections["levels"], shift_s=shift_s)
+        self._levels = levels or self._levels
         delay = self._restored_delay(sections, shift_s=shift_s, now_s=now_s)
         is_fresh = abs(now_s - saved_s) < self._spec.stable_window_s
         if not is_fresh or "state" not in sections:

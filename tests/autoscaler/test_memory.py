@@ -100,6 +100,27 @@ def test_a_pilot_that_was_told_of_load_knows_better() -> None:
     assert stable(flown, 22) == 1.0
 
 
+def test_what_was_learned_is_taken_over_by_a_pilot_that_knows_better_and_never_too_old() -> None:
+    teacher = pilot(0)
+    for burst in range(6):
+        for second in range(3):
+            report(teacher, burst * 400 + second, 20.0)
+        teacher.turn(SCALE, now_s=burst * 400 + 300, listening_since_s=0)
+    blob = Memory().dump(KEY, "u", teacher, now_s=2100, epoch_s=2100 + SHIFT_S)
+    assert blob is not None
+    learned = teacher._levels.dump(shift_s=0)["gaps"]
+    assert learned
+    _, late = recalled(blob, now_s=2100 + 86_400)
+    assert late._levels.dump(shift_s=0)["gaps"] == learned
+    memory, busy = Memory(), pilot(2110)
+    report(busy, 2110, 1.0)
+    needs = busy._levels.dump(shift_s=0)["needs"]
+    memory.learn({KEY: blob})
+    memory.recall(KEY, "u", busy, SCALE, now_s=2111, epoch_s=2111 + SHIFT_S)
+    after = busy._levels.dump(shift_s=0)
+    assert (after["gaps"], after["needs"]) == (learned, needs)
+
+
 @pytest.mark.parametrize("section", ["windows", "state", "life", "wanted"])
 @pytest.mark.parametrize("value", [None, 7.5, "x", [], {}, {"stable": 1}, [1, 2]])
 def test_a_section_of_another_shape_changes_nothing(
