@@ -26,7 +26,7 @@ async def test_a_service_is_its_revisions_with_traffic(platform: Platform, model
     await deployed(platform, model)
     known(platform)
     code, out, err = await platform.type("why", "iris")
-    assert (code, err) == (Exit.OK, "")
+    assert code == Exit.OK, err
     assert out.startswith("revision iris-00001 (namespace default, service iris)\n\n  now  ")
     assert "15 requests were waiting." in out
     assert platform.asked == [
@@ -64,7 +64,7 @@ async def test_a_request_is_joined_with_its_decision_and_its_replica(
     }
     await platform.client.create(kinds.PODS, pod)
     code, out, err = await platform.type("why", "burst-7")
-    assert (code, err) == (Exit.OK, "")
+    assert code == Exit.OK, err
     assert "the replica (fork 3.1, load 1.8 ms)" in out
     assert "It went from 0 to 4 replicas: 15 requests were waiting." in out
     code, out, _ = await platform.type("why", "burst-7", "--request", "-o", "json")
@@ -94,7 +94,7 @@ async def test_an_inference_service_is_those_of_its_parts(platform: Platform, mo
     await platform.client.patch(kinds.SERVICES, "default", "fruit-predictor", labels)
     known(platform, "fruit-predictor-00001")
     code, out, err = await platform.type("why", "fruit")
-    assert (code, err) == (Exit.OK, "")
+    assert code == Exit.OK, err
     assert out.startswith("revision fruit-predictor-00001")
 
 
@@ -105,7 +105,7 @@ async def test_what_is_unknown_is_said_with_what_exists(platform: Platform, mode
     assert "no service and no revision in namespace default is called nobody" in err
     assert "(services: iris; revisions: iris-00001); unknown" in err
     code, _, err = await platform.type("why", "No/Name", "--request")
-    assert (code, err) == (Exit.FAILED, "relight: unknown\n")
+    assert (code, "relight: unknown\n" in err) == (Exit.FAILED, True)
     assert platform.asked[-1] == "activator/requests/No/Name?"
     code, _, err = await platform.type("why", "nobody", "--at", "5m ago")
     assert (code, "a request has a time of its own" in err) == (Exit.FAILED, True)
@@ -114,7 +114,8 @@ async def test_what_is_unknown_is_said_with_what_exists(platform: Platform, mode
 async def test_a_revision_that_another_autoscaler_scales(platform: Platform, model: Any) -> None:
     await deployed(platform, model)
     code, _, err = await platform.type("why", "iris")
-    assert (code, err) == (Exit.FAILED, "relight: the autoscaler does not tell: unknown\n")
+    assert code == Exit.FAILED
+    assert "relight: the autoscaler does not tell: unknown\n" in err
 
 
 @pytest.mark.parametrize(
