@@ -45,15 +45,17 @@ def rehearse(trace: Trace, policy: Policy, terms: Terms) -> Result:
 def run_of(trace: Trace, policy: Policy, terms: Terms) -> Run:
     """Return everything that happened, of all models together."""
     services = services_of(trace, terms)
-    until_s = (trace.arrivals[-1] if trace.arrivals else 0.0) + terms.tail_s
+    phase_s = terms.phase_s
+    arrivals = [each + phase_s for each in trace.arrivals] if phase_s else trace.arrivals
+    until_s = (arrivals[-1] if arrivals else 0.0) + terms.tail_s
     parts = []
     for name, numbers in trace.by_model().items():
         if numbers is None:
-            arrivals, own = trace.arrivals, services
-        else:
-            arrivals = [trace.arrivals[number] for number in numbers]
-            own = [services[number] for number in numbers]
-        parts.append(_run(name, arrivals, own, policy, terms, until_s))
+            parts.append(_run(name, arrivals, services, policy, terms, until_s))
+            continue
+        own = [arrivals[number] for number in numbers]
+        took = [services[number] for number in numbers]
+        parts.append(_run(name, own, took, policy, terms, until_s))
     return runs.merged(parts)
 
 

@@ -27,6 +27,7 @@ class Terms:
     frozen_max: int = 0  # replicas kept frozen instead of ended
     resume_s: float = 0.001  # from frozen until ready
     tail_s: float = 120.0  # replicas are counted so long after the last arrival, for everyone
+    phase_s: float = 0.0  # the first request comes so long after a tick; results hang on it a bit
     seed: int = 0
     settings: Settings = field(default_factory=Settings)  # of the autoscaler
 
@@ -34,7 +35,7 @@ class Terms:
         for name, values in (("service_s", self.service_s), ("cold_starts_s", self.cold_starts_s)):
             if not values or not all(0 <= value < float("inf") for value in values):
                 raise ValueError(f"{name}: one or more times, each 0 s or more")
-        for name in ("overhead_s", "resume_s", "tail_s"):
+        for name in ("overhead_s", "resume_s", "tail_s", "phase_s"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name}: must be 0 s or more")
         for name in ("concurrency", "frozen_max"):

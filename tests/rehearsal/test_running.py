@@ -1,5 +1,7 @@
 """A policy over a trace, of one model or of several."""
 
+from dataclasses import replace
+
 import pytest
 
 from rehearsal.policies import parse
@@ -47,6 +49,13 @@ def test_each_model_is_a_revision_of_its_own_and_numbers_add_up() -> None:
     assert both.starts == sum(len(run.lives) for run in alone)
     assert both.cold_starts == sum(run.cold_starts for run in alone)
     assert both.cold_waits == sum(sum(run.found) for run in alone)
+
+
+def test_a_phase_delays_everything_but_the_ticks() -> None:
+    run = run_of(TWO, parse("relight"), replace(TERMS, phase_s=0.5))
+    assert sorted(run.arrivals) == [0.5, 0.6, 30.5, 200.5]
+    assert run.end_s == 320.5
+    assert run_of(TRACE, parse("oracle"), replace(TERMS, phase_s=0.5)).arrivals[0] == 0.5
 
 
 def test_service_times_are_given_drawn_or_recorded() -> None:

@@ -17,6 +17,7 @@ from rehearsal.terms import Terms, drawn, fraction
         ({"overhead_s": -0.1}, "overhead_s"),
         ({"resume_s": float("inf")}, "resume_s"),
         ({"tail_s": -1.0}, "tail_s"),
+        ({"phase_s": -1.0}, "phase_s"),
         ({"concurrency": -1}, "concurrency"),
         ({"frozen_max": -1}, "frozen_max"),
     ],
