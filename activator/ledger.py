@@ -1,8 +1,8 @@
 """What became of each request, for a while.
 
 For: `relight why REQUEST_ID`, `relight record` and tests. Writing costs the request path one
-tuple and two looks at a clock (three where it waited), for uvloop's own tells whole milliseconds: no formatting, and
-nothing that grows.
+tuple and two looks at a clock, three where it waited, for uvloop's own tells whole milliseconds:
+no formatting, and nothing that grows.
 Must not know: sockets, the time of day, how it is asked (admin).
 """
 
