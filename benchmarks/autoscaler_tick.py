@@ -8,7 +8,8 @@ bounded, whatever it has been through.
 
 us_per_active: processor time of one report and one tick of the real `Loop`, a Revision under load,
 the worst of four kinds. Nothing changes, so nothing is written. us_per_idle: (a tick with all
-others asleep beside the active ones, less a tick with the active ones alone) / those asleep.
+others asleep beside the active ones, less a tick with the active ones alone) / those asleep,
+the median of pairs: nothing but noise, so it may be below zero.
 
 rss_kib_per_revision: a fresh process runs the whole `Autoscaler` (both watches and their caches,
 pilots, journals, status writer, Events) against a stand-in for an API server that answers in JSON,
@@ -224,37 +225,73 @@ def _stat(number: int, now_s: float, load: float, **changes: Any) -> Stat:
     )
 
 
-async def tick_us(active: int, idle: int, annotations: Mapping[str, str]) -> float:
-    """Median processor time of a report on each active Revision, and a tick of all of them."""
-    nowhere: Any = None  # nothing changes, so nothing is written
-    ordered: Any = Orders()
-    recorder = EventRecorder(nowhere, "autoscaler", clock=lambda: EPOCH_S)
-    loop = Loop(ordered, recorder, Settings(), clock=lambda: EPOCH_S)
-    now_s = asyncio.get_running_loop().time()
-    for number in range(active + idle):
-        replicas = 3 if number < active else 0
-        raw = _decoded(deployment(number, replicas))
-        loop.deployment_changed(("default", raw["metadata"]["name"]), raw, now_s=now_s)
-        status = _status(Phase.ACTIVE if replicas else Phase.INACTIVE, replicas)
-        loop.autoscaler_changed(_decoded(podautoscaler(number, status, annotations)), now_s=now_s)
-    for number, status in ordered.statuses.items():  # stored, and told of
-        loop.autoscaler_changed(_decoded(podautoscaler(number, status, annotations)), now_s=now_s)
-    await loop.tick()
-    loop.listen(now_s=now_s - 1000)
-    before = loop.statistics()
-    assert before.awake == active, before
-    ticks = []
-    for each in range(ROUNDS):
-        now_s = asyncio.get_running_loop().time()
-        stats = [_stat(number, now_s, 15 + each % 5) for number in range(active)]
-        started_s = time.process_time()
-        loop.receive(stats, now_s=now_s - ROUNDS + each)
+class Ticking:
+    """A loop with so many Revisions under load, and so many asleep."""
+
+    def __init__(self, active: int, idle: int, annotations: Mapping[str, str]) -> None:
+        self.active, self.idle, self.annotations = active, idle, annotations
+        nowhere: Any = None  # nothing changes, so nothing is written
+        ordered: Any = Orders()
+        self._statuses: Mapping[int, Mapping[str, Any]] = ordered.statuses
+        recorder = EventRecorder(nowhere, "autoscaler", clock=lambda: EPOCH_S)
+        self._loop = Loop(ordered, recorder, Settings(), clock=lambda: EPOCH_S)
+        self._rounds = 0
+
+    async def settle(self) -> None:
+        """Show it everything, and what it said of it, until nothing is left to say."""
+        loop, now_s = self._loop, asyncio.get_running_loop().time()
+        for number in range(self.active + self.idle):
+            replicas = 3 if number < self.active else 0
+            raw = _decoded(deployment(number, replicas))
+            loop.deployment_changed(("default", raw["metadata"]["name"]), raw, now_s=now_s)
+            status = _status(Phase.ACTIVE if replicas else Phase.INACTIVE, replicas)
+            self._show(number, status, now_s)
+        for number, said in self._statuses.items():
+            self._show(number, said, now_s)
         await loop.tick()
-        ticks.append((time.process_time() - started_s) * 1e6)
-    counts = loop.statistics()
-    assert counts.turns - before.turns == active * ROUNDS, counts
-    assert (counts.faults, counts.revisions) == (0, active + idle), counts
-    return statistics.median(ticks)
+        loop.listen(now_s=now_s - 1000)
+        assert loop.statistics().awake == self.active, loop.statistics()
+
+    def _show(self, number: int, status: Mapping[str, Any], now_s: float) -> None:
+        raw = _decoded(podautoscaler(number, status, self.annotations))
+        self._loop.autoscaler_changed(raw, now_s=now_s)
+
+    async def tick_us(self) -> float:
+        """Processor time of a report on each active Revision, and a tick of all of them."""
+        now_s, turns = asyncio.get_running_loop().time(), self._loop.statistics().turns
+        self._rounds += 1
+        load = 15 + self._rounds % 5
+        stats = [_stat(number, now_s, load) for number in range(self.active)]
+        started_s = time.process_time()
+        self._loop.receive(stats, now_s=now_s - 1000 + self._rounds)
+        await self._loop.tick()
+        spent_us = (time.process_time() - started_s) * 1e6
+        counts = self._loop.statistics()
+        assert counts.turns - turns >= self.active, counts
+        assert (counts.faults, counts.revisions) == (0, self.active + self.idle), counts
+        return spent_us
+
+
+async def tick_us(active: int, annotations: Mapping[str, str]) -> float:
+    """Median of a tick."""
+    ticking = Ticking(active, 0, annotations)
+    await ticking.settle()
+    return statistics.median([await ticking.tick_us() for _ in range(ROUNDS)])
+
+
+async def beside_us(active: int, idle: int) -> tuple[float, float]:
+    """A tick without those asleep, and what they add: interleaved, for machines drift."""
+    alone, beside = Ticking(active, 0, {}), Ticking(active, idle, {})
+    await alone.settle()
+    await beside.settle()
+    gc.freeze()  # what a collection costs is a matter of when it comes
+    spent: dict[Ticking, list[float]] = {alone: [], beside: []}
+    for number in range(2 * ROUNDS):
+        for each in (alone, beside) if number % 2 else (beside, alone):
+            spent[each].append(await each.tick_us())
+    gc.unfreeze()
+    added = (two - one for one, two in zip(spent[alone], spent[beside], strict=True))
+    return statistics.median(spent[alone]), statistics.median(added)
 
 
 class Orders:
@@ -478,35 +515,26 @@ def main() -> None:
             print(runner.run(resident_kib(args.revisions, args.resident)))
         return
     active, idle = args.active, args.revisions - args.active
-    costs = {name: asyncio.run(tick_us(active, 0, words)) / active for name, words in KINDS.items()}
+    costs = {name: asyncio.run(tick_us(active, words)) / active for name, words in KINDS.items()}
     for name, cost in costs.items():
         print(f"{name:<16} {cost:6.1f} us a Revision and tick")
     for count in (active // 5, active, active * 4):
-        total_us = asyncio.run(tick_us(count, 0, {}))
+        total_us = asyncio.run(tick_us(count, {}))
         print(
             f"{count:5} active     {total_us / 1000:8.2f} ms a tick, {total_us / count:.1f} us each"
         )
-    alone_us, beside_us = _beside(active, idle)
+    alone_us, added_us = asyncio.run(beside_us(active, idle))
     print(f"{active:5} active     {alone_us / 1000:8.2f} ms a tick, interleaved with the next")
-    print(f"  and {idle:5} asleep {beside_us / 1000:6.2f} ms a tick")
+    print(f"  and {idle:5} asleep {added_us / 1000:6.2f} ms a tick more")
     kib = {}
     for what, count in (("never", args.revisions), ("worn", args.revisions), ("active", active)):
         kib[what] = (child_kib(count, what) - child_kib(0, what)) / count
         print(f"{what:<7} {count:6} Revisions {kib[what]:6.2f} KiB each")
     print(asyncio.run(state_line(args.revisions)))
     print(
-        f"us_per_active={max(costs.values()):.1f} us_per_idle={(beside_us - alone_us) / idle:.4f} "
+        f"us_per_active={max(costs.values()):.1f} us_per_idle={added_us / idle:.4f} "
         f"rss_kib_per_revision={kib['worn']:.2f}"
     )
-
-
-def _beside(active: int, idle: int) -> tuple[float, float]:
-    """A tick without and with those asleep, interleaved: the machine is not always as fast."""
-    pairs = [
-        (asyncio.run(tick_us(active, 0, {})), asyncio.run(tick_us(active, idle, {})))
-        for _ in range(3)
-    ]
-    return statistics.median(one for one, _ in pairs), statistics.median(two for _, two in pairs)
 
 
 if __name__ == "__main__":
