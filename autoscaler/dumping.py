@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from autoscaler.decider import State, bounded
+from autoscaler.decider import DELAY_SLOT_S, State, bounded
 from autoscaler.idling import Life, Phase
 from autoscaler.spec import Spec
 from autoscaler.window import MaxWindow
@@ -91,13 +91,19 @@ def restore_state(raw: Mapping[str, Any], *, shift_s: float) -> State:
     )
 
 
-def dump_delay(delay: MaxWindow, *, slots: int) -> list[tuple[int, int]]:
-    """The section of the window behind scale-down-delay, its slots moved by `slots`."""
+def dump_delay(delay: MaxWindow, *, shift_s: float) -> list[tuple[int, int]]:
+    """The section of the window behind scale-down-delay."""
+    slots = int(shift_s // DELAY_SLOT_S)
     return [(slot + slots, value) for slot, value in delay.entries]
 
 
-def restore_delay(raw: Any, *, slots: int, newest: int, span: int) -> MaxWindow:
-    """What of that window still counts in slot `newest`; one of FAULTS when it is none."""
+def restore_delay(raw: Any, *, delay_s: float, shift_s: float, now_s: float) -> MaxWindow:
+    """What of that window still counts; one of FAULTS when it is none.
+
+    It lives as long as the delay, whatever else is too old.
+    """
+    slots, newest = int(shift_s // DELAY_SLOT_S), int(now_s // DELAY_SLOT_S)
+    span = math.ceil(delay_s / DELAY_SLOT_S)
     entries = sorted((min(int(slot) - slots, newest), int(value)) for slot, value in raw)
     kept = MaxWindow()
     for slot, value in entries:

@@ -14,24 +14,17 @@ from api.stats import Stat
 from autoscaler import dumping
 from autoscaler.collector import Collector
 from autoscaler.decider import (
-    DELAY_SLOT_S,
     Decision,
     Observation,
     bounded,
     decide,
     initial_state,
 )
-from autoscaler.foresight import SECONDS, expected
 from autoscaler.idling import Life, Phase, settle
 from autoscaler.journal import Entry, Journal
 from autoscaler.levels import Levels
-from autoscaler.needs import need
-from autoscaler.reasons import Reason
 from autoscaler.spec import Spec
 from autoscaler.status import advance, conditions, ready_min
-from autoscaler.window import MaxWindow
-
-_FORESIGHT_MIN_S = 1.0  # a start within a report or two needs no foresight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +53,14 @@ class Pilot:
     __slots__ = (
         "_collector",
         "_decision",
-        "_found",
         "_is_poked",
         "_journal",
-        "_levels",
         "_life",
-        "_ordered",
         "_said",
         "_spec",
         "_state",
         "_wanted",
+        "_weigher",
     )
 
     def __init__(
@@ -81,10 +72,7 @@ class Pilot:
         self._state = initial_state(ready=scale.ready, now_s=now_s)
         self._decision: Decision | None = None
         self._is_poked = False  # since the last turn
-        self._levels = Levels()
-        # What ran before we knew anything is kept until we know a stable window.
-        self._found = scale.ready, now_s
-        self._ordered: tuple[float, int] | None = None  # when, and how many were ready then
+        self._weigher = Weigher(ready=scale.ready, now_s=now_s)
         self._said: tuple[tuple[Phase, bool, str], tuple[Condition, ...]] | None = None
         self._journal = Journal(length_max=spec.journal_length_max, wanted=wanted)
         self._wanted = wanted  # what was wanted last, before a restart too
@@ -143,17 +131,9 @@ class Pilot:
             return True
         if self._spec.is_kpa:
             return is_zero and (stat.is_poke or stat.average_concurrency > 0)
-        return known is not None and self._is_pressing(known, now_s)
-
-    def _is_pressing(self, known: int, now_s: float) -> bool:
-        """Class relight does not wait for a tick with more than it has."""
-        busy, fast = self._collector.averages(now_s=now_s)
-        ready = self._collector.ready
-        found = need(self._spec, busy=busy, fast=fast, expected=None, queued=None, ready=ready)
-        if found is None:
-            return False
-        self._levels.need(found.number, now_s=now_s)  # ticks see every second report only
-        return found.number > known
+        return known is not None and self._weigher.is_pressing(
+            self._spec, self._collector, known, now_s=now_s
+        )
 
     @property
     def wake_s(self) -> float | None:
@@ -178,47 +158,13 @@ class Pilot:
         )
         self._is_poked = False
         if not self._spec.is_kpa:
-            seen = self._weighed(seen, load.busy, scale, now_s)
+            self._weigher.is_ready(scale.ready, now_s=now_s)
+            seen = self._weigher.weighed(
+                self._spec, seen, self._collector, busy=load.busy, now_s=now_s
+            )
         self._decision, self._state = decide(self._spec, seen, self._state, now_s=now_s)
-        if self._decision.recommended_by is Reason.ACTIVATION_SCALE:
-            self._levels.need(self._decision.recommended or 0, now_s=now_s)
+        self._weigher.decided(self._decision, now_s=now_s)
         return self._conclude(self._decision, scale, idle_s=load.idle_s, now_s=now_s)
-
-    def _weighed(
-        self, seen: Observation, busy: float | None, scale: Scale, now_s: float
-    ) -> Observation:
-        """What is needed and what is worth keeping beside it: class relight."""
-        self._time_starts(scale, now_s)
-        found = need(
-            self._spec,
-            busy=busy,
-            fast=seen.panic,
-            expected=self._expected(now_s),
-            queued=seen.queued if seen.is_poke else None,
-            ready=seen.ready,
-        )
-        if found is not None:
-            self._levels.need(found.number, now_s=now_s)
-        spec = self._spec
-        kept = self._levels.kept(
-            window_s=spec.stable_window_s, factor=spec.keep_factor, now_s=now_s
-        )
-        count, since_s = self._found
-        if kept.number < count and now_s < since_s + spec.stable_window_s:
-            kept = replace(kept, number=count, until_s=since_s + spec.stable_window_s)
-        return replace(seen, need=found, kept=kept)
-
-    def _expected(self, now_s: float) -> float | None:
-        """Where a steady rise leads until a replica is ready; not worth asking if that is soon."""
-        start_s = self._levels.start_s
-        if start_s is None or start_s < _FORESIGHT_MIN_S:
-            return None
-        return expected(self._collector.recent(now_s=now_s, seconds=SECONDS), ahead_s=start_s)
-
-    def _time_starts(self, scale: Scale, now_s: float) -> None:
-        if self._ordered is not None and scale.ready > self._ordered[1]:
-            self._levels.started(now_s - self._ordered[0])
-            self._ordered = None
 
     def look(self, scale: Scale, *, now_s: float, listening_since_s: float) -> Outcome:
         """Apply the last decision to a changed world; a new one is for `turn` alone.
@@ -227,7 +173,7 @@ class Pilot:
         """
         if self._decision is None:
             return self.turn(scale, now_s=now_s, listening_since_s=listening_since_s)
-        self._time_starts(scale, now_s)
+        self._weigher.is_ready(scale.ready, now_s=now_s)
         last = self._decision
         desired, bound = bounded(
             self._spec,
@@ -258,9 +204,8 @@ class Pilot:
                 decision, desired=verdict.want, reason=verdict.reason, next_s=verdict.next_s
             )
         want = verdict.want
-        is_settled = self._ordered is None and scale.ready == scale.replicas
-        if is_settled and (verdict.replicas or 0) > scale.ready:
-            self._ordered = now_s, scale.ready
+        if scale.ready == scale.replicas:
+            self._weigher.ordered(verdict.replicas, ready=scale.ready, now_s=now_s)
         is_proxied = not want or not scale.ready or decision.excess_burst_capacity < 0
         self._life, reason = advance(
             self._spec,
@@ -326,10 +271,9 @@ class Pilot:
             sections["life"] = dumping.dump_life(self._life, shift_s=shift_s)
             sections["wanted"] = self._wanted
         if self._state.delay.entries and self._spec.scale_down_delay_s > 0:
-            slots = int(shift_s // DELAY_SLOT_S)
-            sections["delay"] = dumping.dump_delay(self._state.delay, slots=slots)
-        if self._levels.is_learned:
-            sections["levels"] = self._levels.dump(shift_s=shift_s)
+            sections["delay"] = dumping.dump_delay(self._state.delay, shift_s=shift_s)
+        if self._weigher.levels.is_learned:
+            sections["levels"] = self._weigher.levels.dump(shift_s=shift_s)
         return sections
 
     def restore(
@@ -352,10 +296,15 @@ class Pilot:
             levels = Levels.restored(sections["levels"], shift_s=shift_s)
         if self._state.recommended is not None or not self._collector.is_untold:
             if levels is not None:
-                self._levels.adopt(levels)
+                self._weigher.levels.adopt(levels)
             return False
-        self._levels = levels or self._levels
-        delay = self._restored_delay(sections, shift_s=shift_s, now_s=now_s)
+        self._weigher.levels = levels or self._weigher.levels
+        delay = dumping.restore_delay(
+            sections.get("delay", ()),
+            delay_s=self._spec.scale_down_delay_s,
+            shift_s=shift_s,
+            now_s=now_s,
+        )
         is_fresh = abs(now_s - saved_s) < self._spec.stable_window_s
         if not is_fresh or "state" not in sections:
             self._state = replace(self._state, delay=delay)
@@ -377,20 +326,9 @@ class Pilot:
         )
         # A number that was decided after the dump is of needs that nobody here has seen.
         is_newer = self._state.recommended != state.recommended
-        self._found = (self._state.recommended or 0) if is_newer else 0, now_s
+        self._weigher.hold((self._state.recommended or 0) if is_newer else 0, now_s=now_s)
         self._wanted = wanted if self._wanted is None else self._wanted
         return True
-
-    def _restored_delay(
-        self, sections: Mapping[str, Any], *, shift_s: float, now_s: float
-    ) -> MaxWindow:
-        """The window behind scale-down-delay lives as long as the delay, whatever else is old."""
-        return dumping.restore_delay(
-            sections.get("delay", ()),
-            slots=int(shift_s // DELAY_SLOT_S),
-            newest=int(now_s // DELAY_SLOT_S),
-            span=math.ceil(self._spec.scale_down_delay_s / DELAY_SLOT_S),
-        )
 
 
 def first_life(*, active: str, is_initialized: bool, now_s: float) -> Life:

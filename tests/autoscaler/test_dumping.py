@@ -108,17 +108,17 @@ def test_a_state_of_other_kinds_is_a_fault(changes: dict[str, Any]) -> None:
 
 def test_the_delay_forgets_what_is_over_and_never_looks_ahead() -> None:
     delay = MaxWindow(entries=((10, 9), (12, 5), (14, 2)))
-    raw = dumping.dump_delay(delay, slots=100)
-    again = dumping.restore_delay(raw, slots=100, newest=14, span=5)
+    raw = dumping.dump_delay(delay, shift_s=200.0)
+    again = dumping.restore_delay(raw, shift_s=200.0, now_s=28.5, delay_s=9.0)
     assert again == delay
-    later = dumping.restore_delay(raw, slots=100, newest=16, span=5)
+    later = dumping.restore_delay(raw, shift_s=200.0, now_s=32.5, delay_s=9.0)
     assert later == MaxWindow(entries=((12, 5), (14, 2)))
-    early = dumping.restore_delay(raw, slots=100, newest=13, span=5)
+    early = dumping.restore_delay(raw, shift_s=200.0, now_s=26.5, delay_s=9.0)
     assert early.entries == ((10, 9), (12, 5), (13, 2))
-    assert dumping.restore_delay(raw, slots=100, newest=99, span=5) == MaxWindow()
+    assert dumping.restore_delay(raw, shift_s=200.0, now_s=198.0, delay_s=9.0) == MaxWindow()
     for bad in ([1], [(1, "x")], [(1, 2, 3)], 7):
         with pytest.raises(dumping.FAULTS):
-            dumping.restore_delay(bad, slots=0, newest=1, span=1)
+            dumping.restore_delay(bad, shift_s=0.0, now_s=2.0, delay_s=2.0)
 
 
 def life(**changes: Any) -> Life:
