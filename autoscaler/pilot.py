@@ -25,6 +25,7 @@ from autoscaler.journal import Entry, Journal
 from autoscaler.levels import Levels
 from autoscaler.spec import Spec
 from autoscaler.status import advance, conditions, ready_min
+from autoscaler.weighing import Weigher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,16 +108,16 @@ def test_what_was_learned_is_taken_over_by_a_pilot_that_knows_better_and_never_t
         teacher.turn(SCALE, now_s=burst * 400 + 300, listening_since_s=0)
     blob = Memory().dump(KEY, "u", teacher, now_s=2100, epoch_s=2100 + SHIFT_S)
     assert blob is not None
-    learned = teacher._levels.dump(shift_s=0)["gaps"]
+    learned = teacher._weigher.levels.dump(shift_s=0)["gaps"]
     assert learned
     _, late = recalled(blob, now_s=2100 + 86_400)
-    assert late._levels.dump(shift_s=0)["gaps"] == learned
+    assert late._weigher.levels.dump(shift_s=0)["gaps"] == learned
     memory, busy = Memory(), pilot(2110)
     report(busy, 2110, 1.0)
-    needs = busy._levels.dump(shift_s=0)["needs"]
+    needs = busy._weigher.levels.dump(shift_s=0)["needs"]
     memory.learn({KEY: blob})
     memory.recall(KEY, "u", busy, SCALE, now_s=2111, epoch_s=2111 + SHIFT_S)
-    after = busy._levels.dump(shift_s=0)
+    after = busy._weigher.levels.dump(shift_s=0)
     assert (after["gaps"], after["needs"]) == (learned, needs)
 
 
