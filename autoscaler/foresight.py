@@ -4,17 +4,18 @@ For: the straight line through the last seconds, and whether it is one: class re
 Must not know: replicas, targets, clocks.
 """
 
-import math
 from collections.abc import Sequence
 
 SECONDS = 20  # that a line is drawn through: shorter is noise, longer is the stable window's
-_T_MIN = 3.0  # times its standard error that a slope must be (99.8 % one-sided)
+# Of the variation, that a straight line must explain. A step explains three quarters at best.
+_EXPLAINED_MIN = 0.85
+_BEYOND_MAX = 1.25  # times the largest load yet: a line is no promise, and it is drawn again
 
 
 def expected(loads: Sequence[float], *, ahead_s: float) -> float | None:
     """The load `ahead_s` after the last of `loads`, one a second; None unless it clearly rises.
 
-    Least squares. A line through fewer than SECONDS loads is no trend.
+    Least squares, and never far beyond what was seen. Fewer than SECONDS loads are no trend.
     """
     count = len(loads)
     if count < SECONDS:
@@ -25,9 +26,7 @@ def expected(loads: Sequence[float], *, ahead_s: float) -> float | None:
     slope = sum((x - middle) * load for x, load in enumerate(loads)) / spread
     if slope <= 0:
         return None
-    residual = sum((load - mean - slope * (x - middle)) ** 2 for x, load in enumerate(loads)) / (
-        count - 2
-    )
-    if slope < _T_MIN * math.sqrt(residual / spread):
+    variation = sum((load - mean) ** 2 for load in loads)
+    if slope * slope * spread < _EXPLAINED_MIN * variation:
         return None
-    return mean + slope * (middle + ahead_s)
+    return min(mean + slope * (middle + ahead_s), _BEYOND_MAX * max(loads))

@@ -57,8 +57,9 @@ def need(
 
 def _of_load(spec: Spec, busy: float, fast: float, ready: int) -> Need:
     found = Need(number=math.ceil(busy / spec.target), reason=Reason.STABLE)
-    if spec.signal is None:  # what replicas report knows no slots
-        found = _larger(found, math.ceil(fast / spec.total), Reason.FULL)
+    full = math.ceil(fast / spec.total)
+    # What replicas report knows no slots: it may hold them, but not ask for more.
+    found = _larger(found, full if spec.signal is None else min(full, ready), Reason.FULL)
     surge = math.ceil(fast / spec.target)
     if surge >= spec.panic_threshold * ready:
         found = _larger(found, surge, Reason.SURGE)

@@ -27,6 +27,7 @@ UNMIRRORED = {
     "api/stats.py": "one shape",
     "activator/sides.py": "ports: test_endpoints.py and test_proxy.py stand on either side",
     "api/volume_schemas.py": "descriptions only, walked likewise",
+    "autoscaler/reasons.py": "names only",
     "cluster/client.py": "a port: every client is tested against it",
 }
 
