@@ -140,9 +140,13 @@ def _weigh(spec: Spec, seen: Observation, state: State) -> tuple[int, Reason, St
     kept = seen.kept.number if spec.is_reachable else 0
     if not seen.need.number and not kept:
         return 0, Reason.IDLE, after  # at once, whatever the rate
-    number, reason = _limited(spec, seen.need.number, max(1, seen.ready), seen.need.reason)
-    if kept > number:
-        number, reason = kept, Reason.AHEAD if seen.kept.is_ahead else Reason.KEEP_ALIVE
+    replicas = max(1, seen.ready)
+    number, reason = _limited(spec, seen.need.number, replicas, seen.need.reason)
+    # What is needed is kept too, though the rate forbade it: never more than there were.
+    most = max(math.ceil(spec.max_up_rate * replicas), state.recommended or 0)
+    if min(kept, most) > number:
+        usual = Reason.AHEAD if seen.kept.is_ahead else Reason.KEEP_ALIVE
+        number, reason = (kept, usual) if kept <= most else (most, Reason.UP_RATE)
     return number, reason, after
 
 

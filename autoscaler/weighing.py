@@ -64,7 +64,8 @@ class Weigher:
         kept = self.levels.kept(window_s=spec.stable_window_s, factor=spec.keep_factor, now_s=now_s)
         count, since_s = self._held
         if kept.number < count and now_s < since_s + spec.stable_window_s:
-            kept = replace(kept, number=count, until_s=since_s + spec.stable_window_s)
+            until_s = since_s + spec.stable_window_s
+            kept = replace(kept, number=count, until_s=until_s, is_ahead=False)
         return replace(seen, need=found, kept=kept)
 
     def _expected(self, collector: Collector, now_s: float) -> float | None:
@@ -80,7 +81,9 @@ class Weigher:
             self.levels.need(decision.recommended or 0, now_s=now_s)
 
     def ordered(self, replicas: int | None, *, ready: int, now_s: float) -> None:
-        """So many replicas were asked for while all that were asked for before are ready."""
+        """So many replicas are asked for while all that were asked for before are ready."""
+        if self._ordered is not None and replicas is not None and replicas <= self._ordered[1]:
+            self._ordered = None  # taken back: nothing started
         if self._ordered is None and (replicas or 0) > ready:
             self._ordered = now_s, ready
 

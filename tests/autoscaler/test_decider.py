@@ -304,6 +304,17 @@ def test_ours_obeys_the_rates_and_the_activation_scale() -> None:
     assert (first.desired, first.reason) == (3, Reason.ACTIVATION_SCALE)
 
 
+def test_ours_keeps_no_need_that_the_rate_forbade() -> None:
+    """Every need is kept. What was wanted before stays, though most of it is not ready any more."""
+    slow = spec(is_kpa=False, max_up_rate=2.0)
+    many = one(slow, seen(ready=3, need=needed(100), kept=kept(100)))
+    assert (many.desired, many.reason) == (6, Reason.UP_RATE)
+    quiet = seen(ready=3, need=needed(0), kept=kept(100))
+    assert (one(slow, quiet).desired, one(slow, quiet).reason) == (6, Reason.UP_RATE)
+    lost = decide(slow, seen(ready=1, need=needed(0), kept=kept(9)), State(recommended=9), now_s=0)
+    assert (lost[0].desired, lost[0].reason) == (9, Reason.KEEP_ALIVE)
+
+
 def test_ours_obeys_the_scale_down_delay_when_idle() -> None:
     wanted = spec(is_kpa=False, scale_down_delay_s=10.0)
     _, state = decide(wanted, seen(ready=10, need=needed(10), kept=kept(0)), State(), now_s=0)

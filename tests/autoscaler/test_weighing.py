@@ -76,6 +76,16 @@ def test_a_start_is_timed_from_the_order_to_the_first_that_is_ready() -> None:
     assert weigher.levels.start_s == 4.0
 
 
+def test_an_order_that_is_taken_back_is_no_start() -> None:
+    """It never became ready, was given up, and another one is ordered a day later."""
+    weigher = Weigher(ready=0, now_s=0.0)
+    weigher.ordered(1, ready=0, now_s=10.0)
+    weigher.ordered(0, ready=0, now_s=640.0)
+    weigher.ordered(1, ready=0, now_s=86_400.0)
+    weigher.is_ready(1, now_s=86_403.0)
+    assert weigher.levels.start_s == 3.0
+
+
 def test_a_rise_is_followed_only_where_starts_take_long() -> None:
     for start_s, reason in ((0.01, Reason.FULL), (10.0, Reason.EXPECTED)):
         told = Told(ready=30)
