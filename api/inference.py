@@ -135,6 +135,8 @@ def is_passed_on(key: str) -> bool:
 
     KServe's own switches do not: turning one is no reason for a new Revision.
     """
+    if key == keys.KEEP_ALIVE:
+        return True  # a knob of scaling, as autoscaling.knative.dev's
     return not key.startswith(_RESERVED) and key not in (keys.LAST_APPLIED, keys.ROLLOUT_DURATION)
 
 
@@ -200,5 +202,5 @@ def _check_switch(key: str, value: str, path: str, faults: fields.Faults) -> Non
             faults.invalid(value, path, NO_AUTOSCALERS)
         else:
             faults.add(f"[{value}] is not a supported autoscaler class type", path)
-    elif key.startswith(_RESERVED):
+    elif key.startswith(_RESERVED) and not is_passed_on(key):
         faults.invalid_key(key, "metadata.annotations", "not an annotation that Relight reads here")

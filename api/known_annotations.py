@@ -23,7 +23,9 @@ _ROUTING = frozenset({keys.ROUTES, keys.ROUTING_STATE_MODIFIED})
 _ROLLOUT = _spellings(keys.ROLLOUT_DURATION)
 _DEADLINE = _spellings(keys.PROGRESS_DEADLINE)
 # Our own annotations that are read from a template.
-OF_TEMPLATES = frozenset({keys.MODEL_NAME, keys.SOURCE_DIGEST, keys.LOGGER, keys.HOSTS})
+OF_TEMPLATES = frozenset(
+    {keys.MODEL_NAME, keys.SOURCE_DIGEST, keys.LOGGER, keys.HOSTS, keys.KEEP_ALIVE}
+)
 _ONLY_IN_TEMPLATES = OF_TEMPLATES | _DEADLINE | {keys.NO_GC}
 
 READ: Mapping[Resource | str, frozenset[str]] = {

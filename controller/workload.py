@@ -109,7 +109,7 @@ def _pod_annotations(revision: Raw) -> dict[str, str]:
     return {
         key: text
         for key, text in passed_on(annotations_of(revision)).items()
-        if not key.startswith(keys.AUTOSCALING_PREFIX)
+        if not key.startswith((keys.AUTOSCALING_PREFIX, keys.KEEP_ALIVE))
     }
 
 

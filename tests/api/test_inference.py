@@ -192,6 +192,16 @@ def test_visibility(key: str) -> None:
     assert not InferenceService.parse(isvc()).is_cluster_local
 
 
+def test_how_long_replicas_are_kept_goes_to_the_revisions() -> None:
+    key = "relight.dev/keep-alive"
+    assert is_passed_on(key)
+    kept = isvc({"predictor": predictor(annotations={key: "fast"})}, annotations={key: "cheap"})
+    assert InferenceService.parse(kept).predictor.extension.annotations == {key: "fast"}
+    assert complaints(isvc(annotations={key: "dear"})) == (
+        f"invalid value: dear: metadata.annotations.{key}"
+    )
+
+
 def test_switches_make_no_new_revision() -> None:
     assert is_passed_on("example.com/anything")
     assert is_passed_on("autoscaling.knative.dev/window")

@@ -69,6 +69,15 @@ def test_what_would_be_ignored_is_refused(
     assert refused(check, place, **{key: "1s"}) == expected + (f"\n{details}" if details else "")
 
 
+def test_how_long_replicas_are_kept_is_said_where_scaling_is(refused: Callable[..., str]) -> None:
+    for place in (TEMPLATE, kinds.REVISIONS):
+        check(place, **{keys.KEEP_ALIVE: "cheap"})
+    assert refused(check, kinds.SERVICES, **{keys.KEEP_ALIVE: "cheap"}) == (
+        f'invalid key name "{keys.KEEP_ALIVE}": {PATH}\n'
+        'this annotation must be put under "spec.template.metadata.annotations" to work'
+    )
+
+
 def test_what_is_read_besides() -> None:
     faults = Faults()
     also = frozenset({"relight.dev/mine"})

@@ -241,6 +241,7 @@ def test_the_hash_tells_of_every_change_but_scaling() -> None:
     assert hash_of(revision(args=["other"])) != before
     scaled = revision()
     scaled["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "9"
+    scaled["metadata"]["annotations"]["relight.dev/keep-alive"] = "fast"
     scaled["metadata"]["labels"]["serving.knative.dev/routingState"] = "active"
     assert hash_of(scaled) == before
     assert len(before) <= 63
