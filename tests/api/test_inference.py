@@ -197,7 +197,7 @@ def test_how_long_replicas_are_kept_goes_to_the_revisions() -> None:
     assert is_passed_on(key)
     kept = isvc({"predictor": predictor(annotations={key: "fast"})}, annotations={key: "cheap"})
     assert InferenceService.parse(kept).predictor.extension.annotations == {key: "fast"}
-    assert complaints(isvc(annotations={key: "dear"})) == (
+    assert complaints(InferenceService.parse, isvc(annotations={key: "dear"})) == (
         f"invalid value: dear: metadata.annotations.{key}"
     )
 
