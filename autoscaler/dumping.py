@@ -22,8 +22,9 @@ from autoscaler.spec import Spec
 from autoscaler.window import MaxWindow
 
 VERSION = 1
-# An hour of windows, the longest that can be asked for, is 2 × 3,600 numbers of up to 20 bytes.
-BLOB_BYTES_MAX = 256 * 1024
+# An hour of windows, the longest that can be asked for, is 2 × 3,600 numbers of up to 20 bytes, and
+# all that can be learned of rests 40 × 137 rows of up to 45.
+BLOB_BYTES_MAX = 512 * 1024
 
 Sections = dict[str, Any]
 FAULTS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # of values not ours

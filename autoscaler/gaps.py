@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 BINS_PER_OCTAVE = 8  # bounds 9 % apart
-REST_MAX_S = 2.0**17  # a day and a half; longer rests count as this long
+REST_MAX_S = 2.0**17  # a day and a half; longer rests count as this long, and none is met
 BINS_MAX = BINS_PER_OCTAVE * 17 + 1
 KEEP_MIN_S = 3.0  # three reports: one that is late or lost is no rest
 _MEMORY = 500.0  # rests that count: each new one makes the old ones 1/500 lighter
@@ -82,7 +82,7 @@ class Gaps:
 
     def add(self, rest_s: float) -> None:
         """A rest has ended after `rest_s`."""
-        rest_s = min(max(rest_s, 1.0), REST_MAX_S)
+        rest_s = round(min(max(rest_s, 1.0), REST_MAX_S), 3)  # short when dumped
         index = math.ceil(BINS_PER_OCTAVE * math.log2(rest_s))
         found = self._bins.get(index)
         if found is None:
@@ -112,7 +112,7 @@ class Gaps:
         )
         if not seen.size:
             return Plan(keep_s=terms.keep_s)
-        worth, index = min((seen.keeping(index), index) for index in range(seen.size + 1))
+        worth, index = min((seen.keeping(index), index) for index in range(seen.known + 1))
         if worth >= 0:
             worth, index = 0.0, seen.default
         keep_s = seen.keep_s(index) if worth < 0 else terms.keep_s
@@ -135,7 +135,12 @@ class Gaps:
     def dump(self) -> list[list[float]]:
         """All that is known, as numbers: weight, mean, shortest and longest of each bin."""
         return [
-            [each.weight / self._unit, each.total_s / each.weight, each.low_s, each.high_s]
+            [
+                float(f"{each.weight / self._unit:.6g}"),
+                round(each.total_s / each.weight, 3),
+                each.low_s,
+                each.high_s,
+            ]
             for each in self._bins.values()
         ]
 
@@ -187,6 +192,11 @@ class _Seen:
     def size(self) -> int:
         return len(self.lows)
 
+    @property
+    def known(self) -> int:
+        """Bins of rests whose end is known."""
+        return self.size - (self.highs[-1] >= REST_MAX_S)
+
     def keep_s(self, index: int) -> float:
         """How long to keep replicas so that the rests of the bins before `index` are covered."""
         if not index:
@@ -221,11 +231,13 @@ class _Seen:
         """Bins that replicas could be back for, when those before `start` are covered."""
         rests = self.before[-1] - self.before[start]
         earliest_s = stay_s + self.terms.lead_s + KEEP_MIN_S
-        for first in range(start, self.size):
+        for first in range(start, self.known):
             if self.window_s(first, first)[0] <= earliest_s:
                 continue
-            for last in range(first, min(self.size, first + _AHEAD_BINS_MAX)):
-                if _share(self.between(first, last), rests, at_most=False) >= _SHARE_MIN:
+            for last in range(first, min(self.known, first + _AHEAD_BINS_MAX)):
+                inside = self.between(first, last)
+                is_many = inside >= _SHARE_MIN * rests  # quickly told, and most are not
+                if is_many and _share(inside, rests, at_most=False) >= _SHARE_MIN:
                     yield first, last
 
     def window_s(self, first: int, last: int) -> tuple[float, float]:
@@ -240,14 +252,16 @@ class _Seen:
         idle_s = self._idle_s(start, stay_s) + later * (end_s - begin_s)
         idle_s += self.before_s[last + 1] - self.before_s[first] - inside * begin_s
         idle_s += (inside + later) * self.terms.lead_s
-        rests = self.before[-1] - self.before[start]
-        usual = min(max(self.default, start), last + 1)  # those before it were covered anyway
-        won = self.before[last + 1] - self.before[max(usual, first)]
-        lost = max(0.0, self.before[max(self.default, start)] - self.before[start] - inside + won)
+        rests = self.before[-1] - self.before[min(self.default, start)]
+        usual = min(self.default, last + 1)  # those before it were covered anyway
+        won_ahead = self.before[last + 1] - self.before[max(usual, first)]
+        won = won_ahead + max(0.0, self.before[start] - self.before[self.default])
         worth = (
             idle_s - self._base_s() - rests * _share(won, rests, at_most=False) * (self.terms.buy_s)
         )
         if stay_s < self.terms.keep_s:  # though none was lost so far, some might be
+            known = self.before[max(self.default, start)] - self.before[start]
+            lost = max(0.0, known - inside + won_ahead)
             worth += rests * _share(lost, rests, at_most=True) * self.terms.sell_s
         return worth
 

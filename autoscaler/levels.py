@@ -18,7 +18,8 @@ from autoscaler.gaps import Gaps, Plan, Terms
 _SINGLE = 4  # levels that are one number
 _LEVELS_MAX = 40  # 2**20 replicas
 REST_MIN_S = 1.5  # between two uses; less is the beat of reports
-_REPLAN_SHARE = 1.02  # plans are made anew when so many more rests are known
+_REPLAN_SHARE = 0.02  # plans are made anew when so many more rests are known
+_REPLAN_MAX = 10.0  # or so many: older ones fade, however many there were
 _REPLAN_COUNT = 40  # up to which every rest counts
 START_S = 2.0  # of a replica, until one was seen to start
 _TICKS_S = 4.0  # by which Knative's last replica outlives its window: two ticks
@@ -63,13 +64,14 @@ def further_terms(*, window_s: float, factor: float, start_s: float) -> Terms:
 class Levels:
     """When each number was needed, and what was learned of it. Every call is O(log replicas)."""
 
-    __slots__ = ("_gaps", "_last_s", "_needs", "_plans", "start_s")
+    __slots__ = ("_asked", "_gaps", "_last_s", "_needs", "_plans", "start_s")
 
     def __init__(self) -> None:
         self._needs: list[tuple[int, float]] = []  # numbers falling, times rising
         self._last_s: list[float] = []  # by level: when it was needed last
         self._gaps: dict[int, Gaps] = {}
         self._plans: dict[int, tuple[Terms, int, Plan]] = {}  # with the rests it was made from
+        self._asked: tuple[float, float] | None = None  # what the plans were made by
         self.start_s: float | None = None  # of a replica, as a moving average
 
     def need(self, number: int, *, now_s: float) -> None:
@@ -100,6 +102,9 @@ class Levels:
 
     def kept(self, *, window_s: float, factor: float, now_s: float) -> Kept:
         """What is worth keeping, by what was learned so far."""
+        if self._asked != (window_s, factor):
+            self._plans.clear()
+            self._asked = window_s, factor
         start_s = START_S if self.start_s is None else self.start_s
         first = first_terms(window_s=window_s, factor=factor, start_s=start_s)
         further = further_terms(window_s=window_s, factor=factor, start_s=start_s)
@@ -140,7 +145,8 @@ class Levels:
             known = made[1]
             if gaps.count == known:
                 return made[2]
-            if gaps.count > _REPLAN_COUNT and gaps.count < known * _REPLAN_SHARE:
+            few = min(known * _REPLAN_SHARE, _REPLAN_MAX)
+            if gaps.count > _REPLAN_COUNT and gaps.count - known < few:
                 return made[2]
         plan = gaps.plan(terms, may_go_ahead=not index)
         self._plans[index] = (terms, gaps.count, plan)
@@ -155,6 +161,15 @@ class Levels:
             "gaps": {str(i): [gaps.count, gaps.dump()] for i, gaps in self._gaps.items()},
         }
 
+    def forget_further(self) -> None:
+        """A replica is for another load from now on: only the first level means what it meant.
+
+        What was needed so far is kept as long as it would have been.
+        """
+        del self._last_s[1:]
+        self._gaps = {0: self._gaps[0]} if 0 in self._gaps else {}
+        self._plans.clear()
+
     def adopt(self, older: "Levels") -> None:
         """Take over what another learned before; what is needed now is known better here."""
         self._gaps = older._gaps  # noqa: SLF001 - of the same class
@@ -162,15 +177,22 @@ class Levels:
         self.start_s = older.start_s if self.start_s is None else self.start_s
 
     @classmethod
-    def restored(cls, raw: Mapping[str, Any], *, shift_s: float) -> "Levels":
-        """What was dumped. KeyError, TypeError or ValueError when it is no such thing."""
+    def restored(cls, raw: Mapping[str, Any], *, shift_s: float, now_s: float) -> "Levels":
+        """What was dumped. KeyError, TypeError or ValueError when it is no such thing.
+
+        Nothing was needed later than now, whatever happened to the clock.
+        """
         levels = cls()
+
+        def ours(at_s: Any) -> float:
+            return min(float(at_s) - shift_s, now_s)
+
         start_s = raw["start"]
         levels.start_s = None if start_s is None else float(start_s)
-        levels._last_s = [float(each) - shift_s for each in raw["last"]][:_LEVELS_MAX]
+        levels._last_s = [ours(each) for each in raw["last"]][:_LEVELS_MAX]
         for name, (count, rows) in raw["gaps"].items():
             levels._gaps[int(name)] = Gaps.restored(rows, count=count)
-        needs = [(int(number), float(needed_s) - shift_s) for number, needed_s in raw["needs"]]
+        needs = [(int(number), ours(needed_s)) for number, needed_s in raw["needs"]]
         if needs != sorted(needs, reverse=True) or bool(needs) != bool(levels._last_s):
             raise ValueError("needs that could not be")
         levels._needs = needs
@@ -193,7 +215,7 @@ def top(index: int) -> int:
 
 def _is_alike(one: Terms, other: Terms) -> bool:
     """A start that takes a little longer than the last one is no reason to plan again."""
-    return (one.keep_s, one.sell_s) == (other.keep_s, other.sell_s) or (
+    return (
         abs(one.sell_s - other.sell_s) <= 0.1 * one.sell_s
         and abs(one.lead_s - other.lead_s) <= 0.1 * one.lead_s + 0.5
     )

@@ -115,6 +115,8 @@ class Pilot:
     def respec(self, spec: Spec, *, now_s: float) -> None:
         """Follow a change of the PodAutoscaler."""
         if spec != self._spec:
+            if spec.share != self._spec.share:
+                self._weigher.levels.forget_further()
             self._spec = spec
             self._collector.respec(spec, now_s=now_s)
 
@@ -294,7 +296,7 @@ class Pilot:
         """
         levels = None
         if "levels" in sections:
-            levels = Levels.restored(sections["levels"], shift_s=shift_s)
+            levels = Levels.restored(sections["levels"], shift_s=shift_s, now_s=now_s)
         if self._state.recommended is not None or not self._collector.is_untold:
             if levels is not None:
                 self._weigher.levels.adopt(levels)

@@ -69,6 +69,11 @@ class Spec:
         return "rps" if self.is_rps else "concurrency"
 
     @property
+    def share(self) -> tuple[str, float, float]:
+        """The load that one replica is for: while it stays, a number of replicas means the same."""
+        return self.metric, self.target, self.total
+
+    @property
     def queue_target(self) -> float:
         """Requests of a queue that are one replica's share."""
         return self.target if self.signal is None else self.signal.requests

@@ -53,7 +53,7 @@ def test_no_bytes_do_more_harm_than_that(anything: bytes) -> None:
 
 
 def test_nobody_packs_what_nobody_would_read() -> None:
-    with pytest.raises(DumpError, match="at most 262144 are kept"):
+    with pytest.raises(DumpError, match="at most 524288 are kept"):
         pack(Kept(uid="u", at_s=0.0, sections={"learned": "x" * dumping.BLOB_BYTES_MAX}))
 
 

@@ -1,7 +1,12 @@
+import random
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.dumping import BLOB_BYTES_MAX
+from autoscaler.gaps import Gaps
 from autoscaler.levels import Kept, Levels, first_terms, further_terms, level, top
 
 WINDOW_S = 60.0
@@ -117,7 +122,7 @@ def test_a_dump_goes_on_where_it_was(needs: list[tuple[float, int]], shift_s: fl
     for step_s, number in needs:
         now_s += step_s
         levels.need(number, now_s=now_s)
-    again = Levels.restored(levels.dump(shift_s=shift_s), shift_s=shift_s)
+    again = Levels.restored(levels.dump(shift_s=shift_s), shift_s=shift_s, now_s=now_s)
     assert again.is_learned == bool(any(number for _, number in needs)) == levels.is_learned
     one, other = kept(levels, now_s + 1), kept(again, now_s + 1)
     assert (one.number, one.is_ahead) == (other.number, other.is_ahead)
@@ -129,4 +134,71 @@ def test_a_dump_goes_on_where_it_was(needs: list[tuple[float, int]], shift_s: fl
 )
 def test_what_is_no_dump_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
-        Levels.restored({"start": None, "last": [], "needs": [], "gaps": {}} | changes, shift_s=0.0)
+        Levels.restored(
+            {"start": None, "last": [], "needs": [], "gaps": {}} | changes, shift_s=0.0, now_s=9.0
+        )
+
+
+def test_a_clock_that_was_put_back_keeps_nothing_longer() -> None:
+    levels = Levels()
+    levels.need(5, now_s=9000.0)
+    again = Levels.restored(levels.dump(shift_s=0.0), shift_s=0.0, now_s=100.0)
+    assert (kept(again, 114.9).number, kept(again, 115.0).number) == (5, 1)
+    assert kept(again, 164.0).number == 0
+
+
+def test_what_a_replica_is_for_changes_and_only_the_first_level_means_the_same() -> None:
+    levels = Levels()
+    for stroke in range(30):
+        for second in range(3):
+            levels.need(4, now_s=stroke * 20.0 + second)
+    last_s = 29 * 20.0 + 2
+    assert kept(levels, last_s + 17).number == 4  # learned: they come back after 18 s
+    levels.forget_further()
+    assert kept(levels, last_s + 14.9).number == 4
+    assert kept(levels, last_s + 15).number == 1
+    levels.need(4, now_s=last_s + 500)
+    dumped = levels.dump(shift_s=0.0)["gaps"]
+    assert list(dumped) == ["0"], "a rest of what was forgotten"
+    assert dumped["0"][0] == 30
+
+
+def test_another_window_counts_at_once_however_much_is_known() -> None:
+    levels = Levels()
+    for second in range(0, 600, 3):
+        levels.need(1, now_s=float(second))
+    for window_s in (60.0, 64.0):
+        found = levels.kept(window_s=window_s, factor=1.0, now_s=600.0)
+        assert found.plan.keep_s == window_s + 4
+
+
+def test_a_start_that_turns_out_slow_is_begun_sooner() -> None:
+    levels = Levels()
+    for stroke in range(60):
+        levels.need(1, now_s=stroke * 300.0)
+    begun_s = kept(levels, 59 * 300.0 + 200).ahead_s
+    levels.started(8.0)
+    assert begun_s is not None
+    assert kept(levels, 59 * 300.0 + 200).ahead_s == pytest.approx(begun_s - 6.0)
+
+
+def test_plans_follow_what_is_learned_however_much_was_known() -> None:
+    """Ten thousand rests, then less than two in a hundred of another kind, which now prevail."""
+    levels, now_s = Levels(), 0.0
+    for rest_s in (*[3.0] * 10_000, *[80.0] * 190):
+        now_s += rest_s
+        levels.need(1, now_s=now_s)
+        found = kept(levels, now_s)
+    assert found.plan.ahead is not None
+
+
+def test_a_dump_has_its_bound() -> None:
+    """Every level has seen rests of every length."""
+    rng, levels, gaps = random.Random(1), Levels(), Gaps()
+    levels.need(10**6, now_s=0.0)
+    for _ in range(4000):
+        gaps.add(2 ** rng.uniform(0.6, 17))
+    raw = levels.dump(shift_s=1e9 / 7) | {
+        "gaps": {str(index): [gaps.count, gaps.dump()] for index in range(40)}
+    }
+    assert len(orjson.dumps(raw)) < BLOB_BYTES_MAX / 2
