@@ -102,8 +102,11 @@ def admitted_scaling(
     """What holds of annotations that were admitted, maybe under other `defaults`.
 
     As in Knative a bound above the limit stays, and an initial scale of 0 that is not allowed
-    any more is the default again.
+    any more is the default again. What is kept alive rests while the class of the settings learns
+    nothing.
     """
+    if keys.SCALING_CLASS not in annotations and defaults.class_ != keys.CLASS_RELIGHT:
+        annotations = {key: text for key, text in annotations.items() if key != keys.KEEP_ALIVE}
     scaling = parse_scaling(annotations, path=path, defaults=defaults.permissive)
     if scaling.initial_scale == 0 and not defaults.allow_zero_initial_scale:
         return replace(scaling, initial_scale=defaults.initial_scale)

@@ -431,3 +431,14 @@ def test_targets_by_settings(metric: Any, concurrency: int, expected: Target) ->
     found = resolve_target(Scaling(metric=metric), concurrency, defaults)
     assert math.isclose(found.target, expected.target)
     assert found.total == expected.total
+
+
+def test_what_is_kept_alive_rests_while_the_settings_class_learns_nothing() -> None:
+    kept = {keys.KEEP_ALIVE: "fast"}
+    knatives = Defaults(class_=keys.CLASS_KPA)
+    assert admitted_scaling(kept, defaults=knatives).keep_alive == "balanced"
+    assert admitted_scaling(kept, defaults=Defaults()).keep_alive == "fast"
+    with pytest.raises(InvalidObjectError, match="only class"):  # it is not written, though
+        parse_scaling(kept, defaults=knatives)
+    with pytest.raises(InvalidObjectError, match="only class"):
+        admitted_scaling({**kept, keys.SCALING_CLASS: keys.CLASS_KPA}, defaults=Defaults())
