@@ -27,6 +27,7 @@ class Settings:
     report_period_s: float = 1.0
     gather_s: float = 0.002  # a poke waits until no request came for so long; a burst's, twice
     gather_max_s: float = 0.01  # but no longer than this
+    crowd: int = 8  # times what executes: so many held in vain are a crowd, which is told at once
     expect_depth_max: int = 1_000  # requests that wait for a Revision not known yet → 503
     expect_s: float = 5.0  # for a Revision of which only a Route has told so far → 503
     connect_s: float = 1.0  # to open a connection to a replica
@@ -60,6 +61,7 @@ class Settings:
             "event_queue_bytes_max",
             "event_body_bytes_max",
             "event_senders",
+            "crowd",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1")

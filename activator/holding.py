@@ -208,7 +208,7 @@ class Holder:
 
     def endpoints_changed(self, ready: Collection[Upstream]) -> None:
         """Which replicas may be used."""
-        if ready:
+        if ready and not self._throttler.has_ready_endpoints:
             self._poked = _FIRST_POKE
             self._wake = None
         self._carry_out(self._throttler.endpoints_changed(ready))
@@ -259,9 +259,12 @@ class Holder:
 
     def _consider_poke(self, now_s: float) -> None:
         """Poke when requests wait for a replica that nobody asked for; again when they double."""
-        if self._gathering is not None or self._throttler.has_ready_endpoints or not self.queued:
+        if self._gathering is not None or not self.queued:
             return
-        if self._poked == _FIRST_POKE and not self.pod_count:
+        is_ready = self._throttler.has_ready_endpoints
+        if is_ready and not self.is_crowd:
+            return
+        if self._poked == _FIRST_POKE and (is_ready or not self.pod_count):
             self._gather_ends_s = now_s + self._settings.gather_max_s
             self._gathering = self._loop.call_later(self._settings.gather_s, self._gathered)
         elif self.queued >= 2 * max(self._poked, 1):
@@ -281,8 +284,16 @@ class Holder:
             self._gathering = self._loop.call_at(
                 min(quiet_at_s, self._gather_ends_s), self._gathered
             )
-        elif self.queued and not self._throttler.has_ready_endpoints:
+        elif self.queued and (self.is_crowd or not self._throttler.has_ready_endpoints):
             self._poke(now_s)
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether requests wait for replicas that are ready, and will not have room soon."""
+        queued = self._throttler.queued
+        return queued >= self._settings.crowd * max(self.executing, 1) and (
+            self._throttler.has_ready_endpoints
+        )
 
     def _waking(self) -> Wake | None:
         """What a request that is held now has part in."""

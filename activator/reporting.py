@@ -7,6 +7,7 @@ Must not know: what is decided from a stat, or how it travels.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from activator.concurrency import Load
@@ -35,6 +36,11 @@ class Source(Protocol):
     @property
     def executing(self) -> int:
         """Requests at a replica."""
+        ...
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether requests wait for replicas that are ready, and will not have room soon."""
         ...
 
     def report(self, now_s: float) -> Load:
@@ -75,8 +81,11 @@ class Reporter:
             self._arm()
 
     def poke(self, source: Source, now_s: float) -> None:
-        """Tell of one Revision now: requests wait, and no replica was asked for."""
-        self._report((self._stat(source, now_s, float(source.queued), 0.0, is_poke=True),))
+        """Tell of one Revision now: requests wait, and no replica was asked for, or too few."""
+        stat = self._stat(source, now_s, float(source.queued), 0.0, is_poke=True)
+        if source.is_crowd:
+            stat = replace(stat, queued=source.queued + source.executing, is_crowd=True)
+        self._report((stat,))
 
     def forget(self, source: Source) -> None:
         """The Revision is gone."""

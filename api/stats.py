@@ -14,7 +14,8 @@ class Stat:
     `average_concurrency` is time-weighted: the integral of requests held or executing,
     divided by the period (Knative's RequestStats). `queued` and `queued_bytes` are the
     length of the queue now. `is_poke` asks for a decision at once: requests wait and no
-    replica exists.
+    replica exists. A crowd asks likewise: requests wait although replicas are ready, many more
+    than they can take soon; then `queued` counts those that execute, too. Class kpa has no crowds.
 
     `tokens_in_flight` and `queue_delay_s` are what the replicas say of themselves, all of them
     together and the worst of them, for Revisions that scale on that; None: not reported. They
@@ -30,5 +31,6 @@ class Stat:
     queued: int = 0
     queued_bytes: int = 0
     is_poke: bool = False
+    is_crowd: bool = False  # a poke of replicas that are ready
     tokens_in_flight: float | None = None
     queue_delay_s: float | None = None

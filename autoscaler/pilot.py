@@ -125,6 +125,8 @@ class Pilot:
 
         Class kpa: only load at zero. Ours: every poke too, and a queue at zero is a poke.
         """
+        if stat.is_crowd and self._spec.is_kpa:
+            return False  # Knative's activator tells of none
         self._collector.record(stat, now_s=now_s)
         known = self._state.recommended
         is_zero = known == 0

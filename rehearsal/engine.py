@@ -20,7 +20,8 @@ from rehearsal.holding import REPORT_PERIOD_S, Holding
 from rehearsal.runs import COLD, RESUMED, WARM, Run
 from rehearsal.terms import Terms
 
-_STUCK_S = 86_400.0  # after the last arrival: what still waits then waits for ever
+_STUCK_S = 86_400.0  # after the last arrival: who waits then, and nothing starts, waits for ever
+_LAST_S = 7 * _STUCK_S  # likewise: so much is not rehearsed, whoever still executes or waits
 _ORDERS_MAX = 100  # of one moment: more, and two rules of the decider contradict each other
 
 
@@ -50,6 +51,7 @@ class Engine:
         self._arrivals = arrivals
         self._services = services
         self._decider = decider
+        self._name = name
         self._until_s = until_s
         self._tick_s = terms.settings.tick_s
         self._fleet = Fleet(terms)
@@ -62,7 +64,7 @@ class Engine:
         self._is_ticking = False
 
     def run(self) -> Run:
-        """Return what happened."""
+        """Return what happened; ValueError if it would go on for ever, or as good as."""
         self._fleet.begin(self._replicas)
         self._wake(-self._tick_s)
         events, until_s = self._events, self._until_s
@@ -73,9 +75,8 @@ class Engine:
         end_s = until_s
         while events and (events[0][0] <= until_s or self._holding.in_flight):
             end_s = max(until_s, events[0][0])
+            self._check(end_s - until_s)
             self._step()
-            if end_s > until_s + _STUCK_S and not any(each.used for each in self._fleet.staying):
-                raise ValueError(f"{self._holding.in_flight} requests wait for ever")
         self._fleet.close(end_s)
         return Run(
             arrivals=self._arrivals,
@@ -87,6 +88,18 @@ class Engine:
             cold_starts=self._fleet.leavings,
             end_s=end_s,
         )
+
+    def _check(self, late_s: float) -> None:
+        """Refuse to go on for ever: requests that nobody serves, or take as good as for ever."""
+        queue, fleet = self._holding.queue, self._fleet
+        waits_for_ever = late_s > _STUCK_S and queue and not fleet.is_at_work
+        if waits_for_ever or late_s > _LAST_S:
+            executing = self._holding.in_flight - len(queue)
+            raise ValueError(
+                f"{self._name}: {late_s / _STUCK_S:.0f} days after the last request came "
+                f"{len(queue)} still wait and {executing} execute, with {self._replicas} replicas "
+                f"ordered and {fleet.ready} ready"
+            )
 
     def _push(self, at_s: float, kind: _Kind, replica: Replica | None = None) -> None:
         self._count += 1
@@ -120,10 +133,8 @@ class Engine:
             if replica is not None:
                 self._push(now_s + self._services[number], _Kind.FINISH, replica)
                 return
-        if fleet.ready:
-            holding.queue.append(number)
-        else:
-            self._tell(*holding.held(number, now_s, staying=len(fleet.staying)), now_s)
+        told = holding.held(number, now_s, staying=len(fleet.staying), ready=fleet.ready)
+        self._tell(*told, now_s)
 
     def _finish(self, replica: Replica, now_s: float) -> None:
         self._holding.finished(now_s)
@@ -211,7 +222,8 @@ class Engine:
 
     def _replica_arrives(self, replica: Replica, now_s: float) -> None:
         if self._fleet.arrive(replica):
-            self._holding.replicas_ready()
+            if self._fleet.ready == 1:
+                self._holding.replicas_ready()
             self._drain(now_s)
             self._wake(now_s)
             self._order(self._decider.look(self._replicas, self._fleet.ready, now_s), now_s)

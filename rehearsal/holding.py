@@ -8,6 +8,7 @@ A request is never given up: it waits as long as it takes, however many wait.
 """
 
 from collections import deque
+from dataclasses import replace
 
 from api.stats import Stat
 
@@ -16,6 +17,7 @@ REPORT_PERIOD_S = 1.0
 GATHER_S = 0.002
 GATHER_MAX_S = 0.01
 UPSTREAM_IDLE_S = 4.0
+CROWD = 8
 
 
 class Holding:
@@ -73,25 +75,32 @@ class Holding:
         self.in_flight -= 1
 
     def replicas_ready(self) -> None:
-        """Some replica is ready: the next wait for one is another."""
+        """A first replica is ready: the next wait for one is another."""
         self._poked = 0
 
-    def held(self, number: int, now_s: float, *, staying: int) -> tuple[Stat | None, float | None]:
-        """Queue a request while none is ready; return a poke, or when to call `gathered`.
+    def held(
+        self, number: int, now_s: float, *, staying: int, ready: int = 0
+    ) -> tuple[Stat | None, float | None]:
+        """Queue a request that no replica takes now; return a poke, or when to call `gathered`.
 
-        `staying` replicas exist, ready or not.
+        `staying` replicas exist, `ready` of them can serve.
         """
         self.queue.append(number)
         self._held_s = now_s
-        if self.is_gathering:
+        if self.is_gathering or (ready and not self._is_crowd):
             return None, None
-        if not self._poked and not staying:
+        if not self._poked and (ready or not staying):
             self.is_gathering = True
             self._ends_s = now_s + GATHER_MAX_S
             return None, now_s + GATHER_S
         if len(self.queue) >= 2 * max(self._poked, 1):
-            return self._poke(now_s), None
+            return self._poke(now_s, ready=ready), None
         return None, None
+
+    @property
+    def _is_crowd(self) -> bool:
+        queued = len(self.queue)
+        return queued >= CROWD * max(self.in_flight - queued, 1)
 
     def gathered(self, now_s: float, *, ready: int) -> tuple[Stat | None, float | None]:
         """Look whether the burst goes on; return likewise."""
@@ -100,8 +109,8 @@ class Holding:
         if now_s < quiet_at_s and now_s < self._ends_s:
             return None, min(quiet_at_s, self._ends_s)
         self.is_gathering = False
-        if self.queue and not ready:
-            return self._poke(now_s), None
+        if self.queue and (not ready or self._is_crowd):
+            return self._poke(now_s, ready=ready), None
         return None, None
 
     def report(self, now_s: float, *, last_s: float) -> Stat | None:
@@ -124,9 +133,10 @@ class Holding:
             self.is_active = False
         return stat
 
-    def _poke(self, now_s: float) -> Stat:
+    def _poke(self, now_s: float, *, ready: int) -> Stat:
         self._poked = len(self.queue)
-        return self._stat(now_s, float(len(self.queue)), 0.0, is_poke=True)
+        stat = self._stat(now_s, float(len(self.queue)), 0.0, is_poke=True)
+        return replace(stat, queued=self.in_flight, is_crowd=True) if ready else stat
 
     def _stat(self, now_s: float, average: float, per_s: float, *, is_poke: bool = False) -> Stat:
         return Stat(

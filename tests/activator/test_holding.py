@@ -87,6 +87,24 @@ async def test_a_queue_that_waits_for_a_replica_on_its_way_pokes_when_it_doubles
             client.leave()
 
 
+async def test_a_crowd_before_replicas_that_are_ready_is_told_with_those_that_execute() -> None:
+    async with world(gather_s=0.5, gather_max_s=5.0, crowd=3) as it:
+        await at_zero(it, containerConcurrency=1)
+        (await it.replica()).auto = False
+        clients = [await it.connect() for _ in range(4)]
+        clients[0].send()
+        await eventually(lambda: it.now().executing == 1)
+        for client in clients[1:3]:
+            client.send()
+        await eventually(lambda: it.now().queued == 2)  # two wait for one: no crowd
+        clients[3].send()
+        await eventually(lambda: bool(it.pokes))
+        crowds = [(stat.queued, stat.is_crowd) for stat in it.stats if stat.is_poke]
+        assert crowds == [(4, True)]
+        for client in clients:
+            client.leave()
+
+
 async def test_a_held_request_past_its_deadline_is_504() -> None:
     async with world() as it:
         await at_zero(it)

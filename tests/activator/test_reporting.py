@@ -19,6 +19,7 @@ class Source:
         self.queued = 3
         self.queued_bytes = 30
         self.executing = 0
+        self.is_crowd = False
         self.loads: list[Load] = []
         self.swept = 0
 
@@ -65,6 +66,14 @@ async def test_a_poke_is_told_at_once() -> None:
         (stat.is_poke, stat.queued, stat.average_concurrency, stat.time_s) for stat in stats
     ] == [(True, 3, 3.0, 5.0)]
     assert (stats[0].tokens_in_flight, stats[0].queue_delay_s) == (40, 0.5)
+
+
+async def test_a_crowd_is_told_with_those_that_execute() -> None:
+    stats: list[Stat] = []
+    source = Source("r")
+    source.queued, source.executing, source.is_crowd = 40, 4, True
+    reporter(stats).poke(source, 5.0)
+    assert [(stat.is_poke, stat.is_crowd, stat.queued) for stat in stats] == [(True, True, 44)]
 
 
 async def test_closing_ends_the_timer() -> None:

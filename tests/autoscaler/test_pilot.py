@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,6 +86,16 @@ def test_plain_load_is_pressing_at_zero_and_for_ours_where_more_is_needed(is_kpa
     assert turn(flown, 5).want == 2
     assert not flown.receive(stat(6, 2.0), now_s=6)
     assert flown.receive(stat(7, 9.0), now_s=7) is not is_kpa
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_a_crowd_is_sized_from_the_queue_and_unknown_to_knative(is_kpa: bool) -> None:
+    flown = pilot(is_kpa=is_kpa, active="True", scale=Scale(replicas=1, ready=1))
+    flown.receive(stat(5, 1.0), now_s=5)
+    turn(flown, 5, replicas=1, ready=1)
+    crowd = replace(stat(5.5, 40.0, queued=40, is_poke=True), is_crowd=True)
+    assert flown.receive(crowd, now_s=5.5) is not is_kpa
+    assert turn(flown, 5.5, replicas=1, ready=1).want == (1 if is_kpa else 40)
 
 
 def test_a_report_of_nothing_presses_nobody() -> None:
