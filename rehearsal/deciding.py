@@ -106,22 +106,29 @@ class KeepAlive:
     """What function platforms do: a replica goes when it was not needed for `keep_s`.
 
     The k-th replica is needed while more requests are in flight than k - 1 replicas are for. It
-    is started at the poke or the report that tells of it.
+    is started at the poke or the report that tells of it, and not taken away before another
+    report says that it is needed no more.
     """
-
-    wake_s = None  # see `Decider`
 
     def __init__(self, spec: Spec, *, keep_s: float) -> None:
         self.first = spec.floor
         self._spec = spec
         self._keep_s = keep_s
+        self._need = 0  # as it was last told
         self._needed_s = [ALWAYS_S] * self.first  # of each replica, the last time
+
+    @property
+    def wake_s(self) -> float | None:
+        """See `Decider`."""
+        wake_s = self._needed_s[-1] + self._keep_s if self._needed_s else ALWAYS_S
+        return wake_s if wake_s < ALWAYS_S else None
 
     def receive(self, stat: Stat, *, peak: int, now_s: float) -> bool:
         """See `Decider`."""
         need = math.ceil(peak / self._spec.total)
         if self._spec.max_scale:
             need = min(need, self._spec.max_scale)
+        self._need = need
         is_more = need > len(self._needed_s)
         self._needed_s.extend([now_s] * (need - len(self._needed_s)))
         for index in range(need):
@@ -130,8 +137,9 @@ class KeepAlive:
 
     def turn(self, replicas: int, ready: int, now_s: float) -> int | None:
         """See `Decider`."""
-        while self._needed_s and now_s - self._needed_s[-1] >= self._keep_s:
-            self._needed_s.pop()
+        needed_s = self._needed_s
+        while len(needed_s) > self._need and now_s - needed_s[-1] >= self._keep_s:
+            needed_s.pop()
         kept = len(self._needed_s)
         return kept if kept != replicas else None
 
@@ -141,7 +149,7 @@ class KeepAlive:
 
     def is_asleep(self, replicas: int, ready: int) -> bool:
         """See `Decider`."""
-        return not replicas
+        return not self._need
 
 
 class Fixed:

@@ -54,6 +54,11 @@ class Fleet:
         self._frozen_since_s: list[float] = []  # of what lies frozen now, longest first
         self._starts = 0
 
+    @property
+    def is_at_work(self) -> bool:
+        """Some replica that stays executes a request, or is about to be ready."""
+        return any(each.used or not each.is_up for each in self.staying)
+
     def scale(self, replicas: int, now_s: float) -> list[Replica]:
         """Start or stop towards that many; return those that start: call `arrive` for each."""
         missing = replicas - len(self.staying)

@@ -102,7 +102,14 @@ def _add(text: str, knob: str, annotations: dict[str, str]) -> None:
     try:
         parse_scaling(annotations, path="")
     except InvalidObjectError as error:
-        raise ValueError(f"policy {text!r}: {knob!r}: {error}") from None
+        raise ValueError(f"policy {text!r}: {knob!r}: {told(error)}") from None
+
+
+def told(error: InvalidObjectError) -> str:
+    """What is wrong with annotations, without where in an object they would stand."""
+    return "; ".join(
+        f"{each.message}: {each.details}" if each.details else each.message for each in error.errors
+    )
 
 
 def _fault(key: str, name: str, value: str, *, is_class: bool) -> str:

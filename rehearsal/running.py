@@ -11,12 +11,13 @@ from api.errors import InvalidObjectError
 from rehearsal import oracle, runs, scores, timelines
 from rehearsal.deciding import Decider, Fixed, KeepAlive, Production, spec_of
 from rehearsal.engine import Engine
-from rehearsal.policies import Kind, Policy
+from rehearsal.policies import Kind, Policy, told
 from rehearsal.runs import Run
 from rehearsal.terms import Terms, drawn
 from rehearsal.traces import Trace
 
 _SERVICES = 1 << 31  # draws of service times and of cold starts are kept apart
+SERVICE_MAX_S = 604_800.0  # a week
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ class Result:
 def rehearse(trace: Trace, policy: Policy, terms: Terms) -> Result:
     """Run one policy over a trace.
 
-    ValueError names an annotation that does not go with the terms. The time it takes is linear
-    in requests and in seconds with load.
+    ValueError names an annotation that does not go with the terms, or who would wait for ever.
+    The time it takes is linear in requests and in seconds with load or with `min-scale`.
     """
     run = run_of(trace, policy, terms)
     return Result(policy=policy, score=scores.score(run), run=run)
@@ -45,6 +46,8 @@ def rehearse(trace: Trace, policy: Policy, terms: Terms) -> Result:
 def run_of(trace: Trace, policy: Policy, terms: Terms) -> Run:
     """Return everything that happened, of all models together."""
     services = services_of(trace, terms)
+    if (longest_s := max(services, default=0.0)) > SERVICE_MAX_S:
+        raise ValueError(f"a request that takes {longest_s:,.0f} s, over a week: in which unit?")
     phase_s = terms.phase_s
     arrivals = [each + phase_s for each in trace.arrivals] if phase_s else trace.arrivals
     until_s = (arrivals[-1] if arrivals else 0.0) + terms.tail_s
@@ -93,7 +96,7 @@ def _decider(
     try:
         spec = spec_of(policy.annotations, terms.concurrency, terms.settings, name=name)
     except InvalidObjectError as error:
-        raise ValueError(f"policy {policy.name!r}: {error}") from None
+        raise ValueError(f"policy {policy.name!r}: {told(error)}") from None
     if policy.kind is Kind.KEEP_ALIVE:
         return KeepAlive(spec, keep_s=policy.keep_s)
     return Production(spec)

@@ -7,6 +7,10 @@ from api.errors import InvalidObjectError
 from api.stats import Stat
 from autoscaler.config import Settings
 from rehearsal.deciding import Fixed, KeepAlive, Production, spec_of
+from rehearsal.policies import parse
+from rehearsal.running import rehearse
+from rehearsal.terms import Terms
+from rehearsal.traces import Trace
 
 
 def spec(concurrency: int = 1, **knobs: str):  # type: ignore[no-untyped-def]
@@ -59,10 +63,24 @@ def test_a_kept_replica_goes_when_it_was_not_needed_for_so_long() -> None:
     assert not decider.receive(stat(50.0, 0.5), peak=1, now_s=50.0)  # the second is not needed
     assert decider.turn(2, 2, 99.0) is None
     assert decider.turn(2, 2, 100.0) == 1
-    assert decider.turn(1, 1, 149.0) is None
     assert not decider.is_asleep(1, 1)
+    assert decider.turn(1, 1, 150.0) is None  # a report is awaited
+    assert not decider.receive(stat(150.0, 0.0), peak=0, now_s=150.0)
+    assert (decider.is_asleep(1, 1), decider.wake_s) == (True, 150.0)
     assert decider.turn(1, 1, 150.0) == 0
-    assert decider.is_asleep(0, 0)
+    assert (decider.is_asleep(0, 0), decider.wake_s) == (True, None)
+
+
+@pytest.mark.parametrize("keep_s", [0.0, 0.5])
+def test_a_replica_is_never_taken_away_from_who_waits_for_it(keep_s: float) -> None:
+    trace = Trace(arrivals=[0.0, 0.001, 30.0])
+    terms = Terms(concurrency=1, cold_starts_s=(7.0,))
+    score = rehearse(trace, parse(f"keep-alive={keep_s:g}s"), terms).score
+    assert (score.cold_starts, score.starts, score.wait_max_s) == (
+        2,
+        3,
+        pytest.approx(7.0, abs=0.1),
+    )
 
 
 def test_it_grows_with_what_is_in_flight_at_once_up_to_its_bound() -> None:

@@ -175,6 +175,25 @@ def test_it_goes_on_until_the_last_request_is_over() -> None:
     assert run.lives[0].busy_s == 100.0
 
 
+@pytest.mark.parametrize("orders", [(), ((10.0, 0),)], ids=["staying", "leaving"])
+def test_a_request_may_take_days(orders: tuple[tuple[float, int], ...]) -> None:
+    run = play([0.0], Script(*orders, first=1), Terms(concurrency=1), service_s=200_000.0)
+    assert run.lives[0].busy_s == run.end_s == 200_000.0
+
+
+def test_who_would_wait_for_ever_is_told_of() -> None:
+    says = (
+        "revision: 1 days after the last request came 2 still wait and 0 execute, with 0 replicas"
+    )
+    with pytest.raises(ValueError, match=says):
+        play([0.0, 1.0], Script(), Terms())
+
+
+def test_a_start_may_take_days() -> None:
+    run = play([0.0], Script((0.0, 1)), Terms(cold_starts_s=(200_000.0,)))
+    assert run.waits[0] == pytest.approx(200_000.0, abs=1.0)
+
+
 def test_a_decider_that_is_asleep_is_woken_when_it_said() -> None:
     class Sleeper(Script):
         wake_s = 7.5

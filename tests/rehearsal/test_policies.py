@@ -49,7 +49,7 @@ def test_a_keep_alive_is_a_duration() -> None:
         ("kpa,window", "policy 'kpa,window': 'window' is not KNOB=VALUE"),
         ("kpa,window=", "'window=' is not KNOB=VALUE"),
         ("kpa,", "policy 'kpa,': '' is not KNOB=VALUE"),
-        ("kpa,window=1s", "'window=1s': expected 6s <= 1s <= 1h0m0s"),
+        ("kpa,window=1s", "policy 'kpa,window=1s': 'window=1s': expected 6s <= 1s <= 1h0m0s"),
         ("kpa,windows=9s", "'windows=9s': "),
         ("kpa,keep-alive=fast", "'keep-alive=fast': only class"),
         ("relight,metric=tokens-in-flight", "a trace tells of concurrency and rps only"),
@@ -67,6 +67,7 @@ def test_what_is_wrong_is_named(text: str, says: str) -> None:
     with pytest.raises(ValueError, match="policy") as caught:
         parse(text)
     assert says in str(caught.value)
+    assert ": ." not in str(caught.value)  # a path into an object that there is none of
 
 
 def test_a_policy_of_annotations_is_one_that_can_be_written() -> None:

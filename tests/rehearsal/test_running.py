@@ -68,6 +68,12 @@ def test_service_times_are_given_drawn_or_recorded() -> None:
     assert drawn == services_of(Trace(arrivals=[0.0] * 100), terms)
 
 
+def test_a_request_of_more_than_a_week_is_a_slip() -> None:
+    trace = Trace(arrivals=[0.0, 1.0], durations=[1.0, 700_000.0])
+    with pytest.raises(ValueError, match="takes 700,000 s, over a week"):
+        rehearse(trace, parse("oracle"), Terms(uses_durations=True))
+
+
 def test_a_trace_of_nothing_costs_nothing() -> None:
     result = rehearse(Trace(arrivals=[]), parse("relight"), TERMS)
     assert (result.score.requests, result.score.replica_s) == (0, 0.0)
