@@ -172,7 +172,9 @@ def _conclude(
         spec=spec,
         is_panicking=state.is_panicking,
         excess_burst_capacity=state.excess_burst_capacity,
-        next_s=_next_s(spec, seen, state, bound or reason),
+        next_s=None
+        if desired is not None and desired == spec.floor > 0
+        else _next_s(spec, seen, state, bound or reason),
     )
     return decision, state
 

@@ -24,6 +24,10 @@ REFUSALS = frozenset(Reason) - {
 }
 
 _LEAVING = (Reason.DEACTIVATING, Reason.RETENTION, Reason.GRACE)
+# Rules that hold for a while; a bound that holds beside them outlasts them.
+_PASSING = frozenset(
+    {Reason.KEEP_ALIVE, Reason.AHEAD, Reason.PANIC_HOLD, Reason.DOWN_RATE, Reason.SCALE_DOWN_DELAY}
+)
 
 
 def told(entry: Entry, *, subject: str = "It") -> str:
@@ -38,7 +42,12 @@ def because(decision: Decision) -> str:
 
 
 def is_refusal(decision: Decision) -> bool:
-    """Another number would have been decided but for the rule that bound it."""
+    """Another number would have been decided but for the rule that bound it.
+
+    Zero may be wanted and the last replica stay: that is refused, too.
+    """
+    if decision.reason in (Reason.GRACE, Reason.RETENTION):
+        return True
     return decision.reason in REFUSALS and decision.desired != need(decision)
 
 
@@ -84,6 +93,11 @@ def asleep(decision: Decision) -> str:
     elif spec.activation_scale > 1:
         size += f", {spec.activation_scale} at least ({keys.ACTIVATION_SCALE})"
     why = because(decision)
+    if decision.reason in _LEAVING:
+        why = (
+            f"nothing ran for {spec.stable_window_s:g} s ({keys.STABLE_WINDOW}), and requests had "
+            f"gone to the activator for long enough (scale-to-zero-grace-period {_MAP})"
+        )
     if decision.reason is Reason.NO_DATA:
         why = "it did when the autoscaler started, and nothing was asked of it since"
     return (
@@ -99,7 +113,7 @@ def _headline(entry: Entry) -> str:
     if wanted == 0 and entry.decision.reason in _LEAVING:
         return "is on its way to 0 replicas"
     if before is None:
-        return f"began with {replicas(wanted)}"
+        return f"began with {replicas(wanted)}" if wanted else "went to 0 replicas"
     if wanted == before:
         return f"stayed at {replicas(wanted)}"
     return f"went from {before} to {replicas(wanted)}"
@@ -107,6 +121,9 @@ def _headline(entry: Entry) -> str:
 
 def _outlook(decision: Decision) -> str:
     """What is off for now, after the reason for the number."""
+    spec, number = decision.spec, decision.desired
+    if decision.reason in _PASSING and number == spec.floor != need(decision):
+        return f"; and min-scale={spec.min_scale} ({keys.MIN_SCALE}) holds, however long"
     if decision.is_panicking and decision.reason is not Reason.PANIC_HOLD:
         return " (panic: nothing is taken away for now)"
     return ""
@@ -284,6 +301,9 @@ def _timed_out(decision: Decision) -> str:
 
 
 def _active_too_short(decision: Decision) -> str:
+    if not decision.spec.is_kpa:
+        until = _until(decision) or " for a while"
+        return f"nothing runs, but a replica is worth keeping{until} ({keys.KEEP_ALIVE})"
     return (
         "nothing runs, but the last replica stays until a whole window "
         f"({decision.spec.stable_window_s:g} s, {keys.STABLE_WINDOW}) has passed"

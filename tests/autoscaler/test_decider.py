@@ -271,6 +271,12 @@ def test_ours_keeps_what_is_worth_keeping() -> None:
     assert (decision.desired, decision.reason, decision.next_s) == (5, Reason.KEEP_ALIVE, 70.0)
 
 
+def test_time_changes_nothing_where_the_minimum_holds_anyway() -> None:
+    look = seen(need=needed(0), kept=kept(2, until_s=70.0))
+    for least, next_s in ((0, 70.0), (1, 70.0), (2, None)):
+        assert one(spec(is_kpa=False, min_scale=least), look).next_s == next_s
+
+
 def test_ours_is_ready_ahead_of_a_use() -> None:
     look = seen(ready=0, need=needed(0), kept=kept(1, until_s=70.0, is_ahead=True))
     assert (one(OURS, look).desired, one(OURS, look).reason) == (1, Reason.AHEAD)

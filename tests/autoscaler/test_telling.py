@@ -169,7 +169,7 @@ SENTENCES: dict[Reason, tuple[Decision, int | None, str]] = {
         "(serving.knative.dev/progress-deadline, and 30 s): it is given up until a request comes",
     ),
     Reason.ACTIVE_TOO_SHORT: (
-        decision(Reason.ACTIVE_TOO_SHORT, 1),
+        decision(Reason.ACTIVE_TOO_SHORT, 1, is_kpa=True),
         1,
         "It stayed at 1 replica: nothing runs, but the last replica stays until a whole window "
         "(60 s, autoscaling.knative.dev/window) has passed",
@@ -247,10 +247,36 @@ def test_what_the_load_alone_asks_for(made: Decision, needed: int | None) -> Non
         (decision(Reason.NO_DATA, 3, need=None), True),
         (decision(Reason.KEEP_ALIVE, 4), True),
         (decision(Reason.IDLE, 0, stable=0.0), False),
+        (decision(Reason.GRACE, 0, is_kpa=True, stable=0.0, panic=0.0), True),  # the last stays
     ],
 )
 def test_what_is_a_refusal(made: Decision, refuses: bool) -> None:
     assert telling.is_refusal(made) is refuses
+
+
+def test_a_minimum_that_holds_anyway_is_said() -> None:
+    kept = decision(Reason.KEEP_ALIVE, 2, need=needed(0), min_scale=2)
+    assert telling.told(entry(kept, 2)) == (
+        "It stayed at 2 replicas: 0 would do, but what was needed lately is worth keeping "
+        "(relight.dev/keep-alive); and min-scale=2 (autoscaling.knative.dev/min-scale) holds, "
+        "however long"
+    )
+    more = decision(Reason.KEEP_ALIVE, 3, need=needed(0), min_scale=2)
+    assert "min-scale" not in telling.told(entry(more, 3))
+    old = decision(Reason.KEEP_ALIVE, 2, need=needed(0), min_scale=2, is_reachable=False)
+    assert "min-scale" not in telling.told(entry(old, 2))
+
+
+def test_the_last_replica_of_ours_is_kept_for_what_it_is_worth() -> None:
+    new = decision(Reason.ACTIVE_TOO_SHORT, 1, next_s=20.0)
+    assert telling.told(entry(new, None)) == (
+        "It began with 1 replica: nothing runs, but a replica is worth keeping until {next} "
+        "(relight.dev/keep-alive)"
+    )
+
+
+def test_what_was_not_wanted_at_first_did_not_begin_with_nothing() -> None:
+    assert telling.told(entry(decision(Reason.IDLE, 0), None)).startswith("It went to 0 replicas: ")
 
 
 def test_numbers_have_units_in_the_right_number() -> None:
@@ -274,7 +300,12 @@ def test_who_sleeps_is_told_what_wakes_it() -> None:
         "activator holds the request and asks for as many replicas as its queue needs, 3 at least "
         "(autoscaling.knative.dev/activation-scale)."
     )
-    assert "asks for 1 replica." in telling.asleep(decision(Reason.GRACE, 0, is_kpa=True))
+    gone = telling.asleep(decision(Reason.GRACE, 0, is_kpa=True))
+    assert gone.startswith(
+        "It sleeps: nothing ran for 60 s (autoscaling.knative.dev/window), and requests had gone to "
+        "the activator for long enough (scale-to-zero-grace-period in ConfigMap config-autoscaler)"
+    )
+    assert "asks for 1 replica." in gone
 
 
 @pytest.mark.parametrize(
