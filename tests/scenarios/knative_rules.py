@@ -43,6 +43,7 @@ RULES = {
     "1.6: scale-down-delay-of-a-living-revision": "kpa_scale_down_delay_changes",
     "1.6: start-calm-with-one": "kpa_restart_with_one",
     "1.6: start-in-panic": "kpa_restart_in_panic",
+    "1.6: steady-load-steady-number": "steady",
     "1.6: target-burst-capacity-unlimited": "kpa_burst_capacity_unlimited",
     "1.6: target-burst-capacity-zero": "kpa_burst_capacity_zero",
     "1.7: burst-is-diluted-by-the-poke": "burst_from_zero_kpa",

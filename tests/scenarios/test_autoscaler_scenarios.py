@@ -8,12 +8,15 @@ reachability), an optional `config` line (keys of config-autoscaler), an optiona
     t=3..70    load=0              -> t=62 10 down-rate active | t=64 5 down-rate active
 
 `poke=N` is a poke with a queue of N, `load=X` a report of that load in each second of the line,
-to which `tokens=N` and `delay=MS` add what replicas report.
+to which `tokens=N` and `delay=MS` add what replicas report. `load=X..Y` rises evenly over the line.
+`every=N for=M` leaves out what is not in the first M seconds of each N; a poke is in the first.
 Ticks fall on even seconds, after the report. `ready=all` makes replicas ready one second after
-they are asked for, from there on. `set NAME=TEXT ...` at the end of a line changes annotations from
-there on, and `NAME=` takes one away; `config NAME=TEXT ...` changes settings likewise. The
+they are asked for, from there on, and `starts=N` so many. `restart=kept` goes on with what another
+autoscaler dumped a moment ago, `restart=lost` with nothing. `set NAME=TEXT ...` at the end of a
+line changes annotations from there on, and `NAME=` takes one away; `config NAME=TEXT ...` changes
+settings likewise. The
 answer is the Deployment's replicas, the reason and the
-phase: at the end of the line if nothing changed, else every change.
+phase: at the end of the line if nothing changed or by `told=last`, else every change.
 
 `UPDATE=1 pytest tests/scenarios` writes the answers anew; the diff is what to review.
 """
@@ -21,6 +24,7 @@ phase: at the end of the line if nothing changed, else every change.
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,12 +37,13 @@ from autoscaler.config import Settings
 from autoscaler.decider import Decision
 from autoscaler.pilot import Outcome, Pilot, Scale, first_life
 from autoscaler.spec import Spec, build
-from tests.scenarios.knative_rules import RULES
+from tests.scenarios import knative_rules, relight_rules
 
 SCRIPTS = sorted((Path(__file__).parent / "autoscaler").glob("*.txt"))
 CLASSES = {"kpa": keys.CLASS_KPA, "relight": keys.CLASS_RELIGHT}
 PHASES = {"activating": "Unknown", "active": "True", "inactive": "False"}
-LONG_NAMES = {"progress-deadline": keys.PROGRESS_DEADLINE}  # not of the autoscaling domain
+# Not of the autoscaling domain.
+LONG_NAMES = {"progress-deadline": keys.PROGRESS_DEADLINE, "keep-alive": keys.KEEP_ALIVE}
 COLUMN = 40
 REPORTED = (("tokens", "tokens_in_flight", 1), ("delay", "queue_delay_s", 1000))
 
@@ -57,7 +62,8 @@ class Script:
         self.follows = False
         self.decision: Decision | None = None
         self.told = ""
-        self.reported: dict[str, float] = {}
+        self.reported: dict[str, Any] = {}
+        self.asked = [0]  # replicas after each of the seconds that a start takes
 
     def spec(self) -> Spec:
         annotations = {
@@ -91,20 +97,38 @@ class Script:
             self.words["reachability"] = reachability
             assert self.pilot is not None
             self.pilot.respec(self.spec(), now_s=start)
+        if (starts := words.pop("starts", None)) is not None:
+            self.asked = [self.ready] * int(starts)
+        if (restart := words.pop("restart", None)) is not None:
+            self._restart(start, is_kept={"kept": True, "lost": False}[restart])
         load, poke = words.pop("load", None), words.pop("poke", None)
+        every = int(words.pop("every", 0)) or 10**9
+        share = int(words.pop("for", every))
+        is_last = words.pop("told", "") == "last"
+        span = range(start, int(last or first) + 1)
         self.reported = {
             field: float(words.pop(word)) / unit for word, field, unit in REPORTED if word in words
         }
         assert not words, f"unknown words {words} in: {line}"
         changes = []
-        for now in range(start, int(last or first) + 1):
+        for now in span:
+            passed = (now - start) % every
+            loads = self._load(load, now, span) if passed < share else None
+            pokes = None if passed and share < every else poke
             is_changed = now == start and (changed or config)
             all_told = [self._change(changed, config, now)] if is_changed else []
-            for told in [*all_told, *self._second(now, load, poke)]:
+            for told in [*all_told, *self._second(now, loads, pokes)]:
                 if told != self.told:
                     changes.append(f"t={now} {told}" if last else told)
                     self.told = told
-        return " | ".join(changes) or self.told
+        return self.told if is_last else " | ".join(changes) or self.told
+
+    def _load(self, load: str | None, now: int, span: range) -> float | None:
+        if load is None:
+            return None
+        low, _, high = load.partition("..")
+        rise = float(high or low) - float(low)
+        return float(low) + (rise * (now - span[0]) / (len(span) - 1) if high else 0.0)
 
     def _change(self, changed: str, config: str, now: int) -> str:
         assert self.pilot is not None
@@ -119,25 +143,27 @@ class Script:
 
     def _begin(self, now: int) -> None:
         self.replicas = int(self.start["replicas"])
+        self.asked = [self.replicas]
         self.ready = int(self.start.get("ready", self.replicas))
-        self.pilot = Pilot(
-            self.spec(),
-            first_life(
-                active=PHASES[self.start["phase"]],
-                is_initialized=self.start["phase"] != "activating",
-                now_s=now,
-            ),
-            scale=Scale(replicas=self.replicas, ready=self.ready),
-            wanted=None,
-            now_s=now,
-        )
+        self.pilot = self._pilot(PHASES[self.start["phase"]], now)
         self.since = now - int(self.start["listening"])
 
-    def _second(self, now: int, load: str | None, poke: str | None) -> list[str]:
+    def _pilot(self, active: str, now: int) -> Pilot:
+        life = first_life(active=active, is_initialized=active != "Unknown", now_s=now)
+        return Pilot(self.spec(), life, scale=self._scale(), wanted=None, now_s=now)
+
+    def _restart(self, now: int, *, is_kept: bool) -> None:
+        assert self.pilot is not None
+        sections = self.pilot.dump(shift_s=0.0, now_s=now)
+        self.pilot, self.since = self._pilot(self.pilot.phase.value, now), now
+        if is_kept:
+            self.pilot.restore(sections, self._scale(), saved_s=now, shift_s=0.0, now_s=now)
+
+    def _second(self, now: int, load: float | None, poke: str | None) -> list[str]:
         assert self.pilot is not None
         told = []
-        if self.follows and self.ready != self.replicas:
-            self.ready = self.replicas
+        if self.follows and self.ready != min(self.replicas, *self.asked):
+            self.ready = min(self.replicas, *self.asked)
             told.append(
                 self._after(self.pilot.look(self._scale(), now_s=now, listening_since_s=self.since))
             )
@@ -148,14 +174,15 @@ class Script:
         )
         if now % 2 == 0:
             told.append(self._turn(now))
+        self.asked = [*self.asked[1:], self.replicas]
         return told
 
-    def _stats(self, now: int, load: str | None, poke: str | None) -> list[Stat]:
+    def _stats(self, now: int, load: float | None, poke: str | None) -> list[Stat]:
         stats = []
         if poke is not None:
             stats.append(_stat(now, 0.0, queued=int(poke), is_poke=True))
         if load is not None:
-            stats.append(replace(_stat(now, float(load)), **self.reported))
+            stats.append(replace(_stat(now, load), **self.reported))
         return stats
 
     def _turn(self, now: int) -> str:
@@ -220,14 +247,12 @@ def test_script_is_answered_as_written(path: Path) -> None:
         assert replayed == written
 
 
-def test_scripts_are_found() -> None:
-    assert len(SCRIPTS) >= len(RULES)
-
-
 def test_every_rule_has_its_script_and_every_script_its_rule() -> None:
-    mark = "# knative.md "
-    first_lines = {path.stem: path.read_text().partition("\n")[0] for path in SCRIPTS}
-    said = {
-        line.removeprefix(mark): stem for stem, line in first_lines.items() if line.startswith(mark)
-    }
-    assert said == RULES
+    rules = {"knative.md": knative_rules.RULES, "relight:": relight_rules.RULES}
+    said: dict[str, dict[str, str]] = {name: {} for name in rules}
+    for path in SCRIPTS:
+        mark, name, rule = path.read_text().partition("\n")[0].split(" ", 2)
+        assert (mark, name in rules) == ("#", True), f"{path.stem} begins with no rule"
+        assert rule not in said[name], f"{path.stem} and {said[name][rule]} show the same"
+        said[name][rule] = path.stem
+    assert said == rules
