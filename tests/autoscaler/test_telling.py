@@ -302,8 +302,9 @@ def test_who_sleeps_is_told_what_wakes_it() -> None:
     )
     gone = telling.asleep(decision(Reason.GRACE, 0, is_kpa=True))
     assert gone.startswith(
-        "It sleeps: nothing ran for 60 s (autoscaling.knative.dev/window), and requests had gone to "
-        "the activator for long enough (scale-to-zero-grace-period in ConfigMap config-autoscaler)"
+        "It sleeps: nothing ran for 60 s (autoscaling.knative.dev/window), and requests had gone "
+        "to the activator for long enough (scale-to-zero-grace-period in ConfigMap "
+        "config-autoscaler)"
     )
     assert "asks for 1 replica." in gone
 
