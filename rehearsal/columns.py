@@ -37,16 +37,21 @@ DELIMITERS = (",", "\t", ";", "|")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
-    """What the caller knows better. Column names as in the file; None: find out."""
+    """What the caller knows better; None: find out.
+
+    Columns by their names in the file, or by numbers from 1 on where it has no names.
+    """
 
     time: str | None = None
     duration: str | None = None
     model: str | None = None
     unit: str | None = None  # of the times: s, ms, us or ns
+    duration_unit: str | None = None
 
     def __post_init__(self) -> None:
-        if self.unit is not None and self.unit not in UNITS:
-            raise ValueError(f"unit {self.unit!r}: must be one of {', '.join(UNITS)}")
+        for unit in (self.unit, self.duration_unit):
+            if unit is not None and unit not in UNITS:
+                raise ValueError(f"unit {unit!r}: must be one of {', '.join(UNITS)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +83,15 @@ def recognise(names: Sequence[str], hints: Hints) -> Columns:
         time = _find(tidied, _END) if time is None else time
         is_end = time is not None
     if time is None:
-        raise ValueError(f"no column of {', '.join(map(repr, names))} is known for a time")
+        raise ValueError(
+            f"no column of {', '.join(map(repr, names))} is known for a time: say which is"
+        )
     unit = hints.unit or unit_of(tidied[time])
     if unit is None and {"timestamp", "hash_ids"} <= set(tidied):
         unit = "ms"  # Mooncake's, which do not say so
-    duration_unit = None if duration is None else unit_of(tidied[duration])
+    duration_unit = hints.duration_unit
+    if duration_unit is None and duration is not None:
+        duration_unit = unit_of(tidied[duration])
     return Columns(
         names=tuple(names),
         time=time,

@@ -7,7 +7,7 @@ Must not know: what a cell means.
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from rehearsal.columns import Columns, Hints, delimiter_of, recognise
@@ -15,6 +15,7 @@ from rehearsal.stamps import stamps_like
 
 _SPACE = "\ufeff \r\n\t"
 _NO_HEADER = "No header: the first column is taken for the time of arrival, the rest left out."
+_NUMBERED = "No header: columns go by their numbers."
 Row = tuple[int, Sequence[str]]  # number of its line, cells
 
 
@@ -50,14 +51,23 @@ def _table(lines: Iterator[str], head: str, skipped: int, hints: Hints) -> Rows:
         for row in reader
         if row and not row[0].startswith("#") and any(row)
     )
-    if hints.time is not None or not _is_stamp(first[0]):
+    if not _is_bare(first, hints):
         return Rows(columns=recognise(first, hints), rows=rows)
     names = tuple(str(place) for place in range(1, len(first) + 1))
+    is_numbered = any((hints.time, hints.duration, hints.model))
     return Rows(
-        columns=Columns(names=names, time=0, time_unit=hints.unit),
+        columns=recognise(names, replace(hints, time=hints.time or "1")),
         rows=chain([(skipped + 1, first)], rows),
-        notes=(_NO_HEADER,),
+        notes=(_NUMBERED if is_numbered else _NO_HEADER,),
     )
+
+
+def _is_bare(first: Sequence[str], hints: Hints) -> bool:
+    """No names: where the time is, there is one already."""
+    if hints.time is None:
+        return _is_stamp(first[0])
+    place = int(hints.time) - 1 if hints.time.isdecimal() else -1
+    return hints.time not in first and 0 <= place < len(first) and _is_stamp(first[place])
 
 
 def _objects(lines: Iterator[str], skipped: int, hints: Hints) -> Rows:

@@ -71,16 +71,17 @@ def compress(trace: Trace, factor: float) -> Trace:
 
 def cut(trace: Trace, from_s: float, to_s: float) -> Trace:
     """Take what arrived from `from_s` on and before `to_s`; the first of it arrives at 0."""
+    until = f"to {to_s:g} s" if to_s < math.inf else "on"
     first, end = bisect_left(trace.arrivals, from_s), bisect_left(trace.arrivals, to_s)
     if first >= end:
-        raise ValueError(f"nothing arrived from {from_s:g} s to {to_s:g} s")
+        raise ValueError(f"nothing arrived from {from_s:g} s {until}")
     shift_s = trace.arrivals[first]
     return Trace(
         arrivals=[each - shift_s for each in trace.arrivals[first:end]],
         durations=None if trace.durations is None else trace.durations[first:end],
         models=None if trace.models is None else trace.models[first:end],
         began_s=None if trace.began_s is None else trace.began_s + shift_s,
-        notes=(*trace.notes, f"Cut: from {from_s:g} s to {to_s:g} s."),
+        notes=(*trace.notes, f"Cut: from {from_s:g} s {until}."),
     )
 
 

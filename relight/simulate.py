@@ -33,6 +33,7 @@ from relight.scoreboard import Line
 from relight.simulate_arguments import Wanted, add_parser
 
 __all__ = ["add_parser", "run"]
+_SPAN_MAX_S = 10 * 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +72,20 @@ async def run(args: argparse.Namespace) -> int:
 
 
 def _trace(where: str, wanted: Wanted) -> Trace:
-    trace = tracefiles.load(where)
+    trace = tracefiles.load(where, wanted.hints)
     if wanted.is_cut:
         try:
             trace = shaping.cut(trace, wanted.from_s, wanted.to_s)
         except ValueError as error:
             raise UsageError(f"--slice: {error}") from error
-    return shaping.compress(trace, wanted.compress) if wanted.compress != 1 else trace
+    if wanted.compress != 1:
+        trace = shaping.compress(trace, wanted.compress)
+    if trace.arrivals[-1] > _SPAN_MAX_S:
+        raise UsageError(
+            f"{where}: it lasts over ten years: name the unit of its times by --time-unit, "
+            "or take a part of it by --slice"
+        )
+    return trace
 
 
 def _described(trace: Trace) -> str:

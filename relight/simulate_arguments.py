@@ -11,7 +11,9 @@ from math import inf, isfinite
 from pathlib import Path
 
 from rehearsal import policies
+from rehearsal.columns import Hints
 from rehearsal.policies import Policy
+from rehearsal.stamps import UNITS
 from relight import config, spans
 from relight.errors import UsageError
 
@@ -44,6 +46,7 @@ class Wanted:
     from_s: float
     to_s: float  # of the trace; infinity: all of it
     compress: float
+    hints: Hints  # of the trace's columns
     chart: Path | None
     search_class: str | None  # None: no search
     output: str
@@ -121,6 +124,16 @@ def _add_trace(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--compress", type=float, default=1.0, metavar="X", help="X times as fast; services as long"
     )
+    for name in ("time", "duration", "model"):
+        group.add_argument(
+            f"--{name}-column",
+            metavar="NAME",
+            help=f"where its {name} is; a number from 1 on without a header (default: find out)",
+        )
+    for name in ("time", "duration"):
+        group.add_argument(
+            f"--{name}-unit", choices=tuple(UNITS), help=f"of the {name} column (default: find out)"
+        )
     group.add_argument("--seed", type=int, default=0, help="of what is drawn by chance")
 
 
@@ -139,6 +152,13 @@ def wanted(args: argparse.Namespace) -> Wanted:
         from_s=from_s,
         to_s=to_s,
         compress=_factor(args.compress),
+        hints=Hints(
+            time=args.time_column,
+            duration=args.duration_column,
+            model=args.model_column,
+            unit=args.time_unit,
+            duration_unit=args.duration_unit,
+        ),
         chart=_chart(args.chart),
         search_class=(args.search_class or _SEARCH_CLASSES[0]) if args.search else None,
         output=args.output,

@@ -11,7 +11,7 @@ from relight.errors import UsageError
 
 _NS = 1e9
 _MS_S = 1e-3
-_MINUTE_S = 60.0
+_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
 
 def parse(flag: str, text: str, *, least_s: float = 0.0) -> float:
@@ -42,7 +42,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def human(seconds: float) -> str:
-    """A span in three digits or so: 0, 0.4 ms, 532 ms, 1.25 s, 84.2 s, 57 min."""
+    """A span in three digits or so: 0, 0.4 ms, 532 ms, 1.25 s, 84.2 s, 57 min, 23.1 h, 12 days."""
     if seconds == 0:
         return "0"
     if seconds < _MS_S:
@@ -51,4 +51,8 @@ def human(seconds: float) -> str:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10 * _MINUTE_S:
         return f"{seconds:.3g} s"
-    return f"{seconds / _MINUTE_S:.3g} min"
+    if seconds < 3 * _HOUR_S:
+        return f"{seconds / _MINUTE_S:.3g} min"
+    if seconds < 3 * _DAY_S:
+        return f"{seconds / _HOUR_S:.3g} h"
+    return f"{seconds / _DAY_S:,.1f} days"

@@ -11,19 +11,21 @@ import zlib
 from pathlib import Path
 
 from rehearsal import traces
+from rehearsal.columns import Hints
 from rehearsal.traces import Trace
 from relight.errors import UsageError
 
+_NO_HINTS = Hints()
 _GZIP = b"\x1f\x8b"
 _OTHERS = {b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 
 
-def load(where: str) -> Trace:
+def load(where: str, hints: Hints = _NO_HINTS) -> Trace:
     """Read a trace, `-` for standard input; UsageError where there is none to read."""
     name = "standard input" if where == "-" else where
     text = _text(name, _bytes(where))
     try:
-        return traces.parse(io.StringIO(text, newline=""), name=name)
+        return traces.parse(io.StringIO(text, newline=""), name=name, hints=hints)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

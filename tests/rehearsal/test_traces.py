@@ -53,7 +53,7 @@ def test_a_file_is_read_whatever_its_columns_are_called(
         ("", "t.csv: the trace is empty: there is not one request in it"),
         ("\n\n", "t.csv: the trace is empty: there is not one request in it"),
         ("timestamp,duration\n", "t.csv: the trace is empty: there is not one request in it"),
-        ("a,b\n1,2\n", "t.csv: no column of 'a', 'b' is known for a time"),
+        ("a,b\n1,2\n", "t.csv: no column of 'a', 'b' is known for a time: say which is"),
         ("ts,duration\n1,2\n3,x\n", "t.csv: line 3, column 'duration': 'x' is not a duration"),
         ("ts,duration\n1,2\n3,-1\n", "t.csv: line 3, column 'duration': '-1' is not a duration"),
         ("ts,duration\n1,2\n\n\n3\n", "t.csv: line 5: column 'duration' is missing"),
@@ -102,3 +102,16 @@ def test_models_are_told_apart() -> None:
     assert trace.by_model() == {"a": [0, 2], "b": [1]}
     assert read("time\n1\n").by_model() == {"revision": None}
     assert len(trace) == 3
+
+
+def test_columns_by_number_where_there_are_no_names() -> None:
+    text = "1 ,1194892620.5,x\n2,1194892622.5,y\n"
+    assert read(text, time="2", model="3").arrivals == [0.0, 2.0]
+    assert read(text, model="3").models == ["x", "y"]  # the time is the first, as without a hint
+    with pytest.raises(ValueError, match="there is no column '4'"):
+        read(text, time="4")
+
+
+def test_a_durations_unit_is_said_where_its_name_does_not() -> None:
+    assert read("t,took\n1,250\n", duration="took", duration_unit="ms").durations == [0.25]
+    assert read("t,duration_ms\n1,250\n", duration_unit="us").durations == [0.00025]

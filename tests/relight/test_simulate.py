@@ -90,6 +90,17 @@ async def test_a_chart_is_drawn(
     assert "230 requests" in page
 
 
+async def test_columns_of_no_usual_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text("7;0;500;a\n8;60000;1500;b\n")
+    words = ("--time-column", "2", "--time-unit", "ms", "--duration-column", "3")
+    more = ("--duration-unit", "ms", "--model-column", "4")
+    code, out, _ = await typed(capsys, str(path), *POLICIES, *words, *more)
+    assert code == 0
+    assert out.startswith("odd: 2 requests of 2 models in 60 s\nservice time median 1 s, 500 ms to")
+    assert "No header: columns go by their numbers." in out
+
+
 async def test_two_runs_are_the_same(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = await typed(capsys, str(trace), *POLICIES, "-o", "json", "--seed", "5")
     assert first == await typed(capsys, str(trace), *POLICIES, "-o", "json", "--seed", "5")
@@ -98,7 +109,13 @@ async def test_two_runs_are_the_same(trace: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--slice", "2h.."), "--slice: "),
+        (("--slice", "2h.."), "--slice: nothing arrived from 7200 s on"),
+        (("--compress", "1e-300"), "{trace}: it lasts over ten years: name the unit"),
+        (("--time-column", "cow"), "{trace}: there is no column 'cow', but 'timestamp'"),
+        (
+            ("--policy", "kpa,window=1s"),
+            "--policy: policy 'kpa,window=1s': 'window=1s': expected 6s",
+        ),
         (("--policy", "cows"), "--policy: "),
         (("--service-time", "x"), "--service-time x: "),
     ],
@@ -108,7 +125,7 @@ async def test_what_cannot_be_simulated_is_2_and_one_sentence(
 ) -> None:
     code, out, err = await typed(capsys, str(trace), *words)
     assert (code, out) == (2, "")
-    assert err.startswith(f"relight: {told}")
+    assert err.startswith(f"relight: {told.format(trace=trace)}")
     assert err.count("\n") == 1
 
 

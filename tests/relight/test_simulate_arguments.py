@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.columns import Hints
 from relight import simulate_arguments
 from relight.__main__ import build_parser
 from relight.errors import UsageError
@@ -41,6 +42,10 @@ def test_without_flags() -> None:
         (("--search",), "search_class", "relight"),
         (("--search", "--search-class", "kpa"), "search_class", "kpa"),
         (("--seed", "7"), "seed", 7),
+        (("--time-column", "2", "--time-unit", "ms"), "hints", Hints(time="2", unit="ms")),
+        (("--duration-column", "rt"), "hints", Hints(duration="rt")),
+        (("--duration-unit", "us"), "hints", Hints(duration_unit="us")),
+        (("--model-column", "fn"), "hints", Hints(model="fn")),
         (("-o", "csv"), "output", "csv"),
     ],
 )

@@ -49,6 +49,9 @@ def test_a_slice_of_nothing_is_refused(text: str) -> None:
         (1.254, "1.25 s"),
         (84.21, "84.2 s"),
         (3420, "57 min"),
+        (10_799, "180 min"),
+        (83_100, "23.1 h"),
+        (1_000_000, "11.6 days"),
     ],
 )
 def test_spans_are_short_to_read(seconds: float, text: str) -> None:
