@@ -17,6 +17,7 @@ class Settings:
     progress_deadline_s: float = 600.0  # config-deployment; activation takes longer: give up
     tick_s: float = 2.0  # a decision a Revision this often
     journal_length_max: int = 200  # decisions remembered for each Revision
+    shelf_length_max: int = 20_000  # and for all that sleep, beside 8 for each
     status_after_s: float = 0.02  # a status is written so much later than its scale
     write_attempts_max: int = 4  # of one scale; the next tick tries again anyway
     write_back_off_s: float = 0.1  # first wait after a refused write, doubling

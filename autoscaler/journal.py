@@ -3,6 +3,8 @@
 For: `relight why`, Events and tests; kept small for the many Revisions that sleep at zero.
 Must not know: who reads it.
 
+Who falls asleep is remembered whole for a while: why there were so many is asked afterwards.
+
 Decisions in a row for the same number by the same rule share an entry, so an hour of a steady
 load is one. Rules that only measure (the windows, the queue) count as one.
 """
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 from autoscaler.decider import Decision
 from autoscaler.reasons import Reason
 
-ASLEEP_LENGTH_MAX = 8  # entries a Revision at zero keeps
+ASLEEP_LENGTH_MAX = 8  # entries that a Revision at zero keeps in any case
 ENTRY_BYTES_MAX = 704  # of one entry; tests/autoscaler/test_journal.py measures it
 _MEASURED = frozenset(
     {Reason.STABLE, Reason.PANIC, Reason.QUEUE, Reason.SURGE, Reason.FULL, Reason.EXPECTED}
@@ -78,8 +80,12 @@ class Journal:
             self._wanted = decision.desired
         return entry
 
+    def __len__(self) -> int:
+        """Entries."""
+        return len(self._entries)
+
     def shorten(self) -> None:
-        """Drop the oldest entries of a Revision that goes to sleep."""
+        """Drop the oldest entries of a Revision that sleeps."""
         del self._entries[:-ASLEEP_LENGTH_MAX]
 
     def entries(self) -> tuple[Entry, ...]:
@@ -88,6 +94,34 @@ class Journal:
             return ()
         *older, last = self._entries
         return (*older, replace(last, last_s=self._newest.at_s, repeats=self._repeats))
+
+
+class Shelf:
+    """Journals of those that sleep, whole while there is room for all their entries.
+
+    The longest asleep are shortened first.
+    """
+
+    def __init__(self, *, length_max: int) -> None:
+        self._length_max = length_max
+        self._length = 0
+        self._journals: dict[tuple[str, str], tuple[Journal, int]] = {}  # the longest asleep first
+
+    def put(self, key: tuple[str, str], journal: Journal) -> None:
+        """Its Revision fell asleep."""
+        self.drop(key)
+        self._journals[key] = journal, len(journal)
+        self._length += len(journal)
+        while self._length > self._length_max:
+            longest = next(iter(self._journals))
+            self._journals[longest][0].shorten()
+            self.drop(longest)
+
+    def drop(self, key: tuple[str, str]) -> None:
+        """Its Revision is awake, or gone."""
+        found = self._journals.pop(key, None)
+        if found is not None:
+            self._length -= found[1]
 
 
 def _slim(decision: Decision) -> Decision:

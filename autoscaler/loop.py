@@ -24,7 +24,7 @@ from api.stats import Stat
 from autoscaler import bursting, spec, status
 from autoscaler.announcing import announcements
 from autoscaler.config import Settings
-from autoscaler.journal import Entry
+from autoscaler.journal import Entry, Shelf
 from autoscaler.memory import Memory
 from autoscaler.pilot import Outcome, Pilot, Scale, first_life
 from autoscaler.scaler import Key, Scaler
@@ -89,6 +89,7 @@ class Loop:
         self._clock = clock
         self._watched: dict[Key, _Watched] = {}
         self._awake: dict[Key, _Watched] = {}  # ordered, so every tick visits in one order
+        self._shelf = Shelf(length_max=settings.shelf_length_max)
         self._alarms: list[tuple[float, Key]] = []  # heap: when sleepers want a look
         self._refused: set[Key] = set()
         self._by_deployment: dict[Key, Key] = {}
@@ -218,6 +219,7 @@ class Loop:
         key = (raw["metadata"].get("namespace", ""), raw["metadata"]["name"])
         self._refused.discard(key)
         self._awake.pop(key, None)
+        self._shelf.drop(key)
         watched = self._watched.pop(key, None)
         if watched is not None:
             self._by_deployment.pop((key[0], watched.deployment), None)
@@ -327,11 +329,12 @@ class Loop:
             if self._awake.pop(key, None) is not None:
                 if (due_s := watched.pilot.wake_s) is not None:
                     heapq.heappush(self._alarms, (due_s, key))
-                watched.pilot.fall_asleep()
+                self._shelf.put(key, watched.pilot.fall_asleep())
         else:
             self._wake(key, watched)
 
     def _wake(self, key: Key, watched: _Watched) -> None:
+        self._shelf.drop(key)
         self._awake.setdefault(key, watched)
 
     def _new_status(

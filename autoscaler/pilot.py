@@ -256,11 +256,11 @@ class Pilot:
             and not self._spec.floor  # after a restart only a tick finds that replicas are due
         )
 
-    def fall_asleep(self) -> None:
-        """Give back the memory that only matters while awake."""
-        self._journal.shorten()
+    def fall_asleep(self) -> Journal:
+        """Give back the memory that only matters while awake; the journal, to be bounded."""
         if self._decision is not None:
             self._collector.rest(now_s=self._decision.at_s)
+        return self._journal
 
     def dump(self, *, shift_s: float, now_s: float) -> dumping.Sections:
         """What another pilot needs to go on from here; nothing when there is nothing to know.

@@ -98,7 +98,7 @@ class Production:
         """See `Decider`."""
         if not self._pilot.is_asleep(Scale(replicas=replicas, ready=ready)):
             return False
-        self._pilot.fall_asleep()
+        self._pilot.fall_asleep().shorten()
         return True
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from autoscaler.decider import Decision, Observation
 from autoscaler.gaps import Plan
-from autoscaler.journal import ASLEEP_LENGTH_MAX, ENTRY_BYTES_MAX, Journal
+from autoscaler.journal import ASLEEP_LENGTH_MAX, ENTRY_BYTES_MAX, Journal, Shelf
 from autoscaler.levels import Kept
 from autoscaler.needs import Need
 from autoscaler.reasons import Reason
@@ -75,6 +75,31 @@ def test_the_ring_is_bounded_and_shorter_asleep() -> None:
     journal.shorten()
     assert len(journal.entries()) == ASLEEP_LENGTH_MAX
     assert journal.entries()[-1].decision.desired == 79
+
+
+def test_those_asleep_lately_are_remembered_whole() -> None:
+    journals = [Journal(length_max=50) for _ in range(4)]
+    for journal in journals:
+        for number in range(20):
+            journal.add(decision(number, at_s=number))
+    shelf = Shelf(length_max=45)
+    keys = [("default", str(place)) for place in range(4)]
+
+    def lengths() -> list[int]:
+        return [len(journal) for journal in journals]
+
+    shelf.put(keys[0], journals[0])
+    shelf.put(keys[1], journals[1])
+    assert lengths() == [20, 20, 20, 20]
+    shelf.put(keys[0], journals[0])  # it was awake in between
+    shelf.put(keys[2], journals[2])
+    assert lengths() == [20, ASLEEP_LENGTH_MAX, 20, 20]
+    shelf.drop(keys[0])  # awake, which has its own bound
+    shelf.drop(keys[1])
+    shelf.put(keys[3], journals[3])
+    assert lengths() == [20, ASLEEP_LENGTH_MAX, 20, 20]
+    Shelf(length_max=5).put(keys[0], journals[0])
+    assert lengths()[0] == ASLEEP_LENGTH_MAX
 
 
 def test_an_entry_is_no_larger_than_stated() -> None:
