@@ -194,8 +194,14 @@ class Collector:
         return self._stable.busy_average(now_s), self._panic.average(now_s)
 
     def recent(self, *, now_s: float, seconds: int) -> list[float]:
-        """The loads of the last seconds that are over, oldest first; fewer if fewer are known."""
-        return self._stable.recent(now_s, seconds)
+        """The loads of the last seconds that are over, oldest first; fewer if fewer are known.
+
+        Before the first record of a window was silence, and that is zero to who was there.
+        """
+        known = self._stable.recent(now_s, seconds)
+        if known and now_s - self._born_s >= seconds:
+            return [0.0] * (seconds - len(known)) + known
+        return known
 
     def _fill(self, now_s: float) -> None:
         """Write down as zeros the seconds in which nobody spoke of a running Revision.

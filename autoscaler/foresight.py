@@ -6,9 +6,9 @@ Must not know: replicas, targets, clocks.
 
 from collections.abc import Sequence
 
-SECONDS = 20  # that a line is drawn through: shorter is noise, longer is the stable window's
-# Of the variation, that a straight line must explain. A step explains three quarters at best.
-_EXPLAINED_MIN = 0.85
+SECONDS = 60  # that a line is drawn through: in fewer, the noise of arrivals hides a rise
+# Of the variation, that the line must explain; chance explains a fifteenth at most.
+_EXPLAINED_MIN = 0.6
 _BEYOND_MAX = 1.25  # times the largest load yet: a line is no promise, and it is drawn again
 
 

@@ -55,7 +55,7 @@ class Weigher:
             spec,
             busy=busy,
             fast=seen.panic,
-            expected=self._expected(collector, now_s),
+            expected=self._expected(collector, seen.queued, now_s),
             queued=seen.queued if seen.is_poke else None,
             ready=seen.ready,
         )
@@ -68,11 +68,11 @@ class Weigher:
             kept = replace(kept, number=count, until_s=until_s, is_ahead=False)
         return replace(seen, need=found, kept=kept)
 
-    def _expected(self, collector: Collector, now_s: float) -> float | None:
+    def _expected(self, collector: Collector, queued: int, now_s: float) -> float | None:
         """Where a steady rise leads until a replica is ready; not worth asking if that is soon."""
         start_s = self.levels.start_s
-        if start_s is None or start_s < _FORESIGHT_MIN_S:
-            return None
+        if start_s is None or start_s < _FORESIGHT_MIN_S or queued:
+            return None  # a queue that grows is no load that does
         return expected(collector.recent(now_s=now_s, seconds=SECONDS), ahead_s=start_s)
 
     def decided(self, decision: Decision, *, now_s: float) -> None:

@@ -35,7 +35,7 @@ SHARED = Path(__file__).parent.parent.parent / "shared" / "data" / "traces"
 PHASES_S = (0.0, 0.5, 1.0, 1.5)
 USUAL = Terms(service_s=(0.2,), cold_starts_s=(0.5,), concurrency=4)
 ONE = Terms(service_s=(0.2,), cold_starts_s=(0.5,), concurrency=1)
-SLOW = Terms(service_s=(1.0,), cold_starts_s=(20.0,), concurrency=4)
+SLOW = Terms(service_s=(1.0,), cold_starts_s=(10.0,), concurrency=4)
 
 Off = Callable[[], Any]  # a context in which a rule is off
 
@@ -125,7 +125,7 @@ def generated() -> dict[str, traces.Trace]:
     rng = random.Random(7)
     clock = [300.0 * stroke + rng.uniform(0, 2) for stroke in range(144)]
     bursts = [600.0 * number + rng.uniform(0, 0.05) for number in range(12) for _ in range(100)]
-    ramps = list(_ramps(rng, span_s=3600.0, rise_s=60.0, peak=40.0))
+    ramps = list(_ramps(rng, span_s=3600.0, rise_s=120.0, peak=60.0))
     kinds = {"clock": clock, "bursts": bursts, "ramps": ramps}
     return {
         name: traces.parse(["timestamp", *(f"{each:.6f}" for each in sorted(arrivals))], name=name)
@@ -134,12 +134,12 @@ def generated() -> dict[str, traces.Trace]:
 
 
 def _ramps(rng: random.Random, *, span_s: float, rise_s: float, peak: float) -> Iterator[float]:
-    """Up in `rise_s`, on top for as long, down and at rest for as long; Poisson."""
+    """Up in `rise_s`, on top for as long, down, and low for as long; Poisson."""
     now_s = 0.0
     while now_s < span_s:
         now_s += rng.expovariate(peak)
         part = now_s % (4 * rise_s) / rise_s
-        if rng.random() < max(0.0, min(part, 1.0, 3.0 - part)):
+        if rng.random() < max(1 / 15, min(part, 1.0, 3.0 - part)):
             yield now_s
 
 

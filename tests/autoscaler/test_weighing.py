@@ -90,9 +90,9 @@ def test_a_rise_is_followed_only_where_starts_take_long() -> None:
     for start_s, reason in ((0.01, Reason.FULL), (10.0, Reason.EXPECTED)):
         told = Told(ready=30)
         told.weigher.levels.started(start_s)
-        for second in range(1, 31):
-            told.load(second, 100.0 + 10 * second)
-        found = told.weighed(31).need
+        for second in range(1, 62):
+            told.load(second, 20.0 + 3 * second)
+        found = told.weighed(62).need
         assert found is not None
         assert found.reason is reason
 
