@@ -9,7 +9,8 @@ from datetime import datetime, timedelta, tzinfo
 
 from relight.errors import UsageError
 
-_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)\s+ago")
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
+_AGO = re.compile(rf"((?:{_LENGTH.pattern}\s*)+)\s+ago")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _HOW = 'expected RFC 3339 (2026-11-23T12:00:03Z), a time of today (12:00 or 12:00:03) or "5m ago"'
@@ -18,18 +19,27 @@ _HOW = 'expected RFC 3339 (2026-11-23T12:00:03Z), a time of today (12:00 or 12:0
 def moment(text: str, *, now_s: float, zone: tzinfo | None) -> float:
     """Seconds since the epoch. `zone` None: the machine's. UsageError names what is wrong."""
     text = text.strip()
+    try:
+        then_s = _read(text, now_s, zone)
+    except (OverflowError, OSError, ValueError):  # years that calendars or clocks do not have
+        then_s = None
+    if then_s is None or then_s < 0:
+        raise UsageError(f"--at: {text!r}: {_HOW}")
+    if then_s > now_s:
+        raise UsageError(f"--at: {text} has not come yet")
+    return then_s
+
+
+def _read(text: str, now_s: float, zone: tzinfo | None) -> float | None:
     ago = _AGO.fullmatch(text)
     if ago is not None:
-        return now_s - float(ago[1]) * _UNIT_S[ago[2]]
+        spans = (float(each[1]) * _UNIT_S[each[2]] for each in _LENGTH.finditer(ago[1]))
+        return now_s - sum(spans)
     if text == "now":
         return now_s
     clock = _CLOCK.fullmatch(text)
     then = _today(clock, now_s, zone) if clock is not None else _dated(text, zone)
-    if then is None:
-        raise UsageError(f"--at: {text!r}: {_HOW}")
-    if then.timestamp() > now_s:
-        raise UsageError(f"--at: {text} has not come yet")
-    return then.timestamp()
+    return None if then is None else then.timestamp()
 
 
 def clock(at_s: float, *, now_s: float, zone: tzinfo | None) -> str:

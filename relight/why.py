@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from api import keys, kinds
+from api import conditions, keys, kinds
 from cluster.errors import NotFoundError
 from relight import asking, config, moments, rendering, why_request, why_revision
 from relight.connection import Connection, connect, find
@@ -117,9 +117,28 @@ async def _revision(
 ) -> dict[str, Any]:
     path = f"revisions/{args.namespace}/{name}"
     params = {} if at_s is None else {"at": f"{at_s:.6f}"}
-    told = await asking.answer(connection, "autoscaler", path, {})
+    revision = await find(connection.client, kinds.REVISIONS, args.namespace, name) or {}
+    try:
+        told = await asking.answer(connection, "autoscaler", path, {})
+    except FailedError as error:
+        class_ = at(revision, "metadata", "annotations", keys.SCALING_CLASS)
+        if class_ is None or not isinstance(error.__cause__, NotFoundError):
+            raise
+        said = f"{error}; {name} is of class {class_} ({keys.SCALING_CLASS})"
+        raise FailedError(said) from error
+    fault = _fault(revision)
+    if fault:
+        told["fault"] = fault
     journal = await asking.answer(connection, "autoscaler", f"{path}/journal", params)
     return {"revision": told, "journal": journal}
+
+
+def _fault(revision: Raw) -> dict[str, str]:
+    """Why it does not come up, by its own condition; empty where nothing is wrong."""
+    ready = conditions.find(revision, "Ready")
+    if ready is None or ready.status != "False":
+        return {}
+    return {"reason": ready.reason, "message": ready.message}
 
 
 def _revision_page(args: argparse.Namespace, found: Raw, at_s: float | None, reader: Reader) -> str:

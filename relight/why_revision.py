@@ -51,7 +51,7 @@ def page_at(told: Raw, journal: Raw, at_s: float, reader: Reader, *, last: int) 
         return _too_early(name, journal, at_s, reader)
     entry = entries[-1]
     wanted = entry["wanted"]
-    number = "no number was known" if wanted is None else f"{_replicas(wanted)} were wanted"
+    number = "no number was known" if wanted is None else f"{_replicas(wanted)} wanted"
     lines = [f"At {reader.clock(at_s)} {number} of {name}."]
     since = f"In force since {reader.clock(entry['first'])}: {sentence(entry, reader)}"
     return "\n".join([*lines, *paragraph("", since, reader), "", *_history(journal, reader, last)])
@@ -73,6 +73,8 @@ def _standing(told: Raw, reader: Reader) -> list[tuple[str, str]]:
     since = f"{told['phase']} since {reader.ago(told['phase_since'])}"
     wanted = "unknown" if told["wanted"] is None else str(told["wanted"])
     lines = [("now", f"{wanted} wanted, {told['ready']} ready; {since}")]
+    if told.get("fault"):
+        lines.append(("fails", f"{told['fault']['reason']}: {told['fault']['message']}"))
     now = told.get("now")
     if told.get("asleep"):
         lines.append(("why", str(told["asleep"])))
@@ -134,4 +136,4 @@ def paragraph(head: str, text: str, reader: Reader) -> list[str]:
 
 
 def _replicas(number: int) -> str:
-    return f"{number} replica" if number == 1 else f"{number} replicas"
+    return f"{number} replica was" if number == 1 else f"{number} replicas were"

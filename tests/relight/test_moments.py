@@ -17,6 +17,8 @@ NOW_S = NOW.timestamp()
         ("now", 0),
         ("30s ago", 30),
         ("5m ago", 300),
+        ("1h30m ago", 5400),
+        ("1m 2.5s ago", 62.5),
         ("1.5h ago", 5400),
         ("2 d ago", 172800),
         ("12:00", 30),
@@ -32,7 +34,11 @@ def test_a_moment(text: str, seconds_ago: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["noon", "", "25:00", "12:60", "5m", "m ago", "2026-13-01", "-5m ago"]
+    "text",
+    [
+        *("noon", "", "25:00", "12:60", "5m", "m ago", "2026-13-01", "-5m ago"),
+        *("0001-01-01T00:00:00+14:00", "1969-12-31", "99999999999d ago", "9" * 400 + "h ago"),
+    ],
 )
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(UsageError, match=r"--at: .*expected RFC 3339"):

@@ -118,6 +118,33 @@ async def test_a_revision_that_another_autoscaler_scales(platform: Platform, mod
     assert "relight: the autoscaler does not tell: unknown\n" in err
 
 
+async def test_a_revision_of_another_class_is_told_with_it(platform: Platform, model: Any) -> None:
+    await deployed(platform, model)
+    mark = {"metadata": {"annotations": {keys.SCALING_CLASS: "mine.example.com"}}}
+    await platform.client.patch(kinds.REVISIONS, "default", "iris-00001", mark)
+    code, _, err = await platform.type("why", "iris")
+    assert code == Exit.FAILED
+    assert f"unknown; iris-00001 is of class mine.example.com ({keys.SCALING_CLASS})" in err
+
+
+async def test_a_revision_that_can_not_come_up_says_so(platform: Platform, model: Any) -> None:
+    await deployed(platform, model)
+    known(platform)
+    ready = {"type": "Ready", "status": "False", "reason": "ExitCode1", "message": "no weights"}
+    await platform.client.patch(
+        kinds.REVISIONS,
+        "default",
+        "iris-00001",
+        {"status": {"conditions": [ready]}},
+        subresource="status",
+    )
+    _, out, _ = await platform.type("why", "iris")
+    assert "\n  fails     ExitCode1: no weights\n" in out
+    _, out, _ = await platform.type("why", "iris", "-o", "json")
+    fault = json.loads(out)["revisions"][0]["revision"]["fault"]
+    assert fault == {"reason": "ExitCode1", "message": "no weights"}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -104,6 +104,12 @@ def test_who_sleeps_is_told_what_wakes_it() -> None:
     assert "\n  next" not in text
 
 
+def test_why_it_does_not_come_up_is_the_revisions_own_word() -> None:
+    fault = {"reason": "ExitCode1", "message": "Container failed with: no such weights"}
+    text = page(told(fault=fault, ready=0), JOURNAL, READER, last=1)
+    assert "\n  fails     ExitCode1: Container failed with: no such weights\n  why       It" in text
+
+
 def test_a_revision_of_which_nothing_is_known_yet() -> None:
     text = page(told(wanted=None, now=None), JOURNAL, READER, last=1)
     assert "now       unknown wanted, 3 ready" in text
@@ -116,6 +122,8 @@ def test_what_was_in_force_at_a_time() -> None:
         "At 12:00:04.500 4 replicas were wanted of iris-00001.",
         "In force since 12:00:03.000: It went from 0 to 4 replicas: 15 requests were waiting.",
     ]
+    alone = {**JOURNAL, "entries": [entry(0, "It began.", wanted=1)]}
+    assert "1 replica was wanted of iris" in page_at(told(), alone, NOON + 1, READER, last=1)
     unknown = {**JOURNAL, "entries": [entry(0, "Left.", wanted=None)]}
     assert "no number was known of iris-00001" in page_at(told(), unknown, NOON + 1, READER, last=1)
 
