@@ -4,6 +4,7 @@ For: `relight why`, through the API server's service proxy.
 Must not know: how a decision is made, or who asks.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,11 +18,12 @@ from autoscaler.idling import Phase
 from autoscaler.journal import Entry
 from autoscaler.loop import Known
 from autoscaler.server import Autoscaler
-from autoscaler.spec import Spec
+from autoscaler.spec import FACTORS, Spec
 from telemetry import asking
 from telemetry.asking import Questions
 
 _LIMIT: Final = 1_000
+_KEEP_ALIVES: Final = {factor: word for word, factor in FACTORS.items()}
 _PHASES: Final = {
     Phase.ACTIVATING: "activating",
     Phase.ACTIVE: "active",
@@ -101,7 +103,8 @@ class _Times:
         if not text:
             return None
         try:
-            return float(text) - self._epoch_s
+            if math.isfinite(at_s := float(text)):
+                return at_s - self._epoch_s
         except ValueError:
             pass
         try:
@@ -198,7 +201,9 @@ def _utc(at_s: float) -> str:
 
 def _knobs(spec: Spec) -> dict[str, Any]:
     """What is in force, by the annotation that sets it."""
+    own = {} if spec.is_kpa else {keys.KEEP_ALIVE: _KEEP_ALIVES[spec.keep_factor]}
     return {
+        **own,
         keys.SCALING_METRIC: spec.metric,
         keys.SCALING_TARGET: spec.target,
         keys.MIN_SCALE: spec.min_scale,
@@ -206,6 +211,9 @@ def _knobs(spec: Spec) -> dict[str, Any]:
         keys.INITIAL_SCALE: spec.initial_scale,
         keys.ACTIVATION_SCALE: spec.activation_scale,
         keys.STABLE_WINDOW: f"{spec.stable_window_s:g}s",
+        keys.PANIC_WINDOW: 100 * spec.panic_window_s / spec.stable_window_s,
+        keys.PANIC_THRESHOLD: 100 * spec.panic_threshold,
+        keys.METRIC_AGGREGATION: "weighted-exponential" if spec.is_weighted else "linear",
         keys.SCALE_DOWN_DELAY: f"{spec.scale_down_delay_s:g}s",
         keys.POD_RETENTION: f"{spec.retention_s:g}s",
         keys.TARGET_BURST_CAPACITY: spec.target_burst_capacity,

@@ -61,6 +61,8 @@ async def test_a_burst_from_zero_is_told_with_its_numbers(world: World) -> None:
         assert (asleep["phase"], asleep["wanted"], asleep["ready"]) == ("inactive", 0, 0)
         assert asleep["set"] == {"autoscaling.knative.dev/max-scale": "5"}
         assert asleep["knobs"]["autoscaling.knative.dev/max-scale"] == 5
+        assert asleep["knobs"]["autoscaling.knative.dev/panic-threshold-percentage"] == 200
+        assert asleep["knobs"]["relight.dev/keep-alive"] == "balanced"
         assert asleep["asleep"].startswith("It sleeps: it did when the autoscaler started")
         autoscaler.receive([poke(3), poke(8)])
         told = await get(asks, "/revisions/default/r")
@@ -103,6 +105,7 @@ async def test_the_journal_up_to_a_time(world: World) -> None:
     [
         ("/revisions/default/x", 404, "revision 'x' in namespace 'default' is not scaled here"),
         ("/revisions/default/x/journal", 404, "revision 'x' in namespace 'default' is not"),
+        ("/revisions/default/r/journal?at=nan", 400, "at: 'nan': want seconds since the epoch"),
         ("/revisions/default/r/journal?at=noon", 400, "at: 'noon': want seconds since the epoch"),
         ("/revisions/default/r/journal?at=2026-01-01T00:00:00", 400, "RFC 3339 with its zone"),
         ("/revisions/default/r/journal?limit=x", 400, "limit: 'x': want a whole number"),
