@@ -34,6 +34,7 @@ _REQUESTS_MAX = 5  # with one id: clients may use one twice
 _BEFORE_S = 0.05  # a burst may have begun so long before the request that asks
 _CLOCKS_S = 0.003  # a decision is dated by a loop, in whole milliseconds
 _NAMES_MAX = 20
+_ASLEEP = "NoTraffic"  # no fault
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -134,11 +135,12 @@ async def _revision(
 
 
 def _fault(revision: Raw) -> dict[str, str]:
-    """Why it does not come up, by its own condition; empty where nothing is wrong."""
-    ready = conditions.find(revision, "Ready")
-    if ready is None or ready.status != "False":
-        return {}
-    return {"reason": ready.reason, "message": ready.message}
+    """Why it does not come up, by its own conditions; empty where nothing is wrong."""
+    for name in ("Ready", "Active"):  # one that was Ready once may fail to come back
+        found = conditions.find(revision, name)
+        if found is not None and found.status == "False" and found.reason != _ASLEEP:
+            return {"reason": found.reason, "message": found.message}
+    return {}
 
 
 def _revision_page(args: argparse.Namespace, found: Raw, at_s: float | None, reader: Reader) -> str:

@@ -130,12 +130,13 @@ async def test_a_revision_of_another_class_is_told_with_it(platform: Platform, m
 async def test_a_revision_that_can_not_come_up_says_so(platform: Platform, model: Any) -> None:
     await deployed(platform, model)
     known(platform)
-    ready = {"type": "Ready", "status": "False", "reason": "ExitCode1", "message": "no weights"}
+    asleep = {"type": "Ready", "status": "False", "reason": "NoTraffic", "message": "none"}
+    failed = {"type": "Active", "status": "False", "reason": "ExitCode1", "message": "no weights"}
     await platform.client.patch(
         kinds.REVISIONS,
         "default",
         "iris-00001",
-        {"status": {"conditions": [ready]}},
+        {"status": {"conditions": [asleep, failed]}},
         subresource="status",
     )
     _, out, _ = await platform.type("why", "iris")
