@@ -25,7 +25,7 @@ _MEMORY = 500.0  # rests that count: each new one makes the old ones 1/500 light
 _WEIGHT_MIN = 0.02  # of a bin; below, it is forgotten
 _UNIT_MAX = 1e6  # of a new rest, before all are scaled back
 _Z = 1.2816  # 90 % one-sided
-_SHARE_MIN = 0.25  # of the rests that last longer than the keep-alive: ahead of fewer is a guess
+_SHARE_MIN = 0.5  # of the rests that last longer than the keep-alive: ahead of fewer is a guess
 _AHEAD_BINS_MAX = 12  # 12 bins are a factor of 2.8: a wider window is no appointment
 _MARGIN = 0.05  # beyond the longest rest that was seen in a bin
 
