@@ -142,11 +142,16 @@ def _weigh(spec: Spec, seen: Observation, state: State) -> tuple[int, Reason, St
         return 0, Reason.IDLE, after  # at once, whatever the rate
     replicas = max(1, seen.ready)
     number, reason = _limited(spec, seen.need.number, replicas, seen.need.reason)
-    # What is needed is kept too, though the rate forbade it: never more than there were.
-    most = max(math.ceil(spec.max_up_rate * replicas), state.recommended or 0)
+    # Every need is kept, those too that the rate forbade; once it is over, nothing is added.
+    most = max(state.recommended or 0, seen.ready)
+    if seen.need.number or seen.kept.is_ahead:
+        most = max(most, math.ceil(spec.max_up_rate * replicas))
     if min(kept, most) > number:
-        usual = Reason.AHEAD if seen.kept.is_ahead else Reason.KEEP_ALIVE
-        number, reason = (kept, usual) if kept <= most else (most, Reason.UP_RATE)
+        number, reason = min(kept, most), Reason.KEEP_ALIVE
+        if seen.need.number and number < kept:
+            reason = Reason.UP_RATE
+        elif seen.kept.is_ahead:
+            reason = Reason.AHEAD
     return number, reason, after
 
 

@@ -63,8 +63,10 @@ class Weigher:
             self.levels.need(found.number, now_s=now_s)
         kept = self.levels.kept(window_s=spec.stable_window_s, factor=spec.keep_factor, now_s=now_s)
         count, since_s = self._held
-        if kept.number < count and now_s < since_s + spec.stable_window_s:
-            until_s = since_s + spec.stable_window_s
+        until_s = since_s + spec.stable_window_s
+        if 0 < kept.number == count:
+            until_s = max(until_s, kept.until_s or until_s)
+        if kept.number <= count and count and now_s < until_s:
             kept = replace(kept, number=count, until_s=until_s, is_ahead=False)
         return replace(seen, need=found, kept=kept)
 

@@ -272,7 +272,7 @@ def test_ours_keeps_what_is_worth_keeping() -> None:
 
 
 def test_time_changes_nothing_where_the_minimum_holds_anyway() -> None:
-    look = seen(need=needed(0), kept=kept(2, until_s=70.0))
+    look = seen(ready=2, need=needed(0), kept=kept(2, until_s=70.0))
     for least, next_s in ((0, 70.0), (1, 70.0), (2, None)):
         assert one(spec(is_kpa=False, min_scale=least), look).next_s == next_s
 
@@ -316,7 +316,7 @@ def test_ours_keeps_no_need_that_the_rate_forbade() -> None:
     many = one(slow, seen(ready=3, need=needed(100), kept=kept(100)))
     assert (many.desired, many.reason) == (6, Reason.UP_RATE)
     quiet = seen(ready=3, need=needed(0), kept=kept(100))
-    assert (one(slow, quiet).desired, one(slow, quiet).reason) == (6, Reason.UP_RATE)
+    assert (one(slow, quiet).desired, one(slow, quiet).reason) == (3, Reason.KEEP_ALIVE)
     lost = decide(slow, seen(ready=1, need=needed(0), kept=kept(9)), State(recommended=9), now_s=0)
     assert (lost[0].desired, lost[0].reason) == (9, Reason.KEEP_ALIVE)
 

@@ -50,6 +50,15 @@ def test_what_ran_before_is_held_for_a_stable_window() -> None:
     assert numbers(told.weighed(129)) == (0, 3)
 
 
+def test_what_is_held_says_until_when_though_it_is_kept_as_well() -> None:
+    told = Told(ready=5)
+    told.load(1, 35.0)
+    told.weighed(1)
+    found = told.weighed(5).kept
+    assert found is not None
+    assert (found.number, found.until_s) == (5, 60.0)
+
+
 def test_a_report_presses_when_it_needs_more_and_is_remembered() -> None:
     told = Told()
     told.load(1, 35.0)
