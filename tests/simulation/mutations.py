@@ -179,7 +179,7 @@ def _split_ignored() -> AbstractContextManager[Any]:
 
 
 def _writes_lost() -> AbstractContextManager[Any]:
-    """The database forgets what was acknowledged: one write in ten is in memory only."""
+    """The database forgets what was acknowledged: one write in five is in memory only."""
     opened = embedded.store._open
 
     class Forgetful:
@@ -190,7 +190,7 @@ def _writes_lost() -> AbstractContextManager[Any]:
         def execute(self, statement: str, *more: Any) -> Any:
             if statement.startswith("INSERT OR REPLACE"):
                 self._writes += 1
-                if self._writes % 10 == 0:
+                if self._writes % 5 == 0:
                     return None
             return self._database.execute(statement, *more)
 
