@@ -167,6 +167,7 @@ def _conclude(
         spec, recommended, is_initialized=seen.is_initialized, is_activating=seen.is_activating
     )
     assert state.excess_burst_capacity is not None
+    passing = reason if bound is Reason.MAX_SCALE and _is_spare(seen, desired) else bound or reason
     decision = Decision(
         desired=desired,
         reason=bound or reason,
@@ -179,9 +180,14 @@ def _conclude(
         excess_burst_capacity=state.excess_burst_capacity,
         next_s=None
         if desired is not None and desired == spec.floor > 0
-        else _next_s(spec, seen, state, bound or reason),
+        else _next_s(spec, seen, state, passing),
     )
     return decision, state
+
+
+def _is_spare(seen: Observation, desired: int | None) -> bool:
+    """Class relight: the load asks for no more, whatever bound there is."""
+    return seen.need is not None and desired is not None and seen.need.number < desired
 
 
 def _next_s(spec: Spec, seen: Observation, state: State, reason: Reason) -> float | None:

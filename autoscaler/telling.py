@@ -38,7 +38,12 @@ def told(entry: Entry, *, subject: str = "It") -> str:
 
 def because(decision: Decision) -> str:
     """Why this number and no other."""
-    return _TELL[decision.reason](decision)
+    reason, number = decision.reason, decision.desired
+    if reason is Reason.MAX_SCALE and decision.recommended_by in _PASSING:
+        asked = need(decision)
+        if asked is not None and number is not None and asked <= number:
+            reason = decision.recommended_by  # the load would do with fewer than the maximum
+    return _TELL[reason](decision)
 
 
 def is_refusal(decision: Decision) -> bool:

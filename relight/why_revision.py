@@ -14,6 +14,10 @@ from relight.moments import clock, span
 
 Raw = Mapping[str, Any]
 _NEXT = "{next}"
+_OUT_OF_REACH = (
+    "no Route leads here, or it can not come up: min-scale does not hold, and nothing is kept or "
+    "delayed"
+)
 _LONG_S = 1.0  # a refusal that lasted so long is told with its end
 
 
@@ -83,6 +87,8 @@ def _standing(told: Raw, reader: Reader) -> list[tuple[str, str]]:
         lines.append(("rule", f"{now['reason']}, since {reader.ago(now['first'])}"))
     if now is not None and (now.get("next") is not None or not told.get("asleep")):
         lines.append(("next", _next(now, reader)))
+    if told.get("is_reachable") is False:
+        lines.append(("reach", _OUT_OF_REACH))
     if told.get("learned"):
         lines.append(("learned", str(told["learned"])))
     lines.append(("class", str(told["class"])))

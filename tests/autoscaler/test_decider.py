@@ -277,6 +277,13 @@ def test_time_changes_nothing_where_the_minimum_holds_anyway() -> None:
         assert one(spec(is_kpa=False, min_scale=least), look).next_s == next_s
 
 
+def test_time_ends_what_is_kept_up_to_the_maximum() -> None:
+    few, many = (seen(need=needed(number), kept=kept(9, until_s=70.0)) for number in (1, 5))
+    ours = spec(is_kpa=False, max_scale=3)
+    assert (one(ours, few).desired, one(ours, few).next_s) == (3, 70.0)
+    assert (one(ours, many).desired, one(ours, many).next_s) == (3, None)
+
+
 def test_ours_is_ready_ahead_of_a_use() -> None:
     look = seen(ready=0, need=needed(0), kept=kept(1, until_s=70.0, is_ahead=True))
     assert (one(OURS, look).desired, one(OURS, look).reason) == (1, Reason.AHEAD)

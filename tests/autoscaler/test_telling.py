@@ -267,6 +267,26 @@ def test_a_minimum_that_holds_anyway_is_said() -> None:
     assert "min-scale" not in telling.told(entry(old, 2))
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (1, "1 would do, but the largest number of the last 30 s counts"),
+        (5, "max-scale=3 (autoscaling.knative.dev/max-scale) held it back from 7"),
+    ],
+)
+def test_a_maximum_that_the_load_does_not_ask_for_is_not_the_reason(asked: int, said: str) -> None:
+    late = decision(
+        Reason.MAX_SCALE,
+        3,
+        need=needed(asked),
+        max_scale=3,
+        recommended=7,
+        recommended_by=Reason.SCALE_DOWN_DELAY,
+        scale_down_delay_s=30.0,
+    )
+    assert telling.because(late).startswith(said)
+
+
 def test_the_last_replica_of_ours_is_kept_for_what_it_is_worth() -> None:
     new = decision(Reason.ACTIVE_TOO_SHORT, 1, next_s=20.0)
     assert telling.told(entry(new, None)) == (

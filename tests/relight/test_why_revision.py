@@ -110,6 +110,12 @@ def test_why_it_does_not_come_up_is_the_revisions_own_word() -> None:
     assert "\n  fails     ExitCode1: Container failed with: no such weights\n  why       It" in text
 
 
+def test_who_is_out_of_reach_is_told_so() -> None:
+    assert "reach" not in page(told(is_reachable=True), JOURNAL, READER, last=1)
+    text = page(told(is_reachable=False), JOURNAL, READER, last=1)
+    assert "\n  reach     no Route leads here, or it can not come up: min-scale does not" in text
+
+
 def test_a_revision_of_which_nothing_is_known_yet() -> None:
     text = page(told(wanted=None, now=None), JOURNAL, READER, last=1)
     assert "now       unknown wanted, 3 ready" in text
