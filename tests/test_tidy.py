@@ -37,6 +37,7 @@ TABLES = {
     "test_exports.py": "objects of a cluster with Knative, whichever parser reads them",
     "test_messages.py": "every message of Knative's, whichever check says it",
     "test_twin.py": "class kpa as a whole, against another implementation of it",
+    "test_voyages.py": "class relight as a whole, in a closed loop",
 }
 
 

@@ -1,13 +1,16 @@
+import math
 import random
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import autoscaler.levels
 from autoscaler.dumping import BLOB_BYTES_MAX
-from autoscaler.gaps import Gaps
-from autoscaler.levels import Kept, Levels, first_terms, further_terms, level, top
+from autoscaler.gaps import Gaps, Plan
+from autoscaler.levels import START_S, Kept, Levels, first_terms, further_terms, level, top
+from tests.autoscaler.slow_levels import SlowLevels
 
 WINDOW_S = 60.0
 
@@ -202,3 +205,84 @@ def test_a_dump_has_its_bound() -> None:
         "gaps": {str(index): [gaps.count, gaps.dump()] for index in range(40)}
     }
     assert len(orjson.dumps(raw)) < BLOB_BYTES_MAX / 2
+
+
+STEPS = st.one_of(st.sampled_from([1.0, 2.0, 18.0, 70.0, 300.0]), st.floats(0.1, 400.0))
+# One number for each level: a smaller one of the same level would share its keep-alive with an
+# older need, which is let go or not by when somebody asked.
+NUMBERS = st.one_of(st.just(0), st.sampled_from([top(index) for index in range(9)]))
+
+
+@settings(max_examples=60)
+@given(
+    route=st.lists(st.tuples(STEPS, NUMBERS, st.integers(0, 3)), max_size=38),
+    start_s=st.sampled_from([0.5, 3.0, 10.0]),
+)
+def test_levels_keep_what_the_slow_twin_keeps(
+    route: list[tuple[float, int, int]], start_s: float
+) -> None:
+    """The twin is asked once a step, and the levels more often: that changes nothing."""
+    levels, twin, now_s = Levels(), SlowLevels(window_s=WINDOW_S, start_s=start_s), 0.0
+    levels.started(start_s)
+    for step_s, number, looks in route:
+        for look in range(1, looks + 1):
+            kept(levels, now_s + step_s * look / (looks + 1))
+        now_s += step_s
+        levels.need(number, now_s=now_s)
+        twin.need(number, now_s)
+        found = kept(levels, now_s + 0.5)
+        assert (found.number, found.until_s, found.is_ahead) == twin.kept(now_s + 0.5)
+
+
+BREAKS: dict[str, tuple[str, object]] = {
+    "short-rests-are-none": ("REST_MIN_S", 30.0),
+    "steps-down-by-one": ("top", lambda index: index + 1),
+    "further-ones-as-the-first": ("further_terms", first_terms),
+    "starts-are-instant": (
+        "further_terms",
+        lambda window_s, factor, start_s: further_terms(
+            window_s=window_s, factor=factor, start_s=0.0
+        ),
+    ),
+    "rests-of-one-level-only": ("level", lambda number: 0 if number else -1),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_break_of_levels_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autoscaler.levels, *BREAKS[name])
+    assert any(not _agrees(random.Random(seed)) for seed in range(200))
+
+
+def _agrees(rng: random.Random) -> bool:
+    levels, twin, now_s = Levels(), SlowLevels(window_s=WINDOW_S, start_s=10.0), 0.0
+    levels.started(10.0)
+    for _ in range(30):
+        now_s += rng.choice([1.0, 2.0, 18.0, 40.0, 70.0])
+        number = rng.choice([0, 0, 1, 2, 3, 8, 16])
+        levels.need(number, now_s=now_s)
+        twin.need(number, now_s)
+        found = kept(levels, now_s + 0.5)
+        if (found.number, found.until_s) != twin.kept(now_s + 0.5)[:2]:
+            return False
+    return True
+
+
+def test_without_a_break_they_agree() -> None:
+    assert all(_agrees(random.Random(seed)) for seed in range(30))
+
+
+def test_a_plan_that_is_used_again_was_fresh_few_rests_ago() -> None:
+    """Of at most 2 % of the rests, and of ten."""
+    rng, levels, gaps, now_s = random.Random(5), Levels(), Gaps(), 0.0
+    fresh: list[Plan] = []
+    terms = first_terms(window_s=WINDOW_S, factor=1.0, start_s=START_S)
+    levels.need(1, now_s=0.0)
+    for count in range(1, 901):
+        rest_s = 2.0 ** rng.uniform(1, 9)
+        now_s += rest_s
+        levels.need(1, now_s=now_s)
+        gaps.add(rest_s)
+        fresh.append(gaps.plan(terms, may_go_ahead=True))
+        few = 1 if count <= 40 else 1 + min(10, math.ceil(count * 0.02))
+        assert kept(levels, now_s).plan in fresh[-few:]
