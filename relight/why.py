@@ -76,7 +76,9 @@ async def run(args: argparse.Namespace) -> int:
         else:
             found = await _requests(args, connection)
             pages = [
-                why_request.page(each["timeline"], each["decision"], each["start"], reader)
+                why_request.page(
+                    each["timeline"], each["decision"], each["start"], reader, fault=each["fault"]
+                )
                 for each in found
             ]
     if args.output == "json":
@@ -188,7 +190,16 @@ async def _joined(connection: Connection, timeline: dict[str, Any]) -> dict[str,
         "timeline": timeline,
         "decision": await _decision(connection, timeline) if timeline.get("cold") else None,
         "start": await _start(connection, timeline) if timeline.get("cold") else None,
+        "fault": await _missing(connection, timeline),
     }
+
+
+async def _missing(connection: Connection, timeline: Raw) -> dict[str, str]:
+    """Why there was no replica for it; empty where there was one."""
+    if timeline.get("replica") or not timeline.get("cold"):
+        return {}
+    namespace, name = timeline["namespace"], timeline["revision"]
+    return _fault(await find(connection.client, kinds.REVISIONS, namespace, name) or {})
 
 
 async def _decision(connection: Connection, timeline: Raw) -> dict[str, Any] | None:

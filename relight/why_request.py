@@ -25,8 +25,18 @@ class Part:
     note: str = ""
 
 
-def page(timeline: Raw, decision: Raw | None, start: Raw | None, reader: Reader) -> str:
-    """`start` is the annotation of the Pod it ran on; None: the Pod is gone."""
+def page(
+    timeline: Raw,
+    decision: Raw | None,
+    start: Raw | None,
+    reader: Reader,
+    *,
+    fault: Mapping[str, str] | None = None,
+) -> str:
+    """`start` is the annotation of the Pod it ran on; None: the Pod is gone.
+
+    `fault` is why its Revision does not come up now.
+    """
     lines = [_headline(timeline, reader)]
     found = parts(timeline, start)
     whole_s = sum(part.seconds for part in found)
@@ -37,6 +47,9 @@ def page(timeline: Raw, decision: Raw | None, start: Raw | None, reader: Reader)
         lines += ["", *paragraph("", told, reader)]
     elif timeline.get("cold"):
         lines += ["", "No decision was made for it while it was held: replicas were on their way."]
+    if fault:
+        told = f"Its revision does not come up: {fault['reason']}: {fault['message']}"
+        lines += ["", *paragraph("", told, reader)]
     return "\n".join(lines)
 
 

@@ -159,3 +159,13 @@ def test_a_request_that_found_no_revision() -> None:
         "request burst-7, 12:00:00.000: refused with 404 UnknownHost after 0.0 ms (no route has "
         "this host)"
     )
+
+
+def test_who_waited_for_a_replica_that_never_came_is_told_why() -> None:
+    waited = timeline(replica=None, executing_s=None, status=504, ending="refused", refusal="Late")
+    fault = {"reason": "ExitCode1", "message": "Container failed with: no weights"}
+    text = page(waited, None, None, READER, fault=fault)
+    assert text.endswith(
+        "\n\nIts revision does not come up: ExitCode1: Container failed with: no weights"
+    )
+    assert "come up" not in page(waited, None, None, READER, fault={})
