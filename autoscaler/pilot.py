@@ -43,7 +43,6 @@ class Outcome:
     replicas: int | None  # to write to the Deployment; None: nothing
     want: int | None  # status.desiredScale: what is wanted, or was last; None: never known
     conditions: tuple[Condition, ...]
-    changed_from: int | None  # what was wanted before, when `want` is another number
     decision: Decision
     begun: Entry | None  # of the journal, when this decision is not one more of the same
 
@@ -221,12 +220,11 @@ class Pilot:
             now_s=now_s,
         )
         begun = self._journal.add(decision)
-        before, self._wanted = self._wanted, self._wanted if want is None else want
+        self._wanted = self._wanted if want is None else want
         return Outcome(
             replicas=self._to_write(verdict.replicas, scale),
             want=self._wanted,  # again each time: the status that said it may have been lost
             conditions=self._say(reason),
-            changed_from=before if before != self._wanted else None,
             decision=decision,
             begun=begun,
         )

@@ -60,6 +60,8 @@ def assume(wanted: Wanted, trace: Trace, measured: Measured | None) -> Assumptio
         notes.append(f"{wanted.frozen_max} kept frozen, resumed in {spans.human(wanted.resume_s)}")
     if wanted.compress != 1:
         notes.append(f"{wanted.compress:g} times as fast")
+    if wanted.rescale != 1:
+        notes.append(f"{wanted.rescale:g} times as many requests")
     return Assumptions(terms=terms, notes=tuple(notes))
 
 

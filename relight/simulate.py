@@ -80,6 +80,11 @@ def _trace(where: str, wanted: Wanted) -> Trace:
             raise UsageError(f"--slice: {error}") from error
     if wanted.compress != 1:
         trace = shaping.compress(trace, wanted.compress)
+    if wanted.rescale != 1:
+        try:
+            trace = shaping.rescale(trace, wanted.rescale, seed=wanted.seed)
+        except ValueError as error:
+            raise UsageError(f"--rescale: {error}") from error
     if trace.arrivals[-1] > _SPAN_MAX_S:
         raise UsageError(
             f"{where}: it lasts over ten years: name the unit of its times by --time-unit, "

@@ -46,6 +46,7 @@ class Wanted:
     from_s: float
     to_s: float  # of the trace; infinity: all of it
     compress: float
+    rescale: float
     hints: Hints  # of the trace's columns
     chart: Path | None
     search_class: str | None  # None: no search
@@ -124,6 +125,9 @@ def _add_trace(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--compress", type=float, default=1.0, metavar="X", help="X times as fast; services as long"
     )
+    group.add_argument(
+        "--rescale", type=float, default=1.0, metavar="X", help="X times as many requests"
+    )
     for name in ("time", "duration", "model"):
         group.add_argument(
             f"--{name}-column",
@@ -151,7 +155,8 @@ def wanted(args: argparse.Namespace) -> Wanted:
         price=_price(args.price),
         from_s=from_s,
         to_s=to_s,
-        compress=_factor(args.compress),
+        compress=_factor("--compress", args.compress),
+        rescale=_factor("--rescale", args.rescale),
         hints=Hints(
             time=args.time_column,
             duration=args.duration_column,
@@ -208,9 +213,9 @@ def _price(price: float | None) -> float | None:
     return price
 
 
-def _factor(factor: float) -> float:
+def _factor(flag: str, factor: float) -> float:
     if not (factor > 0 and isfinite(factor)):
-        raise UsageError(f"--compress {factor:g}: expected a number over 0, such as 2")
+        raise UsageError(f"{flag} {factor:g}: expected a number over 0, such as 2")
     return factor
 
 

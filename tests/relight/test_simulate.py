@@ -65,6 +65,9 @@ async def test_a_slice_and_a_faster_trace(trace: Path, capsys: pytest.CaptureFix
     assert out.startswith("small: 80 requests in 2")
     _, out, _ = await typed(capsys, str(trace), *POLICIES, "--compress", "10", "-o", "json")
     assert orjson.loads(out)["span_s"] < 24
+    _, out, _ = await typed(capsys, str(trace), *POLICIES, "--rescale", "3", "-o", "json")
+    assert "3 times as many requests" in orjson.loads(out)["assumed"]
+    assert {row["requests"] for row in orjson.loads(out)["policies"]} == {690}
 
 
 async def test_models_are_revisions_of_their_own(

@@ -74,6 +74,7 @@ def test_policies_in_the_order_in_which_they_were_typed() -> None:
         ("--slice", "20m"),
         ("--compress", "0"),
         ("--compress", "inf"),
+        ("--rescale", "-1"),
         ("--seed", "-1"),
         ("--policy", "cows"),
         ("--policy", "kpa,window=1s"),
