@@ -30,6 +30,7 @@ VALUES = {
     keys.PROGRESS_DEADLINE: "60s",
     keys.ROLLOUT_DURATION: "60s",
     keys.NO_GC: "true",
+    keys.KEEP_ALIVE: "fast",
     keys.PANIC_THRESHOLD: "200",
     keys.VISIBILITY: "cluster-local",
     keys.LOGGER: '{"url": "http://x", "mode": "all"}',
