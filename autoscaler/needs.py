@@ -1,6 +1,6 @@
 """How many replicas a load needs now: class relight.
 
-For: one number from three looks at the same load, and which of them asked for it.
+For: one number from every look at the same load, and which of them asked for it.
 Must not know: what is kept beyond the need, bounds, rates, clocks.
 
 Headroom is for the average, slots are for the moment. The average over the stable window, of

@@ -97,7 +97,7 @@ def _loaded(lines: Iterator[str], skipped: int) -> Iterator[tuple[int, dict[str,
         except ValueError as error:
             raise ValueError(f"line {number}: not JSON: {error}") from None
         if not isinstance(value, dict):
-            raise ValueError(f"line {number}: JSON lines have one object a line")  # noqa: TRY004
+            raise ValueError(f"line {number}: JSON lines have one object a line")  # noqa: TRY004 - of a text
         yield number, value
 
 
