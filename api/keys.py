@@ -120,6 +120,7 @@ ENV_ACTIVATOR = "RELIGHT_ACTIVATOR"
 ENV_MODEL_DIGEST = "RELIGHT_MODEL_DIGEST"
 ENV_CONCURRENCY = "RELIGHT_CONTAINER_CONCURRENCY"
 ENV_TIMEOUT_S = "RELIGHT_TIMEOUT_S"
+ENV_CACHE = "RELIGHT_CACHE"  # folder of what can be made again: fetched and prepared models
 ENV_PREDICT_PROBA = "PREDICT_PROBA"
 
 # Environment that KServe sets, and that it reads on containers of the user's own.

@@ -17,6 +17,16 @@ class Kind(enum.Enum):
     ONNX = "ONNX"
     SKOPS = "skops"
     PICKLE = "pickle"
+    XGBOOST = "XGBoost"
+    LIGHTGBM = "LightGBM"
+    PMML = "PMML"
+    PFA = "PFA"
+    SAVED_MODEL = "TensorFlow SavedModel"  # a folder
+    TFLITE = "TensorFlow Lite"
+    TORCHSCRIPT = "TorchScript"
+    TORCH_EXPORT = "torch.export"
+    MLFLOW = "MLflow"  # a folder
+    HUGGINGFACE = "Hugging Face"  # a folder
 
 
 SUFFIXES = {

@@ -14,7 +14,7 @@ import numpy as np
 
 from predictor.batching import Batcher, BatchStatistics, Member
 from predictor.errors import Fault, RequestError
-from predictor.loader import Loaded
+from predictor.loaded import Loaded
 from predictor.model import Tensor
 from predictor.protocol import InferRequest
 from predictor.worker import Outcome, Run, Worker

@@ -4,42 +4,15 @@ For: everything between the settings and a model that answers.
 Must not know: HTTP, JSON, processes.
 """
 
+import dataclasses
 import hashlib
 import urllib.parse
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from api.modelfiles import Kind
-from predictor import artifacts
+from predictor import artifacts, formats, python_model
 from predictor.config import Settings
 from predictor.errors import LoadError
-from predictor.model import Signature, Tensor
-from predictor.onnx_model import OnnxModel
-from predictor.python_model import PythonModel
-from predictor.sklearn_model import SklearnModel
-
-Run = Callable[[dict[str, Tensor], tuple[str, ...] | None], Mapping[str, Tensor]]
-
-PLATFORM_ONNX = "onnx_onnxv1"
-PLATFORM_PYTHON = "python"
-PLATFORM_SKLEARN = "sklearn"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A model that answers, and what every answer says of it."""
-
-    run: Run
-    signature: Signature | None  # what requests are checked against; None: the model itself does
-    digest: str  # "sha256:<64 hex>"
-    provider: str  # what ONNX Runtime really uses; "" for other models
-    platform: str
-    described: Signature | None  # what the metadata says
-    facts: Mapping[str, Any] = field(default_factory=dict)  # more of the metadata: "parameters"
-    is_rowwise: bool = False  # a row in, a row out, whatever the signature says
-    metrics: Callable[[], Mapping[Any, Any]] | None = None  # what the model says of its load
+from predictor.loaded import Loaded
 
 
 def load(settings: Settings) -> Loaded:
@@ -51,60 +24,14 @@ def load(settings: Settings) -> Loaded:
     if settings.python_file:
         return _load_python(settings)
     path, kind = artifacts.find(resolve(settings.model))
-    return (_load_onnx if kind is Kind.ONNX else _load_sklearn)(settings, path, kind)
-
-
-def _load_onnx(settings: Settings, path: Path, kind: Kind) -> Loaded:
-    del kind
-    model = OnnxModel(path, asked_providers=settings.providers, threads=settings.threads)
-    model.load()
-    signature = model.signature()
-    return Loaded(
-        run=model.run,
-        signature=signature,
-        digest=settings.model_digest or digest(path),
-        provider=model.provider,
-        platform=PLATFORM_ONNX,
-        described=signature,
-        facts={"execution_provider": model.provider},
-    )
-
-
-def _load_sklearn(settings: Settings, path: Path, kind: Kind) -> Loaded:
-    model = SklearnModel(
-        path,
-        kind,
-        trust_pickle=settings.trust_pickle,
-        threads=settings.threads,
-        probabilities=settings.predict_proba,
-    )
-    model.load()
-    return Loaded(
-        run=model.run,
-        signature=None,
-        digest=settings.model_digest or digest(path),
-        provider="",
-        platform=PLATFORM_SKLEARN,
-        described=model.describe(),
-        facts=model.facts(),
-        is_rowwise=True,
-    )
+    opened = formats.opener(kind)(path, kind, settings)
+    return dataclasses.replace(opened, digest=settings.model_digest or digest(path))
 
 
 def _load_python(settings: Settings) -> Loaded:
     path = resolve(settings.python_file)
-    model = PythonModel(path, settings.python_class)
-    model.load()
-    signature = model.signature()
-    return Loaded(
-        run=model.run,
-        signature=signature,
-        digest=settings.model_digest or digest(path),
-        provider="",
-        platform=PLATFORM_PYTHON,
-        described=signature,
-        metrics=model.metrics(),
-    )
+    opened = python_model.open_model(path, settings.python_class)
+    return dataclasses.replace(opened, digest=settings.model_digest or digest(path))
 
 
 def resolve(uri: str) -> Path:

@@ -4,7 +4,7 @@ For: `from predictor.model import Model`, the one import a model file needs.
 Must not know: files, sockets, JSON, or ONNX Runtime.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,28 @@ class Signature:
 
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """How text is to be generated; a model that can not honour a value refuses it by name."""
+
+    max_tokens: int = 20  # Open Inference: generate_rest.yaml
+    temperature: float = 1.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of generated text: one token, as a rule."""
+
+    text: str
+    token: int | None = None
+    logprob: float | None = None
+    is_special: bool = False
+    finish_reason: str = ""  # of the last piece: length, eos_token or stop_sequence
 
 
 class Model:
@@ -64,3 +86,18 @@ class Model:
         thread, also while `predict` runs on another one: read plain attributes, and be quick.
         """
         return {}
+
+    def generate(self, prompt: str, how: Generation) -> Iterator[Piece]:
+        """Text piece by piece; a model that defines it is served at generate and completions.
+
+        Runs on the model's thread and is closed when its client leaves.
+        """
+        raise NotImplementedError
+
+    def chat_prompt(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        """The prompt for a conversation: objects with `role` and `content`."""
+        raise NotImplementedError
+
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """A row of FP32 for each text; a model that defines it is served at embeddings."""
+        raise NotImplementedError

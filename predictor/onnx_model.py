@@ -11,11 +11,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from api.modelfiles import Kind
 from predictor import providers
+from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
+from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
 
 _LOG = logging.getLogger(__name__)
+PLATFORM = "onnx_onnxv1"
 _DATATYPES = {
     "tensor(bool)": "BOOL",
     "tensor(uint8)": "UINT8",
@@ -162,6 +166,22 @@ class OnnxModel:
             )
         shape = tuple(size if isinstance(size, int) else -1 for size in argument.shape)
         return TensorSpec(name=argument.name, datatype=datatype, shape=shape)
+
+
+def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
+    """Open an ONNX file as the settings ask; LoadError names it."""
+    del kind  # there is one
+    model = OnnxModel(path, asked_providers=settings.providers, threads=settings.threads)
+    model.load()
+    signature = model.signature()
+    return Loaded(
+        run=model.run,
+        signature=signature,
+        provider=model.provider,
+        platform=PLATFORM,
+        described=signature,
+        facts={"execution_provider": model.provider},
+    )
 
 
 def _fast_run(session: Any) -> Callable[..., list[Tensor]]:

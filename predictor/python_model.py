@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,9 +18,11 @@ import numpy as np
 from predictor import datatypes
 from predictor.datatypes import DATATYPES
 from predictor.errors import Fault, LoadError, RequestError
+from predictor.loaded import Loaded
 from predictor.model import InvalidInputError, Model, Signature, Tensor, TensorSpec
 
 _LOG = logging.getLogger(__name__)
+PLATFORM = "python"
 _MODULE = "relight_user_model"
 _MESSAGE_CHARACTERS_MAX = 300
 
@@ -65,11 +67,10 @@ class PythonModel:
             self._check_signature(declared)
         return declared
 
-    def metrics(self) -> Callable[[], Mapping[Any, Any]] | None:
-        """What the model says of its load; None where it says nothing."""
-        if type(self._model).load_metrics is Model.load_metrics:
-            return None
-        return self._model.load_metrics
+    def defined(self, method: str) -> Any:
+        """A method that only some models define; None where this one does not."""
+        is_ours = getattr(type(self._model), method) is getattr(Model, method)
+        return None if is_ours else getattr(self._model, method)
 
     def run(
         self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None
@@ -123,6 +124,23 @@ class PythonModel:
                     problem = f"gives '{spec.name}' datatype {spec.datatype!r}; known: {known}"
         if problem:
             raise LoadError(f"the signature of {self._class_name} in {self.path} {problem}")
+
+
+def open_model(path: Path, class_name: str) -> Loaded:
+    """Open a user's Model; LoadError names its file."""
+    model = PythonModel(path, class_name)
+    model.load()
+    signature = model.signature()
+    return Loaded(
+        run=model.run,
+        signature=signature,
+        platform=PLATFORM,
+        described=signature,
+        metrics=model.defined("load_metrics"),
+        generate=model.defined("generate"),
+        chat_prompt=model.defined("chat_prompt"),
+        embed=model.defined("embed"),
+    )
 
 
 def _is_model(found: object) -> bool:

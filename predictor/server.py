@@ -24,7 +24,7 @@ from predictor.config import Settings
 from predictor.errors import Fault, RequestError
 from predictor.gate import Admission, Gate
 from predictor.load_header import LoadHeader
-from predictor.loader import Loaded
+from predictor.loaded import Loaded
 from predictor.protocol import InferRequest
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2, metadata

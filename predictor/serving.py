@@ -22,7 +22,7 @@ from predictor.config import Settings
 from predictor.draining import Connections
 from predictor.errors import LoadError
 from predictor.lifecycle import Lifecycle, Phase
-from predictor.loader import Loaded
+from predictor.loaded import Loaded
 from predictor.orders import Order, Orders
 from predictor.server import Server
 from predictor.worker import Worker

@@ -20,10 +20,13 @@ import numpy as np
 
 from api.modelfiles import Kind
 from predictor import config, datatypes, matrices
+from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
+from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
 
 _LOG = logging.getLogger(__name__)
+PLATFORM = "sklearn"
 INSTALL = "pip install 'relight[sklearn]'"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _INPUT, _OUTPUT = "input-0", "output-0"  # KServe's names
@@ -189,6 +192,26 @@ class SklearnModel:
                 f"{self.path} selects columns by name, which needs the package pandas: "
                 "pip install pandas"
             ) from None
+
+
+def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
+    """Open a fitted estimator as the settings ask; LoadError names its file."""
+    model = SklearnModel(
+        path,
+        kind,
+        trust_pickle=settings.trust_pickle,
+        threads=settings.threads,
+        probabilities=settings.predict_proba,
+    )
+    model.load()
+    return Loaded(
+        run=model.run,
+        signature=None,
+        platform=PLATFORM,
+        described=model.describe(),
+        facts=model.facts(),
+        is_rowwise=True,
+    )
 
 
 def _told(caught: list[warnings.WarningMessage], here: str) -> Iterator[str]:

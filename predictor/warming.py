@@ -17,7 +17,7 @@ from pathlib import Path
 from api import keys
 from predictor import config, loader, providers, serving
 from predictor.draining import Connections
-from predictor.loader import Loaded
+from predictor.loaded import Loaded
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2
 from predictor.server import Server

@@ -28,6 +28,7 @@ UNMIRRORED = {
     "activator/sides.py": "ports: test_endpoints.py and test_proxy.py stand on either side",
     "api/volume_schemas.py": "descriptions only, walked likewise",
     "autoscaler/reasons.py": "names only",
+    "predictor/loaded.py": "one shape",
     "cluster/client.py": "a port: every client is tested against it",
 }
 

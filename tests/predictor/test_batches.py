@@ -16,7 +16,7 @@ import pytest
 from predictor import config, serving
 from predictor.batches import refusal
 from predictor.errors import LoadError
-from predictor.loader import Loaded
+from predictor.loaded import Loaded
 from predictor.model import InvalidInputError, Signature, Tensor, TensorSpec
 from predictor.server import Server
 from predictor.worker import Worker

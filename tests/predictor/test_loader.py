@@ -8,9 +8,10 @@ import pytest
 
 from predictor import config, loader
 from predictor.errors import LoadError
+from predictor.loaded import Loaded
 
 
-def load(*arguments: str, **environment: str) -> loader.Loaded:
+def load(*arguments: str, **environment: str) -> Loaded:
     return loader.load(config.parse(arguments, environment))
 
 

@@ -142,8 +142,8 @@ def test_invalid_input_is_the_callers_fault_in_the_models_words(python_file: Fil
 
 def test_a_model_may_tell_its_load(python_file: File) -> None:
     silent = opened(python_file(DOUBLE), "Double")
-    assert silent.metrics() is None
+    assert silent.defined("load_metrics") is None
     code = DOUBLE + "    def load_metrics(self):\n        return {'tokens_in_flight': 7}\n"
-    metrics = opened(python_file(code), "Double").metrics()
+    metrics = opened(python_file(code), "Double").defined("load_metrics")
     assert metrics is not None
     assert metrics() == {"tokens_in_flight": 7}

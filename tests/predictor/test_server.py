@@ -15,7 +15,7 @@ import pytest
 from api import load_reports
 from predictor import config, serving
 from predictor.errors import Fault, RequestError
-from predictor.loader import Loaded
+from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
 from predictor.server import Server
 from predictor.worker import Worker

@@ -16,6 +16,7 @@ import pytest
 from api.modelfiles import Kind
 from predictor import config, loader, sklearn_model
 from predictor.errors import LoadError, RequestError
+from predictor.loaded import Loaded
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2
 
@@ -45,7 +46,7 @@ def save(tmp_path: Path) -> Save:
     return write
 
 
-def load(path: Path, *arguments: str, **environment: str) -> loader.Loaded:
+def load(path: Path, *arguments: str, **environment: str) -> Loaded:
     return loader.load(config.parse(["--model", str(path), *arguments], environment))
 
 

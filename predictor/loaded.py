@@ -1,0 +1,33 @@
+"""A model that is open: what it runs, and what every answer says of it.
+
+For: the one form in which every format hands its model to whatever asks it.
+Must not know: formats, files, HTTP.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from predictor.model import Generation, Piece, Signature, Tensor
+
+Run = Callable[[dict[str, Tensor], tuple[str, ...] | None], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model that answers, and what every answer says of it."""
+
+    run: Run
+    signature: Signature | None  # what requests are checked against; None: the model itself does
+    platform: str
+    described: Signature | None  # what the metadata says
+    digest: str = ""  # "sha256:<64 hex>"; put there by the loader
+    provider: str = ""  # what ONNX Runtime really uses; "" for other models
+    facts: Mapping[str, Any] = field(default_factory=dict)  # more of the metadata: "parameters"
+    is_rowwise: bool = False  # a row in, a row out, whatever the signature says
+    metrics: Callable[[], Mapping[Any, Any]] | None = None  # what the model says of its load
+    trees: Any = None  # what shap's TreeExplainer takes, where the model is one of trees
+    # What only some models can; None where this one can not. See `model.Model`.
+    generate: Callable[[str, Generation], Iterator[Piece]] | None = None
+    chat_prompt: Callable[[Sequence[Mapping[str, Any]]], str] | None = None
+    embed: Callable[[Sequence[str]], Tensor] | None = None
