@@ -17,7 +17,7 @@ import orjson
 from predictor import datatypes
 from predictor.errors import Fault, RequestError
 from predictor.model import Tensor
-from predictor.protocol import InferRequest, parse_object
+from predictor.protocol import NO_HEADERS, Encoded, InferRequest, PlainCodec, parse_object
 from predictor.protocol_v1 import CodecV1
 
 _STRUCTURED = b"application/cloudevents+json"
@@ -35,7 +35,7 @@ def is_event(headers: Headers) -> bool:
     )
 
 
-class EventCodec:
+class EventCodec(PlainCodec):
     """Both directions for one event; `identity` is that of the answer."""
 
     def __init__(self, inner: CodecV1, headers: Headers, *, model_name: str, identity: str) -> None:
@@ -48,19 +48,20 @@ class EventCodec:
             "type": _TYPE,
         }
         self._is_structured = b"ce-specversion" not in headers
-        self.head = self._answer_head()
+        self._head = self._answer_head()
 
-    def decode(self, body: bytes) -> InferRequest:
+    def decode(self, body: bytes, index: Headers = NO_HEADERS) -> InferRequest:
         """Raises RequestError with a 400 that names the attribute, or what the data lacks."""
-        return self._inner.decode(self._opened(body) if self._is_structured else self._bare(body))
+        data = self._opened(body) if self._is_structured else self._bare(body)
+        return self._inner.decode(data, index)
 
-    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> bytes:
+    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> Encoded:
         """The answer's body: the predictions, within an envelope where the request had one."""
-        data = self._inner.encode(request, outputs)
+        data = self._inner.encode(request, outputs).body
         if not self._is_structured:
-            return data
+            return Encoded(self._head, data)
         envelope = {**self._attributes, "datacontenttype": "application/json"}
-        return orjson.dumps({**envelope, "data": orjson.Fragment(data)})
+        return Encoded(self._head, orjson.dumps({**envelope, "data": orjson.Fragment(data)}))
 
     def _answer_head(self) -> bytes:
         if self._is_structured:

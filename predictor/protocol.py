@@ -1,16 +1,22 @@
 """What both protocols share: a parsed request, and the first look at a body.
 
 For: letting the server treat V1 and V2 alike.
-Must not know: sockets, paths, or how a model runs.
+Must not know: paths, or how a model runs.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from predictor.datatypes import word
 from predictor.errors import Fault, RequestError
 from predictor.model import Tensor
+from wire.exchange import Exchange
+
+NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
+JSON = b"content-type: application/json\r\n"
 
 
 class InferRequest(NamedTuple):
@@ -19,6 +25,44 @@ class InferRequest(NamedTuple):
     id: str | None
     feeds: dict[str, Tensor]
     outputs: tuple[str, ...] | None  # None asks for all of them
+
+
+class Encoded(NamedTuple):
+    """An answer: its own header lines, each with CRLF, and its body."""
+
+    head: bytes
+    body: bytes
+
+
+class Codec(Protocol):
+    """One protocol, for one model. `index`: the request's headers, names in lower case."""
+
+    def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
+        """Raises RequestError with a 400 that names the field or tensor."""
+        ...
+
+    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> Encoded:
+        """Raises RequestError for what the protocol can not carry."""
+        ...
+
+    def send(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+        """Write an answer, or a refusal."""
+
+    def refuse(self, error: RequestError) -> Encoded:
+        """What a client reads of a fault."""
+        ...
+
+
+class PlainCodec:
+    """What protocols over plain HTTP have in common: a status, and faults in JSON."""
+
+    def send(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+        """See `Codec`."""
+        exchange.respond(status, headers, body)
+
+    def refuse(self, error: RequestError) -> Encoded:
+        """See `Codec`."""
+        return Encoded(JSON, error.body)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -13,24 +13,23 @@ from predictor import datatypes
 from predictor.datatypes import DATATYPES
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor
-from predictor.protocol import InferRequest, parse_object
+from predictor.protocol import JSON, NO_HEADERS, Encoded, InferRequest, PlainCodec, parse_object
 
 _UNDECLARED = "instances"  # the one input of a model that declares none
 
 
-class CodecV1:
+class CodecV1(PlainCodec):
     """Both directions for one model; holds what every request of that model needs."""
-
-    head = b"content-type: application/json\r\n"  # what its answers' headers start with
 
     def __init__(self, signature: Signature | None) -> None:
         self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
 
-    def decode(self, body: bytes) -> InferRequest:
+    def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
         """Raises RequestError with a 400 that names the field or tensor.
 
         Rows are in `instances`, or in `inputs` as KServe takes them too.
         """
+        del index
         raw = parse_object(body)
         rows = "inputs" if "inputs" in raw and "instances" not in raw else "instances"
         for field in raw:
@@ -42,10 +41,11 @@ class CodecV1:
             raise RequestError(Fault.BAD_FIELD, field=rows, expected="a list of rows", got=got)
         return InferRequest(None, self._feeds(instances), None)
 
-    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> bytes:
+    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> Encoded:
         """One output gives its rows; several give an object a row, keyed by output name."""
         del request  # V1 echoes nothing
-        return orjson.dumps({"predictions": _rows(outputs)}, option=orjson.OPT_SERIALIZE_NUMPY)
+        answer = {"predictions": _rows(outputs)}
+        return Encoded(JSON, orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def _feeds(self, instances: list[Any]) -> dict[str, Tensor]:
         columns = self._columns(instances)

@@ -14,20 +14,19 @@ from predictor import datatypes
 from predictor.datatypes import DATATYPES, Datatype
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor, TensorSpec
-from predictor.protocol import InferRequest, parse_object
+from predictor.protocol import JSON, NO_HEADERS, Encoded, InferRequest, PlainCodec, parse_object
 
 _REQUEST_FIELDS = frozenset({"id", "parameters", "inputs", "outputs", "model_name"})
 _INPUT_FIELDS = frozenset({"name", "shape", "datatype", "parameters", "data"})
 _OUTPUT_FIELDS = frozenset({"name", "parameters"})
 _BINARY = ("binary_data_output", "binary_data", "binary_data_size")
+_LENGTH = b"inference-header-content-length"
 _SIZE_MAX = 2**31 - 1
 _MISSING = object()
 
 
-class CodecV2:
+class CodecV2(PlainCodec):
     """Both directions for one model; holds what every request of that model needs."""
-
-    head = b"content-type: application/json\r\n"  # what its answers' headers start with
 
     def __init__(self, signature: Signature | None, *, name: str, version: str) -> None:
         self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
@@ -37,8 +36,10 @@ class CodecV2:
         if version:
             self._head["model_version"] = version
 
-    def decode(self, body: bytes) -> InferRequest:
+    def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
         """Raises RequestError with a 400 that names the field or tensor."""
+        if _LENGTH in index:
+            raise RequestError(Fault.BINARY, field=_LENGTH.decode())
         raw = parse_object(body)
         if not raw.keys() <= _REQUEST_FIELDS:
             raise RequestError(Fault.UNKNOWN_FIELD, field=min(raw.keys() - _REQUEST_FIELDS))
@@ -53,14 +54,14 @@ class CodecV2:
         wanted = self._wanted(raw["outputs"]) if "outputs" in raw else None
         return InferRequest(identity, feeds, wanted)
 
-    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> bytes:
+    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> Encoded:
         """The answer, with `data` flat in row-major order as KServe writes it."""
         answer = dict(self._head)
         if request.id is not None:
             answer["id"] = request.id
         names = request.outputs or outputs
         answer["outputs"] = [_output(name, outputs) for name in names]
-        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Encoded(JSON, orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 
     def _feeds(self, raw_inputs: Any) -> dict[str, Tensor]:
         if type(raw_inputs) is not list:

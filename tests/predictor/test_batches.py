@@ -65,7 +65,7 @@ class Bench:
                 await asyncio.sleep(0.001)
 
     def waiting(self) -> int:
-        found = self.server._batches
+        found = self.server.lane._batches
         assert found is not None
         return found.statistics().queued
 
@@ -73,7 +73,7 @@ class Bench:
         """A run that stands still, so that what comes gathers."""
         self.model.go.clear()
         reader = await self.send(v2([[0.0, 0.0]]))
-        await self.until(lambda: self.server._batches.statistics().running == 1)  # type: ignore[union-attr] # it batches
+        await self.until(lambda: self.server.lane._batches.statistics().running == 1)  # type: ignore[union-attr] # it batches
         return reader
 
     async def gather(self, *requests: bytes) -> list[Reply]:
@@ -242,7 +242,7 @@ async def test_a_deadline_ends_a_wait_and_frees_its_place(start: Start) -> None:
         for reader in (held, waiting):
             assert (await read_reply(reader)).status == 504
         assert bench.waiting() == 0
-        assert bench.server._gate.running == 1, "the abandoned run keeps its slot"
+        assert bench.server.lane._gate.running == 1, "the abandoned run keeps its slot"
         bench.model.go.set()
         await bench.until(lambda: not bench.server.is_busy)
         assert bench.model.sizes == [1]

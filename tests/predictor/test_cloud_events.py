@@ -46,8 +46,8 @@ def test_a_binary_event_is_answered_in_headers() -> None:
     one = codec(BINARY)
     request = one.decode(orjson.dumps(DATA))
     assert request.feeds["x"].tolist() == [[1.0, 2.0]]
-    assert one.encode(request, OUTPUTS) == b'{"predictions":[7]}'
-    assert one.head.decode().splitlines() == [
+    assert one.encode(request, OUTPUTS).body == b'{"predictions":[7]}'
+    assert one.encode(request, OUTPUTS).head.decode().splitlines() == [
         "content-type: application/json",
         "ce-specversion: 1.0",
         "ce-id: new",
@@ -71,7 +71,7 @@ def test_a_structured_event_is_answered_in_an_envelope(event: dict[str, Any]) ->
     one = codec(STRUCTURED)
     request = one.decode(orjson.dumps(event))
     assert request.feeds["x"].tolist() == [[1.0, 2.0]]
-    assert orjson.loads(one.encode(request, OUTPUTS)) == {
+    assert orjson.loads(one.encode(request, OUTPUTS).body) == {
         "specversion": "1.0",
         "id": "new",
         "source": "io.kserve.inference.m",
@@ -79,7 +79,7 @@ def test_a_structured_event_is_answered_in_an_envelope(event: dict[str, Any]) ->
         "datacontenttype": "application/json",
         "data": {"predictions": [7]},
     }
-    assert one.head == b"content-type: application/cloudevents+json\r\n"
+    assert one.encode(request, OUTPUTS).head == b"content-type: application/cloudevents+json\r\n"
 
 
 @pytest.mark.parametrize(

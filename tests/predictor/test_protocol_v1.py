@@ -30,7 +30,7 @@ def feeds(of: CodecV1, instances: Any) -> dict[str, Any]:
 
 
 def predictions(outputs: dict[str, Any]) -> Any:
-    body = FREE.encode(InferRequest(None, {}, None), outputs)
+    body = FREE.encode(InferRequest(None, {}, None), outputs).body
     return orjson.loads(body)["predictions"]
 
 

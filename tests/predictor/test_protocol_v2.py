@@ -149,7 +149,7 @@ def test_sizes_that_overflow_are_refused_even_with_no_values() -> None:
 def test_the_answer_is_flat_and_echoes_the_id() -> None:
     request = decode({"id": "7", "inputs": [X, K]})
     outputs = {"y": np.array([[1, np.nan]], np.float32), "z": np.array([["a"]], object)}
-    assert orjson.loads(CODEC.encode(request, outputs)) == {
+    assert orjson.loads(CODEC.encode(request, outputs).body) == {
         "model_name": "m",
         "model_version": "m-00001",
         "id": "7",
@@ -161,7 +161,7 @@ def test_the_answer_is_flat_and_echoes_the_id() -> None:
 
 
 def test_an_answer_without_id_and_version_has_neither() -> None:
-    answer = orjson.loads(FREE.encode(decode({"inputs": []}, FREE), {"y": np.array(1.5)}))
+    answer = orjson.loads(FREE.encode(decode({"inputs": []}, FREE), {"y": np.array(1.5)}).body)
     assert answer == {
         "model_name": "m",
         "outputs": [{"name": "y", "shape": [], "datatype": "FP64", "data": [1.5]}],

@@ -246,7 +246,7 @@ async def test_what_the_model_raises_is_500_and_it_serves_on(start: Start) -> No
 
 async def test_an_answer_that_cannot_be_sent_is_500(start: Start) -> None:
     async with start() as bench:
-        bench.server._run = lambda feeds, wanted: {"y": np.array([1j])}
+        bench.server.lane._run = lambda feeds, wanted: {"y": np.array([1j])}
         reply = await bench.ask(request("POST", INFER, BODY))
         assert reply.status == 500
         assert "output 'y' holds complex128" in reply.json["error"]
@@ -272,7 +272,7 @@ async def test_the_limit_queues_ten_and_refuses_the_twelfth(start: Start) -> Non
     async with start(concurrency=1) as bench:
         bench.model.go.clear()
         waiting = [await bench.send(request("POST", INFER, BODY)) for _ in range(11)]
-        await bench.until(lambda: bench.server._gate.statistics().queued == 10)
+        await bench.until(lambda: bench.server.lane._gate.statistics().queued == 10)
         refused = await bench.ask(request("POST", INFER, BODY))
         assert refused.status == 503
         assert refused.json == {"error": "pending request queue full"}
@@ -280,7 +280,7 @@ async def test_the_limit_queues_ten_and_refuses_the_twelfth(start: Start) -> Non
         bench.model.go.set()
         for reader in waiting:
             assert (await read_reply(reader)).status == 200
-        assert bench.server._gate.statistics().running == 0
+        assert bench.server.lane._gate.statistics().running == 0
 
 
 async def test_a_client_that_leaves_the_queue_is_not_run(start: Start) -> None:
@@ -288,51 +288,51 @@ async def test_a_client_that_leaves_the_queue_is_not_run(start: Start) -> None:
         bench.model.go.clear()
         first = await bench.send(request("POST", INFER, BODY))
         await bench.send(request("POST", INFER, BODY))
-        await bench.until(lambda: bench.server._gate.statistics().queued == 1)
+        await bench.until(lambda: bench.server.lane._gate.statistics().queued == 1)
         bench.writers[-1].close()
-        await bench.until(lambda: bench.server._gate.statistics().queued == 0)
+        await bench.until(lambda: bench.server.lane._gate.statistics().queued == 0)
         bench.model.go.set()
         assert (await read_reply(first)).status == 200
         assert bench.model.runs == 1
-        assert bench.server.stats.in_flight == 0
+        assert bench.server.lane.stats.in_flight == 0
 
 
 async def test_a_client_that_leaves_its_run_frees_the_slot_when_the_run_ends(start: Start) -> None:
     async with start(concurrency=1) as bench:
         bench.model.go.clear()
         await bench.send(request("POST", INFER, BODY))
-        await bench.until(lambda: bench.server._gate.running == 1)
+        await bench.until(lambda: bench.server.lane._gate.running == 1)
         bench.writers[-1].close()
-        await bench.until(lambda: bench.server.stats.in_flight == 0)
-        assert bench.server._gate.running == 1
+        await bench.until(lambda: bench.server.lane.stats.in_flight == 0)
+        assert bench.server.lane._gate.running == 1
         bench.model.go.set()
-        await bench.until(lambda: bench.server._gate.running == 0)
+        await bench.until(lambda: bench.server.lane._gate.running == 0)
         assert (await bench.ask(request("POST", INFER, BODY))).status == 200
 
 
 async def test_a_client_that_leaves_before_its_body_is_forgotten(start: Start) -> None:
     async with start() as bench:
         await bench.send(request("POST", INFER, BODY)[:-5])
-        await bench.until(lambda: bench.server.stats.in_flight == 1)
+        await bench.until(lambda: bench.server.lane.stats.in_flight == 1)
         bench.writers[-1].close()
-        await bench.until(lambda: bench.server.stats.in_flight == 0)
-        assert bench.server._gate.running == 0
+        await bench.until(lambda: bench.server.lane.stats.in_flight == 0)
+        assert bench.server.lane._gate.running == 0
 
 
 async def test_timeouts_of_the_run_the_queue_and_the_body(start: Start) -> None:
     async with start(concurrency=1, timeout_s=0.05) as bench:
         bench.model.go.clear()
         running = await bench.send(request("POST", INFER, BODY))
-        await bench.until(lambda: bench.server._gate.running == 1)
+        await bench.until(lambda: bench.server.lane._gate.running == 1)
         queued = await bench.send(request("POST", INFER, BODY))
         sending = await bench.send(request("POST", INFER, BODY)[:-5])
         for reader in (running, queued, sending):
             reply = await read_reply(reader)
             assert reply.status == 504
             assert "no answer within the revision's timeout of 0.05 s" in reply.json["error"]
-        assert bench.server._gate.running == 1, "the abandoned run keeps its slot"
+        assert bench.server.lane._gate.running == 1, "the abandoned run keeps its slot"
         bench.model.go.set()
-        await bench.until(lambda: bench.server._gate.running == 0)
+        await bench.until(lambda: bench.server.lane._gate.running == 0)
         assert bench.model.runs == 1
         assert (await bench.ask(request("POST", INFER, BODY))).status == 200
 
@@ -344,7 +344,7 @@ async def test_the_load_is_told_with_the_activators_part_apart(start: Start) -> 
         bench.model.go.clear()
         bench.worker.forget()
         held = await bench.send(request("POST", INFER, BODY, k_proxy_request="activator"))
-        await bench.until(lambda: bench.server._gate.running == 1)
+        await bench.until(lambda: bench.server.lane._gate.running == 1)
         found = (await bench.ask(request("GET", "/relight/stats"))).json
         assert (found["requests"], found["proxied_requests"]) == (3, 2)
         assert (found["in_flight"], found["proxied_in_flight"]) == (1, 1)
@@ -378,7 +378,7 @@ async def test_the_load_is_in_the_answers_of_those_who_ask(start: Start) -> None
         bench.model.go.clear()
         asking = {"endpoint_load_metrics_format": "text"}
         readers = [await bench.send(request("POST", INFER, BODY, **asking)) for _ in range(2)]
-        await bench.until(lambda: bench.server.stats.in_flight == 2)
+        await bench.until(lambda: bench.server.lane.stats.in_flight == 2)
         loop = asyncio.get_running_loop()
         both_here_s = loop.time()
         await bench.until(lambda: loop.time() > both_here_s + 0.02)

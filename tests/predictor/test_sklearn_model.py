@@ -73,11 +73,11 @@ def test_every_file_predicts_in_both_protocols(save: Save, name: str) -> None:
     v1 = CodecV1(loaded.signature)
     request = v1.decode(b'{"instances":[[0.1,0.2],[6,6]]}')
     outputs = loaded.run(request.feeds, request.outputs)
-    assert orjson.loads(v1.encode(request, outputs)) == {"predictions": ["low", "high"]}
+    assert orjson.loads(v1.encode(request, outputs).body) == {"predictions": ["low", "high"]}
     v2 = CodecV2(loaded.signature, name="m", version="")
     tensor = {"name": "input-0", "shape": [2, 2], "datatype": "FP32", "data": [0, 0, 6, 6]}
     request = v2.decode(orjson.dumps({"inputs": [tensor]}))
-    answer = orjson.loads(v2.encode(request, loaded.run(request.feeds, request.outputs)))
+    answer = orjson.loads(v2.encode(request, loaded.run(request.feeds, request.outputs)).body)
     assert answer["outputs"] == [
         {"name": "output-0", "shape": [2], "datatype": "BYTES", "data": ["low", "high"]}
     ]
@@ -274,9 +274,9 @@ def test_kserves_iris_gives_kserves_golden_answer(caplog: pytest.LogCaptureFixtu
     body = (DATA / "requests/iris_input.json").read_bytes()
     v1 = CodecV1(loaded.signature)
     request = v1.decode(body)
-    answer = orjson.loads(v1.encode(request, loaded.run(request.feeds, None)))
+    answer = orjson.loads(v1.encode(request, loaded.run(request.feeds, None)).body)
     assert answer == {"predictions": [1, 1]}
     v2 = CodecV2(loaded.signature, name="iris", version="")
     request = v2.decode((DATA / "requests/iris_input_v2.json").read_bytes())
-    answer = orjson.loads(v2.encode(request, loaded.run(request.feeds, None)))
+    answer = orjson.loads(v2.encode(request, loaded.run(request.feeds, None)).body)
     assert [output["data"] for output in answer["outputs"]] == [[1, 1]]

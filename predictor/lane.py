@@ -1,0 +1,198 @@
+"""One model's way from a whole request to its outcome: gate, deadlines, batches, worker.
+
+For: everything that is asked of one model, by whatever protocol, within its limits.
+Must not know: exchanges, paths, JSON, or who waits for an answer: a job knows.
+
+A job counts from its first byte (`opened`), stands in the gate once it is whole (`submit`), and is
+over when it is answered, refused, or nobody waits for it any more. A run that goes on after that
+keeps its slot.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any, Protocol
+
+from predictor.batches import Batches
+from predictor.config import Settings
+from predictor.errors import Fault, RequestError
+from predictor.gate import Admission, Gate
+from predictor.loaded import Loaded
+from predictor.model import Tensor
+from predictor.protocol import InferRequest
+from predictor.stats import RequestStats
+from predictor.worker import Outcome, Worker
+
+_LOG = logging.getLogger(__name__)
+
+
+class Job(Hashable, Protocol):
+    """One inference on its way, and what its protocol makes of the outcome."""
+
+    request: InferRequest | None  # put there by the lane
+    is_over: bool  # put there by the lane; False at first
+    is_proxied: bool
+
+    def decode(self) -> InferRequest:
+        """What is to be run; asked once, when there is room. RequestError refuses the job."""
+        ...
+
+    def encode(self, outputs: Mapping[str, Tensor]) -> Any:
+        """What `answer` will send; RequestError refuses the job."""
+        ...
+
+    def answer(self, encoded: Any, run_s: float, timing: bytes) -> None:
+        """Send it; the job is over. `timing` are entries of a server-timing header."""
+
+    def refuse(self, error: RequestError) -> None:
+        """Say why there is no answer; the job is over."""
+
+
+class Lane:
+    """All calls come from one event loop."""
+
+    def __init__(self, settings: Settings, loaded: Loaded, worker: Worker) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._worker = worker
+        self._run = loaded.run
+        self._gate: Gate[Job] = Gate(settings.container_concurrency)
+        self.stats = RequestStats(now_s=self._loop.time())
+        self.active_s = self._loop.time()  # when a job last came or was over
+        self._batches = _batches(settings, loaded, worker, self._ran)
+        self._waiting: dict[Job, float] = {}  # jobs not answered in their tick → deadline
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being received, waits or runs, or an abandoned run goes on."""
+        return self.stats.in_flight > 0 or self._gate.running > 0
+
+    def opened(self, job: Job) -> float:
+        """A job's first bytes came; the time."""
+        self.active_s = now_s = self._loop.time()
+        self.stats.arrived(is_proxied=job.is_proxied, now_s=now_s)
+        return now_s
+
+    def submit(self, job: Job) -> None:
+        """A job is whole. It may be over when this returns; if not, it is to be watched."""
+        admission = self._gate.arrived(job)
+        if admission is Admission.ADMITTED:
+            self._execute(job)
+        elif admission is Admission.REFUSED:
+            self.refuse(job, RequestError(Fault.QUEUE_FULL))
+
+    def watch(self, job: Job, now_s: float) -> None:
+        """Refuse a job that is not over within the timeout, from now."""
+        self._waiting[job] = now_s + self._settings.timeout_s
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._waiting[job], self._expire)
+
+    def refuse(self, job: Job, error: RequestError) -> None:
+        """Answer a job with a fault."""
+        self._over(job)
+        job.refuse(error)
+
+    def expired(self, job: Job, timeout_s: float) -> None:
+        """A job's own deadline has passed, sooner than the timeout would."""
+        if not job.is_over:
+            self.refuse(job, RequestError(Fault.TIMED_OUT, timeout_s=timeout_s))
+            self._leave(job)
+
+    def abandoned(self, job: Job) -> None:
+        """Nobody waits for a job: its place in the queue is free, its run goes on."""
+        if not job.is_over:
+            self._over(job)
+            self._leave(job)
+
+    def statistics(self) -> dict[str, Any]:
+        """What waits and runs, and all totals until now."""
+        gate = self._gate.statistics()
+        batches = {"batching": asdict(self._batches.statistics())} if self._batches else {}
+        return {**batches, **self.stats.report(now_s=self._loop.time()), **asdict(gate)}
+
+    def _leave(self, job: Job) -> None:
+        """Give back the place of a job that is over, unless it is running."""
+        if not self._gate.abandoned(job) and self._batches and self._batches.abandoned(job):
+            self._ran(job, Outcome(None, None, 0.0))
+
+    def _execute(self, job: Job) -> None:
+        """Run an admitted job; whatever happens, its slot is released once."""
+        if job.is_over:  # its client left in the tick in which it got the slot
+            self._ran(job, Outcome(None, None, 0.0))
+            return
+        try:
+            job.request = request = job.decode()
+        except RequestError as error:
+            self._ran(job, Outcome(None, error, 0.0))
+            return
+        except Exception:  # noqa: BLE001 - a boundary: release the slot, answer the client
+            _LOG.exception("decoding a request failed")
+            self._ran(job, Outcome(None, RequestError(Fault.BUG), 0.0))
+            return
+        worker = self._worker
+        if self._batches is not None:
+            deadline_s = self._waiting.get(job, self._loop.time() + self._settings.timeout_s)
+            self._batches.add(job, deadline_s=deadline_s)
+        elif worker.is_quick:
+            self._ran(job, worker.run_here(self._run, request.feeds, request.outputs))
+        else:
+            worker.run_there(self._run, request.feeds, request.outputs, partial(self._ran, job))
+
+    def _ran(self, job: Job, outcome: Outcome, timing: bytes = b"") -> None:
+        if not job.is_over:
+            if outcome.outputs is not None and job.request is not None:
+                self._answer(job, outcome.outputs, outcome.run_s, timing)
+            else:
+                self.refuse(job, outcome.error or RequestError(Fault.BUG))
+        following = self._gate.finished()
+        if following is not None:
+            self._loop.call_soon(self._execute, following)  # not at once: a queue is no stack
+
+    def _answer(self, job: Job, outputs: Mapping[str, Tensor], run_s: float, timing: bytes) -> None:
+        try:
+            encoded = job.encode(outputs)
+        except RequestError as error:
+            self.refuse(job, error)
+            return
+        except Exception:  # noqa: BLE001 - a boundary, as in _execute
+            _LOG.exception("encoding an answer failed")
+            self.refuse(job, RequestError(Fault.BUG))
+            return
+        self._over(job)
+        job.answer(encoded, run_s, timing)
+
+    def _over(self, job: Job) -> None:
+        """The client has its answer or is gone. A run that goes on keeps its slot."""
+        assert not job.is_over
+        job.is_over = True
+        self._waiting.pop(job, None)
+        self.active_s = now_s = self._loop.time()
+        self.stats.left(is_proxied=job.is_proxied, now_s=now_s)
+
+    def _expire(self) -> None:
+        """One timer for all jobs, which all have the same timeout."""
+        self._timer = None
+        now_s = self._loop.time()
+        while self._waiting:
+            job, deadline_s = next(iter(self._waiting.items()))
+            if deadline_s > now_s:
+                self._timer = self._loop.call_at(deadline_s, self._expire)
+                return
+            self.expired(job, self._settings.timeout_s)
+
+
+def _batches(
+    settings: Settings,
+    loaded: Loaded,
+    worker: Worker,
+    done: Callable[[Job, Outcome, bytes], None],
+) -> Batches[Job] | None:
+    if not settings.batch_size_max:
+        return None
+    if settings.container_concurrency == 1:
+        _LOG.warning("WARNING: with containerConcurrency 1 there is never a second to batch")
+    size, delay_s = settings.batch_size_max, settings.batch_delay_s
+    return Batches(worker, loaded.run, done, rows_max=size, delay_s=delay_s)

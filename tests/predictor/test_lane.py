@@ -1,0 +1,153 @@
+"""The lane with jobs of no protocol; over sockets it is tested by test_server.py."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from predictor import config
+from predictor.errors import Fault, RequestError
+from predictor.lane import Lane
+from predictor.loaded import Loaded
+from predictor.model import Tensor
+from predictor.protocol import InferRequest
+from predictor.worker import Worker
+
+X = np.array([1.0, 2.0])
+
+
+class Errand:
+    """A job that keeps what it is told."""
+
+    is_proxied = False
+
+    def __init__(self, *, fails: str = "") -> None:
+        self.request: InferRequest | None = None
+        self.is_over = False
+        self.told: list[Any] = []
+        self._fails = fails
+
+    def decode(self) -> InferRequest:
+        if self._fails == "decode":
+            raise RequestError(Fault.NOT_READY, name="m")
+        if self._fails == "decode badly":
+            raise ZeroDivisionError
+        return InferRequest(None, {"x": X}, None)
+
+    def encode(self, outputs: Mapping[str, Tensor]) -> Any:
+        if self._fails == "encode":
+            raise RequestError(Fault.BAD_OUTPUT, detail="no")
+        if self._fails == "encode badly":
+            raise ZeroDivisionError
+        return outputs["y"].tolist()
+
+    def answer(self, encoded: Any, run_s: float, timing: bytes) -> None:
+        assert run_s >= 0
+        assert timing == b""
+        self.told.append(encoded)
+
+    def refuse(self, error: RequestError) -> None:
+        self.told.append(error.fault)
+
+
+class Held:
+    """y = 2x, once let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.runs = 0
+
+    def __call__(self, feeds: dict[str, Tensor], wanted: Any) -> Mapping[str, Tensor]:
+        assert self.go.wait(20)
+        self.runs += 1
+        return {"y": feeds["x"] * 2}
+
+
+def lane_of(run: Any, *, concurrency: int = 0, timeout_s: float = 20) -> Lane:
+    settings = config.parse(["--model", "m.onnx"], {})
+    settings = replace(settings, container_concurrency=concurrency, timeout_s=timeout_s)
+    loaded = Loaded(run=run, signature=None, described=None, platform="p")
+    return Lane(settings, loaded, Worker(asyncio.get_running_loop()))
+
+
+def give(lane: Lane, job: Errand) -> Errand:
+    now_s = lane.opened(job)
+    lane.submit(job)
+    if not job.is_over:
+        lane.watch(job, now_s)
+    return job
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_an_answer() -> None:
+    model = Held()
+    model.go.set()
+    lane = lane_of(model)
+    job = give(lane, Errand())
+    await until(lambda: job.told)
+    assert (job.told, job.is_over, lane.is_busy) == ([[2.0, 4.0]], True, False)
+    assert lane.statistics()["requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fails", "fault"),
+    [
+        ("decode", Fault.NOT_READY),
+        ("decode badly", Fault.BUG),
+        ("encode", Fault.BAD_OUTPUT),
+        ("encode badly", Fault.BUG),
+    ],
+)
+async def test_a_job_that_fails_gives_its_slot_back(fails: str, fault: Fault) -> None:
+    model = Held()
+    model.go.set()
+    lane = lane_of(model, concurrency=1)
+    first, second = give(lane, Errand(fails=fails)), give(lane, Errand())
+    await until(lambda: second.told)
+    assert (first.told, second.told) == ([fault], [[2.0, 4.0]])
+    assert not lane.is_busy
+
+
+async def test_jobs_beyond_the_limit_wait_and_those_beyond_the_queue_are_refused() -> None:
+    model = Held()
+    lane = lane_of(model, concurrency=1)
+    jobs = [give(lane, Errand()) for _ in range(12)]
+    assert jobs[-1].told == [Fault.QUEUE_FULL]
+    assert lane.statistics()["queued"] == 10
+    lane.abandoned(jobs[1])
+    assert lane.statistics()["queued"] == 9
+    model.go.set()
+    await until(lambda: not lane.is_busy)
+    assert model.runs == 10
+    assert jobs[1].told == []
+
+
+async def test_a_deadline_of_its_own_is_told_and_the_run_keeps_its_slot() -> None:
+    model = Held()
+    lane = lane_of(model, concurrency=1)
+    job = give(lane, Errand())
+    lane.expired(job, 0.5)
+    lane.expired(job, 0.5)  # an answer and a timer may cross
+    assert job.told == [Fault.TIMED_OUT]
+    assert lane.is_busy
+    model.go.set()
+    await until(lambda: not lane.is_busy)
+
+
+async def test_nobody_waits_longer_than_the_timeout() -> None:
+    model = Held()
+    lane = lane_of(model, timeout_s=0.01)
+    jobs = [give(lane, Errand()), give(lane, Errand())]
+    await until(lambda: all(job.told for job in jobs))
+    assert [job.told for job in jobs] == [[Fault.TIMED_OUT]] * 2
+    model.go.set()
+    await until(lambda: not lane.is_busy)
