@@ -9,12 +9,14 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from api import keys
 from api.modelfiles import FLAGS
+from predictor import provider_options
 from predictor.errors import SettingsError
 from predictor.kserve_flags import refusal
+from predictor.provider_options import Options
 
 _MIB = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -25,6 +27,7 @@ _CONCURRENCY_MAX = 1000
 _TIMEOUT_DEFAULT_S = 300
 _TIMEOUT_MAX_S = 24 * 3600
 _BATCH_SIZE_MAX = 65_536
+_PREPARED_DEFAULT_BYTES = 8 * 1024 * _MIB
 _BATCH_DELAY_DEFAULT_MS = 5.0  # KServe's batcher waits 5 s unless told otherwise
 _BATCH_DELAY_MAX_MS = 60_000.0
 
@@ -53,6 +56,10 @@ class Settings:
     predict_proba: bool  # scikit-learn: probabilities, as KServe's variable asks for
     batch_size_max: int  # rows; 0 = no batching
     batch_delay_s: float
+    provider_options: Options
+    cache_dir: Path  # of what can be made again; it need not be there
+    prepared: bool  # load prepared models, and have them prepared
+    prepared_bytes_max: int  # of all prepared models together
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
 
 
@@ -76,6 +83,18 @@ def _parser() -> argparse.ArgumentParser:
         "--max-batch-delay-ms", type=float, metavar="F", help="longest wait for others (default 5)"
     )
     parser.add_argument("--providers", default="", help="execution providers, comma-separated")
+    parser.add_argument(provider_options.FLAG, default="", metavar="JSON", help="by provider")
+    parser.add_argument("--cache-dir", default="", metavar="DIR", help="of what can be made again")
+    parser.add_argument(
+        "--prepared", choices=("auto", "off"), default="auto", help="prepared models (default auto)"
+    )
+    parser.add_argument(
+        "--prepared-bytes-max",
+        type=int,
+        default=_PREPARED_DEFAULT_BYTES,
+        metavar="N",
+        help="of all prepared models in the cache (default 8 GiB)",
+    )
     parser.add_argument(
         "--threads", "--nthread", type=int, default=1, help="threads of one run (default 1)"
     )
@@ -124,6 +143,10 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         predict_proba=_truth(environment, keys.ENV_PREDICT_PROBA),
         batch_size_max=batch_size_max,
         batch_delay_s=batch_delay_s,
+        provider_options=provider_options.read(flags.provider_options),
+        cache_dir=_cache_dir(flags.cache_dir, environment),
+        prepared=flags.prepared == "auto",
+        prepared_bytes_max=_within("--prepared-bytes-max", flags.prepared_bytes_max, 0, 2**50),
         model_digest=_digest(environment),
     )
 
@@ -186,6 +209,13 @@ def _batching(flags: argparse.Namespace) -> tuple[int, float]:
         expected = f"0 to {_BATCH_DELAY_MAX_MS}"
         raise SettingsError(f"--max-batch-delay-ms: expected {expected}, got {delay_ms}")
     return _within("--max-batch-size", size, 1, _BATCH_SIZE_MAX), delay_ms / 1000
+
+
+def _cache_dir(given: str, environment: Mapping[str, str]) -> Path:
+    if given or environment.get(keys.ENV_CACHE):
+        return Path(given or environment[keys.ENV_CACHE])
+    shared = environment.get("XDG_CACHE_HOME") or f"{environment.get('HOME', '')}/.cache"
+    return Path(shared) / "relight"
 
 
 def _truth(environment: Mapping[str, str], name: str) -> bool:

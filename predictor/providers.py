@@ -11,6 +11,7 @@ from predictor.errors import LoadError
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

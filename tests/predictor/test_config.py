@@ -93,3 +93,26 @@ def test_adopting_adds_to_what_was_inherited() -> None:
 def test_usage_names_every_flag() -> None:
     for flag in ("--model", "--python", "--model-name", "--providers", "--threads", "--port"):
         assert flag in config.usage()
+
+
+def test_the_cache_is_where_it_is_said_to_be() -> None:
+    environment = {"HOME": "/home/me"}
+    ours = ["--model", "x.onnx"]
+    assert str(config.parse(ours, {}).cache_dir) == "/.cache/relight"
+    assert str(config.parse(ours, environment).cache_dir) == "/home/me/.cache/relight"
+    environment["XDG_CACHE_HOME"] = "/xdg"
+    assert str(config.parse(ours, environment).cache_dir) == "/xdg/relight"
+    environment["RELIGHT_CACHE"] = "/data/cache"
+    assert str(config.parse(ours, environment).cache_dir) == "/data/cache"
+    assert str(config.parse([*ours, "--cache-dir", "/mine"], environment).cache_dir) == "/mine"
+
+
+def test_models_are_prepared_unless_that_is_off() -> None:
+    settings = config.parse(["--model", "x.onnx"], {})
+    assert settings.prepared
+    assert settings.prepared_bytes_max == 8 * 1024**3
+    assert not config.parse(["--model", "x.onnx", "--prepared", "off"], {}).prepared
+    with pytest.raises(SettingsError, match="--prepared"):
+        config.parse(["--model", "x.onnx", "--prepared", "maybe"], {})
+    with pytest.raises(SettingsError, match="--prepared-bytes-max: expected 0"):
+        config.parse(["--model", "x.onnx", "--prepared-bytes-max", "-1"], {})
