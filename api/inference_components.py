@@ -331,7 +331,7 @@ def _read_model(raw: object, path: str, faults: fields.Faults) -> Model:
 
 
 def _check_protocol(protocol: str, path: str, faults: fields.Faults) -> None:
-    if protocol.startswith("grpc-"):
+    if protocol == "grpc-v1":
         faults.invalid(protocol, path, fields.NOT_SUPPORTED)
     elif protocol and protocol not in PROTOCOLS:
         message = f"invalid protocol {protocol}. Must be one of [{', '.join(PROTOCOLS)}]"

@@ -19,8 +19,8 @@ FRAMEWORKS = (
 )
 METRICS = ("concurrency", "rps")
 LOGGER_MODES = ("all", "request", "response")
-PROTOCOLS = ("v1", "v2")  # that a model can ask for
-RUNTIME_PROTOCOLS = (*PROTOCOLS, "grpc-v1", "grpc-v2")  # in order of preference
+PROTOCOLS = ("v1", "v2", "grpc-v2")  # that a model can ask for
+RUNTIME_PROTOCOLS = ("v1", "v2", "grpc-v1", "grpc-v2")  # in order of preference
 # What a runtime says of the Pods it runs in, beside their containers.
 RUNTIME_POD_FIELDS = (
     "affinity",

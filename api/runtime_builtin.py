@@ -12,25 +12,44 @@ from typing import Any
 from api import keys, kinds
 from api.component_pods import CONTAINER
 
-_ONNX = ("onnx", ("1",))
-_SKLEARN = ("sklearn", ("0", "1"))
-_PROTOCOLS = ["v1", "v2"]
+_PROTOCOLS = ["v1", "v2", "grpc-v2"]
+# Versions as KServe's runtimes count them.
+_FORMATS: dict[str, tuple[str, ...]] = {
+    "onnx": ("1",),
+    "sklearn": ("0", "1"),
+    "xgboost": ("1", "2", "3"),
+    "lightgbm": ("2", "3", "4"),
+    "pmml": ("3", "4"),
+    "pfa": ("0",),
+    "tensorflow": ("1", "2"),
+    "tflite": ("3",),
+    "pytorch": ("1", "2"),
+    "mlflow": ("1", "2", "3"),
+    "huggingface": ("1",),
+    "triton": ("2",),  # a repository in Triton's layout, of a model that is served here
+}
+_KSERVES = {
+    "kserve-sklearnserver": ("sklearn",),
+    "kserve-xgbserver": ("xgboost",),
+    "kserve-lgbserver": ("lightgbm",),
+    "kserve-predictiveserver": ("sklearn", "xgboost", "lightgbm"),
+    "kserve-mlserver": ("sklearn", "xgboost", "lightgbm", "mlflow"),
+    "kserve-tritonserver": ("onnx", "tensorflow", "pytorch", "triton"),
+    "kserve-tensorflow-serving": ("tensorflow",),
+    "kserve-torchserve": ("pytorch",),
+    "kserve-pmmlserver": ("pmml",),
+    "kserve-huggingfaceserver": ("huggingface",),
+}
 
 
 def built_in() -> tuple[dict[str, Any], ...]:
     """Every ClusterServingRuntime of ours."""
-    return (
-        _runtime("relight-onnx", *_ONNX, is_auto_selected=True),
-        _runtime("relight-sklearn", *_SKLEARN, is_auto_selected=True),
-        _runtime("kserve-sklearnserver", *_SKLEARN, is_auto_selected=False),
-        _runtime("kserve-mlserver", *_SKLEARN, is_auto_selected=False),
-        _runtime("kserve-tritonserver", *_ONNX, is_auto_selected=False),
-    )
+    ours = (_runtime(f"relight-{name}", (name,), is_auto_selected=True) for name in _FORMATS)
+    theirs = (_runtime(name, formats, is_auto_selected=False) for name, formats in _KSERVES.items())
+    return (*ours, *theirs)
 
 
-def _runtime(
-    name: str, model_format: str, versions: tuple[str, ...], *, is_auto_selected: bool
-) -> dict[str, Any]:
+def _runtime(name: str, formats: tuple[str, ...], *, is_auto_selected: bool) -> dict[str, Any]:
     return {
         "apiVersion": kinds.CLUSTERSERVINGRUNTIMES.api_version,
         "kind": kinds.CLUSTERSERVINGRUNTIMES.kind,
@@ -38,12 +57,13 @@ def _runtime(
         "spec": {
             "supportedModelFormats": [
                 {
-                    "name": model_format,
-                    "version": each,
+                    "name": each,
+                    "version": version,
                     "autoSelect": is_auto_selected,
                     "priority": 1,
                 }
-                for each in versions
+                for each in formats
+                for version in _FORMATS[each]
             ],
             "protocolVersions": _PROTOCOLS,
             # --model, --model-name and the rest are put there for each model.

@@ -214,13 +214,13 @@ CASES: list[tuple[str, Any, str]] = [
     ),
     (
         "grpc",
-        predictor(model={"protocolVersion": "grpc-v2"}),
-        f"invalid value: grpc-v2: {P}.model.protocolVersion\n{fields.NOT_SUPPORTED}",
+        predictor(model={"protocolVersion": "grpc-v1"}),
+        f"invalid value: grpc-v1: {P}.model.protocolVersion\n{fields.NOT_SUPPORTED}",
     ),
     (
         "protocol",
         predictor(model={"protocolVersion": "v3"}),
-        f"invalid protocol v3. Must be one of [v1, v2]: {P}.model.protocolVersion",
+        f"invalid protocol v3. Must be one of [v1, v2, grpc-v2]: {P}.model.protocolVersion",
     ),
     (
         "unknown in a model",
@@ -266,7 +266,7 @@ CASES: list[tuple[str, Any, str]] = [
     (
         "custom protocol",
         {"containers": [container(env=[{"name": "PROTOCOL", "value": "v9"}])]},
-        f"invalid protocol v9. Must be one of [v1, v2]: {P}.containers[0].env[0].value",
+        f"invalid protocol v9. Must be one of [v1, v2, grpc-v2]: {P}.containers[0].env[0].value",
     ),
     (
         "model of a side",

@@ -18,9 +18,17 @@ def test_each_is_admitted_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("onnx", "relight-onnx"), ("sklearn", "relight-sklearn")]
+    ("name", "wanted"),
+    [
+        ("onnx", "relight-onnx"),
+        ("sklearn", "relight-sklearn"),
+        ("xgboost", "relight-xgboost"),
+        ("tensorflow", "relight-tensorflow"),
+        ("pytorch", "relight-pytorch"),
+        ("huggingface", "relight-huggingface"),
+    ],
 )
-@pytest.mark.parametrize("protocol", ["", "v1", "v2"])
+@pytest.mark.parametrize("protocol", ["", "v1", "v2", "grpc-v2"])
 @pytest.mark.parametrize("version", ["", "1"])
 def test_ours_is_chosen_under_our_name(name: str, wanted: str, protocol: str, version: str) -> None:
     found = select(Model(format=name, protocol=protocol, format_version=version), OURS)
@@ -33,7 +41,10 @@ def test_ours_is_chosen_under_our_name(name: str, wanted: str, protocol: str, ve
     [
         ("kserve-sklearnserver", "sklearn"),
         ("kserve-mlserver", "sklearn"),
+        ("kserve-mlserver", "mlflow"),
         ("kserve-tritonserver", "onnx"),
+        ("kserve-tritonserver", "triton"),
+        ("kserve-pmmlserver", "pmml"),
     ],
 )
 def test_names_of_kserves_work(name: str, model_format: str) -> None:
@@ -42,6 +53,6 @@ def test_names_of_kserves_work(name: str, model_format: str) -> None:
     assert found.metadata.name == name
 
 
-@pytest.mark.parametrize("name", ["xgboost", "tensorflow", "pytorch", "triton", "pmml", "lightgbm"])
+@pytest.mark.parametrize("name", ["paddle", "openvino", "vllm", "autogluon"])
 def test_formats_that_we_do_not_load_are_not_promised(name: str) -> None:
     assert isinstance(select(Model(format=name), OURS), NoRuntime)

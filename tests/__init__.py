@@ -1,0 +1,1 @@
+"""A package by name, because sklearn-pmml-model installs one called `tests` as well."""
