@@ -41,13 +41,15 @@ _FIELDS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
+# Triton's parameters that would change what the tensors are; all others are hints.
 _NOT_SERVED = {
-    "shared_memory_region": "tensors travel in the message",
-    "classification": "outputs are sent as the model gives them",
+    "shared_memory_region": "shared memory between client and server",
+    "classification": "the classification of outputs",
 }
 _ENCODING = b"grpc-encoding"
 _SIZE_MAX = 2**31 - 1
-_RAW_INPUTS, _RAW_OUTPUTS = 7, 6  # field numbers
+# Field numbers.
+_RAW_INPUTS, _RAW_OUTPUTS, _INFER_RESPONSE = 7, 6, 2
 _HEAD = grpc.CONTENT_TYPE
 
 
@@ -178,6 +180,11 @@ class GrpcCodec:
         return tuple(names) or None
 
 
+def wrapped(pieces: list[Buffer]) -> list[Buffer]:
+    """A ModelInferResponse as the infer_response of a ModelStreamInferResponse."""
+    return [_field_head(_INFER_RESPONSE, sum(map(len, pieces))), *pieces]
+
+
 def refusal(error: RequestError) -> Encoded:
     """An answer of a head only: how the call ended, and why."""
     return Encoded(_HEAD + grpc.status_lines(grpc.code_of(error.status), str(error)), b"")
@@ -248,16 +255,18 @@ def _varint(view: memoryview, at: int) -> tuple[int, int]:
 
 def _fields(number: int, values: Sequence[Buffer]) -> Iterable[Buffer]:
     """Length-delimited fields, with the values as they are."""
-    tag = bytes((number << 3 | 2,))
     for value in values:
-        size = len(value)
-        head = bytearray(tag)
-        while size > 127:
-            head.append(size & 127 | 128)
-            size >>= 7
-        head.append(size)
-        yield bytes(head)
+        yield _field_head(number, len(value))
         yield value
+
+
+def _field_head(number: int, size: int) -> bytes:
+    head = bytearray((number << 3 | 2,))
+    while size > 127:
+        head.append(size & 127 | 128)
+        size >>= 7
+    head.append(size)
+    return bytes(head)
 
 
 def _shape(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -315,7 +324,6 @@ def _fill(contents: Any, name: str, array: Tensor, datatype: Datatype) -> None:
 
 
 def _check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
-    """Parameters are hints, but for those that would change what the tensors are."""
-    for name, why in _NOT_SERVED.items():
+    for name, what in _NOT_SERVED.items():
         if name in parameters:
-            raise RequestError(Fault.UNSERVED, what=f"{where}: parameter '{name}'", why=why)
+            raise RequestError(Fault.NOT_SERVED, field=f"{where}: parameter '{name}'", what=what)

@@ -18,6 +18,7 @@ from predictor.calls import Call
 from predictor.cloud_events import EventCodec
 from predictor.config import Settings
 from predictor.errors import Fault, RequestError
+from predictor.grpc_server import GrpcServer
 from predictor.lane import Lane
 from predictor.load_header import LoadHeader
 from predictor.loaded import Loaded
@@ -26,6 +27,7 @@ from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2, metadata
 from predictor.routes import Answer
 from predictor.worker import Worker
+from wire import grpc
 from wire.exchange import Exchange
 
 _TIMING = keys.HEADER_SERVER_TIMING.encode()
@@ -43,7 +45,7 @@ class Server:
         self._settings = settings
         self.lane = Lane(settings, loaded, worker)
         self._load = LoadHeader(loaded.metrics)
-        self.is_draining = False
+        self._is_draining = False
         self._start_timing = b""
         self.restarted(start_timing)
         self._routes = routes.table(settings.model_name, settings.revision)
@@ -53,6 +55,7 @@ class Server:
         self._identity = _identity(settings, loaded)
         self._head = JSON + self._identity
         self._timed_head = b"%b" + self._identity + _TIMING + b": %brun;dur=%.3f\r\n"
+        self._grpc = GrpcServer(settings, loaded, self, identity=self._identity, version=_VERSION)
         self._answers = _static_answers(settings, loaded)
         self._refusals = _readiness(name, is_ready=False)
 
@@ -70,6 +73,16 @@ class Server:
     def active_s(self, now_s: float) -> None:
         self.lane.active_s = now_s
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether it serves what comes, and asks that nothing more comes."""
+        return self._is_draining
+
+    @is_draining.setter
+    def is_draining(self, is_draining: bool) -> None:
+        self._is_draining = is_draining
+        self._grpc.drains(is_draining)
+
     def restarted(self, start_timing: str) -> None:
         """Tell the next answer what this start took, as server-timing entries."""
         self._start_timing = f"{start_timing}, ".encode() if start_timing else b""
@@ -80,7 +93,11 @@ class Server:
         try:
             if route is None:
                 path = exchange.path
-                route = self._routes.get(path) or self._find(path)
+                route = self._routes.get(path)
+                if route is None and self._is_call(exchange, path):
+                    self._grpc.on_request(exchange)
+                    return
+                route = route or self._find(path)
             answer = route.answer
             if exchange.method != route.method:
                 routes.check_method(route, exchange.method, exchange.path)
@@ -92,10 +109,16 @@ class Server:
             else:
                 self._tell(exchange, answer)
         except RequestError as error:
+            if grpc.is_grpc(exchange.index.get(b"content-type")):
+                self._grpc.refuse(exchange, error)
+                return
             headers = self._head
             if error.fault is Fault.WRONG_METHOD and route is not None:
                 headers += b"allow: %b\r\n" % route.method
             self._respond(exchange, error.status, headers, error.body)
+
+    def _is_call(self, exchange: Exchange, path: bytes) -> bool:
+        return path in self._grpc.paths or grpc.is_grpc(exchange.index.get(b"content-type"))
 
     def _find(self, path: bytes) -> routes.Route:
         settings = self._settings

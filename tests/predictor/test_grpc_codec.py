@@ -179,12 +179,12 @@ WRONG: list[tuple[Any, str]] = [
     ({"inputs": TYPED, "outputs": [{"name": "q"}]}, "unknown output 'q': the model gives y, z"),
     (
         {"inputs": [tensor(parameters={"shared_memory_region": {"string_param": "r"}})]},
-        "input 'x': parameter 'shared_memory_region' is not served",
+        "input 'x': parameter 'shared_memory_region': shared memory",
     ),
     (
         {"outputs": [{"name": "y", "parameters": {"classification": {"int64_param": 3}}}]}
         | {"inputs": TYPED},
-        "output 'y': parameter 'classification' is not served",
+        "output 'y': parameter 'classification': the classification of outputs is not",
     ),
 ]
 
