@@ -19,23 +19,21 @@ from typing import Any
 import numpy as np
 
 from api.modelfiles import Kind
-from predictor import config, datatypes, matrices
+from predictor import datatypes, library_threads, matrices
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
+from predictor.refusals import NAMES_MAX, check_wanted, rejected, words
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "sklearn"
 INSTALL = "pip install 'relight[sklearn]'"
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _INPUT, _OUTPUT = "input-0", "output-0"  # KServe's names
 _MISSING = re.compile(  # pickle's two ways of saying it
     r"Can't get attribute '(?P<name>\S+)' on <module '(?P<of>\S+)'"
     r"|module '(?P<module>\S+)' has no attribute '(?P<attribute>\S+)'"
 )
-_WORDS_MAX = 300
-_NAMES_MAX = 10
 
 
 def libraries(kind: Kind) -> tuple[ModuleType, ModuleType]:
@@ -72,10 +70,9 @@ class SklearnModel:
                 'InferenceService: the annotation relight.dev/trust-pickle: "true"); '
                 "otherwise have the model saved with skops"
             )
-        config.adopt(dict.fromkeys(_THREAD_VARIABLES, str(self._threads)))  # read at import
+        library_threads.before_import(self._threads)
         sklearn, reader = libraries(self._kind)
-        # For good: `with` would undo it. It also reaches what was imported before.
-        importlib.import_module("threadpoolctl").threadpool_limits(self._threads)
+        library_threads.after_import(self._threads)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             self._estimator = self._read(reader, sklearn.__version__)
@@ -98,15 +95,12 @@ class SklearnModel:
                 answer = getattr(self._estimator, self._method)(rows)
         except ValueError as error:  # scikit-learn's word for input it can not use
             _LOG.info("the model refused an input", exc_info=True)
-            raise RequestError(Fault.REJECTED, detail=f"the model: {_words(error)}") from None
+            raise rejected(f"the model: {words(error)}") from None
         except Exception as error:  # noqa: BLE001 - anybody's code; logged, and answered 500
             _LOG.exception("%s failed on an input of shape %s", self._method, rows.shape)
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
         outputs = _outputs(answer)
-        for name in wanted or ():
-            if name not in outputs:
-                expected = ", ".join(outputs)
-                raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=expected)
+        check_wanted(outputs, wanted)
         return outputs
 
     def describe(self) -> Signature:
@@ -157,7 +151,7 @@ class SklearnModel:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file makes it raise
             _LOG.debug("loading %s failed", self.path, exc_info=True)
             raise LoadError(self._explain(error, version)) from None
-        names = ", ".join(sorted(untrusted)[:_NAMES_MAX])
+        names = ", ".join(sorted(untrusted)[:NAMES_MAX])
         raise LoadError(
             f"{self.path} holds types that are not known to be safe to load: {names}; "
             "have it saved without them, or as .joblib to be loaded with --trust-pickle"
@@ -174,7 +168,7 @@ class SklearnModel:
                 f"{self.path} needs {name}, which is not here: it was written by another version "
                 f"of a library, or with code of its author's (scikit-learn {version} here)"
             )
-        said = f"{type(error).__name__}: {_words(error)}"
+        said = f"{type(error).__name__}: {words(error)}"
         return f"{self.path} cannot be loaded with scikit-learn {version}: {said}"
 
     def _check(self) -> None:
@@ -223,19 +217,15 @@ def _told(caught: list[warnings.WarningMessage], here: str) -> Iterator[str]:
         if written is not None:
             name = str(getattr(warning.message, "estimator_name", "a model"))
             others.setdefault(str(written), set()).add(name)
-        elif (words := _words(warning.message)) not in seen:
-            seen.add(words)
-            yield words
+        elif (said := words(warning.message)) not in seen:
+            seen.add(said)
+            yield said
     for version, names in others.items():
-        listed = ", ".join(sorted(names)[:_NAMES_MAX])
+        listed = ", ".join(sorted(names)[:NAMES_MAX])
         yield (
             f"{listed} written by scikit-learn {version} and loaded by {here}: "
             "answers may differ or fail; save it again with this version"
         )
-
-
-def _words(error: object) -> str:
-    return " ".join(str(error).split())[:_WORDS_MAX] or type(error).__name__
 
 
 def _outputs(answer: Any) -> dict[str, Tensor]:

@@ -1,0 +1,150 @@
+"""An XGBoost model: .json or .ubj, its columns, and what it answers, as KServe serves it.
+
+For: opening a Booster, and one sentence for a person when that fails.
+Must not know: HTTP, JSON, or where the file came from.
+
+XGBoost is imported when the first such model is loaded: a second and 130 MB, most of it pandas,
+SciPy and scikit-learn, which it takes where it finds them.
+"""
+
+import importlib
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from api.modelfiles import Kind
+from predictor import formats, library_threads, matrices, providers, tabular, xgboost_files
+from predictor.config import Settings
+from predictor.errors import LoadError
+from predictor.loaded import Loaded
+from predictor.model import Tensor
+from predictor.refusals import check_wanted, first_line, guarded
+
+_LOG = logging.getLogger(__name__)
+PLATFORM = "xgboost"
+_IN_PLACE = "gbtree"  # the booster that answers the same from plain arrays, in less time
+_NO_TREES = "gblinear"
+
+
+class XgboostModel:
+    """One Booster on one device."""
+
+    def __init__(self, path: Path, *, threads: int, wants_gpu: bool) -> None:
+        self.path = path
+        self.device = "cpu"
+        self.booster: Any = None
+        self.document: xgboost_files.Document
+        self._threads = threads
+        self._wants_gpu = wants_gpu
+        self._xgboost: ModuleType | None = None
+        self._width = 0
+        self._features: tuple[str, ...] = ()
+
+    def load(self) -> None:
+        """Read and check the file, then let the library have it; LoadError names it."""
+        library_threads.before_import(self._threads)
+        formats.imported(["xgboost"], extra="xgboost")
+        library_threads.after_import(self._threads)
+        xgboost = importlib.import_module("xgboost")
+        self._xgboost = xgboost
+        self._read(xgboost)
+        self._width = int(self.booster.num_features())
+        self._features = tuple(self.booster.feature_names or ())
+        if self._wants_gpu:
+            self._use_gpu(xgboost)
+
+    def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
+        """What the objective makes of each row, as `output-0`: values, classes, probabilities."""
+        rows = matrices.matrix(inputs, self._features, self._width)
+        numbers = tabular.numbers(rows, self._features, self.document.categories, unknown=None)
+        outputs = {tabular.OUTPUT: guarded(lambda: self._predict(numbers))}
+        check_wanted(outputs, wanted)
+        return outputs
+
+    def facts(self) -> dict[str, Any]:
+        """What else the metadata tells: the objective, the columns, the device."""
+        found: dict[str, Any] = {"objective": self.document.objective, "device": self.device}
+        if self._features:
+            found["feature_names"] = list(self._features)
+        if self.document.classes:
+            found["classes"] = self.document.classes
+        return found
+
+    def _predict(self, rows: Tensor) -> Tensor:
+        assert self._xgboost is not None, "load comes first"
+        if not len(rows):
+            shape = self._predict(np.zeros((1, self._width))).shape
+            return np.empty((0, *shape[1:]), np.float32)
+        if self.document.booster == _IN_PLACE:
+            return np.asarray(self.booster.inplace_predict(rows))
+        names = list(self._features) or None
+        matrix = self._xgboost.DMatrix(rows, feature_names=names, nthread=self._threads)
+        return np.asarray(self.booster.predict(matrix))
+
+    def _read(self, xgboost: ModuleType) -> None:
+        here = xgboost.__version__
+        try:
+            data = self.path.read_bytes()
+            self.document = xgboost_files.read(data)
+            self.booster = xgboost.Booster({"nthread": self._threads})
+            self.booster.load_model(bytearray(data))
+        except OSError as error:
+            raise LoadError(f"cannot read {self.path}: {error.strerror}") from None
+        except LoadError as error:
+            raise LoadError(f"{self.path} {error}") from None
+        except MemoryError:
+            raise LoadError(f"{self.path} needs more memory than there is") from None
+        except Exception as error:  # noqa: BLE001 - whatever a file makes it raise
+            _LOG.debug("loading %s failed", self.path, exc_info=True)
+            if "bad_alloc" in str(error):
+                raise LoadError(f"{self.path} needs more memory than there is") from None
+            wrote = ".".join(map(str, self.document.version))
+            said = f"written by XGBoost {wrote}, {here} here: {first_line(error)}"
+            raise LoadError(f"{self.path} cannot be loaded; {said}") from None
+        if self.document.version > _numbers(here):
+            wrote = ".".join(map(str, self.document.version))
+            sentence = "WARNING: %s was written by XGBoost %s and is loaded by %s, which is older"
+            _LOG.warning(sentence, self.path, wrote, here)
+
+    def _use_gpu(self, xgboost: ModuleType) -> None:
+        """CUDA where this build and this machine have it, else the CPU, said aloud."""
+        problem = "this build of XGBoost has no CUDA"
+        if xgboost.build_info().get("USE_CUDA"):
+            try:
+                self.booster.set_param({"device": "cuda"})
+                self._predict(np.zeros((1, self._width)))
+            except Exception as error:  # noqa: BLE001 - it has one type for all it says
+                problem = first_line(error)
+                self.booster.set_param({"device": "cpu"})
+            else:
+                self.device = "cuda"
+                return
+        sentence = "WARNING: %s was asked for, but %s; %s runs on the CPU"
+        _LOG.warning(sentence, providers.CUDA, problem, self.path)
+
+
+def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
+    """Open a Booster as the settings ask; LoadError names its file."""
+    del kind  # there is one
+    wants_gpu = providers.CUDA in settings.providers
+    model = XgboostModel(path, threads=settings.threads, wants_gpu=wants_gpu)
+    model.load()
+    has_trees = model.document.booster != _NO_TREES
+    return Loaded(
+        run=model.run,
+        signature=None,
+        platform=PLATFORM,
+        described=tabular.described(
+            model.run, datatype="FP32", width=int(model.booster.num_features())
+        ),
+        facts=model.facts(),
+        is_rowwise=True,
+        trees=model.booster if has_trees else None,
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
