@@ -1,0 +1,349 @@
+"""A TensorFlow SavedModel: its folder, the signature that is served, and how it answers.
+
+For: opening what tf.saved_model.save wrote, and one sentence for a person when that fails.
+Must not know: HTTP, JSON, or where the folder came from.
+
+A SavedModel is a graph that TensorFlow runs, some of it while it is loaded. Operators that read
+or write files by name, or call Python, need consent: they are looked for before it is loaded.
+"""
+
+import importlib
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from api.modelfiles import Kind
+from predictor import config, datatypes, devices, formats, tensorflow_warmup
+from predictor.config import Settings
+from predictor.datatypes import DATATYPES
+from predictor.errors import Fault, LoadError, RequestError
+from predictor.loaded import Loaded
+from predictor.model import Signature, Tensor, TensorSpec
+
+_LOG = logging.getLogger(__name__)
+PLATFORM = "tensorflow_savedmodel"  # Triton's word
+DEFAULT = "serving_default"
+_TAG = "serve"
+_UNDECLARED = "instances"  # V1's one input where the model declares none
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # greetings about oneDNN are not news
+_DATATYPES = {
+    "bool": "BOOL",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "half": "FP16",
+    "float16": "FP16",
+    "bfloat16": "BF16",
+    "float32": "FP32",
+    "float64": "FP64",
+    "string": "BYTES",
+}
+_TOUCHES = frozenset(
+    ("WriteFile", "ReadFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc")
+)
+_NODE = re.compile(r"\s*\[\[\{?\{?node .*|\s*\[Op:.*|\s*\[\[.*", re.DOTALL)
+_NO_OP = re.compile(r"Op type not registered '(\S+?)'|unregistered op[s]?:? '?\{?'?(\w+)")
+_WORDS_MAX = 300
+_NAMES_MAX = 10
+
+
+class SavedModel:
+    """One signature of one SavedModel. `threads` is the intra-op count, for good."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self.path = path
+        self.device = "cpu"
+        self._settings = settings
+        self._tf: Any = None
+        self._loaded: Any = None  # kept: its variables live as long as it does
+        self._function: Any = None
+        self.name = DEFAULT
+        self.names: tuple[str, ...] = ()
+        self.signature = Signature(inputs=(), outputs=())
+        self.unranked: tuple[str, ...] = ()
+        self._dtypes: dict[str, Any] = {}
+
+    def load(self) -> None:
+        """Read the folder and run its warm-up requests; LoadError names it."""
+        self._check_files()
+        config.adopt(_QUIET)  # read at import
+        formats.imported(("tensorflow",), extra="tensorflow")
+        self._tf = tf = importlib.import_module("tensorflow")
+        self._limit(tf)
+        graph = self._graph()
+        self._describe(graph)
+        if not self._settings.trust_pickle:
+            self._check_consent(graph)
+        try:
+            self._loaded = tf.saved_model.load(str(self.path), tags=list(graph.meta_info_def.tags))
+            self._function = self._loaded.signatures[self.name]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file makes it raise
+            _LOG.debug("loading %s failed", self.path, exc_info=True)
+            raise LoadError(self._explain(error)) from None
+        self._warm()
+
+    def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
+        """The outputs by the names the signature gives them; text as bytes."""
+        tf = self._tf
+        feeds = {
+            name: tf.constant(array, self._dtypes[name])
+            for name, array in self._checked(inputs).items()
+        }
+        try:
+            answer = self._function(**feeds)
+            outputs = {name: _array(tensor.numpy()) for name, tensor in answer.items()}
+        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+            _LOG.info("the model refused an input", exc_info=True)
+            raise RequestError(Fault.REJECTED, detail=f"the model: {words(error)}") from None
+        except Exception as error:  # noqa: BLE001 - anybody's graph; logged, and answered 500
+            _LOG.exception("the model failed")
+            raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
+        for name in wanted or ():
+            if name not in outputs:
+                raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=", ".join(outputs))
+        return outputs
+
+    def facts(self) -> dict[str, Any]:
+        """What else the metadata tells."""
+        found: dict[str, Any] = {
+            "signature_name": self.name,
+            "signature_names": list(self.names),
+            "device": self.device,
+        }
+        if self.unranked:
+            found["of_any_rank"] = list(self.unranked)
+        return found
+
+    def _check_files(self) -> None:
+        if not (self.path / "saved_model.pb").is_file():
+            if (self.path / "saved_model.pbtxt").is_file():
+                raise LoadError(f"{self.path} is a SavedModel in text; save it as saved_model.pb")
+            if (self.path / "keras_metadata.pb").is_file():
+                raise LoadError(f"{self.path} has lost its saved_model.pb")
+            raise LoadError(f"{self.path} is no SavedModel: there is no saved_model.pb in it")
+
+    def _limit(self, tf: Any) -> None:
+        threading = tf.config.threading
+        wanted = (self._settings.threads, 1)
+        has = (
+            threading.get_intra_op_parallelism_threads(),
+            threading.get_inter_op_parallelism_threads(),
+        )
+        try:
+            if has != wanted:
+                threading.set_intra_op_parallelism_threads(wanted[0])
+                threading.set_inter_op_parallelism_threads(wanted[1])
+        except RuntimeError:  # an operator has run: replicas never get here
+            _LOG.warning("WARNING: TensorFlow runs already, with %s threads", has[0])
+        gpus = tf.config.list_physical_devices("GPU")
+        device = devices.choose(
+            self._settings.providers,
+            has_gpu=bool(gpus),
+            visible=config.inherited().get("CUDA_VISIBLE_DEVICES", ""),
+            library="TensorFlow",
+        )
+        for warning in device.warnings:
+            _LOG.warning("WARNING: %s", warning)
+        if gpus and not device.is_gpu:
+            tf.config.set_visible_devices([], "GPU")
+        for gpu in gpus if device.is_gpu else ():
+            tf.config.experimental.set_memory_growth(gpu, True)
+        self.device = "cuda" if device.is_gpu else "cpu"
+
+    def _graph(self) -> Any:
+        """The one of its graphs that is for serving."""
+        proto = importlib.import_module("tensorflow.core.protobuf.saved_model_pb2").SavedModel()
+        data = (self.path / "saved_model.pb").read_bytes()
+        try:
+            proto.ParseFromString(data)
+        except Exception:  # noqa: BLE001 - protobuf's own kind has moved between its versions
+            proto.Clear()
+        if not proto.meta_graphs:
+            raise LoadError(
+                f"{self.path / 'saved_model.pb'} is cut short or damaged: its {len(data)} bytes "
+                "are no SavedModel"
+            )
+        tagged = [one for one in proto.meta_graphs if list(one.meta_info_def.tags) == [_TAG]]
+        if tagged or len(proto.meta_graphs) == 1:
+            return (tagged or proto.meta_graphs)[0]
+        found = "; ".join(", ".join(one.meta_info_def.tags) for one in proto.meta_graphs)
+        raise LoadError(f"{self.path} has no graph with the one tag '{_TAG}', but {found}")
+
+    def _describe(self, graph: Any) -> None:
+        self.names = tuple(sorted(key for key in graph.signature_def if not key.startswith("__")))
+        if not self.names:
+            raise LoadError(
+                f"{self.path} has no signature to serve; save it with "
+                "tf.saved_model.save(..., signatures=...), or a Keras model with model.export"
+            )
+        if DEFAULT not in self.names:
+            if len(self.names) > 1:
+                listed = ", ".join(self.names[:_NAMES_MAX])
+                raise LoadError(f"{self.path} has signatures {listed}, and no {DEFAULT} to serve")
+            self.name = self.names[0]
+        found = graph.signature_def[self.name]
+        inputs = {name: self._spec("input", name, one) for name, one in found.inputs.items()}
+        outputs = {name: self._spec("output", name, one) for name, one in found.outputs.items()}
+        self.signature = Signature(
+            inputs=[inputs[name] for name in sorted(inputs)],
+            outputs=[outputs[name] for name in sorted(outputs)],
+        )
+        self.unranked = tuple(
+            name for name in sorted(inputs) if found.inputs[name].tensor_shape.unknown_rank
+        )
+        self._dtypes = {name: found.inputs[name].dtype for name in inputs}
+
+    def _spec(self, role: str, name: str, info: Any) -> TensorSpec:
+        encoding = info.WhichOneof("encoding")
+        if encoding != "name":
+            what = "sparse" if encoding == "coo_sparse" else "ragged, sparse or composite"
+            raise LoadError(
+                f"{self.path}: {role} '{name}' of {self.name} is {what}, which the V2 protocol "
+                "cannot express; give the signature dense tensors"
+            )
+        dtype = self._tf.dtypes.as_dtype(info.dtype).name
+        datatype = _DATATYPES.get(dtype, "")
+        if datatype not in DATATYPES:
+            raise LoadError(
+                f"{self.path}: {role} '{name}' of {self.name} is {dtype}, "
+                "which the V2 protocol cannot express"
+            )
+        shape = tuple(dim.size for dim in info.tensor_shape.dim)
+        if info.tensor_shape.unknown_rank:
+            shape = (-1,)
+        return TensorSpec(name=name, datatype=datatype, shape=shape)
+
+    def _check_consent(self, graph: Any) -> None:
+        nodes = {node.op for node in graph.graph_def.node}
+        for function in graph.graph_def.library.function:
+            nodes |= {node.op for node in function.node_def}
+        if found := sorted(nodes & _TOUCHES):
+            raise LoadError(
+                f"{self.path} uses {', '.join(found)}, which can read or write any file or run "
+                "code: if you trust whoever wrote it, say so with --trust-pickle (of an "
+                'InferenceService: the annotation relight.dev/trust-pickle: "true")'
+            )
+
+    def _checked(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Inputs as TensorFlow takes them; names and kinds too where a rank is unknown."""
+        if not self.unranked:
+            return inputs
+        specs = {spec.name: spec for spec in self.signature.inputs}
+        expected = ", ".join(specs)
+        if list(inputs) == [_UNDECLARED] and len(specs) == 1:
+            inputs = {next(iter(specs)): inputs[_UNDECLARED]}
+        for name in specs:
+            if name not in inputs:
+                got = ", ".join(inputs) or "none"
+                raise RequestError(Fault.MISSING_INPUT, name=name, expected=expected, got=got)
+        for name, array in inputs.items():
+            if name not in specs:
+                raise RequestError(Fault.UNKNOWN_INPUT, name=name, expected=expected)
+            if name not in self.unranked:
+                datatypes.check_shape(specs[name], array.shape)
+            _check_kind(specs[name], array)
+        return {
+            name: array.astype(DATATYPES[specs[name].datatype].dtype, copy=False)
+            for name, array in inputs.items()
+        }
+
+    def _warm(self) -> None:
+        """Run the requests that were saved to warm it; readiness means that they answered."""
+        file = self.path / tensorflow_warmup.FILE
+        if not file.is_file():
+            return
+        count = 0
+        try:
+            for asked in tensorflow_warmup.requests(file):
+                if asked.signature_name in ("", self.name):
+                    make = self._tf.make_ndarray
+                    proto = importlib.import_module("tensorflow.core.framework.tensor_pb2")
+                    feeds = {
+                        name: make(proto.TensorProto.FromString(data))
+                        for name, data in asked.inputs.items()
+                    }
+                    self.run(feeds, None)
+                    count += 1
+        except tensorflow_warmup.DamagedError as error:
+            raise LoadError(f"{file} {error}") from None
+        except Exception as error:  # noqa: BLE001 - a bad request saved with the model
+            raise LoadError(f"{file}: warm-up request {count + 1} failed: {words(error)}") from None
+        _LOG.info("warmed by %d requests of %s", count, file)
+
+    def _explain(self, error: BaseException) -> str:
+        said = words(error)
+        if isinstance(error, MemoryError | self._tf.errors.ResourceExhaustedError):
+            return f"{self.path} needs more memory than there is"
+        if found := _NO_OP.search(str(error)):
+            name = found[1] or found[2]
+            return f"{self.path} uses the operator {name}, which this TensorFlow does not have"
+        if isinstance(error, self._tf.errors.NotFoundError) or "variables" in said:
+            return f"{self.path} has lost a part of its variables: {said}"
+        return f"{self.path} cannot be loaded with TensorFlow {self._tf.__version__}: {said}"
+
+
+def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
+    """Open a SavedModel as the settings ask; LoadError names its folder."""
+    del kind  # there is one
+    model = SavedModel(path, settings)
+    model.load()
+    return Loaded(
+        run=model.run,
+        signature=None if model.unranked else model.signature,
+        platform=PLATFORM,
+        described=model.signature,
+        facts=model.facts(),
+    )
+
+
+def words(error: object) -> str:
+    """TensorFlow's reason, without where in the graph it was."""
+    text = str(getattr(error, "message", "") or error)
+    if "Detected at node" in text:
+        lines = [line for line in text.splitlines() if line.strip()]
+        marks = [index for index, line in enumerate(lines) if "unavailable>" in line]
+        at = (
+            marks[-1] + 1
+            if marks
+            else max(
+                (index for index, line in enumerate(lines) if line.startswith(("  ", "Detected"))),
+                default=-1,
+            )
+            + 1
+        )
+        text = " ".join(lines[at:]) or lines[-1]
+    return " ".join(_NODE.sub("", text).split())[:_WORDS_MAX] or type(error).__name__
+
+
+def _check_kind(spec: TensorSpec, array: Tensor) -> None:
+    """Only what no value is lost by: numbers that nobody declared arrive as the widest."""
+    row = DATATYPES[spec.datatype]
+    got = datatypes.of_array(array)
+    same = got is not None and got.name == row.name
+    fits = array.dtype.kind in "iuf" and (
+        row.kind == "f" or (array.dtype.kind in "iu" and _is_within(array, row))
+    )
+    if not same and not (fits and row.kind in "iuf"):
+        name = got.name if got else str(array.dtype)
+        raise RequestError(Fault.WRONG_DATATYPE, name=spec.name, expected=row.name, got=name)
+
+
+def _is_within(array: Tensor, row: Any) -> bool:
+    return array.size == 0 or bool(array.min() >= row.low and array.max() <= row.high)
+
+
+def _array(value: Any) -> Tensor:
+    """TensorFlow gives a scalar of text as bytes."""
+    return (
+        value
+        if isinstance(value, np.ndarray)
+        else np.array(value, object if isinstance(value, bytes) else None)
+    )
