@@ -6,10 +6,10 @@ Must not know: gates, batches, workers, or which protocol the codec speaks.
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
 from typing import Protocol
 
 from api import keys
+from predictor import coding
 from predictor.errors import Fault, RequestError
 from predictor.lane import Lane
 from predictor.model import Tensor
@@ -38,6 +38,7 @@ class Call:
     __slots__ = (
         "arrived_s",
         "body",
+        "bytes_max",
         "codec",
         "exchange",
         "front",
@@ -53,12 +54,14 @@ class Call:
         self.is_proxied = exchange.index.get(_PROXY) == b"activator"
         self.is_over = False
         self.body = b""
+        self.bytes_max = 0  # of the body, as sent and inflated
         self.arrived_s = 0.0  # whole
         self.request: InferRequest | None = None
 
     def begin(self, *, bytes_max: int) -> None:
         """Take the body, and the lane once it is whole."""
         lane, exchange = self.front.lane, self.exchange
+        self.bytes_max = bytes_max
         now_s = lane.opened(self)
         if exchange.is_complete:
             self.body = exchange.take()
@@ -72,7 +75,7 @@ class Call:
         BufferedReceiver(
             self._received,
             bytes_max=bytes_max,
-            on_overflow=partial(self._overflowed, bytes_max),
+            on_overflow=self._overflowed,
             on_gone=self.on_abort,
         ).attach(exchange)
 
@@ -83,10 +86,10 @@ class Call:
             self.arrived_s = asyncio.get_running_loop().time()
             self.front.lane.submit(self)
 
-    def _overflowed(self, limit_bytes: int, exchange: Exchange) -> None:
+    def _overflowed(self, exchange: Exchange) -> None:
         del exchange
         if not self.is_over:
-            too_large = RequestError(Fault.TOO_LARGE, limit_bytes=limit_bytes)
+            too_large = RequestError(Fault.TOO_LARGE, limit_bytes=self.bytes_max)
             self.front.lane.refuse(self, too_large)
 
     # -- what the lane asks ------------------------------------------------------------------
@@ -94,7 +97,10 @@ class Call:
     def decode(self) -> InferRequest:
         """See `Job`."""
         body, self.body = self.body, b""
-        return self.codec.decode(body, self.exchange.index)
+        index = self.exchange.index
+        if b"content-encoding" in index:
+            body = coding.inflated(body, index[b"content-encoding"], bytes_max=self.bytes_max)
+        return self.codec.decode(body, index)
 
     def encode(self, outputs: Mapping[str, Tensor]) -> Encoded:
         """See `Job`."""

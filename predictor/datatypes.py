@@ -3,18 +3,20 @@
 For: turning what a client wrote into exactly what the model takes, or saying what differs.
 Must not know: which protocol the values came in, models, or sockets.
 
-JSON has no float16, so FP16 travels as numbers; BYTES travels as strings. JSON has no NaN and
-no infinity: an array that holds them is written with `null` in their place, which every client
-can parse (KServe writes the bare word NaN, which strict parsers refuse whole). On the way in
-`null` is refused by name, because nobody can tell a missing value from a computed NaN.
+JSON has no float16, so FP16 travels as numbers; BYTES travels as strings; BF16 travels as binary
+data only. JSON has no NaN and no infinity either: nonfinite.py says how they are spelled. `null` is
+refused by name, because nobody can tell a missing value from a computed NaN.
 """
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
+from importlib import import_module
 from itertools import chain
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from predictor import elements, nonfinite
 from predictor.errors import Fault, RequestError
 from predictor.model import Tensor, TensorSpec
 
@@ -34,40 +36,51 @@ class Datatype:
     """One row of the table: its V2 name, its array type and its bounds."""
 
     name: str
-    dtype: np.dtype[Any]
-    kind: str  # b, i, u, f as numpy; O for text
+    kind: str  # b, i, u, f as numpy; O for text; V for BF16, which numpy has not
     low: float | int = 0
     high: float | int = 0
+    array: InitVar[str]
+    dtype: np.dtype[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self, array: str) -> None:
+        """BF16's array type is left out: nothing is imported for what nobody sends."""
+        if self.kind != "V":
+            object.__setattr__(self, "dtype", np.dtype(array))
+
+    def __getattr__(self, attribute: str) -> Any:
+        """What is not there yet; on no other row does anybody come here."""
+        if attribute != "dtype":
+            raise AttributeError(attribute)
+        found = np.dtype(import_module("ml_dtypes").bfloat16)
+        object.__setattr__(self, "dtype", found)
+        return found
 
 
 def _table() -> dict[str, Datatype]:
-    rows = [Datatype(name="BOOL", dtype=np.dtype(np.bool_), kind="b")]
+    rows = [Datatype(name="BOOL", array="bool", kind="b")]
     for bits in (8, 16, 32, 64):
         for kind, prefix in (("u", "UINT"), ("i", "INT")):
-            dtype = np.dtype(f"{kind}{bits // 8}")
-            info = np.iinfo(dtype)
-            rows.append(
-                Datatype(
-                    name=f"{prefix}{bits}",
-                    dtype=dtype,
-                    kind=kind,
-                    low=int(info.min),
-                    high=int(info.max),
-                )
-            )
+            array = f"{kind}{bits // 8}"
+            info = np.iinfo(array)
+            low, high = int(info.min), int(info.max)
+            name = f"{prefix}{bits}"
+            rows.append(Datatype(name=name, array=array, kind=kind, low=low, high=high))
     for bits in (16, 32, 64):
-        dtype = np.dtype(f"f{bits // 8}")
-        top = float(np.finfo(dtype).max)
-        rows.append(Datatype(name=f"FP{bits}", dtype=dtype, kind="f", low=-top, high=top))
-    rows.append(Datatype(name="BYTES", dtype=np.dtype(object), kind="O"))
+        array = f"f{bits // 8}"
+        top = float(np.finfo(array).max)
+        rows.append(Datatype(name=f"FP{bits}", array=array, kind="f", low=-top, high=top))
+    rows.append(Datatype(name="BYTES", array="O", kind="O"))
+    rows.append(Datatype(name="BF16", array="bfloat16", kind="V"))
     return {row.name: row for row in rows}
 
 
 RANK_MAX = 32  # numpy stops at 64; no model comes near
+# Of a tensor without values, whose sizes cost the caller nothing and a model may multiply out.
+EMPTY_SIZES_MAX = 2**24
 
 DATATYPES = _table()
 NAMES = ", ".join(DATATYPES)
-_BY_DTYPE = {row.dtype: row for row in DATATYPES.values()}
+_BY_DTYPE = {row.dtype: row for row in DATATYPES.values() if row.kind != "V"}
 
 
 def of_array(array: Tensor) -> Datatype | None:
@@ -77,6 +90,8 @@ def of_array(array: Tensor) -> Datatype | None:
         return DATATYPES["BYTES"]
     if found is None and array.dtype.newbyteorder("=") in _BY_DTYPE:
         return _BY_DTYPE[array.dtype.newbyteorder("=")]
+    if found is None and array.dtype.name == "bfloat16":
+        return DATATYPES["BF16"]
     return found
 
 
@@ -90,7 +105,7 @@ def guess(name: str, values: Any) -> Datatype:
     kinds = set(map(type, _flatten(name, values)[0]))
     if kinds == {bool}:
         return DATATYPES["BOOL"]
-    if kinds == {str}:
+    if kinds == {str} or (kinds and kinds <= {str, dict}):
         return DATATYPES["BYTES"]
     return DATATYPES["INT64"] if kinds == {int} else DATATYPES["FP64"]
 
@@ -104,6 +119,22 @@ def to_array(name: str, values: Any, datatype: Datatype) -> Tensor:
     flat, shape = _flatten(name, values)
     array = _fill(name, flat, datatype)
     return array if len(shape) == 1 else array.reshape(shape)
+
+
+def check_count(name: str, shape: tuple[int, ...]) -> int:
+    """How many values a shape asks for; RequestError for one of nothing, but without end.
+
+    Sizes are multiplied as Python does it, so they do not overflow.
+    """
+    count = prod(shape)
+    if not count and prod(size for size in shape if size) > EMPTY_SIZES_MAX:
+        raise RequestError(
+            Fault.BAD_FIELD,
+            field=f"input '{name}': shape",
+            expected="sizes that fit in memory",
+            got=str(list(shape)),
+        )
+    return count
 
 
 def _flatten(name: str, values: Any) -> tuple[list[Any], tuple[int, ...]]:
@@ -124,7 +155,9 @@ def _fill(name: str, flat: list[Any], datatype: Datatype) -> Tensor:
     kinds = set(map(type, flat))
     wanted = datatype.kind
     try:
-        if wanted == "f" and kinds <= {int, float}:
+        if wanted == "f" and kinds <= {int, float, str}:
+            if str in kinds:
+                flat = _numbers(name, flat, datatype)
             with np.errstate(over="raise"):
                 return np.array(flat, datatype.dtype)
         if wanted in "iu" and kinds <= {int, float}:
@@ -141,7 +174,19 @@ def _fill(name: str, flat: list[Any], datatype: Datatype) -> Tensor:
         ) from None
     if (wanted == "O" and kinds <= {str}) or (wanted == "b" and _are_booleans(kinds, flat)):
         return np.array(flat, datatype.dtype)
+    if wanted == "O" and all(type(one) is str or elements.is_b64(one) for one in flat):
+        return elements.of_b64(name, flat)
+    if wanted == "V":
+        raise RequestError(Fault.NOT_IN_JSON, name=name)
     raise _wrong_values(name, kinds, datatype)
+
+
+def _numbers(name: str, flat: list[Any], datatype: Datatype) -> list[Any]:
+    """Numbers among which some are spelled: "NaN" is none, "1.5" is text."""
+    words = nonfinite.WORDS
+    if not all(value in words for value in flat if type(value) is str):
+        raise _wrong_values(name, set(map(type, flat)), datatype)
+    return [words[value] if type(value) is str else value for value in flat]
 
 
 def _are_booleans(kinds: set[type], flat: list[Any]) -> bool:
@@ -210,7 +255,9 @@ def describe(name: str, array: Tensor) -> Datatype:
 
 def to_json(name: str, array: Tensor, datatype: Datatype) -> Any:
     """An array as a value that orjson writes with OPT_SERIALIZE_NUMPY, nesting kept."""
-    if datatype.kind == "O":
+    if datatype.kind in "OV":  # no numbers to orjson
+        if datatype.kind == "V":
+            raise RequestError(Fault.OUTPUT_NOT_IN_JSON, name=name)
         return _texts(name, array.tolist())
     if array.dtype is not datatype.dtype or not array.flags.c_contiguous:
         # orjson knows int64 and not its twin longlong, which is what ONNX Runtime returns.
@@ -227,7 +274,8 @@ def _texts(name: str, value: Any) -> Any:
         except UnicodeDecodeError:
             raise RequestError(
                 Fault.BAD_OUTPUT,
-                detail=f"output '{name}' holds bytes that are not UTF-8, which JSON cannot carry",
+                detail=f"output '{name}' holds bytes that are not UTF-8, which JSON cannot carry; "
+                "ask for it in V2 with binary_data, or with content_type base64",
             ) from None
     if isinstance(value, str):
         return value

@@ -14,14 +14,18 @@ class Fault(enum.Enum):
 
     # The caller's: the body.
     NOT_JSON = (400, "the body is not JSON: {detail}")
+    NOT_MESSAGE = (400, "the message is not a {name}: {detail}")
+    BAD_FRAME = (400, "the body is not gRPC: {detail}")
     NOT_OBJECT = (400, "the body must be a JSON object, not {got}")
+    NOT_INFLATED = (400, "the body is not {coding}: {detail}")
     UNKNOWN_FIELD = (400, "unknown field '{field}'")
     BAD_FIELD = (400, "{field}: expected {expected}, got {got}")
-    BINARY = (400, "{field}: the binary tensor extension is not served; send and ask for JSON")
+    NOT_SERVED = (400, "{field}: {what} is not served")
     # The caller's: the tensors.
     UNKNOWN_INPUT = (400, "unknown input '{name}': the model takes {expected}")
     MISSING_INPUT = (400, "missing input '{name}': the model takes {expected}, got {got}")
     REPEATED_INPUT = (400, "input '{name}' is given twice")
+    REPEATED_OUTPUT = (400, "output '{name}' is asked for twice")
     UNKNOWN_OUTPUT = (400, "unknown output '{name}': the model gives {expected}")
     UNKNOWN_DATATYPE = (400, "input '{name}': unknown datatype '{got}', expected one of {expected}")
     WRONG_DATATYPE = (400, "input '{name}': expected datatype {expected}, got {got}")
@@ -43,7 +47,30 @@ class Fault(enum.Enum):
     WRONG_NESTING = (400, "input '{name}': data is nested as {got}, but shape says {expected}")
     WRONG_VALUES = (400, "input '{name}': expected {expected} for {datatype}, got {got}")
     OUT_OF_RANGE = (400, "input '{name}': expected {datatype}, {low} to {high}, got a value beyond")
+    WRONG_BYTES = (
+        400,
+        "input '{name}': {datatype} of shape {shape} needs {expected} raw bytes, got {got}",
+    )
+    CUT_BYTES = (400, "input '{name}': the BYTES element at byte {at} is longer than what follows")
+    RAW_COUNT = (
+        400,
+        "raw_input_contents: {got} entries for {expected} inputs; all inputs are raw, or none is",
+    )
+    MIXED = (400, "input '{name}' has typed contents beside raw_input_contents")
+    RAW_ONLY = (400, "input '{name}': {datatype} has no typed contents; send raw_input_contents")
+    WRONG_CONTENTS = (400, "input '{name}': {datatype} travels in {expected}, not in {got}")
     NOT_WHOLE = (400, "input '{name}': expected whole numbers for {datatype}, got {got}")
+    NOT_IN_JSON = (400, "input '{name}': BF16 travels as binary data only, not in JSON")
+    OUTPUT_NOT_IN_JSON = (
+        400,
+        "output '{name}' is BF16, which JSON can not carry: ask for it in V2 with binary_data",
+    )
+    NOT_TEXT = (400, "input '{name}': expected text in UTF-8, got bytes that are not")
+    BINARY_BEYOND = (
+        400,
+        "input '{name}': binary_data_size {size} at byte {start} goes beyond the body's {end}",
+    )
+    BINARY_LEFT = (400, "{left} bytes of binary data are left over after the last input")
     NO_ROWS = (
         400,
         "V1 answers in rows, but outputs {names} differ in their first dimension; use /v2",
@@ -51,6 +78,7 @@ class Fault(enum.Enum):
     REJECTED = (400, "{detail}")  # the model's own code said why
     # The caller's: the request.
     NO_PATH = (404, "nothing is served at {path}")
+    NO_SERVICE = (404, "there is no service '{name}' here")
     NO_MODEL = (404, "Model with name {name} does not exist.")
     NO_VERSION = (
         404,
@@ -58,7 +86,13 @@ class Fault(enum.Enum):
     )
     WRONG_METHOD = (405, "{path} takes {expected}, not {got}")
     TOO_LARGE = (413, "the body is larger than {limit_bytes} bytes")
-    ENCODED = (415, "content-encoding '{got}' is not served; send the body as it is")
+    ENCODED = (415, "content-encoding '{got}' is not served: expected one of {expected}")
+    NOT_GRPC = (
+        415,
+        "{path} is a gRPC method: call it over HTTP/2, with content-type application/grpc",
+    )
+    NO_METHOD = (501, "there is no method {path} here")
+    UNSERVED = (501, "{what} is not served: {why}")
     # Ours, and the world's.
     MODEL_RAISED = (
         500,

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from predictor import datatypes, raw_tensors
+from predictor import datatypes, elements, raw_tensors
 from predictor.datatypes import DATATYPES, Datatype
 from predictor.errors import Fault, RequestError
 from predictor.grpc_messages import DecodeError, ModelInferRequest, ModelInferResponse
@@ -303,7 +303,7 @@ def _typed(name: str, given: Sequence[Any], datatype: Datatype, shape: tuple[int
             Fault.WRONG_COUNT, name=name, shape=list(shape), expected=count, got=len(values)
         )
     if datatype.kind == "O":
-        return raw_tensors.shaped(name, raw_tensors.texts(values), shape)
+        return raw_tensors.shaped(name, elements.of_bytes(values), shape)
     array = np.array(values)
     low, high = datatype.low, datatype.high
     if datatype.kind in "iu" and count and not low <= array.min() <= array.max() <= high:

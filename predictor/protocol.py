@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from predictor import coding, nonfinite
 from predictor.datatypes import word
 from predictor.errors import Fault, RequestError
 from predictor.model import Tensor
@@ -25,6 +26,7 @@ class InferRequest(NamedTuple):
     id: str | None
     feeds: dict[str, Tensor]
     outputs: tuple[str, ...] | None  # None asks for all of them
+    reply: Any = None  # what else its codec needs to answer
 
 
 class Encoded(NamedTuple):
@@ -57,7 +59,10 @@ class PlainCodec:
     """What protocols over plain HTTP have in common: a status, and faults in JSON."""
 
     def send(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
-        """See `Codec`."""
+        """See `Codec`. An answer is compressed for who asks for it."""
+        if b"accept-encoding" in exchange.index and status == 200:
+            lines, body = coding.deflated(body, exchange.index[b"accept-encoding"])
+            headers += lines
         exchange.respond(status, headers, body)
 
     def refuse(self, error: RequestError) -> Encoded:
@@ -70,7 +75,18 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RequestError(Fault.NOT_JSON, detail=str(error)) from None
+        raw = _parse_words(body, error)
     if type(raw) is not dict:
         raise RequestError(Fault.NOT_OBJECT, got=word(raw))
     return raw
+
+
+def _parse_words(body: bytes, error: orjson.JSONDecodeError) -> Any:
+    """Once more, with Python's bare NaN and Infinity, which no strict parser reads, as text."""
+    text = nonfinite.quoted(body)
+    if text is not body:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:  # the first one points into what the client sent
+            pass
+    raise RequestError(Fault.NOT_JSON, detail=str(error)) from None

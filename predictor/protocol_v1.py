@@ -1,6 +1,7 @@
 """The V1 protocol: instances to arrays, arrays to predictions.
 
-For: POST /v1/models/m:predict, row by row as TensorFlow Serving and KServe speak it.
+For: POST /v1/models/m:predict, row by row as TensorFlow Serving and KServe speak it, bytes as
+the former writes them: {"b64": "..."}.
 Must not know: sockets, paths, or how a model runs.
 """
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from predictor import datatypes
+from predictor import datatypes, elements, nonfinite
 from predictor.datatypes import DATATYPES
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor
@@ -21,7 +22,11 @@ _UNDECLARED = "instances"  # the one input of a model that declares none
 class CodecV1(PlainCodec):
     """Both directions for one model; holds what every request of that model needs."""
 
-    def __init__(self, signature: Signature | None) -> None:
+    def __init__(
+        self, signature: Signature | None, *, signature_name: str = "serving_default"
+    ) -> None:
+        """`signature_name`: what clients of TensorFlow Serving may call the model's signature."""
+        self._signature_name = signature_name
         self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
 
     def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
@@ -33,7 +38,9 @@ class CodecV1(PlainCodec):
         raw = parse_object(body)
         rows = "inputs" if "inputs" in raw and "instances" not in raw else "instances"
         for field in raw:
-            if field != rows:
+            if field == "signature_name":
+                self._check_signature_name(raw[field])
+            elif field != rows:
                 raise RequestError(Fault.UNKNOWN_FIELD, field=field)
         instances = raw.get(rows)
         if type(instances) is not list or not instances:
@@ -45,7 +52,20 @@ class CodecV1(PlainCodec):
         """One output gives its rows; several give an object a row, keyed by output name."""
         del request  # V1 echoes nothing
         answer = {"predictions": _rows(outputs)}
-        return Encoded(JSON, orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
+        body = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        if b"null" in body:  # orjson's word for NaN and infinity
+            answer = {"predictions": _written(answer["predictions"])}
+            body = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Encoded(JSON, body)
+
+    def _check_signature_name(self, raw: Any) -> None:
+        known = ("serving_default", self._signature_name)
+        if raw is not None and raw not in known:
+            got = repr(raw) if type(raw) is str else datatypes.word(raw)
+            expected = " or ".join(map(repr, dict.fromkeys(known)))
+            raise RequestError(
+                Fault.BAD_FIELD, field="signature_name", expected=expected, got=got[:100]
+            )
 
     def _feeds(self, instances: list[Any]) -> dict[str, Tensor]:
         columns = self._columns(instances)
@@ -62,7 +82,7 @@ class CodecV1(PlainCodec):
         return feeds
 
     def _columns(self, instances: list[Any]) -> dict[str, list[Any]]:
-        if type(instances[0]) is not dict:
+        if type(instances[0]) is not dict or elements.is_b64(instances[0]):
             return {self._only_input(instances): instances}
         names = tuple(self._inputs) if self._inputs is not None else tuple(instances[0])
         expected = ", ".join(names)
@@ -94,6 +114,18 @@ class CodecV1(PlainCodec):
             expected=f"an object with {', '.join(self._inputs)}",
             got=datatypes.word(instances[0]),
         )
+
+
+def _written(rows: Any) -> Any:
+    """What `_rows` gave, with the values that JSON has no numbers for."""
+    if type(rows) is not list:
+        return nonfinite.written(rows)
+    return [
+        {name: nonfinite.written(value) for name, value in row.items()}
+        if type(row) is dict
+        else row
+        for row in rows
+    ]
 
 
 def _rows(outputs: Mapping[str, Tensor]) -> Any:

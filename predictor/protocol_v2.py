@@ -1,16 +1,16 @@
-"""The V2 (Open Inference) protocol in JSON: requests to arrays, arrays to answers.
+"""The V2 (Open Inference) protocol over REST: requests to arrays, arrays to answers.
 
-For: POST /v2/models/m/infer and the model's metadata.
+For: POST /v2/models/m/infer, in JSON and with binary tensors behind it, and the metadata.
 Must not know: sockets, paths, or how a model runs.
 """
 
-from collections.abc import Mapping
-from math import prod
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 
-from predictor import datatypes
+from predictor import binary_v2, datatypes, elements, nonfinite, parameters_v2, raw_tensors
+from predictor.binary_v2 import Section
 from predictor.datatypes import DATATYPES, Datatype
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor, TensorSpec
@@ -19,10 +19,19 @@ from predictor.protocol import JSON, NO_HEADERS, Encoded, InferRequest, PlainCod
 _REQUEST_FIELDS = frozenset({"id", "parameters", "inputs", "outputs", "model_name"})
 _INPUT_FIELDS = frozenset({"name", "shape", "datatype", "parameters", "data"})
 _OUTPUT_FIELDS = frozenset({"name", "parameters"})
-_BINARY = ("binary_data_output", "binary_data", "binary_data_size")
-_LENGTH = b"inference-header-content-length"
 _SIZE_MAX = 2**31 - 1
 _MISSING = object()
+
+
+class Reply(NamedTuple):
+    """How a request wants its outputs, where not all of them in JSON."""
+
+    is_binary: bool  # those that are not in `binary`
+    binary: Mapping[str, bool]
+    base64: frozenset[str] = frozenset()
+
+
+_ALL_BINARY = Reply(True, {})
 
 
 class CodecV2(PlainCodec):
@@ -38,21 +47,29 @@ class CodecV2(PlainCodec):
 
     def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
         """Raises RequestError with a 400 that names the field or tensor."""
-        if _LENGTH in index:
-            raise RequestError(Fault.BINARY, field=_LENGTH.decode())
+        section = None
+        if binary_v2.LENGTH in index:
+            body, section = binary_v2.split(body, index)
+            if not body:
+                return self._decode_whole(section)
         raw = parse_object(body)
         if not raw.keys() <= _REQUEST_FIELDS:
             raise RequestError(Fault.UNKNOWN_FIELD, field=min(raw.keys() - _REQUEST_FIELDS))
         if raw.get("model_name", self._name) != self._name:
             raise _bad("model_name", repr(self._name), repr(raw["model_name"]))
+        content_type, reply = "", None
         if "parameters" in raw:
-            _check_parameters("parameters", raw["parameters"])
+            asked = parameters_v2.of_request(raw["parameters"])
+            content_type = asked.content_type
+            reply = _ALL_BINARY if asked.is_binary else None
         identity = raw.get("id")
         if identity is not None and type(identity) is not str:
             raise _bad("id", "text", datatypes.word(identity))
-        feeds = self._feeds(raw.get("inputs"))
-        wanted = self._wanted(raw["outputs"]) if "outputs" in raw else None
-        return InferRequest(identity, feeds, wanted)
+        feeds = self._feeds(raw.get("inputs"), section, content_type)
+        wanted = None
+        if "outputs" in raw:
+            wanted, reply = self._wanted(raw["outputs"], reply)
+        return InferRequest(identity, feeds, wanted, reply)
 
     def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> Encoded:
         """The answer, with `data` flat in row-major order as KServe writes it."""
@@ -60,18 +77,36 @@ class CodecV2(PlainCodec):
         if request.id is not None:
             answer["id"] = request.id
         names = request.outputs or outputs
-        answer["outputs"] = [_output(name, outputs) for name in names]
-        return Encoded(JSON, orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
+        if request.reply is not None:
+            return _mixed(answer, names, outputs, request.reply)
+        answer["outputs"] = found = [_output(name, outputs) for name in names]
+        body = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        if b"null" in body:  # orjson's word for NaN and infinity
+            for one in found:
+                one["data"] = nonfinite.written(one["data"])
+            body = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Encoded(JSON, body)
 
-    def _feeds(self, raw_inputs: Any) -> dict[str, Tensor]:
+    def _decode_whole(self, section: Section | None) -> InferRequest:
+        """A raw request: one tensor, and outputs as raw as it is."""
+        assert section is not None
+        inputs = None if self._inputs is None else tuple(self._inputs.values())
+        name, array = binary_v2.whole_body(inputs, section.rest())
+        return InferRequest(None, {name: array}, None, _ALL_BINARY)
+
+    def _feeds(
+        self, raw_inputs: Any, section: Section | None, content_type: str
+    ) -> dict[str, Tensor]:
         if type(raw_inputs) is not list:
             raise _bad("inputs", "a list of tensors", datatypes.word(raw_inputs))
         feeds: dict[str, Tensor] = {}
         for index, raw in enumerate(raw_inputs):
-            name, array = self._input(index, raw)
+            name, array = self._input(index, raw, section, content_type)
             if name in feeds:
                 raise RequestError(Fault.REPEATED_INPUT, name=name)
             feeds[name] = array
+        if section is not None:
+            section.finish()
         if self._inputs is not None and len(feeds) != len(self._inputs):
             missing = next(name for name in self._inputs if name not in feeds)
             raise RequestError(
@@ -82,7 +117,9 @@ class CodecV2(PlainCodec):
             )
         return feeds
 
-    def _input(self, index: int, raw: Any) -> tuple[str, Tensor]:
+    def _input(
+        self, index: int, raw: Any, section: Section | None, content_type: str
+    ) -> tuple[str, Tensor]:
         if type(raw) is not dict:
             raise _bad(f"inputs[{index}]", "a tensor object", datatypes.word(raw))
         if not raw.keys() <= _INPUT_FIELDS:
@@ -91,17 +128,27 @@ class CodecV2(PlainCodec):
         name = raw.get("name")
         if type(name) is not str:
             raise _bad(f"inputs[{index}].name", "text", datatypes.word(name))
+        binary_size = None
         if "parameters" in raw:
-            _check_parameters(f"inputs[{index}].parameters", raw["parameters"])
+            field = f"inputs[{index}].parameters"
+            binary_size, own = parameters_v2.of_input(field, raw["parameters"])
+            content_type = own or content_type
         datatype, spec = self._datatype(name, raw.get("datatype"))
         shape = _shape(index, raw.get("shape"))
         if spec is not None:
             datatypes.check_shape(spec, shape)
         data = raw.get("data", _MISSING)
-        if data is _MISSING or (type(data) is not list and shape):
+        if binary_size is not None:
+            raw_data = _behind(index, name, binary_size, section, has_data=data is not _MISSING)
+            array = raw_tensors.from_raw(name, raw_data, datatype, shape)
+        elif data is _MISSING or (type(data) is not list and shape):
             got = "nothing" if data is _MISSING else datatypes.word(data)
             raise _bad(f"inputs[{index}].data", "a list of values", got)
-        return name, _tensor(name, data, datatype, shape)
+        else:
+            array = _tensor(name, data, datatype, shape)
+        if content_type in elements.TYPES and datatype.kind == "O":
+            array = elements.of_content(name, array, content_type)
+        return name, array
 
     def _datatype(self, name: str, raw: Any) -> tuple[Datatype, TensorSpec | None]:
         spec = None
@@ -118,26 +165,45 @@ class CodecV2(PlainCodec):
             raise RequestError(Fault.WRONG_DATATYPE, name=name, expected=spec.datatype, got=raw)
         return datatype, spec
 
-    def _wanted(self, raw_outputs: Any) -> tuple[str, ...] | None:
+    def _wanted(
+        self, raw_outputs: Any, reply: Reply | None
+    ) -> tuple[tuple[str, ...] | None, Reply | None]:
+        """The outputs that are asked for, and how."""
         if raw_outputs is None:
-            return None
+            return None, reply
         if type(raw_outputs) is not list:
             raise _bad("outputs", "a list of outputs", datatypes.word(raw_outputs))
         names: dict[str, None] = {}
+        binary: dict[str, bool] = {}
+        base64: set[str] = set()
         for index, raw in enumerate(raw_outputs):
-            if type(raw) is not dict or type(raw.get("name")) is not str:
-                raise _bad(f"outputs[{index}]", "an object with a name", datatypes.word(raw))
-            if not raw.keys() <= _OUTPUT_FIELDS:
-                field = f"outputs[{index}].{min(raw.keys() - _OUTPUT_FIELDS)}"
-                raise RequestError(Fault.UNKNOWN_FIELD, field=field)
-            if "parameters" in raw:
-                _check_parameters(f"outputs[{index}].parameters", raw["parameters"])
-            name = raw["name"]
-            if self._outputs is not None and name not in self._outputs:
-                expected = ", ".join(self._outputs)
-                raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=expected)
+            name = self._wanted_name(index, raw)
+            if name in names:
+                raise RequestError(Fault.REPEATED_OUTPUT, name=name)
             names[name] = None
-        return tuple(names) or None
+            if "parameters" in raw:
+                field = f"outputs[{index}].parameters"
+                own = parameters_v2.of_output(field, raw["parameters"])
+                if own.is_binary is not None:
+                    binary[name] = own.is_binary
+                if own.content_type == "base64":
+                    base64.add(name)
+        is_binary = reply is not None
+        if base64 or any(flag is not is_binary for flag in binary.values()):
+            reply = Reply(is_binary, binary, frozenset(base64))
+        return tuple(names) or None, reply
+
+    def _wanted_name(self, index: int, raw: Any) -> str:
+        if type(raw) is not dict or type(raw.get("name")) is not str:
+            raise _bad(f"outputs[{index}]", "an object with a name", datatypes.word(raw))
+        if not raw.keys() <= _OUTPUT_FIELDS:
+            field = f"outputs[{index}].{min(raw.keys() - _OUTPUT_FIELDS)}"
+            raise RequestError(Fault.UNKNOWN_FIELD, field=field)
+        name: str = raw["name"]
+        if self._outputs is not None and name not in self._outputs:
+            expected = ", ".join(self._outputs)
+            raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=expected)
+        return name
 
 
 def metadata(
@@ -170,7 +236,7 @@ def _tensor(name: str, data: Any, datatype: Datatype, shape: tuple[int, ...]) ->
     array = datatypes.to_array(name, data, datatype)
     if array.shape == shape:
         return array
-    expected = prod(shape)
+    expected = datatypes.check_count(name, shape)
     if array.size != expected:
         raise RequestError(
             Fault.WRONG_COUNT, name=name, shape=list(shape), expected=expected, got=array.size
@@ -179,10 +245,7 @@ def _tensor(name: str, data: Any, datatype: Datatype, shape: tuple[int, ...]) ->
         raise RequestError(
             Fault.WRONG_NESTING, name=name, got=list(array.shape), expected=list(shape)
         )
-    try:
-        return array.reshape(shape)
-    except ValueError:  # an empty tensor whose other sizes multiply beyond the address space
-        raise _bad(f"input '{name}': shape", "sizes that fit in memory", str(list(shape))) from None
+    return array.reshape(shape)
 
 
 def _shape(index: int, raw: Any) -> tuple[int, ...]:
@@ -198,15 +261,16 @@ def _shape(index: int, raw: Any) -> tuple[int, ...]:
     return tuple(raw)
 
 
-def _check_parameters(field: str, raw: Any) -> None:
-    """Parameters are hints of the caller's tools and change nothing, except the binary ones."""
-    if raw is None:
-        return
-    if type(raw) is not dict:
-        raise _bad(field, "an object", datatypes.word(raw))
-    for name in _BINARY:
-        if raw.get(name):
-            raise RequestError(Fault.BINARY, field=f"{field}.{name}")
+def _behind(
+    index: int, name: str, size: int, section: Section | None, *, has_data: bool
+) -> memoryview:
+    """An input's binary data."""
+    field = f"inputs[{index}].parameters.binary_data_size"
+    if has_data:
+        raise _bad(field, "no data in JSON beside it", "both")
+    if section is None:
+        raise _bad(field, "header Inference-Header-Content-Length beside it", "none")
+    return section.take(name, size)
 
 
 def _bad(field: str, expected: str, got: str) -> RequestError:
@@ -216,7 +280,7 @@ def _bad(field: str, expected: str, got: str) -> RequestError:
 def _output(name: str, outputs: Mapping[str, Tensor]) -> dict[str, Any]:
     array = outputs.get(name)
     if array is None:
-        raise RequestError(Fault.BAD_OUTPUT, detail=f"output '{name}' is missing from it")
+        raise _missing(name)
     datatype = datatypes.describe(name, array)
     return {
         "name": name,
@@ -224,3 +288,35 @@ def _output(name: str, outputs: Mapping[str, Tensor]) -> dict[str, Any]:
         "datatype": datatype.name,
         "data": datatypes.to_json(name, array.ravel(), datatype),
     }
+
+
+def _missing(name: str) -> RequestError:
+    return RequestError(Fault.BAD_OUTPUT, detail=f"output '{name}' is missing from it")
+
+
+def _mixed(
+    answer: dict[str, Any], names: Iterable[str], outputs: Mapping[str, Tensor], reply: Reply
+) -> Encoded:
+    """An answer that is not all plain JSON."""
+    tensors: list[raw_tensors.Buffer] = []
+    described: list[dict[str, Any]] = []
+    answer["outputs"] = described
+    for name in names:
+        array = outputs.get(name)
+        if array is None:
+            raise _missing(name)
+        datatype = datatypes.describe(name, array)
+        one: dict[str, Any] = {"name": name, "shape": array.shape, "datatype": datatype.name}
+        if reply.binary.get(name, reply.is_binary):
+            tensors.append(raw_tensors.to_raw(name, array, datatype))
+            one["parameters"] = {"binary_data_size": len(tensors[-1])}
+        else:
+            flat = array.ravel()
+            if name in reply.base64 and datatype.kind == "O":
+                flat = elements.to_base64(array)
+                one["parameters"] = {"content_type": "base64"}
+            one["data"] = nonfinite.written(datatypes.to_json(name, flat, datatype))
+        described.append(one)
+    if not tensors:
+        return Encoded(JSON, orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
+    return binary_v2.joined(answer, tensors)

@@ -8,13 +8,11 @@ them are UTF-8; else (images, say) they are `bytes` objects.
 """
 
 import struct
-from collections.abc import Sequence
-from math import prod
-from typing import Any
 
 import numpy as np
 
-from predictor.datatypes import Datatype
+from predictor.datatypes import Datatype, check_count
+from predictor.elements import of_bytes
 from predictor.errors import Fault, RequestError
 from predictor.model import Tensor
 
@@ -23,14 +21,14 @@ Buffer = bytes | memoryview
 
 def from_raw(name: str, data: Buffer, datatype: Datatype, shape: tuple[int, ...]) -> Tensor:
     """An input's array; RequestError when the bytes do not fill the shape."""
-    count = prod(shape)
+    count = check_count(name, shape)
     if datatype.kind == "O":
         elements = _elements(name, data)
         if len(elements) != count:
             raise RequestError(
                 Fault.WRONG_COUNT, name=name, shape=list(shape), expected=count, got=len(elements)
             )
-        return shaped(name, texts(elements), shape)
+        return shaped(name, of_bytes(elements), shape)
     expected = count * datatype.dtype.itemsize
     if len(data) != expected:
         raise RequestError(
@@ -74,18 +72,6 @@ def shaped(name: str, flat: Tensor, shape: tuple[int, ...]) -> Tensor:
             expected="sizes that fit in memory",
             got=list(shape),
         ) from None
-
-
-def texts(elements: Sequence[bytes]) -> Tensor:
-    """A flat array of text, or of bytes where they are none."""
-    found = np.empty(len(elements), object)
-    values: Sequence[Any]
-    try:
-        values = [element.decode() for element in elements]
-    except UnicodeDecodeError:
-        values = elements
-    found[:] = values
-    return found
 
 
 def elements_of(name: str, array: Tensor) -> list[bytes]:

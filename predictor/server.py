@@ -13,7 +13,7 @@ import uuid
 import orjson
 
 from api import keys
-from predictor import cloud_events, routes
+from predictor import cloud_events, coding, routes
 from predictor.calls import Call
 from predictor.cloud_events import EventCodec
 from predictor.config import Settings
@@ -32,6 +32,7 @@ from wire.exchange import Exchange
 
 _TIMING = keys.HEADER_SERVER_TIMING.encode()
 _LOAD_FORMAT = keys.HEADER_LOAD_FORMAT.encode()
+_EXTENSIONS = ("binary_tensor_data",)
 _VERSION = importlib.metadata.version("relight")
 
 
@@ -109,12 +110,14 @@ class Server:
             else:
                 self._tell(exchange, answer)
         except RequestError as error:
-            if grpc.is_grpc(exchange.index.get(b"content-type")):
+            if grpc.is_grpc(exchange.index.get(b"content-type")) and exchange.is_http2:
                 self._grpc.refuse(exchange, error)
                 return
             headers = self._head
             if error.fault is Fault.WRONG_METHOD and route is not None:
                 headers += b"allow: %b\r\n" % route.method
+            if error.fault is Fault.ENCODED:
+                headers += b"accept-encoding: %b\r\n" % coding.served().encode()
             self._respond(exchange, error.status, headers, error.body)
 
     def _is_call(self, exchange: Exchange, path: bytes) -> bool:
@@ -134,7 +137,7 @@ class Server:
 
     def _infer(self, exchange: Exchange, codec: Codec) -> None:
         if b"content-encoding" in exchange.index:
-            _check_encoding(exchange)
+            coding.check(exchange.index[b"content-encoding"])
         Call(self, exchange, codec).begin(bytes_max=self._settings.body_bytes_max)
 
     def answered(self, call: Call, encoded: Encoded, run_s: float, timing: bytes) -> None:
@@ -196,7 +199,7 @@ def _static_answers(settings: Settings, loaded: Loaded) -> dict[Answer, bytes]:
         Answer.ALIVE: {"status": "alive"},
         Answer.LIVE: {"live": True},
         Answer.MODELS: {"models": [name]},
-        Answer.SERVER: {"name": "relight", "version": _VERSION, "extensions": []},
+        Answer.SERVER: {"name": "relight", "version": _VERSION, "extensions": list(_EXTENSIONS)},
     }
     answers = {answer: orjson.dumps(one) for answer, one in raw.items()}
     return answers | _readiness(name, is_ready=True) | {Answer.METADATA: described}
@@ -210,9 +213,3 @@ def _readiness(name: str, *, is_ready: bool) -> dict[Answer, bytes]:
         Answer.MODEL_V1: of_model,
         Answer.MODEL_READY: of_model,
     }
-
-
-def _check_encoding(exchange: Exchange) -> None:
-    coding = exchange.index[b"content-encoding"].decode(errors="replace")
-    if coding.lower() != "identity":
-        raise RequestError(Fault.ENCODED, got=coding)

@@ -1,5 +1,7 @@
 """JSON to arrays to JSON for every datatype, and every way in which values can be wrong."""
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from predictor.datatypes import DATATYPES
 from predictor.errors import RequestError
 from predictor.model import TensorSpec
 
+IN_JSON = [name for name in DATATYPES if name != "BF16"]
 FLOAT_BITS = {"FP16": 16, "FP32": 32, "FP64": 64}
 
 
@@ -35,7 +38,7 @@ def round_trip(name: str, given_values: Any) -> Any:
     return orjson.loads(orjson.dumps(json, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-@pytest.mark.parametrize("name", DATATYPES)
+@pytest.mark.parametrize("name", IN_JSON)
 @given(data=st.data())
 def test_every_value_of_every_datatype_survives_both_ways(name: str, data: st.DataObject) -> None:
     rows, columns = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
@@ -48,13 +51,13 @@ def test_every_value_of_every_datatype_survives_both_ways(name: str, data: st.Da
         assert came == sent
 
 
-@pytest.mark.parametrize("name", DATATYPES)
+@pytest.mark.parametrize("name", IN_JSON)
 def test_an_empty_list_is_an_empty_array(name: str) -> None:
     assert round_trip(name, []) == []
     assert round_trip(name, [[], []]) == [[], []]
 
 
-@pytest.mark.parametrize("name", [name for name in DATATYPES if name not in ("BYTES", "BOOL")])
+@pytest.mark.parametrize("name", [name for name in IN_JSON if name not in ("BYTES", "BOOL")])
 def test_a_single_number_is_rank_zero(name: str) -> None:
     assert datatypes.to_array("x", 5, DATATYPES[name]).shape == ()
     assert round_trip(name, 5) == 5
@@ -123,10 +126,52 @@ def test_nesting_ends_somewhere() -> None:
         datatypes.to_array("x", deep, DATATYPES["FP32"])
 
 
-def test_what_json_cannot_carry_is_null() -> None:
-    array = np.array([1.5, np.nan, np.inf], np.float32)
-    json = datatypes.to_json("x", array, DATATYPES["FP32"])
-    assert orjson.dumps(json, option=orjson.OPT_SERIALIZE_NUMPY) == b"[1.5,null,null]"
+@pytest.mark.parametrize("name", FLOAT_BITS)
+def test_numbers_that_json_has_not_are_words(name: str) -> None:
+    array = datatypes.to_array("x", [1.5, "NaN", "Infinity", "-Infinity"], DATATYPES[name])
+    assert np.array_equal(array, [1.5, np.nan, np.inf, -np.inf], equal_nan=True)
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "+Infinity", "1.5", ""])
+def test_other_words_are_no_numbers(word: str) -> None:
+    with pytest.raises(RequestError, match="expected numbers for FP32, got text"):
+        datatypes.to_array("x", [1.5, word], DATATYPES["FP32"])
+
+
+def test_bf16_is_not_read_from_json_nor_written() -> None:
+    with pytest.raises(RequestError, match="input 'x': BF16 travels as binary data only"):
+        datatypes.to_array("x", [1.0], DATATYPES["BF16"])
+    array = np.ones(2, DATATYPES["BF16"].dtype)
+    assert datatypes.describe("y", array) is DATATYPES["BF16"]
+    with pytest.raises(RequestError, match="output 'y' is BF16, .*binary_data") as caught:
+        datatypes.to_json("y", array, DATATYPES["BF16"])
+    assert caught.value.status == 400
+
+
+def test_nothing_is_imported_for_bf16_until_somebody_sends_it() -> None:
+    code = (
+        "import sys; from predictor.datatypes import DATATYPES as table; repr(table)\n"
+        "assert 'ml_dtypes' not in sys.modules\n"
+        "assert table['BF16'].dtype.itemsize == 2 and not hasattr(table['BF16'], 'other')\n"
+        "assert 'ml_dtypes' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bytes_may_be_written_as_tensorflow_serving_does() -> None:
+    said = [["a", {"b64": "w6k="}]]
+    assert datatypes.to_array("x", said, DATATYPES["BYTES"]).tolist() == [["a", "\u00e9"]]
+    raw = [{"b64": "/9j/"}, "a"]
+    assert datatypes.to_array("x", raw, DATATYPES["BYTES"]).tolist() == [b"\xff\xd8\xff", b"a"]
+    assert datatypes.guess("x", raw).name == "BYTES"
+
+
+@pytest.mark.parametrize("shape", [(0, 2**31 - 1), (2**31 - 1, 0), (2**31 - 1,) * 31 + (0,)])
+def test_nothing_may_not_be_of_any_size(shape: tuple[int, ...]) -> None:
+    with pytest.raises(RequestError, match="sizes that fit in memory"):
+        datatypes.check_count("x", shape)
+    assert datatypes.check_count("x", (0, 3, 1024, 1024)) == 0
+    assert datatypes.check_count("x", (2**31 - 1,) * 32) == (2**31 - 1) ** 32
 
 
 def test_any_memory_layout_is_written_in_row_major_order() -> None:

@@ -91,7 +91,7 @@ def test_a_wrong_request_is_refused_in_words(of: CodecV1, raw: Any, said: str) -
 
 
 def test_one_output_gives_its_rows() -> None:
-    assert predictions({"y": np.array([[1.5, np.nan]], np.float32)}) == [[1.5, None]]
+    assert predictions({"y": np.array([[1.5, np.nan]], np.float32)}) == [[1.5, "NaN"]]
     assert predictions({"y": np.array(["a"], object)}) == ["a"]
     assert predictions({"y": np.array(2, np.int32)}) == 2
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import gzip
 import socket
 import threading
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from api import load_reports
@@ -162,7 +165,7 @@ async def test_metadata_tells_the_provider_that_is_used(start: Start) -> None:
         assert found["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}]
         server = (await bench.ask(request("GET", "/v2"))).json
         assert server["name"] == "relight"
-        assert server["extensions"] == []
+        assert "binary_tensor_data" in server["extensions"]
 
 
 @pytest.mark.parametrize(
@@ -176,11 +179,17 @@ async def test_metadata_tells_the_provider_that_is_used(start: Start) -> None:
         (request("GET", INFER), 405, "takes POST, not GET"),
         (request("POST", "/v2/health/ready"), 405, "takes GET, not POST"),
         (request("POST", INFER, b"x" * 3000), 413, "larger than"),
-        (request("POST", INFER, BODY, content_encoding="gzip"), 415, "'gzip' is not served"),
+        (request("POST", INFER, BODY, content_encoding="br"), 415, "'br' is not served: expected"),
+        (request("POST", INFER, BODY, content_encoding="gzip"), 400, "the body is not gzip"),
+        (
+            request("POST", INFER, gzip.compress(b" " * 2001), content_encoding="gzip"),
+            413,
+            "the body is larger than 2000 bytes",
+        ),
         (
             request("POST", INFER, BODY, inference_header_content_length="10"),
             400,
-            "the binary tensor extension is not served",
+            "the body is not JSON",
         ),
     ],
 )
@@ -192,12 +201,50 @@ async def test_refusals(start: Start, data: bytes, status: int, said: str) -> No
         assert bench.model.runs == 0
         if status == 405:
             assert reply.headers["allow"] in ("GET", "POST")
+        if status == 415:
+            assert reply.headers["accept-encoding"] == "zstd, gzip, deflate"
 
 
 async def test_a_missing_content_type_and_an_identity_encoding_are_fine(start: Start) -> None:
     async with start() as bench:
         data = request("POST", INFER, BODY, content_encoding="identity")
         assert (await bench.ask(data)).status == 200
+
+
+async def test_binary_tensors_go_in_and_out_compressed_both_ways(start: Start) -> None:
+    rows = np.ones((1000, 2), np.float32)
+    sizes = {"name": "x", "shape": [1000, 2], "datatype": "FP32"}
+    tensor = {**sizes, "parameters": {"binary_data_size": rows.nbytes}}
+    head = orjson.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}})
+    length = str(len(head))
+    async with start() as bench:
+        data = request(
+            "POST",
+            INFER,
+            gzip.compress(head + rows.tobytes()),
+            content_encoding="gzip",
+            accept_encoding="deflate, gzip;q=0.5",
+            inference_header_content_length=length,
+        )
+        reply = await bench.ask(data)
+        assert reply.status == 200
+        assert reply.headers["content-encoding"] == "deflate"
+        assert reply.headers["vary"] == "accept-encoding"
+        assert reply.headers["content-type"] == "application/octet-stream"
+        assert reply.headers["relight-revision"] == "m-00001"
+        body = zlib.decompress(reply.body)
+        end = int(reply.headers["inference-header-content-length"])
+        (output,) = orjson.loads(body[:end])["outputs"]
+        assert output == {**sizes, "name": "y", "parameters": {"binary_data_size": 8000}}
+        assert np.array_equal(np.frombuffer(body[end:], np.float32).reshape(1000, 2), rows * 2)
+
+
+async def test_small_answers_and_those_nobody_asks_so_are_not_compressed(start: Start) -> None:
+    async with start() as bench:
+        small = await bench.ask(request("POST", INFER, BODY, accept_encoding="gzip"))
+        assert "content-encoding" not in small.headers
+        large = await bench.ask(request("POST", INFER, infer_body([[1.0, 2.0]] * 1000)))
+        assert "content-encoding" not in large.headers
 
 
 async def test_an_event_is_answered_as_an_event(start: Start) -> None:
