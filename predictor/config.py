@@ -27,7 +27,7 @@ _CONCURRENCY_MAX = 1000
 _TIMEOUT_DEFAULT_S = 300
 _TIMEOUT_MAX_S = 24 * 3600
 _BATCH_SIZE_MAX = 65_536
-_PREPARED_DEFAULT_BYTES = 8 * 1024 * _MIB
+PREPARED_DEFAULT_BYTES = 8 * 1024 * _MIB
 _BATCH_DELAY_DEFAULT_MS = 5.0  # KServe's batcher waits 5 s unless told otherwise
 _BATCH_DELAY_MAX_MS = 60_000.0
 
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--prepared-bytes-max",
         type=int,
-        default=_PREPARED_DEFAULT_BYTES,
+        default=PREPARED_DEFAULT_BYTES,
         metavar="N",
         help="of all prepared models in the cache (default 8 GiB)",
     )

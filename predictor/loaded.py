@@ -26,6 +26,7 @@ class Loaded:
     facts: Mapping[str, Any] = field(default_factory=dict)  # more of the metadata: "parameters"
     is_rowwise: bool = False  # a row in, a row out, whatever the signature says
     metrics: Callable[[], Mapping[Any, Any]] | None = None  # what the model says of its load
+    prepare: Callable[[], None] | None = None  # makes its next loads faster; takes its time
     trees: Any = None  # what shap's TreeExplainer takes, where the model is one of trees
     # What only some models can; None where this one can not. See `model.Model`.
     generate: Callable[[str, Generation], Iterator[Piece]] | None = None

@@ -4,19 +4,23 @@ For: opening a file with ONNX Runtime, and one sentence for a person when that f
 Must not know: HTTP, JSON, or where the file came from.
 """
 
+import dataclasses
+import functools
 import logging
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from api.modelfiles import Kind
-from predictor import providers
+from predictor import preparing, providers
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
+from predictor.prepared import LOAD_MIN_MS
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "onnx_onnxv1"
@@ -59,7 +63,11 @@ def runtime() -> ModuleType:
 
 
 class OnnxModel:
-    """One session. `threads` is ONNX Runtime's intra-op count."""
+    """One session. `threads` is ONNX Runtime's intra-op count.
+
+    `opening`: options of a session whose graph was optimised before it was written; None for a
+    graph that is optimised now.
+    """
 
     def __init__(
         self,
@@ -67,12 +75,14 @@ class OnnxModel:
         *,
         asked_providers: Sequence[str] = (),
         threads: int = 1,
+        opening: Mapping[str, str] | None = None,
         ort: ModuleType | None = None,
     ) -> None:
         self.path = path
         self.provider = ""
         self._asked = asked_providers
         self._threads = threads
+        self._opening = opening
         self._ort = ort or runtime()
         self._session: Any = None
         self._run: Callable[..., list[Tensor]] | None = None
@@ -81,7 +91,7 @@ class OnnxModel:
 
     def load(self) -> None:
         """Open the session; LoadError names the file."""
-        choice = self._choose()
+        choice = self._choice
         for warning in choice.warnings:
             _LOG.warning("WARNING: %s", warning)
         if providers.CUDA in choice.providers and hasattr(self._ort, "preload_dlls"):
@@ -143,17 +153,23 @@ class OnnxModel:
                         other=other,
                     )
 
-    def _choose(self) -> providers.Choice:
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The providers it is opened with; LoadError for a name that is none."""
+        return self._choice.providers
+
+    @functools.cached_property
+    def _choice(self) -> providers.Choice:
         known = self._ort.get_all_providers()
         available = self._ort.get_available_providers()
         return providers.choose(self._asked, available=available, known=known)
 
     def _options(self) -> Any:
-        options = self._ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; warnings about unused initialisers are noise
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = session_options(self._ort, threads=self._threads)
+        if self._opening is not None:
+            options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            for name, value in self._opening.items():
+                options.add_session_config_entry(name, value)
         return options
 
     def _spec(self, role: str, argument: Any) -> TensorSpec:
@@ -168,11 +184,48 @@ class OnnxModel:
         return TensorSpec(name=argument.name, datatype=datatype, shape=shape)
 
 
+def session_options(ort: ModuleType, *, threads: int) -> Any:
+    """What all our sessions have in common."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; warnings about unused initialisers are noise
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
 def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
-    """Open an ONNX file as the settings ask; LoadError names it."""
+    """Open an ONNX file as the settings ask, or what was prepared of it; LoadError names it."""
     del kind  # there is one
-    model = OnnxModel(path, asked_providers=settings.providers, threads=settings.threads)
-    model.load()
+    plain = OnnxModel(path, asked_providers=settings.providers, threads=settings.threads)
+    cached = None
+    if plain.chosen == (providers.CPU,):  # a graph is optimised for one provider
+        version = runtime().__version__
+        cached = preparing.look(path, settings, runtime=version, provider=providers.CPU)
+    if cached is not None and cached.path is not None:
+        model = OnnxModel(
+            cached.path,
+            asked_providers=(providers.CPU,),
+            threads=settings.threads,
+            opening=cached.opening,
+        )
+        try:
+            model.load()
+        except LoadError as error:
+            cached = cached.failed(str(error))
+        else:
+            cached.used()
+            return _loaded(model, is_prepared=True)
+    started_s = time.perf_counter()
+    plain.load()
+    is_slow = (time.perf_counter() - started_s) * 1000 >= LOAD_MIN_MS
+    loaded = _loaded(plain, is_prepared=False)
+    if cached is None or not (cached.is_wanted and is_slow):
+        return loaded
+    return dataclasses.replace(loaded, prepare=cached.prepare)
+
+
+def _loaded(model: OnnxModel, *, is_prepared: bool) -> Loaded:
     signature = model.signature()
     return Loaded(
         run=model.run,
@@ -180,7 +233,7 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
         provider=model.provider,
         platform=PLATFORM,
         described=signature,
-        facts={"execution_provider": model.provider},
+        facts={"execution_provider": model.provider, "prepared": is_prepared},
     )
 
 

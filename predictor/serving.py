@@ -10,6 +10,7 @@ import functools
 import logging
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from predictor import batches, draining, loader, orders
+from predictor import batches, draining, heap, loader, orders
 from predictor.config import Settings
 from predictor.draining import Connections
 from predictor.errors import LoadError
 from predictor.lifecycle import Lifecycle, Phase
 from predictor.loaded import Loaded
 from predictor.orders import Order, Orders
+from predictor.prepared import LOAD_MIN_MS
 from predictor.server import Server
 from predictor.worker import Worker
 from wire.limits import Limits
@@ -35,6 +37,7 @@ _LOG = logging.getLogger(__name__)
 BACKLOG = 4096  # the kernel holds so many connections that came before the model was open
 QUIET_S = 1.0  # an open connection without a request for so long is a pool's spare
 GRACE_BEYOND_TIMEOUT_S = 5.0  # the last request may use its whole timeout, and be answered
+TIDY_AFTER_S = 2.0  # what came while the model was loaded has been answered by then
 _IDLE_S = 3600.0  # an activator keeps its pooled connections as long as it likes
 
 T = TypeVar("T")
@@ -111,6 +114,8 @@ async def serve(
             "provider": loaded.provider,
         }
     )
+    if load_ms >= LOAD_MIN_MS:
+        loop.call_later(TIDY_AFTER_S, _tidy, loaded.prepare)
     if told is not None:
         rest = _Rest(life, server, listener, connections, report, loaded)
         await rest.obey(told, stopped)
@@ -180,6 +185,17 @@ def _load(settings: Settings) -> Loaded:
         model = settings.model or settings.python_file
         raise LoadError(f"--max-batch-size: {model} can not be batched: {why}")
     return loaded
+
+
+def _tidy(prepare: Callable[[], None] | None) -> None:
+    """What is done after a load that took its time, on a thread that nobody waits for."""
+
+    def work() -> None:
+        heap.give_back()
+        if prepare is not None:
+            prepare()
+
+    threading.Thread(target=work, name="tidy", daemon=True).start()
 
 
 async def listen(
