@@ -1,14 +1,16 @@
-"""Which file of a folder is the model, and what kind of model a file holds.
+"""What kind of model a file holds, by its name, its first bytes and what an archive lists.
 
-For: one answer wherever a folder is named as a model: pinning, keeping copies, loading.
-Must not know: how files are listed or read, nor how a model is loaded.
+For: one answer wherever a file is named as a model: pinning, keeping copies, loading.
+Must not know: how files are read, how folders are laid out, nor how a model is loaded.
 
-A name decides where it can, the first bytes decide where it says nothing.
+A name decides where it can, the bytes where it says nothing or too little.
 """
 
 import enum
 import re
 from collections.abc import Sequence
+
+from api.modelrefusals import BY_MEMBER, BY_START, BY_SUFFIX, MODEL_JSON
 
 
 class Kind(enum.Enum):
@@ -29,137 +31,196 @@ class Kind(enum.Enum):
     HUGGINGFACE = "Hugging Face"  # a folder
 
 
-SUFFIXES = {
+SUFFIXES = {  # that say what a file is
     ".onnx": Kind.ONNX,
     ".skops": Kind.SKOPS,
     ".joblib": Kind.PICKLE,
     ".pkl": Kind.PICKLE,
     ".pickle": Kind.PICKLE,
+    ".ubj": Kind.XGBOOST,
+    ".xgb": Kind.XGBOOST,
+    ".lgb": Kind.LIGHTGBM,
+    ".pmml": Kind.PMML,
+    ".pfa": Kind.PFA,
+    ".tflite": Kind.TFLITE,
+    ".ts": Kind.TORCHSCRIPT,
+    ".pt": Kind.TORCHSCRIPT,
+    ".pth": Kind.TORCHSCRIPT,
+    ".pt2": Kind.TORCH_EXPORT,
 }
-LOADABLE = ", ".join(SUFFIXES)
-HEAD_BYTES = 512  # what `recognise` needs of a file
+VAGUE = (".bst", ".model", ".json", ".txt", ".xml")  # that many files have; the content decides
+LOADABLE = ", ".join((*SUFFIXES, *VAGUE[:2]))
+HEAD_BYTES = 65_536  # what `recognise` needs of a file, if it has as many
 FLAGS = (
     "--model",
     "--model_dir",
 )  # a predictor's flags that name the model; the second is KServe's
-NAMES_MAX = 1000  # of files in a folder and one level below; list one more to tell
-_NAMES_SHOWN = 8
 
+_ZIP = b"PK\x03\x04"
 _IR_FIELD = 0x08  # how a serialised ModelProto starts: field 1 (ir_version), a varint
 _IR_VERSION_MAX = 32
 _LFS = b"version https://git-lfs"
-_OTHERS = (
-    (b"\x89HDF", "an HDF5 file, as Keras writes"),
-    (b"GGUF", "a GGUF file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"{L", "a UBJSON file, as XGBoost writes"),
-    (b"tree\nversion=", "a LightGBM text model"),
+_TORCH_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # torch.save before 1.6
+_XGBOOST_BINARY = (b"binf", b"\x00\x00\x00\x3f", b"\x00\x00\x00\xbf")  # "binf", or base_score 0.5
+_WEIGHTS = (
+    "holds weights without the code that runs them, as torch.save writes: "
+    "save the model with torch.jit.save, torch.export.save or torch.onnx.export"
 )
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:]')
+_PFA_KEYS = frozenset(("input", "output", "action"))
+_PFA_MORE = frozenset(("cells", "pools", "fcns", "begin", "end", "method"))
+_SHOWN = 8
 
 
 class ModelFileError(ValueError):
     """No file can be served; the message is a clause that follows the path."""
 
 
-def choose(names: Sequence[str]) -> str:
-    """The model among the files of a folder, by their names relative to it.
-
-    At the top, or in the highest of the sub-folders that are numbers (Triton's and TensorFlow
-    Serving's versions). Where no name says that it is a model, a lone file is taken and its
-    content decides. Names that start with a dot are nobody's.
-    """
-    if len(names) > NAMES_MAX:
-        raise ModelFileError(f"holds more than {NAMES_MAX} files: name the one to serve")
-    visible = sorted(name for name in names if not any(p[:1] == "." for p in name.split("/")))
-    top = [name for name in visible if "/" not in name]
-    versions = {name.partition("/")[0] for name in visible} - set(top)
-    numbers = sorted((version for version in versions if _is_number(version)), key=int)
-    groups = [("", top)]
-    if numbers:
-        start = f"{numbers[-1]}/"
-        deeper = [name for name in visible if name.startswith(start) and name.count("/") == 1]
-        groups.append((f" in {numbers[-1]}", deeper))
-    for where, group in groups:
-        models = [name for name in group if kind_of(name) is not None]
-        if len(models) > 1:
-            raise ModelFileError(
-                f"holds {len(models)} model files{where} ({_list(models)}): name the one to serve"
-            )
-        if models:
-            return models[0]
-    for _, group in groups:
-        if len(group) == 1:
-            return group[0]
-    found = f"holds {_list(visible)}, none of which is a model" if visible else "holds no file"
-    raise ModelFileError(
-        f"{found}; a folder is served that has one file of {LOADABLE}, "
-        "or one in a sub-folder named by a version number"
-    )
-
-
 def kind_of(name: str) -> Kind | None:
     """What a file's name says it is; None if it says nothing."""
+    return SUFFIXES.get(suffix_of(name))
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name in small letters; "" of a name that is nothing else."""
     base = name.rpartition("/")[2].lower()
     stem, dot, suffix = base.rpartition(".")
-    return SUFFIXES.get(dot + suffix) if stem else None
+    return dot + suffix if stem else ""
 
 
-def recognise(name: str, head: bytes) -> Kind:
-    """What a file holds, by its name and its first bytes; ModelFileError says what else it is."""
+def is_archive(head: bytes) -> bool:
+    """Whether `recognise` wants to know what the file lists, as a zip archive."""
+    return head.startswith(_ZIP)
+
+
+def is_pointer(head: bytes) -> bool:
+    """Whether Git LFS left a few lines where the file should be."""
+    return head.startswith(_LFS)
+
+
+def recognise(name: str, head: bytes, members: Sequence[str] = ()) -> Kind:
+    """What a file holds, by its name, its first bytes and the names in it if it is an archive.
+
+    ModelFileError says what else it is.
+    """
     if not head:
         raise ModelFileError("is empty")
-    if head.startswith(_LFS):
+    if is_pointer(head):
         raise ModelFileError("is a Git LFS pointer, not the model; run git lfs pull")
-    if page := _text_page(head):
-        raise ModelFileError(page)
-    said, seen = kind_of(name), _kind_by_bytes(head)
-    if said is None:
-        if seen is None:
-            raise ModelFileError(f"{_other(head)}; this version serves {LOADABLE}")
-        return seen
-    if seen is not None and seen is not said:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise ModelFileError(
+            "is an HTML page, not a model: what was downloaded may be a page about it"
+        )
+    if suffix_of(name) in BY_SUFFIX:
+        raise ModelFileError(BY_SUFFIX[suffix_of(name)])
+    said, seen = kind_of(name), _kind_by_bytes(name, head, members)
+    if seen is None:
+        if said is None:
+            raise ModelFileError(f"{_other(head, members)}; this version serves {LOADABLE}")
+        return said
+    if said is not None and seen is not said and not _is_torch(said, seen):
         raise ModelFileError(f"holds {seen.value}, while its name says {said.value}: rename it")
-    return said
+    return seen
 
 
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit() and len(name) <= 19
+def _is_torch(said: Kind, seen: Kind) -> bool:
+    both = (Kind.TORCHSCRIPT, Kind.TORCH_EXPORT)  # both are saved as .pt
+    return said in both and seen in both
 
 
-def _kind_by_bytes(head: bytes) -> Kind | None:
+def _kind_by_bytes(name: str, head: bytes, members: Sequence[str]) -> Kind | None:
     if len(head) > 1 and head[0] == _IR_FIELD and 0 < head[1] <= _IR_VERSION_MAX:
         return Kind.ONNX
-    if head.startswith(b"PK\x03\x04"):
-        return Kind.SKOPS  # or another archive: skops' own reader says
+    if is_archive(head):
+        return _kind_of_archive(name, members)
     if head[0] == 0x80 and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        if head.startswith(_TORCH_MAGIC) or kind_of(name) is Kind.TORCHSCRIPT:
+            raise ModelFileError(_WEIGHTS)
         return Kind.PICKLE
+    if head[4:8] == b"TFL3":
+        return Kind.TFLITE
+    if head.startswith(b"{") and b"learner" in head[:24] and head[1:2] in b"LlUiI":
+        return Kind.XGBOOST
+    if re.match(rb"tree\r?\nversion=", head):
+        return Kind.LIGHTGBM
+    if _is_old_xgboost(name, head):
+        raise ModelFileError(
+            "is an XGBoost model in the old binary format, which XGBoost 3 no longer reads: "
+            'load it with XGBoost 2 and save it again with save_model("model.ubj")'
+        )
+    return _kind_of_text(head)
+
+
+def _is_old_xgboost(name: str, head: bytes) -> bool:
+    is_named = suffix_of(name) in (".bst", ".xgb", ".model")
+    return head.startswith(b"binf") or (is_named and head.startswith(_XGBOOST_BINARY))
+
+
+def _kind_of_archive(name: str, members: Sequence[str]) -> Kind | None:
+    bases = {member.rpartition("/")[2] for member in members}
+    folders = {part for member in members for part in member.split("/")[:-1]}
+    if "archive_format" in bases or "serialized_exported_program.json" in bases:
+        return Kind.TORCH_EXPORT
+    if "constants.pkl" in bases and "code" in folders:
+        return Kind.TORCHSCRIPT
+    if "data.pkl" in bases and "schema.json" not in members:
+        raise ModelFileError(_WEIGHTS)
+    if "schema.json" in members:
+        return Kind.SKOPS
+    for wanted, sentence in BY_MEMBER:
+        if any(member == wanted or member.startswith(wanted) for member in members):
+            raise ModelFileError(sentence)
+    return kind_of(name)  # its own reader says what is wrong with it
+
+
+def _kind_of_text(head: bytes) -> Kind | None:
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith(b"<") and b"<pmml" in text.lower():
+        return Kind.PMML
+    if not text.startswith(b"{"):
+        return None
+    keys = top_level_keys(text)
+    if "learner" in keys:
+        return Kind.XGBOOST
+    if len(keys & _PFA_KEYS) > 1 or ("action" in keys and keys & _PFA_MORE):
+        return Kind.PFA
+    for wanted, sentence in MODEL_JSON:
+        if wanted <= keys:
+            raise ModelFileError(sentence)
     return None
 
 
-def _text_page(head: bytes) -> str:
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "is an HTML page, not a model: what was downloaded may be a page about it"
-    if start.startswith(b"<?xml") and b"<pmml" in head.lower():
-        return f"is a PMML document; this version serves {LOADABLE}"
-    return ""
+def top_level_keys(text: bytes) -> frozenset[str]:
+    """The names of a JSON object's fields, as far as its beginning shows them."""
+    found: set[str] = set()
+    depth, last = 0, b""
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in b"{[":
+            depth += 1
+        elif token in b"}]":
+            depth -= 1
+        elif token == b":" and depth == 1 and last:
+            found.add(last[1:-1].decode(errors="replace"))
+        last = token if token[:1] == b'"' else b""
+    return frozenset(found)
 
 
-def _other(head: bytes) -> str:
-    for start, words in _OTHERS:
+def _other(head: bytes, members: Sequence[str]) -> str:
+    for start, words in BY_START:
         if head.startswith(start):
             return f"is {words}"
-    if head[4:8] == b"TFL3":
-        return "is a TensorFlow Lite file"
+    if is_archive(head):
+        return f"is a zip archive of {listed(sorted(members))}" if members else "is a zip archive"
     if re.fullmatch(rb"[\t\n\r\x20-\x7e]+", head):
         first = head.split(b"\n", 1)[0].strip()[:40].decode("ascii")
         return f"is text, not a model: it starts with '{first}'"
     return f"is no model that is known here: it starts with {head[:8]!r}"
 
 
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
+def listed(names: Sequence[str]) -> str:
+    """A few names and how many more there are."""
+    shown = ", ".join(names[:_SHOWN])
+    more = len(names) - _SHOWN
     return f"{shown} and {more} more" if more > 0 else shown

@@ -5,16 +5,17 @@ Must not know: Kubernetes objects beyond the container that names the file.
 """
 
 import asyncio
-import hashlib
 import logging
 import os
-import stat
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from itertools import chain, islice
 from pathlib import Path
 
-from api.modelfiles import NAMES_MAX, ModelFileError, choose
+from typing_extensions import override
+
+from api.modelcode import pin_code
+from api.modeldigests import Fingerprint, fingerprint, pin
+from api.modelfiles import ModelFileError
 from api.objects import Raw
 from controller.pinning import (
     MODEL_MISSING,
@@ -26,11 +27,12 @@ from controller.pinning import (
     model_file,
     serving_container,
 )
+from wire import folders
+from wire.folders import Folder
 
 _LOG = logging.getLogger(__name__)
-_CHUNK_BYTES = 1 << 20
-_READERS_MAX = 4  # files hashed at once
-_CACHE_MAX = 1000  # files whose digest is remembered
+_READERS_MAX = 4  # models hashed at once
+_CACHE_MAX = 10_000  # files whose digest is remembered
 _ATTEMPTS_MAX = 3  # readings of a file that is being written
 
 Key = tuple[str, str]  # namespace and name of a Revision
@@ -38,17 +40,20 @@ Resolve = Callable[[Raw], Awaitable[Digest | Problem]]
 _Version = tuple[int, int, int, int]  # of a file: its size, time of change and identity
 
 
-class ModelDigests:
-    """Digests of model files, remembered until the file changes.
+class _ChangedError(Exception):
+    """A file is written while it is read."""
 
-    A folder is pinned to the digest of the one file in it that is its model. What lies beside
-    that file, such as external weights of an ONNX model, is not pinned.
+
+class ModelDigests:
+    """Digests of models, of which each file is remembered until it changes.
+
+    A model is pinned with the files that are loaded with it: see `api.modeldigests`.
     """
 
     def __init__(self, model_root: Path) -> None:
         """Relative paths in Revisions start at `model_root`."""
         self._model_root = model_root
-        self._known: OrderedDict[Path, tuple[_Version, str]] = OrderedDict()
+        self._known: OrderedDict[Path, tuple[_Version, Fingerprint]] = OrderedDict()
         self._readers = asyncio.Semaphore(_READERS_MAX)
 
     async def resolve(self, revision: Raw) -> Digest | Problem:
@@ -58,14 +63,15 @@ class ModelDigests:
             return found
         path = self._model_root / found.path
         async with self._readers:
-            return await asyncio.to_thread(self._digest, path)
+            return await asyncio.to_thread(self._digest, path, is_code=found.is_code)
 
-    def _digest(self, path: Path) -> Digest | Problem:
+    def _digest(self, path: Path, *, is_code: bool) -> Digest | Problem:
         try:
             for _ in range(_ATTEMPTS_MAX):
-                text = self._read(path / choose(_names(path)) if path.is_dir() else path)
-                if text is not None:
-                    return Digest(text=text)
+                try:
+                    return Digest(text=self._read(path, is_code=is_code))
+                except _ChangedError:
+                    continue
         except FileNotFoundError:
             return Problem(reason=MODEL_MISSING, message=f"model {path} does not exist")
         except ModelFileError as error:
@@ -77,33 +83,39 @@ class ModelDigests:
             reason=MODEL_UNREADABLE, message=f"model {path} is being written: it changes while read"
         )
 
-    def _read(self, path: Path) -> str | None:
-        """The digest of one version of the file; None if it changed meanwhile."""
-        # Without O_NONBLOCK, opening a named pipe would hold the thread for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb", buffering=0) as file:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                raise OSError(0, "it is not a regular file")
-            version = _version(facts)
+    def _read(self, path: Path, *, is_code: bool) -> str:
+        top, name = folders.split(path)
+        files = _Remembering(top, name, self._known)
+        if is_code and not name:
+            raise ModelFileError("is a folder: name the Python file")
+        return (pin_code if is_code else pin)(files, name).digest
+
+
+class _Remembering(Folder):
+    """A folder of which a file is read once for each version of it."""
+
+    def __init__(
+        self, root: Path, named: str, known: "OrderedDict[Path, tuple[_Version, Fingerprint]]"
+    ) -> None:
+        super().__init__(root, named=named)
+        self._known = known
+
+    @override
+    def fingerprint(self, name: str) -> Fingerprint:
+        """The known one while the file is the same; _ChangedError if it changed meanwhile."""
+        path = self.root / name
+        with self.open(name) as file:
+            version = _version(os.fstat(file.fileno()))
             known = self._known.get(path)
             if known is not None and known[0] == version:
                 return known[1]
-            hasher = hashlib.sha256()
-            while chunk := file.read(_CHUNK_BYTES):
-                hasher.update(chunk)
-            if _version(os.fstat(handle)) != version:
-                return None
-        text = f"sha256:{hasher.hexdigest()}"
-        self._known[path] = (version, text)
+            found = fingerprint(iter(lambda: file.read(folders.CHUNK_BYTES), b""))
+            if _version(os.fstat(file.fileno())) != version:
+                raise _ChangedError
+        self._known[path] = (version, found)
         if len(self._known) > _CACHE_MAX:
             self._known.popitem(last=False)
-        return text
-
-
-def _names(folder: Path) -> list[str]:
-    found = (path for path in chain(folder.glob("*"), folder.glob("*/*")) if path.is_file())
-    return [str(path.relative_to(folder)) for path in islice(found, NAMES_MAX + 1)]
+        return found
 
 
 def _version(facts: os.stat_result) -> _Version:

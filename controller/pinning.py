@@ -42,9 +42,10 @@ Resolution = Digest | Problem | None  # None: not known yet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFile:
-    """The file to hash, as the user wrote it: relative to a folder the reader knows."""
+    """The file or folder to hash, as the user wrote it: relative to a folder the reader knows."""
 
     path: str
+    is_code: bool = False  # a Python file, pinned with the neighbours it imports
 
 
 def needs_digest(revision: Raw) -> bool:
@@ -77,7 +78,7 @@ def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
     python = _flag(args, "--python")
     model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
     if python:
-        return ModelFile(path=python.rpartition(":")[0] or python)
+        return ModelFile(path=python.rpartition(":")[0] or python, is_code=True)
     if not model:
         message = f"{keys.PREDICTOR_IMAGE} needs --model or --python in args"
         return Problem(reason=MODEL_MISSING, message=message)

@@ -144,17 +144,21 @@ class ContainerPlan:
     async def predictor_request(self, launch: PredictorLaunch, confinement: str) -> dict[str, Any]:
         """What asks for our predictor; ModelError, MountError, VolumeError."""
         args, models = launch.args, self.home.around.models
+        copy = original = ""
         if launch.model and not is_mounted(launch.model, self.container):
-            path = await models.prepare(launch.model, launch.digest)
+            original = launch.model
+            copy = await models.prepare(original, launch.digest)
+        elif launch.code:
+            original = launch.code.rpartition(":")[0]
+            copy = await models.prepare_code(original, launch.digest)
+        if copy:
             if self._is_particular and self._is_of_another_user:
-                folder = str(Path(path).parent.resolve())
+                folder = str(Path(copy).parent.resolve())
                 mount = Mount(source=folder, target=_MODELS_AT, is_read_only=True)
                 confinement = self._confinement(launch.env, mount)
-                path = f"{_MODELS_AT}/{Path(path).name}"
-            args = with_model(args, path)
-            self._copy = (path, launch.model)
-        elif launch.code:
-            await models.check(launch.code.rpartition(":")[0], launch.digest)
+                copy = f"{_MODELS_AT}/{Path(copy).name}"
+            args = with_model(args, copy)
+            self._copy = (copy, original)
         return {"kind": "predictor", "args": args, **self._rest(launch.env, confinement)}
 
     def _rest(self, env: Mapping[str, str], confinement: str) -> dict[str, Any]:

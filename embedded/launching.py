@@ -15,6 +15,8 @@ from api.objects import Raw
 from api.pods import serving_index
 from embedded.environment import expanded
 
+_CODE = "--python"  # a predictor's flag that names FILE.py:CLASS
+
 # Kubernetes: 10 s doubling to 300 s. On a laptop the person who mends the model is waiting.
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
@@ -65,7 +67,7 @@ def launch_of(pod: Raw, container: Raw, env: Mapping[str, str]) -> Launch:
         )
     digest = (pod["metadata"].get("annotations") or {}).get(MODEL_DIGEST, "")
     model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
-    code = _flag(args, "--python")
+    code = _flag(args, _CODE)
     return PredictorLaunch(args=args, env=env, model=model, code=code, digest=digest)
 
 
@@ -120,15 +122,19 @@ def _flag(args: Sequence[str], flag: str) -> str:
 
 
 def with_model(args: Sequence[str], path: str) -> tuple[str, ...]:
-    """The same arguments with another model path."""
+    """The same arguments with another path of the model, or of the file with its class."""
     replaced = list(args)
     for index, arg in enumerate(args):
-        name, equals, _ = arg.partition("=")
-        if name in FLAGS and equals:
-            replaced[index] = f"{name}={path}"
-        elif name in FLAGS and index + 1 < len(replaced):
-            replaced[index + 1] = path
+        name, equals, value = arg.partition("=")
+        if name in (*FLAGS, _CODE) and equals:
+            replaced[index] = f"{name}={_repointed(name, value, path)}"
+        elif name in (*FLAGS, _CODE) and index + 1 < len(replaced):
+            replaced[index + 1] = _repointed(name, args[index + 1], path)
     return tuple(replaced)
+
+
+def _repointed(flag: str, value: str, path: str) -> str:
+    return f"{path}:{value.rpartition(':')[2]}" if flag == _CODE else path
 
 
 def backoff_s(restarts: int) -> float:

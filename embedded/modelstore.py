@@ -1,26 +1,28 @@
 """Keep a verified copy of each pinned model, named by its digest.
 
-For: serving a Revision from the bytes it was made with, even after the user's file changed, so
+For: serving a Revision from the bytes it was made with, even after the user's files changed, so
 that a roll-back is one; and sparing every later start the hashing.
 Must not know: Pods, what a model contains, or who asked for it.
+
+    <root>/sha256-<hex>/model.onnx         a model that is one file, under its own name
+    <root>/sha256-<hex>/model.onnx, w.bin  one that was named, with what belongs to it beside it
+    <root>/sha256-<hex>/iris/1/model.onnx  one of more files in a folder, under the folder's name
 """
 
 import asyncio
-import hashlib
 import shutil
 import tempfile
-from collections.abc import Collection
-from itertools import chain, islice
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from api.modelfiles import NAMES_MAX, ModelFileError, choose
+from typing_extensions import override
 
-_CHUNK_BYTES = 1 << 20
-# An ONNX tensor kept in a file of its own says so with an entry of this key (onnx.proto,
-# TensorProto.external_data: field 1, 8 bytes), and the file is looked for beside the model.
-# Such a model is served where it lies.
-_EXTERNAL_KEY = b"\x0a\x08location"
+from api.modelcode import pin_code
+from api.modeldigests import Fingerprint, Pin, Readable, fingerprint, pin
+from api.modelfiles import ModelFileError
+from wire import folders
+from wire.folders import Folder
 
 
 class ModelError(Exception):
@@ -33,30 +35,32 @@ class ModelStore:
     def __init__(self, root: Path, *, model_root: Path) -> None:
         self._root = root
         self._model_root = model_root
+        self._copying: set[str] = set()  # folders that are being filled
 
     async def prepare(self, model: str, digest: str) -> str:
         """The path to load for a `--model` value pinned to a digest ("sha256:…" or "").
 
-        Of a folder, the one file that is its model; once copied, whatever became of the folder.
-        Raises `ModelError` where the file is gone or is not the one that was pinned.
+        Once copied, whatever became of the original. Raises `ModelError` where that is gone
+        or is not the one that was pinned.
         """
         source = self._source(model)
-        if digest:
-            folder = self._folder(digest)
-            if (target := folder / source.name).exists():
-                return str(target)
-            if kept := await asyncio.to_thread(_kept, folder, source):
-                return str(kept)
-        return await asyncio.to_thread(self._find, source, digest)
+        if not digest:
+            return str(source)
+        if kept := await asyncio.to_thread(self._kept, source, digest):
+            return str(kept)
+        return str(await asyncio.to_thread(self._copied, source, digest, pin))
 
-    async def check(self, file: str, digest: str) -> None:
-        """Raise `ModelError` unless a file that is served where it lies is the pinned one."""
-        if digest:
-            await asyncio.to_thread(self._check, self._model_root / file, digest)
+    async def prepare_code(self, file: str, digest: str) -> str:
+        """The copy to run of a Python file that changed since it was pinned; "" if it did not.
+
+        It is run where it lies as long as that is right: it may open files that are not pinned.
+        """
+        source = self._model_root / file
+        return str(await asyncio.to_thread(self._code, source, digest) or "") if digest else ""
 
     def sweep(self, digests: Collection[str]) -> None:
         """Remove the copies that none of these digests names."""
-        kept = {self._folder(digest).name for digest in digests}
+        kept = {self._folder(digest).name for digest in digests} | self._copying
         for folder in self._root.iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -72,62 +76,90 @@ class ModelStore:
             )
         return self._model_root / (unquote(parts.path) if parts.scheme else model)
 
-    def _check(self, source: Path, digest: str) -> None:
+    def _kept(self, source: Path, digest: str) -> Path | None:
+        """The copy of a model under the name it has; of a folder's, whatever its name was."""
+        folder = self._folder(digest)
+        if (target := folder / source.name).exists():
+            return target
+        found = list(folder.glob("*")) if source.is_dir() or not source.exists() else []
+        return found[0] if len(found) == 1 else None
+
+    def _code(self, source: Path, digest: str) -> Path | None:
+        target = self._folder(digest) / source.name
+        if not target.exists():
+            self._copied(source, digest, pin_code)
+            return None
         try:
-            found = hashlib.sha256(source.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelError(f"{source}: {error.strerror or error}") from error
-        _require(source, found, digest)
+            is_same = pin_code(*folders.of(source)).digest == digest
+        except (ModelFileError, OSError):
+            is_same = False
+        return None if is_same else target
 
-    def _find(self, source: Path, digest: str) -> str:
-        if source.is_dir():
-            try:
-                source = source / choose(_names(source))
-            except ModelFileError as error:
-                raise ModelError(f"{source} {error}") from None
-        if not digest:
-            return str(source)
-        return self._fetch(source, self._folder(digest) / source.name, digest)
-
-    def _fetch(self, source: Path, target: Path, digest: str) -> str:
-        try:
-            return self._copy(source, target, digest)
-        except OSError as error:
-            raise ModelError(f"{source}: {error.strerror or error}") from error
-
-    def _copy(self, source: Path, target: Path, digest: str) -> str:
+    def _copied(self, source: Path, digest: str, pinned: Callable[[Readable, str], Pin]) -> Path:
         self._root.mkdir(parents=True, exist_ok=True)
-        hasher, has_external_data = hashlib.sha256(), False
-        with source.open("rb") as model, tempfile.NamedTemporaryFile(dir=self._root) as copy:
-            while chunk := model.read(_CHUNK_BYTES):
-                hasher.update(chunk)
-                copy.write(chunk)
-                has_external_data = has_external_data or _EXTERNAL_KEY in chunk
-            copy.flush()
-            _require(source, hasher.hexdigest(), digest)
-            if has_external_data:
-                return str(source)
-            target.parent.mkdir(exist_ok=True)
-            Path(copy.name).chmod(0o444)
-            # A link, not a rename: the temporary name goes with the `with`.
-            target.unlink(missing_ok=True)
-            target.hardlink_to(copy.name)
-        return str(target)
+        filling = Path(tempfile.mkdtemp(dir=self._root, prefix=".copying-"))
+        self._copying.add(filling.name)
+        try:
+            top, name = folders.split(source)
+            found = pinned(_Copying(top, name, filling), name)
+            _require(source, found.digest, digest)
+            return _placed(found, filling, self._folder(digest), source.name if not name else "")
+        except ModelFileError as error:
+            raise ModelError(f"{source} {error}") from None
+        except OSError as error:
+            raise ModelError(f"{source}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(filling, ignore_errors=True)
+            self._copying.discard(filling.name)
 
 
-def _kept(folder: Path, source: Path) -> Path | None:
-    """The copy of a folder's model, under the name it had in there."""
-    return next(folder.glob("*"), None) if source.is_dir() or not source.exists() else None
+class _Copying(Folder):
+    """A folder of which each file is copied as its fingerprint is taken."""
+
+    def __init__(self, root: Path, named: str, target: Path) -> None:
+        super().__init__(root, named=named)
+        self._target = target
+
+    @override
+    def fingerprint(self, name: str) -> Fingerprint:
+        """Of what was copied: the file may change meanwhile."""
+        target = self._target / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as copy:
+            found = fingerprint(_written(self.chunks(name), copy.write))
+        target.chmod(0o444)
+        return found
 
 
-def _names(folder: Path) -> list[str]:
-    found = (path for path in chain(folder.glob("*"), folder.glob("*/*")) if path.is_file())
-    return [str(path.relative_to(folder)) for path in islice(found, NAMES_MAX + 1)]
+def _written(chunks: Iterator[bytes], write: Callable[[bytes], object]) -> Iterator[bytes]:
+    for chunk in chunks:
+        write(chunk)
+        yield chunk
+
+
+def _placed(found: Pin, filling: Path, folder: Path, name: str) -> Path:
+    """What was copied, moved to where it is kept; what is loaded comes last, for it is looked for.
+
+    `name` is the folder's that it came from, if it came from one.
+    """
+    copied = filling / found.root
+    folder.mkdir(exist_ok=True)
+    if not found.load:
+        target = folder / (name or copied.name)
+        if not target.exists():
+            copied.rename(target)
+        return target
+    names = {each: each if not name else Path(each).name for each in found.names}
+    for each in sorted(names, key=lambda each: each == found.load):
+        target = folder / names[each]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (copied / each).replace(target)
+    return folder / names[found.load]
 
 
 def _require(source: Path, found: str, digest: str) -> None:
-    if f"sha256:{found}" != digest:
+    if found != digest:
         raise ModelError(
             f"{source} changed since the revision was made "
-            f"(pinned {digest[:19]}…, found sha256:{found[:12]}…): deploy it again"
+            f"(pinned {digest[:19]}…, found {found[:19]}…): deploy it again"
         )

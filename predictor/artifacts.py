@@ -1,34 +1,65 @@
-"""Find the model file behind a path, and what kind it is, before any library sees it.
+"""Find the model behind a path, and what kind it is, before any library sees it.
 
 For: one sentence for a person where a path leads to no model that is served.
 Must not know: how a model is loaded, HTTP, settings.
 """
 
-from itertools import chain, islice
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from api.modelfiles import HEAD_BYTES, NAMES_MAX, Kind, ModelFileError, choose, recognise
+from api.modeldigests import pin
+from api.modelfiles import Kind, ModelFileError
+from api.modellayouts import Found, located
 from predictor.errors import LoadError
+from wire import folders
+from wire.folders import Folder
 
 
-def find(path: Path) -> tuple[Path, Kind]:
-    """The file to load, the path itself or the model in that folder, and its kind."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A model on this machine."""
+
+    path: Path  # what to load, a file or a folder
+    files: Folder  # the folder it was found in
+    name: str  # of the file that was named in there; "" where the folder was
+    found: Found
+
+    @property
+    def kind(self) -> Kind:
+        """What its format is."""
+        return self.found.kind
+
+    def digest(self) -> str:
+        """As Revisions pin it, with all that belongs to it. Costs a read of every file."""
+        with _told(self.path):
+            return pin(self.files, self.name).digest
+
+
+def find(path: Path) -> Artifact:
+    """The model that a path names, a file or one in a folder."""
+    with _told(path):
+        files, name = folders.of(path)
+        found = located(files, name)
+    return Artifact(path=files.root / found.path, files=files, name=name, found=found)
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, as Revisions pin it."""
+    with _told(path):
+        files, name = folders.of(path)
+        return f"sha256:{files.fingerprint(name).sha256}"
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """A LoadError for whatever keeps the files at a path from being read."""
     try:
-        file = path / choose(_names(path)) if path.is_dir() else path
-        with file.open("rb") as opened:
-            head = opened.read(HEAD_BYTES)
+        yield
     except ModelFileError as error:
         raise LoadError(f"{path} {error}") from None
     except FileNotFoundError:
         raise LoadError(f"there is no model file at {path}") from None
     except OSError as error:
         raise LoadError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        return file, recognise(file.name, head)
-    except ModelFileError as error:
-        raise LoadError(f"{file} {error}") from None
-
-
-def _names(folder: Path) -> list[str]:
-    found = (path for path in chain(folder.glob("*"), folder.glob("*/*")) if path.is_file())
-    return [str(path.relative_to(folder)) for path in islice(found, NAMES_MAX + 1)]

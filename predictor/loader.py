@@ -5,7 +5,6 @@ Must not know: HTTP, JSON, processes.
 """
 
 import dataclasses
-import hashlib
 import urllib.parse
 from pathlib import Path
 
@@ -23,15 +22,17 @@ def load(settings: Settings) -> Loaded:
     """
     if settings.python_file:
         return _load_python(settings)
-    path, kind = artifacts.find(resolve(settings.model))
-    opened = formats.opener(kind)(path, kind, settings)
-    return dataclasses.replace(opened, digest=settings.model_digest or digest(path))
+    artifact = artifacts.find(resolve(settings.model))
+    digest = settings.model_digest or artifact.digest()
+    known = dataclasses.replace(settings, model_digest=digest)  # what is prepared is found by it
+    opened = formats.opener(artifact.kind)(artifact.path, artifact.kind, known)
+    return dataclasses.replace(opened, digest=digest)
 
 
 def _load_python(settings: Settings) -> Loaded:
     path = resolve(settings.python_file)
     opened = python_model.open_model(path, settings.python_class)
-    return dataclasses.replace(opened, digest=settings.model_digest or digest(path))
+    return dataclasses.replace(opened, digest=settings.model_digest or artifacts.file_digest(path))
 
 
 def resolve(uri: str) -> Path:
@@ -45,9 +46,3 @@ def resolve(uri: str) -> Path:
     if host not in ("", "localhost") or not slash:
         raise LoadError(f"{uri} names a file on another machine; write file:///path")
     return Path("/" + urllib.parse.unquote(path))
-
-
-def digest(path: Path) -> str:
-    """The sha256 of a file, as Revisions pin it. Costs a read of the whole file."""
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

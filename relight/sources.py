@@ -4,14 +4,16 @@ For: finding a mistyped path before anything is sent, and noticing a file that c
 Must not know: what models contain, Services, or how anything is sent.
 """
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from api.modelfiles import NAMES_MAX, ModelFileError, choose
+from api.modelcode import pin_code
+from api.modeldigests import Pin, Readable, pin
+from api.modelfiles import ModelFileError
 from relight.errors import UsageError
+from wire import folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,8 @@ def model(given: str, *, folder: Path, is_checked: bool) -> Source:
     if separator and scheme != "file":
         return Source(text=given, digest=None)
     path = Path(unquote(urlsplit(given).path)) if separator else folder / Path(given).expanduser()
-    chosen = _chosen(path) if is_checked and path.is_dir() else path
-    return Source(text=str(path.absolute()), digest=_checked("--model", chosen, is_checked))
+    digest = _digest("--model", path, pin) if is_checked else None
+    return Source(text=str(path.absolute()), digest=digest)
 
 
 def python(given: str, *, folder: Path, is_checked: bool) -> Source:
@@ -38,28 +40,19 @@ def python(given: str, *, folder: Path, is_checked: bool) -> Source:
     if not separator or not name.isidentifier():
         raise UsageError(f"--python: expected FILE.py:CLASS, got {given}")
     path = (folder / Path(file).expanduser()).absolute()
-    return Source(text=f"{path}:{name}", digest=_checked("--python", path, is_checked))
+    if is_checked and path.is_dir():
+        raise UsageError(f"--python: {path} is a directory; name a file")
+    digest = _digest("--python", path, pin_code) if is_checked else None
+    return Source(text=f"{path}:{name}", digest=digest)
 
 
-def _checked(flag: str, path: Path, is_checked: bool) -> str | None:
-    if not is_checked:
-        return None
+def _digest(flag: str, path: Path, pinned: Callable[[Readable, str], Pin]) -> str:
+    """As the platform pins it."""
     try:
-        if path.is_dir():
-            raise UsageError(f"{flag}: {path} is a directory; name a file")
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return pinned(*folders.of(path)).digest
+    except ModelFileError as error:
+        raise UsageError(f"{flag}: {path} {error}") from None
     except FileNotFoundError:
         raise UsageError(f"{flag}: {path} does not exist (--no-check skips this test)") from None
     except OSError as error:
-        raise UsageError(f"{flag}: {path}: {error.strerror}") from error
-
-
-def _chosen(folder: Path) -> Path:
-    """The model in a folder, as the platform chooses it."""
-    files = (path for path in chain(folder.glob("*"), folder.glob("*/*")) if path.is_file())
-    names = [str(path.relative_to(folder)) for path in islice(files, NAMES_MAX + 1)]
-    try:
-        return folder / choose(names)
-    except ModelFileError as error:
-        raise UsageError(f"--model: {folder} {error}") from None
+        raise UsageError(f"{flag}: {path}: {error.strerror}") from None

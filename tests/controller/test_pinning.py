@@ -32,7 +32,8 @@ def container(*args: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_which_file_it_is(args: list[str], path: str) -> None:
-    assert model_file(container(*args)) == ModelFile(path=path)
+    is_code = "--python" in args
+    assert model_file(container(*args)) == ModelFile(path=path, is_code=is_code)
 
 
 @pytest.mark.parametrize(

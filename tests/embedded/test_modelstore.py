@@ -65,15 +65,31 @@ async def test_what_can_not_be_read_is_named(store: ModelStore, model: str, word
         await store.prepare(model, digest(b"x"))
 
 
-async def test_weights_beside_the_model_keep_it_where_it_lies(
-    store: ModelStore, tmp_path: Path
-) -> None:
+def external(location: str) -> bytes:
+    """An ONNX tensor whose values are in a file of their own."""
     onnx = pytest.importorskip("onnx")
     tensor = onnx.TensorProto(name="w", data_location=onnx.TensorProto.EXTERNAL)
-    tensor.external_data.add(key="location", value="w.bin")
-    source = tmp_path / "work" / "m.onnx"
-    source.write_bytes(tensor.SerializeToString())
-    assert await store.prepare("m.onnx", digest(source.read_bytes())) == str(source)
+    tensor.external_data.add(key="location", value=location)
+    content: bytes = tensor.SerializeToString()
+    return content
+
+
+def manifest(**files: bytes) -> str:
+    lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    return digest("".join(lines).encode())
+
+
+async def test_weights_beside_a_model_are_kept_with_it(store: ModelStore, tmp_path: Path) -> None:
+    model, work = external("w.bin"), tmp_path / "work"
+    (work / "m.onnx").write_bytes(model)
+    (work / "w.bin").write_bytes(b"first")
+    pinned = manifest(**{"m.onnx": model, "w.bin": b"first"})
+    path = Path(await store.prepare("m.onnx", pinned))
+    (work / "w.bin").write_bytes(b"second")
+    assert Path(await store.prepare("m.onnx", pinned)) == path
+    assert (path.read_bytes(), path.with_name("w.bin").read_bytes()) == (model, b"first")
+    with pytest.raises(ModelError, match="changed since"):
+        await store.prepare("m.onnx", digest(model))
 
 
 async def test_a_folder_gives_its_model_and_is_then_not_needed(
@@ -82,9 +98,9 @@ async def test_a_folder_gives_its_model_and_is_then_not_needed(
     first = tmp_path / "work" / "iris" / "1" / "model.skops"
     first.parent.mkdir(parents=True)
     first.write_bytes(b"first")
-    assert await store.prepare("iris", "") == str(first)
+    assert await store.prepare("iris", "") == str(tmp_path / "work" / "iris")
     path = Path(await store.prepare("iris", digest(b"first")))
-    assert (path.read_bytes(), path.suffix) == (b"first", ".skops")
+    assert (path.read_bytes(), path.name) == (b"first", "model.skops")
     second = tmp_path / "work" / "iris" / "2" / "model.onnx"
     second.parent.mkdir()
     second.write_bytes(b"second")
@@ -92,6 +108,21 @@ async def test_a_folder_gives_its_model_and_is_then_not_needed(
     assert Path(await store.prepare("iris", digest(b"second"))).read_bytes() == b"second"
     shutil.rmtree(tmp_path / "work" / "iris")
     assert await store.prepare("iris", digest(b"first")) == str(path)
+
+
+async def test_a_folder_with_settings_is_kept_with_them(store: ModelStore, tmp_path: Path) -> None:
+    top = tmp_path / "work" / "repository"
+    files = {"config.pbtxt": b'name: "iris"', "1/model.onnx": b"first"}
+    for name, content in {**files, "README.md": b"of nobody"}.items():
+        (top / "iris" / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / "iris" / name).write_bytes(content)
+    for given in ("repository/iris", "repository"):
+        path = Path(await store.prepare(given, manifest(**files)))
+        assert path.name == "iris"
+        kept = {str(each.relative_to(path)) for each in path.rglob("*") if each.is_file()}
+        assert kept == set(files)
+    shutil.rmtree(top)
+    assert Path(await store.prepare("repository/iris", manifest(**files))) == path
 
 
 async def test_a_folder_without_one_model_is_described(store: ModelStore, tmp_path: Path) -> None:
@@ -102,14 +133,26 @@ async def test_a_folder_without_one_model_is_described(store: ModelStore, tmp_pa
         await store.prepare("iris", digest(b"x"))
 
 
-async def test_code_is_checked_where_it_lies(store: ModelStore, tmp_path: Path) -> None:
-    (tmp_path / "work" / "m.py").write_bytes(b"code")
-    await store.check("m.py", digest(b"code"))
-    await store.check("m.py", "")
-    with pytest.raises(ModelError, match="changed since"):
-        await store.check("m.py", digest(b"other"))
+async def test_code_is_run_where_it_lies_until_it_changes(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    work, code = tmp_path / "work", b"import columns, json\n"
+    (work / "m.py").write_bytes(code)
+    (work / "columns.py").write_bytes(b"N = 1")
+    pinned = manifest(**{"m.py": code, "columns.py": b"N = 1"})
+    assert await store.prepare_code("m.py", "") == ""
+    assert await store.prepare_code("m.py", pinned) == ""
+    assert await store.prepare_code("m.py", pinned) == ""
+    (work / "columns.py").write_bytes(b"N = 2")
+    copy = Path(await store.prepare_code("m.py", pinned))
+    assert (copy.read_bytes(), copy.with_name("columns.py").read_bytes()) == (code, b"N = 1")
+    (work / "m.py").unlink()
+    assert await store.prepare_code("m.py", pinned) == str(copy)
     with pytest.raises(ModelError, match="No such file"):
-        await store.check("gone.py", digest(b"code"))
+        await store.prepare_code("gone.py", digest(b"code"))
+    (work / "m.py").write_bytes(b"code")
+    with pytest.raises(ModelError, match="changed since"):
+        await store.prepare_code("m.py", digest(b"other"))
 
 
 async def test_sweep_keeps_what_is_pinned(store: ModelStore, tmp_path: Path) -> None:

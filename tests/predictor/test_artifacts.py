@@ -21,14 +21,18 @@ def test_a_file_is_what_its_name_or_its_bytes_say(tmp_path: Path) -> None:
     ):
         path = tmp_path / name
         path.write_bytes(content)
-        assert artifacts.find(path) == (path, kind)
+        found = artifacts.find(path)
+        assert (found.path, found.kind) == (path, kind)
+        assert found.digest() == artifacts.file_digest(path)
 
 
 def test_the_model_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
     (tmp_path / "3/model.onnx").write_bytes(ONNX)
     (tmp_path / "config.pbtxt").write_text("name: 'x'")
-    assert artifacts.find(tmp_path) == (tmp_path / "3/model.onnx", Kind.ONNX)
+    found = artifacts.find(tmp_path)
+    assert (found.path, found.kind) == (tmp_path / "3/model.onnx", Kind.ONNX)
+    assert found.digest() != artifacts.file_digest(found.path)  # the settings are in it
 
 
 def failure(path: Path) -> str:
