@@ -11,7 +11,7 @@ RUNTIME ?= cpu
 FOLDERS := relight embedded activator autoscaler controller predictor cluster wire api telemetry
 SEED ?= 0
 RUNS ?= 200
-BENCHMARKS := cold_start burst proxy_overhead predictor_overhead autoscaler_tick api_list simulator_fidelity frozen
+BENCHMARKS := cold_start burst proxy_overhead predictor_overhead autoscaler_tick api_list simulator_fidelity frozen predictor batching
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,4 +63,4 @@ docs: setup ## check that the documentation tells the truth
 	@$(BIN)/python -m pytest -q tests/test_docs.py
 
 clean: ## remove what make and the demo made
-	@rm -rf $(VENV) .clients .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .clients .peers .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
