@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -39,7 +40,7 @@ def kserve(name: str) -> Path:
     return path
 
 
-def predictions(loaded: Loaded, body: bytes) -> object:
+def predictions(loaded: Loaded, body: bytes) -> Any:
     """The answer of a V1 request."""
     codec = CodecV1(loaded.signature)
     request = codec.decode(body)

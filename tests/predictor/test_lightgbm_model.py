@@ -46,7 +46,7 @@ def test_kserves_iris_gives_kserves_golden_answer() -> None:
     loaded = load(kserve("lightgbm/model.bst"))
     body = kserve("requests/iris_input.json").read_bytes()
     rows = predictions(loaded, body)
-    assert np.argmax(rows, axis=1).tolist() == [1, 1]  # type: ignore[arg-type]
+    assert np.argmax(rows, axis=1).tolist() == [1, 1]
     answer = outputs(loaded, kserve("requests/iris_input_v2.json").read_bytes())["output-0"]
     assert (answer["datatype"], answer["shape"]) == ("FP64", [2, 3])
     names = ["sepal_length_(cm)", "sepal_width_(cm)", "petal_length_(cm)", "petal_width_(cm)"]
@@ -106,8 +106,8 @@ def test_categories_come_as_words_or_as_codes(tmp_path: Path) -> None:
         found = loaded.run({"a": ROWS[:, 0], "town": towns}, None)["output-0"]
         np.testing.assert_allclose(found, booster.predict(frame), rtol=1e-12)
     unknown = pandas.DataFrame({"a": [0.5], "town": pandas.Categorical(["bonn"])})
-    found = loaded.run({"a": np.array([0.5]), "town": np.array(["bonn"], object)}, None)
-    np.testing.assert_allclose(found["output-0"], booster.predict(unknown), rtol=1e-12)
+    one = loaded.run({"a": np.array([0.5]), "town": np.array(["bonn"], object)}, None)
+    np.testing.assert_allclose(one["output-0"], booster.predict(unknown), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
