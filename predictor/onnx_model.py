@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from api.modelfiles import Kind
-from predictor import preparing, providers
+from predictor import onnx_values, preparing, providers
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
@@ -38,11 +38,13 @@ _DATATYPES = {
     "tensor(float)": "FP32",
     "tensor(double)": "FP64",
     "tensor(string)": "BYTES",
+    "tensor(bfloat16)": "BF16",
 }
 # Where in ONNX Runtime's own source it was thrown: file, line and C++ signature.
 _SOURCE = re.compile(r"/onnxruntime_src/\S+:\d+ .*?\)(?:::<lambda\(.*?\)>)?(?: const)? ")
 _IR_FIELD = 0x08  # how a serialised ModelProto starts: field 1 (ir_version), a varint
 _IR_VERSION_MAX = 32
+_ORT_GAP = "ONNX Runtime takes only one kind in a call from Python"
 _REASON_CHARACTERS_MAX = 300
 
 try:
@@ -88,6 +90,7 @@ class OnnxModel:
         self._run: Callable[..., list[Tensor]] | None = None
         self._names: tuple[str, ...] = ()
         self._dimensions: dict[str, list[Any]] = {}
+        self._texts: tuple[str, ...] = ()  # inputs of text
 
     def load(self) -> None:
         """Open the session; LoadError names the file."""
@@ -108,7 +111,7 @@ class OnnxModel:
             _LOG.warning("WARNING: %s", warning)
         self._names = tuple(one.name for one in self._session.get_outputs())
         self._dimensions = {one.name: one.shape for one in self._session.get_inputs()}
-        self._run = _fast_run(self._session)
+        self._run = self._runner(self.signature())
 
     def signature(self) -> Signature:
         """What the session says of itself; LoadError for a type V2 cannot express."""
@@ -120,6 +123,8 @@ class OnnxModel:
     def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
         """Only the outputs that are wanted (None: all): nodes nobody needs are skipped."""
         assert self._run is not None, "load comes first"
+        if self._texts:
+            onnx_values.check_text(inputs, self._texts)
         names = wanted or self._names
         try:
             return dict(zip(names, self._run(names, inputs, None), strict=True))
@@ -152,6 +157,14 @@ class OnnxModel:
                         expected=expected,
                         other=other,
                     )
+
+    def _runner(self, signature: Signature) -> onnx_values.Run:
+        self._texts = tuple(one.name for one in signature.inputs if one.datatype == "BYTES")
+        if onnx_values.has_both(signature):
+            raise LoadError(f"{self.path}: it has tensors of BF16 and of text, of which {_ORT_GAP}")
+        if onnx_values.has_bf16(signature):
+            return onnx_values.bf16_run(self._session, self._ort)
+        return _fast_run(self._session)
 
     @property
     def chosen(self) -> tuple[str, ...]:

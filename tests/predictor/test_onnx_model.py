@@ -16,7 +16,7 @@ from predictor import artifacts, onnx_model
 from predictor.errors import LoadError, RequestError
 from predictor.model import TensorSpec
 from predictor.onnx_model import OnnxModel
-from tests.predictor.onnx_files import ONNX_TYPES, build
+from tests.predictor.onnx_files import ONNX_TYPES, Tensors, build
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -27,7 +27,7 @@ def opened(path: Path) -> OnnxModel:
     return model
 
 
-@pytest.mark.parametrize("datatype", [name for name in ONNX_TYPES if name != "BF16"])
+@pytest.mark.parametrize("datatype", ONNX_TYPES)
 def test_every_datatype_runs(identity_model: Callable[..., Path], datatype: str) -> None:
     model = opened(identity_model(datatype, [None, "b", 1]))
     spec = TensorSpec(name="x", datatype=datatype, shape=(-1, -1, 1))
@@ -163,8 +163,13 @@ def test_an_output_that_v2_cannot_express() -> None:
     assert "zipmap=False" in said
 
 
-def test_bfloat16_is_refused_at_load(identity_model: Callable[..., Path]) -> None:
-    assert "input 'x' is tensor(bfloat16)" in failure(identity_model("BF16", [1]))
+def test_bfloat16_and_text_in_one_model_are_refused_at_load(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Identity", [one], [f"{one}_out"]) for one in "xt"]
+    inputs: Tensors = {"x": ("BF16", [1]), "t": ("BYTES", [1])}
+    outputs = {f"{name}_out": each for name, each in inputs.items()}
+    path = tmp_path / "both.onnx"
+    path.write_bytes(build(nodes, inputs, outputs))
+    assert "tensors of BF16 and of text" in failure(path)
 
 
 def test_without_onnxruntime_the_message_says_how_to_install_it(
