@@ -76,7 +76,10 @@ class Model:
         return None
 
     def predict(self, inputs: dict[str, Tensor]) -> Mapping[str, Tensor]:
-        """Arrays by input name to arrays by output name; text is arrays of `str` objects."""
+        """Arrays by input name to arrays by output name; text is arrays of `str` objects.
+
+        BYTES that came as bytes and are not all UTF-8 (images, say) are arrays of `bytes`.
+        """
         raise NotImplementedError
 
     def load_metrics(self) -> Mapping[str, float]:

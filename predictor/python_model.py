@@ -77,8 +77,9 @@ class PythonModel:
     ) -> Mapping[str, Tensor]:
         """Its outputs as arrays; `wanted` is the answer's business, not the user's."""
         del wanted
+        own = {name: _writable(array) for name, array in inputs.items()}
         try:
-            outputs: Any = self._model.predict(inputs)
+            outputs: Any = self._model.predict(own)
         except InvalidInputError as error:
             raise RequestError(Fault.REJECTED, detail=str(error)) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code; logged
@@ -150,6 +151,11 @@ def _is_model(found: object) -> bool:
 def _name(error: BaseException) -> str:
     said = " ".join(str(error).split())[:_MESSAGE_CHARACTERS_MAX]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _writable(array: Tensor) -> Tensor:
+    """Binary tensors lie in the body they came in; code that writes into its inputs may do so."""
+    return array if array.flags.writeable else array.copy()
 
 
 def _array(name: object, value: object) -> Tensor:

@@ -48,6 +48,16 @@ def test_a_model_is_found_loaded_and_run(python_file: File) -> None:
     assert model.run({"x": np.ones(2, np.float32)}, ("y",))["y"].tolist() == [2, 2]
 
 
+def test_a_model_may_write_into_its_inputs(python_file: File) -> None:
+    code = (
+        "class Mine(Model):\n  def predict(self, inputs):\n    inputs['x'] += 1\n    return inputs"
+    )
+    body = np.ones(2, np.float32).tobytes()
+    given = np.frombuffer(body, np.float32)  # as binary tensors are
+    assert opened(python_file(code), "Mine").run({"x": given}, None)["x"].tolist() == [2, 2]
+    assert given.tolist() == [1, 1]
+
+
 def test_its_neighbours_can_be_imported(python_file: File, tmp_path: Path) -> None:
     (tmp_path / "rl_neighbour.py").write_text("FACTOR = 3\n")
     code = "import rl_neighbour\n" + DOUBLE.replace("np.float32(2)", "rl_neighbour.FACTOR")
