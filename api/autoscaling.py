@@ -352,7 +352,7 @@ class PodAutoscaler:
             reachability=_one_of(spec, "reachability", ("", "Reachable", "Unreachable")),
             status=source.raw("status"),
         )
-        _one_of(spec, "protocolType", ("", "http1"))  # HTTP/1.1 is all that is spoken
+        _one_of(spec, "protocolType", ("", "h2c", "http1"))
         spec.finish()
         source.finish()
         faults.raise_any()

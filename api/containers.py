@@ -137,10 +137,7 @@ def _check_protocol(port: Raw, path: str, index: int, faults: fields.Faults) -> 
     protocol, name = port.get("protocol"), port.get("name", "")
     if protocol not in (None, "", "TCP"):
         faults.invalid(protocol, f"{path}[{index}].protocol")
-    if name == "h2c":
-        details = "Relight's activator speaks HTTP/1.1 to replicas: name the port http1, or not"
-        faults.invalid(name, f"{path}[{index}].name", details)
-    elif name not in ("", "http1"):
+    if name not in ("", "h2c", "http1"):
         details = "Name must be empty, or one of: 'h2c', 'http1'"
         faults.add(f"Port name {name} is not allowed", path, details=details)
 

@@ -31,6 +31,17 @@ def serving_index(given: Sequence[Mapping[str, Any]]) -> int:
     return next((index for index, each in enumerate(given) if each.get("ports")), 0)
 
 
+def speaks_h2c(given: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the container that takes the requests speaks HTTP/2, as its port's name says.
+
+    Without TLS, and without an upgrade: its clients know.
+    """
+    if not given:
+        return False
+    ports = given[serving_index(given)].get("ports") or ({},)
+    return ports[0].get("name") == "h2c"
+
+
 def read_revision_spec(raw: Any, path: str, faults: fields.Faults) -> dict[str, Any]:
     """The spec of a Revision with what is served in it; all that is wrong is noted."""
     spec: dict[str, Any] = shapes.read(raw, REVISION_SHAPE, path, faults)

@@ -157,7 +157,9 @@ _PODAUTOSCALER = _kind(
                 "that is not known.",
                 enum=("", "Reachable", "Unreachable"),
             ),
-            "protocolType": text("The protocol of requests: http1.", enum=("", "http1")),
+            "protocolType": text(
+                "The protocol of requests: http1 or h2c.", enum=("", "h2c", "http1")
+            ),
         },
         required=("scaleTargetRef",),
     ),

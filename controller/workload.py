@@ -16,6 +16,7 @@ from api.autoscaling import admitted_scaling
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.naming import deployment_name
 from api.objects import Raw
+from api.pods import speaks_h2c
 from api.templates import PROGRESS_DEADLINE_S_DEFAULT, TIMEOUT_S_DEFAULT, progress_deadline_s
 from controller.children import annotations_of, labels_of, make_child, passed_on
 from controller.labeler import ACTIVE, RESERVE
@@ -86,7 +87,7 @@ def make_podautoscaler(revision: Raw, *, is_broken: bool) -> dict[str, Any]:
                 "name": deployment_name(name),
             },
             "containerConcurrency": revision["spec"].get("containerConcurrency", 0),
-            "protocolType": "http1",
+            "protocolType": "h2c" if speaks_h2c(revision["spec"]["containers"]) else "http1",
             **({"reachability": reachability} if reachability else {}),
         },
     )
@@ -141,7 +142,8 @@ def _container(revision: Raw, container: Mapping[str, Any], *, is_serving: bool)
     port = serving_port(container)
     env = {}
     if is_serving:
-        made["ports"] = [{"name": "user-port", "containerPort": port, "protocol": "TCP"}]
+        name = "h2c" if speaks_h2c([container]) else "user-port"
+        made["ports"] = [{"name": name, "containerPort": port, "protocol": "TCP"}]
         made |= probes_at(container, port)
         env[keys.ENV_PORT] = str(port)
     if is_serving or made.get("readinessProbe"):

@@ -243,14 +243,14 @@ def test_a_wrong_podautoscaler(podautoscaler: dict[str, Any], refused: Callable[
         "scaleTargetRef": {"apiVersion": "v1", "namespace": "x"},
         "containerConcurrency": 1001,
         "reachability": "Maybe",
-        "protocolType": "h2c",
+        "protocolType": "h3",
         "minScale": 1,
     }
     assert refused(PodAutoscaler.parse, podautoscaler).splitlines() == [
         "expected 0 <= -1 <= 2147483647: metadata.annotations.autoscaling.knative.dev/min-scale",
         "expected 0 <= 1001 <= 1000: spec.containerConcurrency",
         "invalid value: Maybe: spec.reachability",
-        "invalid value: h2c: spec.protocolType",
+        "invalid value: h3: spec.protocolType",
         "invalid value: v1: spec.scaleTargetRef.apiVersion",
         "only apps/v1 can be scaled",
         "missing field(s): spec.scaleTargetRef.kind, spec.scaleTargetRef.name",

@@ -67,11 +67,6 @@ def fault_of(container: dict[str, Any], **pod: Any) -> str:
             f"{C0}.envFrom[0].secretRef",
         ),
         ({"ports": [{"protocol": "UDP"}]}, f"invalid value: UDP: {C0}.ports[0].protocol"),
-        (
-            {"ports": [{"name": "h2c"}]},
-            f"invalid value: h2c: {C0}.ports[0].name\n"
-            "Relight's activator speaks HTTP/1.1 to replicas: name the port http1, or not",
-        ),
         ({"ports": [{"hostPort": 80}]}, f"must not set the field(s): {C0}.ports[0].hostPort"),
         ({"ports": [{"hostPort": 0, "hostIP": ""}]}, ""),
         (

@@ -294,13 +294,6 @@ PORTS: list[tuple[str, Changes, str]] = [
         )
         for port in (8008, 8012, 8013, 8022, 9090, 9091)
     ),
-    # Knative takes it; Relight's activator speaks no HTTP/2.
-    (
-        "Service",
-        {f"{C0}/ports": [{"name": "h2c"}]},
-        f"invalid value: h2c: {PC0}.ports[0].name\n"
-        "Relight's activator speaks HTTP/1.1 to replicas: name the port http1, or not",
-    ),
 ]
 CONTAINERS: list[tuple[str, Changes, str]] = [
     ("Service", {f"{POD}/containers": []}, f"missing field(s): {P}.containers"),

@@ -87,3 +87,19 @@ def test_names_of_other_objects(name: str, refused: Callable[..., str]) -> None:
     assert found.startswith(
         f"invalid value: Some_Name: spec.{name}\na lowercase RFC 1123 subdomain must consist of"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], False),
+        ([{}], False),
+        ([{"ports": []}], False),
+        ([{"ports": [{"containerPort": 1}]}], False),
+        ([{"ports": [{"name": "http1"}]}], False),
+        ([{"ports": [{"name": "h2c"}]}], True),
+        ([{}, {"ports": [{"name": "h2c"}]}], True),
+    ],
+)
+def test_the_port_says_what_is_spoken(given: Any, expected: bool) -> None:
+    assert pods.speaks_h2c(given) is expected

@@ -213,7 +213,7 @@ def test_everything_else_of_a_pod_is_passed_on_unchanged() -> None:
     ]
     assert "readinessProbe" not in side
     assert "ports" not in side
-    assert main["ports"] == [{"name": "user-port", "containerPort": 9000, "protocol": "TCP"}]
+    assert main["ports"] == [{"name": "h2c", "containerPort": 9000, "protocol": "TCP"}]
     for name in ("securityContext", "volumeMounts"):
         assert main[name] == spec["containers"][1][name]  # type: ignore[index] # a list
 
@@ -274,6 +274,12 @@ def test_the_podautoscaler(state: str, is_broken: bool, reachability: str | None
         "containerConcurrency": 4,
         "protocolType": "http1",
     }
+
+
+def test_what_speaks_http2_says_so() -> None:
+    container = {"name": "main", "image": "main", "ports": [{"name": "h2c"}]}
+    made = make_podautoscaler(a_revision(spec={"containers": [container]}), is_broken=False)
+    assert made["spec"]["protocolType"] == "h2c"
 
 
 def test_what_is_made_is_admitted_unchanged() -> None:
