@@ -5,7 +5,7 @@ Must not know: how bytes are parsed, models, routes.
 """
 
 import asyncio
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from wire.head import Head
 from wire.messages import CONTINUE, STATUS_LINES, status_line
@@ -16,7 +16,7 @@ _COPY_BYTES_MAX = 65_536  # above this a second write is cheaper than one more c
 _NOT_BY_REQUEST = (b"h2", b"http", b"tls")
 
 # States of an answer.
-_WAITING, _STARTED, _DONE = 0, 1, 2
+WAITING, STARTED, DONE = 0, 1, 2
 
 
 class Receiver(Protocol):
@@ -89,6 +89,8 @@ class Exchange:
         "target",
     )
 
+    is_http2: ClassVar[bool] = False
+
     def __init__(self, link: Link, peer: str, head: Head) -> None:
         self._link = link
         self.peer = peer  # address of the client; "" on a Unix socket
@@ -106,7 +108,7 @@ class Exchange:
         self.keep_alive = head.keep_alive
         self.is_done = False  # the answer has ended, or the client has left
         self.is_taken = False  # the whole body was taken: the receiver gets nothing
-        self._state = _WAITING
+        self._state = WAITING
         self._is_chunking = False
         self._remaining: int | None = None
 
@@ -138,7 +140,7 @@ class Exchange:
     @property
     def is_started(self) -> bool:
         """Some of an answer has been written."""
-        return self._state == _STARTED
+        return self._state == STARTED
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header by lower-case name; repeated ones are joined by ", "."""
@@ -162,15 +164,21 @@ class Exchange:
         """Undo `pause`."""
         self._link.resume()
 
-    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+    def respond(self, status: int, headers: bytes, body: bytes, trailers: bytes = b"") -> None:
         """Send a whole answer in one write. `headers` is "name: value" lines, each with CRLF.
 
         Adds content-length and connection; sends no body to HEAD or with 204 and 304.
+        `trailers` are lines too; HTTP/1.1 needs chunks for them, HTTP/1.0 has none.
         """
         if self._state:
-            assert self._state == _DONE, "an answer was already started"
+            assert self._state == DONE, "an answer was already started"
             return
-        self._state = _DONE
+        if trailers and not self.is_http_10:
+            self.start(status, headers, content_length=None)
+            self.write(body)
+            self.end(trailers)
+            return
+        self._state = DONE
         self.is_done = True
         self.receiver = None  # here and below: receiver and exchange know each other, a cycle
         if self.is_http_10 or not self.keep_alive or not self.is_complete:
@@ -197,9 +205,9 @@ class Exchange:
         `content_length` None: chunked, or delimited by the end of an HTTP/1.0 connection.
         """
         if self._state:
-            assert self._state == _DONE, "an answer was already started"
+            assert self._state == DONE, "an answer was already started"
             return
-        self._state = _STARTED
+        self._state = STARTED
         framing = b""
         has_body = self.method != b"HEAD" and status not in {204, 304}
         if content_length is not None and status != 204:
@@ -216,7 +224,7 @@ class Exchange:
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body. More than the announced length is an error of the caller."""
-        if self._state != _STARTED or not data:
+        if self._state != STARTED or not data:
             return
         if self._is_chunking:
             self._link.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -228,18 +236,21 @@ class Exchange:
             self._remaining -= len(data)
         self._link.transport.write(data)
 
-    def end(self) -> None:
-        """Finish a started answer. A body shorter than announced aborts the connection."""
-        if self._state != _STARTED:
+    def end(self, trailers: bytes = b"") -> None:
+        """Finish a started answer. A body shorter than announced aborts the connection.
+
+        `trailers`, as lines, follow a chunked body; no other has them in HTTP/1.
+        """
+        if self._state != STARTED:
             return
         if self._remaining:
             self.abort()
             return
-        self._state = _DONE
+        self._state = DONE
         self.is_done = True
         self.receiver = None
         if self._is_chunking:
-            self._link.transport.write(b"0\r\n\r\n")
+            self._link.transport.write(b"0\r\n%b\r\n" % trailers)
         self._link.finished(self)
 
     def again(self, body: bytes) -> None:
@@ -258,7 +269,7 @@ class Exchange:
         """
         if self._state:
             return None
-        self._state = _DONE
+        self._state = DONE
         self.is_done = True
         self.receiver = None
         transport = self._link.transport
@@ -267,26 +278,26 @@ class Exchange:
 
     def abort(self) -> None:
         """Break the connection, so that a client sees that the answer is not whole."""
-        if self._state == _DONE:
+        if self._state == DONE:
             return
         # An end of the connection is how an answer without framing ends well: only a reset
         # shows that this one did not.
-        is_unframed = self._state == _STARTED and self._remaining is None and not self._is_chunking
-        self._state = _DONE
+        is_unframed = self._state == STARTED and self._remaining is None and not self._is_chunking
+        self._state = DONE
         self.is_done = True
         self.receiver = None
         self._link.break_off(is_reset=is_unframed)
 
     def admit_body(self) -> None:
         """Send 100 Continue when the client waits for it. The connection calls this."""
-        if self.head.expects_continue and not self.received and self._state == _WAITING:
+        if self.head.expects_continue and not self.received and self._state == WAITING:
             self._link.transport.write(CONTINUE)
 
     def lost(self) -> None:
         """The client left. The connection calls this; tells the receiver once."""
-        if self._state == _DONE:
+        if self._state == DONE:
             return
-        self._state = _DONE
+        self._state = DONE
         self.is_done = True
         receiver, self.receiver = self.receiver, None
         if receiver is not None:

@@ -149,8 +149,7 @@ class Intake(Link):
             # A bug of a handler: let the loop report it and close the connection.
             raise error.__context__ or error from None
         except httptools.HttpParserError:
-            # llhttp stops at the preface of HTTP/2: that is no bad request, but no version of ours.
-            self._refuse(505 if self._parser.get_method() == b"PRI" else 400)
+            self._refuse(400)
         if self._refusal:
             self._after_refusal()
             return

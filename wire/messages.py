@@ -32,14 +32,14 @@ HOP_BY_HOP = frozenset(
 
 # status → (reason, sentence): what the wire itself refuses, before any handler saw a request.
 _REFUSALS = {
-    400: ("BadRequest", "the request is not valid HTTP/1.1"),
+    400: ("BadRequest", "the request is not valid HTTP"),
     408: ("RequestTimeout", "the request did not arrive in time"),
     413: ("BodyTooLarge", "the request body is larger than this server accepts"),
     414: ("TargetTooLong", "the request target is longer than this server accepts"),
     417: ("ExpectationFailed", "the only expectation this server knows is 100-continue"),
     431: ("HeadersTooLarge", "the request headers are larger or more than this server accepts"),
     501: ("NotImplemented", "the method or transfer coding is not implemented by this server"),
-    505: ("VersionNotSupported", "this server speaks HTTP/1.0 and HTTP/1.1"),
+    505: ("VersionNotSupported", "this server speaks HTTP/1.0, 1.1 and 2"),
 }
 
 
@@ -48,9 +48,13 @@ def status_line(status: int) -> bytes:
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
-def _refusal(status: int) -> bytes:
+def _body(status: int) -> bytes:
     reason, error = _REFUSALS[status]
-    body = orjson.dumps({"error": error, "reason": reason, "revision": "", "requestId": ""})
+    return orjson.dumps({"error": error, "reason": reason, "revision": "", "requestId": ""})
+
+
+def _refusal(status: int) -> bytes:
+    body = REFUSAL_BODIES[status]
     return (
         status_line(status)
         + b"content-type: application/json\r\nconnection: close\r\n"
@@ -58,4 +62,5 @@ def _refusal(status: int) -> bytes:
     )
 
 
+REFUSAL_BODIES = {status: _body(status) for status in _REFUSALS}
 REFUSALS = {status: _refusal(status) for status in _REFUSALS}

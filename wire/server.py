@@ -1,8 +1,9 @@
-"""An HTTP/1.1 server connection: bytes in, exchanges out, answers in order.
+"""An HTTP server connection: bytes in, exchanges out, answers in order.
 
 For: strict parsing (llhttp), limits, deadlines, pipelining and back-pressure of one client.
 An `Upgrade` is the handler's to accept; else the request is served as plain HTTP/1.1. A client
 that closes its sending side counts as gone, as with nginx and Go: the two cannot be told apart.
+A client that begins with the preface of HTTP/2 is handed over to `h2server`.
 Must not know: models, routes, what an answer means.
 """
 
@@ -15,6 +16,8 @@ import httptools
 from typing_extensions import override
 
 from wire.exchange import Exchange
+from wire.h2frames import PREFACE
+from wire.h2server import H2ServerProtocol
 from wire.intake import NEVER, STASH_BYTES_MAX, Intake
 from wire.limits import Limits
 from wire.messages import REFUSALS
@@ -39,6 +42,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
         """Serve `handler`. Connections of one server share a `roster`, hence one timer."""
         super().__init__(limits, roster if roster is not None else Roster(limits))
         self._on_request = handler.on_request
+        self._is_fresh = True  # it has not shown yet which HTTP it speaks
         self._is_advancing = False
         self._is_paused_by_handler = False
         self._is_reading = True
@@ -55,6 +59,38 @@ class ServerProtocol(Intake, asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._roster.add(self)
         self._idle_since_s = self._roster.now_s
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._is_fresh:
+            data = self._sniff(data)
+            if not data:
+                return
+        super().data_received(data)
+
+    def _sniff(self, data: bytes) -> bytes:
+        """Find out which HTTP is spoken. What is returned is HTTP/1; b"": all is taken care of."""
+        data, self._stash = self._stash + data, b""
+        size = len(PREFACE)
+        if data[:size] == PREFACE:
+            self._become_http2(data[size:])
+            return b""
+        if PREFACE.startswith(data) and not self._is_deaf:
+            self._stash = data
+            if self._head_since_s == NEVER:
+                self._head_since_s = self._roster.now_s
+            return b""
+        self._is_fresh = False
+        return data
+
+    def _become_http2(self, data: bytes) -> None:
+        self._roster.discard(self)
+        self._deafen()
+        self._parser = None
+        successor = H2ServerProtocol(
+            self._on_request, self._limits, self._roster, self.transport, self
+        )
+        successor.begin(data)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:

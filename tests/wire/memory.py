@@ -14,6 +14,9 @@ class Memory(asyncio.Transport):
         self.is_paused = False
         self.has_eof = False
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
     def write(self, data: bytes) -> None:  # type: ignore[override] # bytes are all that is written
         self.sent += data
         self.writes += 1

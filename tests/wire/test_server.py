@@ -296,7 +296,7 @@ BAD = {
 BAD_STARTS = {
     "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    "almost HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", 400),
     "another version": (b"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
     "coding in HTTP/1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 501),
