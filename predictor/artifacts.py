@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.modelcode import pin_code
 from api.modeldigests import pin
 from api.modelfiles import Kind, ModelFileError
 from api.modellayouts import Found, located
@@ -45,11 +46,11 @@ def find(path: Path) -> Artifact:
     return Artifact(path=files.root / found.path, files=files, name=name, found=found)
 
 
-def file_digest(path: Path) -> str:
-    """The sha256 of a file, as Revisions pin it."""
+def code_digest(path: Path) -> str:
+    """Of a Python file, as Revisions pin it: with the neighbours it imports."""
     with _told(path):
         files, name = folders.of(path)
-        return f"sha256:{files.fingerprint(name).sha256}"
+        return pin_code(files, name).digest
 
 
 @contextmanager

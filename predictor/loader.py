@@ -32,7 +32,7 @@ def load(settings: Settings) -> Loaded:
 def _load_python(settings: Settings) -> Loaded:
     path = resolve(settings.python_file)
     opened = python_model.open_model(path, settings.python_class)
-    return dataclasses.replace(opened, digest=settings.model_digest or artifacts.file_digest(path))
+    return dataclasses.replace(opened, digest=settings.model_digest or artifacts.code_digest(path))
 
 
 def resolve(uri: str) -> Path:

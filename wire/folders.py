@@ -106,7 +106,7 @@ class Folder:
         return path
 
     def _holds(self, path: Path) -> bool:
-        return path.resolve(strict=True).is_relative_to(self._bound)
+        return Path(os.path.realpath(path, strict=True)).is_relative_to(self._bound)
 
 
 def of(path: Path) -> tuple[Folder, str]:
@@ -125,6 +125,6 @@ def _bound(root: Path) -> Path:
 
     Hugging Face's library keeps files once, as blobs beside the snapshots that link to them.
     """
-    real = root.resolve()
+    real = Path(os.path.realpath(root))
     is_snapshot = real.parent.name == "snapshots" and (real.parent.parent / "blobs").is_dir()
     return real.parent.parent if is_snapshot else real

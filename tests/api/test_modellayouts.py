@@ -16,12 +16,6 @@ PICKLE = b"\x80\x04\x95"
 UBJ = b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner"
 HF = b'{"architectures": ["BertModel"], "model_type": "bert"}'
 CONTENT = {".onnx": ONNX, ".pkl": PICKLE, ".skops": b"PK\x03\x04", ".pt": b"PK\x03\x04"}
-    ".onnx": ONNX,
-    ".pkl": PICKLE,
-    ".skops": b"PK\x03\x04",
-    ".ubj": UBJ,
-    ".pt": b"PK\x03\x04",
-}
 
 
 class Memory:

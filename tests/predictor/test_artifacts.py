@@ -1,5 +1,6 @@
 """From a path to a model file and its kind."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_a_file_is_what_its_name_or_its_bytes_say(tmp_path: Path) -> None:
         path.write_bytes(content)
         found = artifacts.find(path)
         assert (found.path, found.kind) == (path, kind)
-        assert found.digest() == artifacts.file_digest(path)
+        assert found.digest() == f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def test_the_model_of_a_folder(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_the_model_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "config.pbtxt").write_text("name: 'x'")
     found = artifacts.find(tmp_path)
     assert (found.path, found.kind) == (tmp_path / "3/model.onnx", Kind.ONNX)
-    assert found.digest() != artifacts.file_digest(found.path)  # the settings are in it
+    assert found.digest() != artifacts.find(found.path).digest()  # the settings are in it
 
 
 def failure(path: Path) -> str:
@@ -59,3 +60,14 @@ def test_what_is_no_model(tmp_path: Path) -> None:
     assert "is an HTML page" in failure(path)
     (tmp_path / "b.onnx").write_bytes(ONNX)
     assert "2 model files (b.onnx, m.onnx)" in failure(tmp_path)
+
+
+def test_code_is_known_by_itself_and_the_neighbours_it_imports(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_bytes(b"import columns")
+    alone = artifacts.code_digest(path)
+    assert alone == f"sha256:{hashlib.sha256(b'import columns').hexdigest()}"
+    (tmp_path / "columns.py").write_bytes(b"N = 1")
+    assert artifacts.code_digest(path) != alone
+    with pytest.raises(LoadError, match="there is no model file at"):
+        artifacts.code_digest(tmp_path / "gone.py")
