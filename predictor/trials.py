@@ -86,6 +86,7 @@ def measure(
 def _open(plain: Path, graphs: Path, variant: Variant) -> Any:
     ort = runtime()
     options = session_options(ort, threads=1)
+    options.log_severity_level = 4  # what is made up may be wrong: we tell what matters
     path = plain
     if variant is not Variant.PLAIN:
         path = graphs / SOURCE[variant].value / GRAPH
