@@ -30,7 +30,7 @@ class DataDirectory:
     def __enter__(self) -> "DataDirectory":
         """Make it and hold it, or raise `DataDirectoryError`."""
         try:
-            for folder in (self.path, self.run, self.pods, self.models):
+            for folder in (self.path, self.run, self.pods, self.models, self.cache):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = (self.path / "lock").open("ab")
         except OSError as error:
@@ -71,6 +71,11 @@ class DataDirectory:
     def models(self) -> Path:
         """Pinned models by digest."""
         return self.path / "models"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: fetched and prepared models."""
+        return self.path / "cache"
 
     @property
     def addresses(self) -> Path:

@@ -24,7 +24,7 @@ from activator.config import Settings as ActivatorSettings
 from activator.server import Activator
 from api import autoscaler_config
 from api.admission import admit
-from api.keys import ENV_ACTIVATOR, MODEL_DIGEST
+from api.keys import ENV_ACTIVATOR, ENV_CACHE, MODEL_DIGEST
 from api.kinds import CONFIGMAPS, REVISIONS
 from api.objects import Raw, rfc3339
 from autoscaler import admin as autoscaler_admin
@@ -130,6 +130,7 @@ class Platform:
         self._server = ApiServer(self._store, admit=check, clock=_wall_s, rng=rng)
         self._client = DirectClient(self._server)
         self._environment = inherited_environment()  # of every process of a Pod
+        self._environment[ENV_CACHE] = str(folder.cache.absolute())
         self._models = ModelStore(folder.models, model_root=settings.model_root)
         self._zygote = Zygote(env=self._environment, spares=settings.spares)
         self._events = EventRecorder(self._client, "kubelet")
