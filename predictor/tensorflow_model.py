@@ -99,7 +99,8 @@ class SavedModel:
         }
         try:
             answer = self._function(**feeds)
-            outputs = {name: _array(tensor.numpy()) for name, tensor in answer.items()}
+            names = [spec.name for spec in self.signature.outputs]
+            outputs = {name: _array(answer[name].numpy()) for name in names}
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
             _LOG.info("the model refused an input", exc_info=True)
             raise RequestError(Fault.REJECTED, detail=f"the model: {words(error)}") from None

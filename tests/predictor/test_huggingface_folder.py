@@ -1,0 +1,85 @@
+"""What a Hugging Face folder is for, by its JSON files alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictor.errors import LoadError
+from predictor.huggingface_folder import Task, look
+
+
+def folder(path: Path, *, weights: str = "model.safetensors", **settings: Any) -> Path:
+    (path / "config.json").write_text(json.dumps(settings))
+    if weights:
+        (path / weights).touch()
+    return path
+
+
+def failure(path: Path, *, is_trusted: bool = False) -> str:
+    with pytest.raises(LoadError) as caught:
+        look(path, is_trusted=is_trusted)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "task"),
+    [
+        ("DistilBertForSequenceClassification", Task.CLASSIFY),
+        ("BertForTokenClassification", Task.TAG),
+        ("RobertaForMaskedLM", Task.FILL),
+        ("LlamaForCausalLM", Task.WRITE),
+        ("GPT2LMHeadModel", Task.WRITE),
+        ("BertModel", Task.EMBED),
+    ],
+)
+def test_the_architecture_names_the_task(tmp_path: Path, architecture: str, task: Task) -> None:
+    found = look(folder(tmp_path, architectures=[architecture]), is_trusted=False)
+    assert (found.task, found.is_safetensors, found.has_code) == (task, True, False)
+
+
+def test_what_is_not_served_is_named(tmp_path: Path) -> None:
+    path = folder(tmp_path, architectures=["T5ForConditionalGeneration"], is_encoder_decoder=True)
+    assert look(path, is_trusted=False).task is Task.REWRITE
+    folder(tmp_path, architectures=["LlavaForConditionalGeneration"])
+    assert "is a LlavaForConditionalGeneration, which is not served" in failure(tmp_path)
+    folder(tmp_path, architectures=["BertForQuestionAnswering"])
+    assert "these tasks are: text-classification" in failure(tmp_path)
+    folder(tmp_path)
+    assert "names no architectures" in failure(tmp_path)
+    (tmp_path / "config.json").write_text("[]")
+    assert "is not a JSON object" in failure(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    assert "config.json is not JSON" in failure(tmp_path)
+    (tmp_path / "config.json").unlink()
+    assert "there is no" in failure(tmp_path)
+
+
+def test_weights_and_consent(tmp_path: Path) -> None:
+    path = folder(tmp_path, weights="", architectures=["BertModel"], auto_map={"AutoModel": "a.B"})
+    assert "has no weights" in failure(path)
+    (path / "pytorch_model.bin").touch()
+    assert "--trust-pickle" in failure(path)
+    found = look(path, is_trusted=True)
+    assert (found.is_safetensors, found.has_code) == (False, True)
+
+
+def test_sentence_transformers(tmp_path: Path) -> None:
+    path = folder(tmp_path, architectures=["BertForMaskedLM"])
+    modules = [{"type": "a.Transformer", "path": ""}, {"type": "a.Pooling", "path": "1"}]
+    (path / "modules.json").write_text(json.dumps(modules))
+    (path / "1").mkdir()
+    (path / "1/config.json").write_text('{"pooling_mode_cls_token": true}')
+    found = look(path, is_trusted=False)
+    assert (found.task, found.pooling, found.is_normalized) == (Task.EMBED, "cls_token", False)
+    (path / "1/config.json").write_text(
+        '{"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true}'
+    )
+    assert "pools by cls_token, max_tokens; served: one of" in failure(path)
+    for module, said in (
+        ({"type": "a.Dense", "path": "2"}, "has a Dense, which is not served"),
+        ({"type": "a.Pooling", "path": "../x"}, "leads out of the folder"),
+    ):
+        (path / "modules.json").write_text(json.dumps([module]))
+        assert said in failure(path)
