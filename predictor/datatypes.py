@@ -257,7 +257,7 @@ def to_json(name: str, array: Tensor, datatype: Datatype) -> Any:
     """An array as a value that orjson writes with OPT_SERIALIZE_NUMPY, nesting kept."""
     if datatype.kind in "OV":  # no numbers to orjson
         if datatype.kind == "V":
-            raise RequestError(Fault.OUTPUT_NOT_IN_JSON, name=name)
+            raise RequestError(Fault.OUTPUT_NOT_IN_JSON, name=name, what="BF16")
         return _texts(name, array.tolist())
     if array.dtype is not datatype.dtype or not array.flags.c_contiguous:
         # orjson knows int64 and not its twin longlong, which is what ONNX Runtime returns.
@@ -272,11 +272,8 @@ def _texts(name: str, value: Any) -> Any:
         try:
             return value.decode()
         except UnicodeDecodeError:
-            raise RequestError(
-                Fault.BAD_OUTPUT,
-                detail=f"output '{name}' holds bytes that are not UTF-8, which JSON cannot carry; "
-                "ask for it in V2 with binary_data, or with content_type base64",
-            ) from None
+            what = "of bytes that are not UTF-8"
+            raise RequestError(Fault.OUTPUT_NOT_IN_JSON, name=name, what=what) from None
     if isinstance(value, str):
         return value
     raise RequestError(

@@ -63,7 +63,7 @@ class Fault(enum.Enum):
     NOT_IN_JSON = (400, "input '{name}': BF16 travels as binary data only, not in JSON")
     OUTPUT_NOT_IN_JSON = (
         400,
-        "output '{name}' is BF16, which JSON can not carry: ask for it in V2 with binary_data",
+        "output '{name}' is {what}, which JSON can not carry: ask for it in V2 with binary_data",
     )
     NOT_TEXT = (400, "input '{name}': expected text in UTF-8, got bytes that are not")
     BINARY_BEYOND = (

@@ -143,7 +143,7 @@ def test_bf16_is_not_read_from_json_nor_written() -> None:
         datatypes.to_array("x", [1.0], DATATYPES["BF16"])
     array = np.ones(2, DATATYPES["BF16"].dtype)
     assert datatypes.describe("y", array) is DATATYPES["BF16"]
-    with pytest.raises(RequestError, match="output 'y' is BF16, .*binary_data") as caught:
+    with pytest.raises(RequestError, match=r"output 'y' is BF16, .*binary_data") as caught:
         datatypes.to_json("y", array, DATATYPES["BF16"])
     assert caught.value.status == 400
 
@@ -196,7 +196,13 @@ def test_an_output_that_v2_cannot_name_is_refused(array: Any) -> None:
         datatypes.describe("y", array)
 
 
-@pytest.mark.parametrize("value", [b"\xff", 5, None])
+def test_an_output_of_bytes_is_to_be_asked_for_in_another_way() -> None:
+    with pytest.raises(RequestError, match=r"output 'y' is of bytes .*with binary_data") as caught:
+        datatypes.to_json("y", np.array([b"\xff"], object), DATATYPES["BYTES"])
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("value", [5, None])
 def test_an_object_output_that_is_not_text_is_refused(value: Any) -> None:
     with pytest.raises(RequestError, match="output 'y' holds") as caught:
         datatypes.to_json("y", np.array([value], object), DATATYPES["BYTES"])

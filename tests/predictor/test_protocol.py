@@ -23,3 +23,12 @@ def test_an_object_is_given_back() -> None:
 def test_anything_else_is_refused(body: bytes, said: str) -> None:
     with pytest.raises(RequestError, match=said):
         parse_object(body)
+
+
+def test_pythons_words_for_no_numbers_are_text() -> None:
+    assert parse_object(b'{"a":[NaN,"NaN",-Infinity]}') == {"a": ["NaN", "NaN", "-Infinity"]}
+
+
+def test_a_fault_points_into_what_was_sent() -> None:
+    with pytest.raises(RequestError, match=r"line 1 column 7 \(char 6\)"):
+        parse_object(b'{"a":[NaN,]}')

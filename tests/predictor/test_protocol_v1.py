@@ -80,6 +80,17 @@ def test_without_a_signature_rows_are_one_array_or_named_columns() -> None:
             "instances[1]: expected an object, as the row before it, got a whole number",
         ),
         (TWO, {"instances": [{"a": [1, 2], "n": 1.5}]}, "input 'n': expected whole numbers"),
+        (ONE, {"instances": [[1, 2]], "signature_name": "mine"}, "signature_name: expected 'serv"),
+        (ONE, {"instances": [[1, 2]], "signature_name": {}}, "signature_name: expected 'serving"),
+        (codec(("s", "BYTES", (-1,))), {"instances": [{"b64": "?"}]}, "'s': expected base64 for"),
+        (codec(("s", "BYTES", (-1,))), {"instances": [[{"b64": 1}]]}, "input 's': "),
+        (ONE, {"instances": [{"b64": "YQ=="}]}, "input 'x': expected numbers for FP32, got an obj"),
+        (
+            FREE,
+            {"instances": [{"b64": "YQ=="}, {"a": 1}]},
+            "expected text for BYTES, got an object",
+        ),
+        (codec(("h", "BF16", (-1,))), {"instances": [1.5]}, "BF16 travels as binary data only"),
         (codec(("b", "UINT8", (-1,))), {"instances": [256]}, "expected UINT8, 0 to 255"),
     ],
 )
@@ -106,6 +117,55 @@ def test_several_outputs_give_objects() -> None:
         {"label": 1, "score": [0.1, 0.9], "ok": True},
         {"label": 0, "score": [0.5, 0.5], "ok": False},
     ]
+
+
+def test_numbers_that_json_has_not_are_words_in_every_row() -> None:
+    outputs = {
+        "score": np.array([[np.nan, 0.1], [np.inf, -np.inf]], np.float32),
+        "one": np.array([1.5, np.nan]),
+        "text": np.array(["null", "NaN"], object),
+    }
+    assert predictions(outputs) == [
+        {"score": ["NaN", 0.1], "one": 1.5, "text": "null"},
+        {"score": ["Infinity", "-Infinity"], "one": "NaN", "text": "NaN"},
+    ]
+    assert predictions({"y": np.array(np.inf)}) == "Infinity"
+    assert predictions({"y": np.array(["null"], object)}) == ["null"]
+
+
+@pytest.mark.parametrize("body", [b'{"instances":[[NaN,1]]}', b'{"instances":[["NaN",1]]}'])
+def test_they_are_read_bare_and_as_text(body: bytes) -> None:
+    assert np.array_equal(ONE.decode(body).feeds["x"], [[np.nan, 1]], equal_nan=True)
+    with pytest.raises(RequestError, match="expected numbers for INT64, got text"):
+        codec(("n", "INT64", (-1, 2))).decode(body)
+
+
+BYTES = codec(("s", "BYTES", (-1,)))
+PICTURE = {"b64": "/9j/"}
+
+
+@pytest.mark.parametrize(
+    ("of", "instances", "found"),
+    [
+        (BYTES, [PICTURE, PICTURE], [b"\xff\xd8\xff"] * 2),
+        (BYTES, [{"s": PICTURE}], [b"\xff\xd8\xff"]),
+        (BYTES, [{"b64": "YQ=="}, "b"], ["a", "b"]),
+        (codec(("s", "BYTES", (-1, 2))), [[{"b64": "YQ=="}, "b"]], [["a", "b"]]),
+        (FREE, [PICTURE], [b"\xff\xd8\xff"]),
+    ],
+)
+def test_bytes_are_written_as_tensorflow_serving_does(
+    of: CodecV1, instances: Any, found: Any
+) -> None:
+    (array,) = feeds(of, instances).values()
+    assert array.tolist() == found
+
+
+@pytest.mark.parametrize("name", ["serving_default", None, "mine"])
+def test_the_models_signature_may_be_named(name: Any) -> None:
+    of = CodecV1(None, signature_name="mine")
+    raw = {"signature_name": name, "instances": [1]}
+    assert of.decode(orjson.dumps(raw)).feeds["instances"].tolist() == [1]
 
 
 @pytest.mark.parametrize("other", [np.zeros((3, 1)), np.array(1.0)])

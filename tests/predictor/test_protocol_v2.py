@@ -99,6 +99,19 @@ WRONG: list[tuple[Any, str]] = [
     ({"inputs": [{k: X[k] for k in X if k != "data"}]}, "inputs[0].data: expected a list"),
     ({"inputs": [X, K], "outputs": {}}, "outputs: expected a list of outputs, got an object"),
     ({"inputs": [X, K], "outputs": [{}]}, "outputs[0]: expected an object with a name"),
+    (
+        {"inputs": [X, K], "outputs": [{"name": "y"}, {"name": "y"}]},
+        "output 'y' is asked for twice",
+    ),
+    ({"inputs": [{**X, "parameters": []}]}, "inputs[0].parameters: expected an object, got a list"),
+    (
+        {"inputs": [X, K], "outputs": [{"name": "y", "parameters": {"classification": 1}}]},
+        "outputs[0].parameters.classification: the classification of outputs is not served",
+    ),
+    ({"inputs": [{**X, "data": ["nan", 1, 1, 1]}]}, "input 'x': expected numbers for FP32, got te"),
+    ({"inputs": [X, {**K, "data": ["NaN"]}]}, "input 'k': expected numbers for INT64, got text"),
+    ({"inputs": [{**X, "shape": [2**31 - 1, 2]}]}, "needs 4294967294 values, got 4"),
+    ({"inputs": [{**X, "shape": [2**31, 2]}]}, "inputs[0].shape: expected sizes of 0 to"),
     ({"inputs": [X, K], "outputs": [{"name": "q"}]}, "unknown output 'q': the model gives y, z"),
     (
         {"inputs": [X, K], "outputs": [{"name": "y", "datatype": "FP32"}]},
@@ -119,6 +132,37 @@ def test_a_wrong_request_is_refused_in_words(raw: Any, said: str) -> None:
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError, match="the body is not JSON"):
         CODEC.decode(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id":"\xff","inputs":[]}',
+        b'{"inputs":[{"name":"\xff"}]}',
+        b'{"inputs":[{"data":["\xc3\x28"]}]}',
+        b'{"inputs":[{"data":["\\ud800"]}]}',
+        b"[" * 5000,
+        b'{"inputs":' + b"[" * 2000 + b"NaN" + b"]" * 2000 + b"}",
+        b'{"inputs":[{"data":[' + b"1e9" * 400 + b"]}]}",
+    ],
+)
+def test_text_that_is_not_utf8_and_numbers_without_end_are_refused(body: bytes) -> None:
+    with pytest.raises(RequestError, match="the body is not JSON") as caught:
+        CODEC.decode(body)
+    assert caught.value.status == 400
+
+
+def test_bare_words_are_numbers_to_models_of_floats() -> None:
+    raw = b'{"inputs":[{"name":"f","shape":[2],"datatype":"FP16","data":[NaN,-Infinity]}]}'
+    assert np.array_equal(FREE.decode(raw).feeds["f"], [np.nan, -np.inf], equal_nan=True)
+
+
+def test_base64_in_json_is_bytes() -> None:
+    said = {"content_type": "base64"}
+    one = {"name": "b", "shape": [1], "datatype": "BYTES", "data": ["/9j/"], "parameters": said}
+    assert decode({"inputs": [one]}, FREE).feeds["b"].tolist() == [b"\xff\xd8\xff"]
+    with pytest.raises(RequestError, match="input 'b': expected base64"):
+        decode({"inputs": [{**one, "data": ["?"]}]}, FREE)
 
 
 def test_a_model_without_a_signature_takes_what_the_request_declares() -> None:
