@@ -8,7 +8,7 @@ Must not know: which upstream to use, retries, models, routes.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 import httptools
 from typing_extensions import override
@@ -47,6 +47,8 @@ class Connection(asyncio.Protocol):
     `stripped` names response headers that are left out of `head_lines`.
     """
 
+    is_http2: ClassVar[bool] = False
+    is_unprocessed: ClassVar[bool] = False  # HTTP/1.1 can not say that a request was not looked at
     transport: asyncio.Transport
 
     def __init__(
@@ -83,6 +85,7 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.content_length: int | None = None
         self.early = b""
+        self.trailer_lines = b""  # behind a chunked body; known once the answer is complete
         self.is_answer_complete = True  # nothing runs
         self.is_request_complete = True
         self.idle_since_s = 0.0
@@ -109,6 +112,7 @@ class Connection(asyncio.Protocol):
         self.is_request_complete = is_complete
         self.content_length = None
         self.early = b""
+        self.trailer_lines = b""
         self.transport.write(data)
 
     def offer_switch(self, on_switch: Callable[[bytes], None]) -> None:
@@ -304,8 +308,10 @@ class Connection(asyncio.Protocol):
         """Keep a header that travels on; note what frames the body."""
         lower = name.lower()
         if lower not in self._stripped:
-            if not self._has_head:  # else it is a trailer
+            if not self._has_head:
                 self._lines += (name, b": ", value, b"\r\n")
+            elif not self._is_surplus:
+                self._keep_trailer(name, value)
         elif self._is_surplus:
             pass
         elif lower == b"content-length":
@@ -318,6 +324,11 @@ class Connection(asyncio.Protocol):
             self.upgrade = value
         elif lower == b"connection" and value.lower() not in _PLAIN_CONNECTION:
             self._nominated = value.lower()
+
+    def _keep_trailer(self, name: bytes, value: bytes) -> None:
+        self.trailer_lines += b"%b: %b\r\n" % (name, value)
+        if len(self.trailer_lines) > _HEAD_BYTES_MAX:
+            self._is_unreadable = True
 
     def on_headers_complete(self) -> None:
         """Read the status; an interim answer is passed over."""
