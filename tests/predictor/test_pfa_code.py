@@ -12,8 +12,7 @@ CLASS = """
 class PFA_E(PFAEngine):
     def action(self, input, check=True):
         scope.let({'input': input})
-        last = %s
-        return last
+        return %s
 """
 
 
