@@ -47,7 +47,7 @@ from embedded.turns import Turn
 log = logging.getLogger(__name__)
 
 _BESIDE_S = 0.01
-_TIMINGS = ("fork_ms", "load_ms", "resumed_ms", "provider")
+_TIMINGS = ("fork_ms", "load_ms", "resumed_ms", "provider", "prepared")
 _GRACE_S = 30.0  # Kubernetes' default for terminationGracePeriodSeconds
 
 

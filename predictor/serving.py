@@ -6,6 +6,7 @@ Must not know: who started the process, zygotes, what a request means.
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 import signal
@@ -101,6 +102,7 @@ async def serve(
     timing = f"load;dur={load_ms:.2f}"
     if fork_ms is not None:
         timing = f"fork;dur={fork_ms:.2f}, {timing}"
+    settings = _with_batching(settings, loaded)
     server = Server(settings, loaded, worker, start_timing=timing)
     connections = Connections()
     accepting = await listen(server, settings, listener, connections)
@@ -112,6 +114,7 @@ async def serve(
             "load_ms": round(load_ms, 3),
             "digest": loaded.digest,
             "provider": loaded.provider,
+            "prepared": bool(loaded.facts.get("prepared")),
         }
     )
     if load_ms >= LOAD_MIN_MS:
@@ -181,10 +184,20 @@ class _Rest:
 
 def _load(settings: Settings) -> Loaded:
     loaded = loader.load(settings)
-    if settings.batch_size_max and (why := batches.refusal(loaded)):
+    asked = "--max-batch-size" if settings.batch_size_max else ""
+    asked = asked or (loaded.batching.said_by if loaded.batching else "")
+    if asked and (why := batches.refusal(loaded)):
         model = settings.model or settings.python_file
-        raise LoadError(f"--max-batch-size: {model} can not be batched: {why}")
+        raise LoadError(f"{asked}: {model} can not be batched: {why}")
     return loaded
+
+
+def _with_batching(settings: Settings, loaded: Loaded) -> Settings:
+    """Where no flag says how requests are joined, the model's settings files do."""
+    found = loaded.batching
+    if settings.batch_size_max or found is None:
+        return settings
+    return dataclasses.replace(settings, batch_size_max=found.size_max, batch_delay_s=found.delay_s)
 
 
 def _tidy(prepare: Callable[[], None] | None) -> None:

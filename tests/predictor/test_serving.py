@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from predictor import config, forking, serving
+from predictor.loaded import Loaded
 from predictor.orders import Orders
 from predictor.worker import Worker
 from tests.predictor.talking import infer_body, read_reply, request
@@ -113,6 +115,26 @@ async def test_ready_is_reported_with_what_is_served(
         assert fact["provider"] == "CPUExecutionProvider"
         assert fact["load_ms"] > 0
         writer.close()
+        stop()
+        assert await served.code() == 0
+
+
+async def test_after_a_slow_load_memory_is_given_back_and_the_next_one_prepared(
+    serve: Serve, identity_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    load = serving.loader.load
+
+    def slow(settings: config.Settings) -> Loaded:
+        return dataclasses.replace(load(settings), prepare=lambda: done.append("prepared"))
+
+    monkeypatch.setattr(serving.loader, "load", slow)
+    monkeypatch.setattr(serving, "LOAD_MIN_MS", 0.0)
+    monkeypatch.setattr(serving, "TIDY_AFTER_S", 0.0)
+    monkeypatch.setattr(serving.heap, "give_back", lambda: done.append("tidied"))
+    async with serve("--model", str(identity_model())) as served:
+        await served.until(lambda: len(done) == 2)
+        assert done == ["tidied", "prepared"]
         stop()
         assert await served.code() == 0
 
