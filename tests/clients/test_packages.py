@@ -123,6 +123,28 @@ def test_kopf(run: Run, args: list[str]) -> None:
     assert found["code"] == 0
 
 
+ECHO = """
+from predictor.model import Model
+
+class Echo(Model):
+    def predict(self, inputs):
+        return {f"{name}_out": array for name, array in inputs.items()}
+"""
+
+
+def test_tritonclient_http(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(ECHO)
+    found = run("tritonclient_http", "tritonclient", "kubernetes", echo=f"{tmp_path}/echo.py:Echo")
+    assert found["health"] == [True, True, True]
+    assert "binary_tensor_data" in found["extensions"]
+    assert found["model"] == "tritonclient-echo"
+    assert set(found["defaults"].values()) == set(found["plain"].values()) == {True}
+    assert found["wrong"] == []
+    assert found["later"] is True
+    assert found["classes"].startswith("400 outputs[0].parameters.classification: ")
+    assert found["memory"].startswith("400 inputs[0].parameters.shared_memory_region: ")
+
+
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
     datasets = pytest.importorskip("sklearn.datasets", reason="pip install 'relight[sklearn]'")
