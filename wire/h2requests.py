@@ -9,6 +9,7 @@ from typing import cast
 
 from typing_extensions import override
 
+from wire import grpc
 from wire.h2exchange import H2Exchange, ServerStream, Side
 from wire.h2frames import (
     PROTOCOL_ERROR,
@@ -116,7 +117,11 @@ class Requests(Inflow, Side):
         if exchange is None:
             return
         exchange.received += len(data)
-        if exchange.content_length is None and exchange.received > self._limits.body_bytes_max:
+        if (
+            exchange.content_length is None
+            and exchange.received > self._limits.body_bytes_max
+            and not grpc.is_grpc(exchange.index.get(b"content-type"))  # its messages have limits
+        ):
             self._resets.spend()
             self._refuse(stream, 413)
         elif stream.is_new:

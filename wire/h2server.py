@@ -12,6 +12,7 @@ from typing import cast
 
 from typing_extensions import override
 
+from wire import grpc
 from wire.exchange import Exchange
 from wire.h2exchange import H2Exchange, ServerStream
 from wire.h2frames import (
@@ -32,7 +33,7 @@ from wire.h2inflow import FRAME_BYTES_MAX
 from wire.h2requests import Requests
 from wire.h2stream import Stream
 from wire.limits import Limits
-from wire.messages import REFUSAL_BODIES
+from wire.messages import REFUSAL_BODIES, refusal_text
 from wire.roster import Roster
 
 _NEVER = -1.0
@@ -201,6 +202,11 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
             exchange.lost()
         if is_started:
             self._cut(stream, CANCEL)
+            return
+        if exchange is not None and grpc.is_grpc(exchange.index.get(b"content-type")):
+            lines = grpc.status_lines(grpc.code_of(status), refusal_text(status))
+            block = encode_status(200) + encode_lines(grpc.CONTENT_TYPE + lines)
+            self.send(stream, block, b"", is_end=True)
             return
         body = REFUSAL_BODIES[status]
         block = encode_status(status) + encode_lines(_REFUSAL_LINES) + encode_length(len(body))

@@ -43,6 +43,11 @@ _REFUSALS = {
 }
 
 
+def refusal_text(status: int) -> str:
+    """What a refusal says, for protocols that put it elsewhere than in a body."""
+    return _REFUSALS[status][1]
+
+
 def status_line(status: int) -> bytes:
     """First line of an answer; a status without a registered phrase gets an empty one."""
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
