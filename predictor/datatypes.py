@@ -74,6 +74,9 @@ def _table() -> dict[str, Datatype]:
     return {row.name: row for row in rows}
 
 
+_NUMBERS = frozenset({int, float})
+_SPELLED = _NUMBERS | {str}  # as nonfinite.py spells some
+
 RANK_MAX = 32  # numpy stops at 64; no model comes near
 # Of a tensor without values, whose sizes cost the caller nothing and a model may multiply out.
 EMPTY_SIZES_MAX = 2**24
@@ -155,12 +158,12 @@ def _fill(name: str, flat: list[Any], datatype: Datatype) -> Tensor:
     kinds = set(map(type, flat))
     wanted = datatype.kind
     try:
-        if wanted == "f" and kinds <= {int, float, str}:
+        if wanted == "f" and kinds <= _SPELLED:
             if str in kinds:
                 flat = _numbers(name, flat, datatype)
             with np.errstate(over="raise"):
                 return np.array(flat, datatype.dtype)
-        if wanted in "iu" and kinds <= {int, float}:
+        if wanted in "iu" and kinds <= _NUMBERS:
             if float in kinds:
                 flat = _whole(name, flat, datatype)
             return np.array(flat, datatype.dtype)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from predictor import binary_v2, datatypes, elements, nonfinite, parameters_v2, raw_tensors
-from predictor.binary_v2 import Section
+from predictor.binary_v2 import LENGTH, Section
 from predictor.datatypes import DATATYPES, Datatype
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor, TensorSpec
@@ -48,7 +48,7 @@ class CodecV2(PlainCodec):
     def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
         """Raises RequestError with a 400 that names the field or tensor."""
         section = None
-        if binary_v2.LENGTH in index:
+        if LENGTH in index:
             body, section = binary_v2.split(body, index)
             if not body:
                 return self._decode_whole(section)
@@ -146,7 +146,7 @@ class CodecV2(PlainCodec):
             raise _bad(f"inputs[{index}].data", "a list of values", got)
         else:
             array = _tensor(name, data, datatype, shape)
-        if content_type in elements.TYPES and datatype.kind == "O":
+        if content_type and content_type in elements.TYPES and datatype.kind == "O":
             array = elements.of_content(name, array, content_type)
         return name, array
 
