@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from api.modelfiles import Kind
-from predictor import config, datatypes, devices, formats, tensorflow_warmup
+from predictor import config, datatypes, devices, fitting, formats, tensorflow_warmup
 from predictor.config import Settings
 from predictor.datatypes import DATATYPES
 from predictor.errors import Fault, LoadError, RequestError
@@ -250,11 +250,7 @@ class SavedModel:
                 raise RequestError(Fault.UNKNOWN_INPUT, name=name, expected=expected)
             if name not in self.unranked:
                 datatypes.check_shape(specs[name], array.shape)
-            _check_kind(specs[name], array)
-        return {
-            name: array.astype(DATATYPES[specs[name].datatype].dtype, copy=False)
-            for name, array in inputs.items()
-        }
+        return {name: fitting.fit(specs[name], array) for name, array in inputs.items()}
 
     def _warm(self) -> None:
         """Run the requests that were saved to warm it; readiness means that they answered."""
@@ -322,23 +318,6 @@ def words(error: object) -> str:
         )
         text = " ".join(lines[at:]) or lines[-1]
     return " ".join(_NODE.sub("", text).split())[:_WORDS_MAX] or type(error).__name__
-
-
-def _check_kind(spec: TensorSpec, array: Tensor) -> None:
-    """Only what no value is lost by: numbers that nobody declared arrive as the widest."""
-    row = DATATYPES[spec.datatype]
-    got = datatypes.of_array(array)
-    same = got is not None and got.name == row.name
-    fits = array.dtype.kind in "iuf" and (
-        row.kind == "f" or (array.dtype.kind in "iu" and _is_within(array, row))
-    )
-    if not same and not (fits and row.kind in "iuf"):
-        name = got.name if got else str(array.dtype)
-        raise RequestError(Fault.WRONG_DATATYPE, name=spec.name, expected=row.name, got=name)
-
-
-def _is_within(array: Tensor, row: Any) -> bool:
-    return array.size == 0 or bool(array.min() >= row.low and array.max() <= row.high)
 
 
 def _array(value: Any) -> Tensor:
