@@ -5,25 +5,27 @@ Must not know: HTTP, JSON, or where the file came from.
 """
 
 import dataclasses
-import functools
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from api.modelfiles import Kind
-from predictor import onnx_values, preparing, providers
+from predictor import onnx_session, onnx_values, preparing
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
+from predictor.onnx_session import Wish
 from predictor.prepared import LOAD_MIN_MS
+from predictor.providers import CPU
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "onnx_onnxv1"
+ANY = Wish()
 _DATATYPES = {
     "tensor(bool)": "BOOL",
     "tensor(uint8)": "UINT8",
@@ -65,26 +67,16 @@ def runtime() -> ModuleType:
 
 
 class OnnxModel:
-    """One session. `threads` is ONNX Runtime's intra-op count.
-
-    `opening`: options of a session whose graph was optimised before it was written; None for a
-    graph that is optimised now.
-    """
+    """One session, opened as wished."""
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        asked_providers: Sequence[str] = (),
-        threads: int = 1,
-        opening: Mapping[str, str] | None = None,
-        ort: ModuleType | None = None,
+        self, path: Path, wish: Wish = ANY, *, is_bound: bool = True, ort: ModuleType | None = None
     ) -> None:
+        """`is_bound`: see `onnx_session.runner`."""
         self.path = path
         self.provider = ""
-        self._asked = asked_providers
-        self._threads = threads
-        self._opening = opening
+        self._wish = wish
+        self._is_bound = is_bound
         self._ort = ort or runtime()
         self._session: Any = None
         self._run: Callable[..., list[Tensor]] | None = None
@@ -94,21 +86,13 @@ class OnnxModel:
 
     def load(self) -> None:
         """Open the session; LoadError names the file."""
-        choice = self._choice
-        for warning in choice.warnings:
-            _LOG.warning("WARNING: %s", warning)
-        if providers.CUDA in choice.providers and hasattr(self._ort, "preload_dlls"):
-            self._ort.preload_dlls()  # finds CUDA and cuDNN where pip put them
         try:
-            self._session = self._ort.InferenceSession(
-                str(self.path), sess_options=self._options(), providers=list(choice.providers)
-            )
+            self._session = onnx_session.open_session(self._ort, self.path, self._wish)
+        except LoadError:
+            raise
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's have no base but Exception
             raise LoadError(explain(self.path, str(error), self._ort.__version__)) from None
-        used = self._session.get_providers()
-        self.provider = used[0]
-        if warning := providers.missed(choice.providers, used):
-            _LOG.warning("WARNING: %s", warning)
+        self.provider = self._session.get_providers()[0]
         self._names = tuple(one.name for one in self._session.get_outputs())
         self._dimensions = {one.name: one.shape for one in self._session.get_inputs()}
         self._run = self._runner(self.signature())
@@ -164,26 +148,8 @@ class OnnxModel:
             raise LoadError(f"{self.path}: it has tensors of BF16 and of text, of which {_ORT_GAP}")
         if onnx_values.has_bf16(signature):
             return onnx_values.bf16_run(self._session, self._ort)
-        return _fast_run(self._session)
-
-    @property
-    def chosen(self) -> tuple[str, ...]:
-        """The providers it is opened with; LoadError for a name that is none."""
-        return self._choice.providers
-
-    @functools.cached_property
-    def _choice(self) -> providers.Choice:
-        known = self._ort.get_all_providers()
-        available = self._ort.get_available_providers()
-        return providers.choose(self._asked, available=available, known=known)
-
-    def _options(self) -> Any:
-        options = session_options(self._ort, threads=self._threads)
-        if self._opening is not None:
-            options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-            for name, value in self._opening.items():
-                options.add_session_config_entry(name, value)
-        return options
+        has_text = bool(self._texts) or any(one.datatype == "BYTES" for one in signature.outputs)
+        return onnx_session.runner(self._session, has_text=has_text, is_bound=self._is_bound)
 
     def _spec(self, role: str, argument: Any) -> TensorSpec:
         datatype = _DATATYPES.get(argument.type)
@@ -197,31 +163,15 @@ class OnnxModel:
         return TensorSpec(name=argument.name, datatype=datatype, shape=shape)
 
 
-def session_options(ort: ModuleType, *, threads: int) -> Any:
-    """What all our sessions have in common."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors; warnings about unused initialisers are noise
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
-
-
 def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
     """Open an ONNX file as the settings ask, or what was prepared of it; LoadError names it."""
     del kind  # there is one
-    plain = OnnxModel(path, asked_providers=settings.providers, threads=settings.threads)
+    ort, wish = runtime(), _wish(settings)
     cached = None
-    if plain.chosen == (providers.CPU,):  # a graph is optimised for one provider
-        version = runtime().__version__
-        cached = preparing.look(path, settings, runtime=version, provider=providers.CPU)
+    if onnx_session.choose(ort, wish).providers == (CPU,):  # a graph is optimised for one provider
+        cached = preparing.look(path, settings, runtime=ort.__version__, provider=CPU)
     if cached is not None and cached.path is not None:
-        model = OnnxModel(
-            cached.path,
-            asked_providers=(providers.CPU,),
-            threads=settings.threads,
-            opening=cached.opening,
-        )
+        model = OnnxModel(cached.path, dataclasses.replace(wish, opening=cached.opening))
         try:
             model.load()
         except LoadError as error:
@@ -229,6 +179,7 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
         else:
             cached.used()
             return _loaded(model, is_prepared=True)
+    plain = OnnxModel(path, wish)
     started_s = time.perf_counter()
     plain.load()
     is_slow = (time.perf_counter() - started_s) * 1000 >= LOAD_MIN_MS
@@ -236,6 +187,19 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
     if cached is None or not (cached.is_wanted and is_slow):
         return loaded
     return dataclasses.replace(loaded, prepare=cached.prepare)
+
+
+def _wish(settings: Settings) -> Wish:
+    engines = None
+    if settings.model_digest:
+        # TensorRT names its files by card and version, and by a hash of the graph without weights.
+        engines = settings.cache_dir / "tensorrt" / settings.model_digest.replace(":", "-")
+    return Wish(
+        providers=settings.providers,
+        options=settings.provider_options,
+        threads=settings.threads,
+        engines=engines,
+    )
 
 
 def _loaded(model: OnnxModel, *, is_prepared: bool) -> Loaded:
@@ -248,18 +212,6 @@ def _loaded(model: OnnxModel, *, is_prepared: bool) -> Loaded:
         described=signature,
         facts={"execution_provider": model.provider, "prepared": is_prepared},
     )
-
-
-def _fast_run(session: Any) -> Callable[..., list[Tensor]]:
-    """The C++ session's own `run`: 6 µs a call where the Python wrapper costs 8.
-
-    The wrapper checks names again and asks for a second provider after a failure; our inputs
-    are checked, and CPU fallback is decided at load. Where the private name is gone, the
-    public method does the same.
-    """
-    private = getattr(getattr(session, "_sess", None), "run", None)
-    found: Callable[..., list[Tensor]] = private if callable(private) else session.run
-    return found
 
 
 def _shapes(inputs: dict[str, Tensor]) -> str:

@@ -154,4 +154,8 @@ def _of(provider: str, raw: object) -> Mapping[str, str]:
                 f"{FLAG}: {provider}: {name}: expected {known[name].words}, got {got}"
             )
         found[name] = said
+    if "arena_mem_limit" in found and found.get("enable_cpu_mem_arena") == "0":
+        raise SettingsError(f"{FLAG}: {provider}: arena_mem_limit: there is no arena to limit")
+    if provider == CPU and "arena_extend_strategy" in found and "arena_mem_limit" not in found:
+        raise SettingsError(f"{FLAG}: {CPU}: arena_extend_strategy: give arena_mem_limit as well")
     return MappingProxyType(found)

@@ -12,6 +12,7 @@ from predictor.errors import LoadError
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
+BINDING = frozenset({CUDA, TENSORRT})  # cards whose memory inputs and outputs are bound to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

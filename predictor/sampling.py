@@ -53,7 +53,9 @@ def attempts(arguments: Sequence[Argument]) -> Iterator[int]:
     """Sizes to try for open dimensions; one alone where there are none. CannotMakeError."""
     for argument in arguments:
         if argument.type not in _DTYPES:
-            raise CannotMakeError(f"no values can be made up for input '{argument.name}', a text")
+            raise CannotMakeError(
+                f"no values can be made up for input '{argument.name}', a {argument.type}"
+            )
     is_open = any(isinstance(size, str | None) for each in arguments for size in each.shape[1:])
     yield from FREE_SIZES if is_open else FREE_SIZES[:1]
 

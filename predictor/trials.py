@@ -13,7 +13,8 @@ from typing import Any
 
 from predictor import apart, heap, sampling
 from predictor.apart import Answer
-from predictor.onnx_model import runtime, session_options
+from predictor.onnx_model import runtime
+from predictor.onnx_session import session_options
 from predictor.prepared import GRAPH, OPENING, SOURCE, WRITING, Measure, Variant
 from predictor.providers import CPU
 from predictor.sampling import Argument, CannotMakeError

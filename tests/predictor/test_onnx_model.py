@@ -1,10 +1,8 @@
 """ONNX files: sessions, signatures, and one sentence for each way to fail."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -47,14 +45,6 @@ def test_only_the_wanted_outputs_are_computed(two_model: Path) -> None:
     feeds = {"a": np.ones((1, 2), np.float32), "b": np.ones((1, 2), np.float32)}
     assert list(opened(two_model).run(feeds, None)) == ["total", "difference"]
     assert list(opened(two_model).run(feeds, ("difference",))) == ["difference"]
-
-
-def test_the_public_run_does_where_the_private_one_is_gone(two_model: Path) -> None:
-    session = onnxruntime.InferenceSession(str(two_model), providers=[CPU])
-    public = SimpleNamespace(run=session.run)
-    feeds = {"a": np.ones((1, 2), np.float32), "b": np.ones((1, 2), np.float32)}
-    for one in (public, session):
-        assert onnx_model._fast_run(one)(("total",), feeds, None)[0].tolist() == [[2, 2]]
 
 
 def test_inputs_that_disagree_on_a_named_dimension_are_the_callers_fault(two_model: Path) -> None:
@@ -178,73 +168,6 @@ def test_without_onnxruntime_the_message_says_how_to_install_it(
     monkeypatch.setattr(onnx_model, "_installed", None)
     with pytest.raises(LoadError, match=r"pip install '\.\[cpu\]' or pip install '\.\[gpu\]'"):
         OnnxModel(Path("x.onnx"))
-
-
-class FakeOrt:
-    """ONNX Runtime on a machine with a GPU, or with one that does not come up."""
-
-    __version__ = "9.9"
-
-    def __init__(self, available: list[str], used: list[str]) -> None:
-        self.available = available
-        self.used = used
-        self.asked: list[str] = []
-        self.preloaded = 0
-        self.SessionOptions = onnxruntime.SessionOptions
-
-    def preload_dlls(self) -> None:
-        self.preloaded += 1
-
-    def get_all_providers(self) -> list[str]:
-        return [CUDA, CPU]
-
-    def get_available_providers(self) -> list[str]:
-        return self.available
-
-    def InferenceSession(self, path: str, *, sess_options: Any, providers: list[str]) -> Any:  # noqa: N802 - its name
-        self.asked = providers
-        assert sess_options.intra_op_num_threads == 1
-        session = onnxruntime.InferenceSession(path, sess_options, providers=[CPU])
-        return SimpleNamespace(
-            get_providers=lambda: self.used,
-            get_inputs=session.get_inputs,
-            get_outputs=session.get_outputs,
-            run=session.run,
-        )
-
-
-def on(ort: FakeOrt, path: Path, *asked: str) -> OnnxModel:
-    model = OnnxModel(path, asked_providers=asked, ort=cast("ModuleType", ort))
-    model.load()
-    return model
-
-
-def test_a_gpu_is_used_where_there_is_one(identity_model: Callable[..., Path]) -> None:
-    ort = FakeOrt([CUDA, CPU], [CUDA, CPU])
-    model = on(ort, identity_model())
-    assert ort.asked == [CUDA, CPU]
-    assert ort.preloaded == 1
-    assert model.provider == CUDA
-    assert model.run({"x": np.ones((1, 2), np.float32)}, None)["y"].tolist() == [[1, 1]]
-
-
-def test_a_gpu_that_does_not_come_up_is_shouted_about(
-    identity_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
-) -> None:
-    model = on(FakeOrt([CUDA, CPU], [CPU]), identity_model())
-    assert model.provider == CPU
-    assert f"WARNING: {CUDA} did not start on this machine" in caplog.text
-
-
-def test_an_asked_gpu_that_is_not_there_is_shouted_about(
-    identity_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
-) -> None:
-    ort = FakeOrt([CPU], [CPU])
-    with caplog.at_level(logging.WARNING):
-        assert on(ort, identity_model(), CUDA).provider == CPU
-    assert f"WARNING: {CUDA} was asked for and is not available here" in caplog.text
-    assert ort.asked == [CPU]
-    assert ort.preloaded == 0
 
 
 def test_kserves_iris_model_gives_kserves_answer(kserve_model: Path) -> None:

@@ -13,7 +13,7 @@ def test_values_become_what_onnxruntime_takes() -> None:
         '{"CUDAExecutionProvider": {"device_id": 1, "gpu_mem_limit": "1024", "use_tf32": false,'
         ' "arena_extend_strategy": "kSameAsRequested", "do_copy_in_default_stream": true},'
         ' "TensorrtExecutionProvider": {"trt_fp16_enable": "True", "trt_engine_cache_path": "/c"},'
-        ' "CPUExecutionProvider": {"enable_cpu_mem_arena": 0, "arena_mem_limit": 1}}'
+        ' "CPUExecutionProvider": {"enable_cpu_mem_arena": 1, "arena_mem_limit": 1}}'
     )
     assert said[CUDA] == {
         "device_id": "1",
@@ -23,7 +23,7 @@ def test_values_become_what_onnxruntime_takes() -> None:
         "do_copy_in_default_stream": "1",
     }
     assert said[TENSORRT] == {"trt_fp16_enable": "1", "trt_engine_cache_path": "/c"}
-    assert said[CPU] == {"enable_cpu_mem_arena": "0", "arena_mem_limit": "1"}
+    assert said[CPU] == {"enable_cpu_mem_arena": "1", "arena_mem_limit": "1"}
     assert read("") is NONE
 
 
@@ -46,6 +46,14 @@ def test_values_become_what_onnxruntime_takes() -> None:
         (
             '{"CUDAExecutionProvider": {"cudnn_conv_algo_search": "fast"}}',
             'expected one of EXHAUSTIVE, HEURISTIC, DEFAULT, got "fast"',
+        ),
+        (
+            '{"CPUExecutionProvider": {"enable_cpu_mem_arena": 0, "arena_mem_limit": 1}}',
+            "CPUExecutionProvider: arena_mem_limit: there is no arena to limit",
+        ),
+        (
+            '{"CPUExecutionProvider": {"arena_extend_strategy": "kSameAsRequested"}}',
+            "arena_extend_strategy: give arena_mem_limit as well",
         ),
         (
             '{"TensorrtExecutionProvider": {"trt_engine_cache_path": ""}}',
