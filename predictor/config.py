@@ -61,6 +61,7 @@ class Settings:
     prepared: bool  # load prepared models, and have them prepared
     prepared_bytes_max: int  # of all prepared models together
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
+    is_name_given: bool = True  # else it is the file's, and a settings file may know better
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,6 +131,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         python_file=python_file,
         python_class=python_class,
         model_name=_model_name(flags, environment),
+        is_name_given=bool(flags.model_name or environment.get(keys.ENV_SERVICE)),
         providers=_providers(flags.providers),
         threads=_within("--threads", flags.threads, 1, 1024),
         body_bytes_max=_within("--max-body-bytes", flags.max_body_bytes, 1, 2**40),
@@ -178,6 +180,11 @@ def _python(text: str) -> tuple[str, str]:
     return file, name
 
 
+def is_name(text: str) -> bool:
+    """Whether a model can be served under a name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _model_name(flags: argparse.Namespace, environment: Mapping[str, str]) -> str:
     if flags.model_name:
         name, source = flags.model_name, "--model-name"
@@ -186,7 +193,7 @@ def _model_name(flags: argparse.Namespace, environment: Mapping[str, str]) -> st
     else:
         name = PurePath(flags.model or flags.python.rpartition(":")[0]).stem
         source = "the model's file name, which stands in for --model-name,"
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise SettingsError(f"{source}: '{name}' is not a name of letters, digits, '.', '_', '-'")
     return str(name)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from predictor.model import Generation, Piece, Signature, Tensor
+from predictor.model_settings import Batching, Warmup
 
 Run = Callable[[dict[str, Tensor], tuple[str, ...] | None], Mapping[str, Tensor]]
 
@@ -27,8 +28,12 @@ class Loaded:
     is_rowwise: bool = False  # a row in, a row out, whatever the signature says
     metrics: Callable[[], Mapping[Any, Any]] | None = None  # what the model says of its load
     prepare: Callable[[], None] | None = None  # makes its next loads faster; takes its time
+    name: str = ""  # by its settings files; one that was given goes before
+    batching: Batching | None = None  # what its settings files ask for; a flag goes before
+    warmups: tuple[Warmup, ...] = ()  # requests that were stored with it
     trees: Any = None  # what shap's TreeExplainer takes, where the model is one of trees
     # What only some models can; None where this one can not. See `model.Model`.
     generate: Callable[[str, Generation], Iterator[Piece]] | None = None
     chat_prompt: Callable[[Sequence[Mapping[str, Any]]], str] | None = None
     embed: Callable[[Sequence[str]], Tensor] | None = None
+    count_tokens: Callable[[str], int] | None = None  # of a prompt, for OpenAI's usage

@@ -8,7 +8,7 @@ import dataclasses
 import urllib.parse
 from pathlib import Path
 
-from predictor import artifacts, formats, python_model
+from predictor import artifacts, declared, formats, python_model, settings_files
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
@@ -23,10 +23,25 @@ def load(settings: Settings) -> Loaded:
     if settings.python_file:
         return _load_python(settings)
     artifact = artifacts.find(resolve(settings.model))
+    said = settings_files.read(artifact)
     digest = settings.model_digest or artifact.digest()
-    known = dataclasses.replace(settings, model_digest=digest)  # what is prepared is found by it
+    known = dataclasses.replace(
+        settings,
+        model_digest=digest,  # what is prepared is found by it
+        providers=settings.providers or said.providers,
+    )
     opened = formats.opener(artifact.kind)(artifact.path, artifact.kind, known)
-    return dataclasses.replace(opened, digest=digest)
+    if said.signature is not None:
+        opened = declared.applied(opened, said.signature, where=said.signature_by)
+    facts = {**opened.facts, "labels": said.labels} if said.labels else opened.facts
+    return dataclasses.replace(
+        opened,
+        digest=digest,
+        facts=facts,
+        name=said.name,
+        batching=said.batching,
+        warmups=said.warmups,
+    )
 
 
 def _load_python(settings: Settings) -> Loaded:

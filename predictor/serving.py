@@ -102,7 +102,7 @@ async def serve(
     timing = f"load;dur={load_ms:.2f}"
     if fork_ms is not None:
         timing = f"fork;dur={fork_ms:.2f}, {timing}"
-    settings = _with_batching(settings, loaded)
+    settings = _completed(settings, loaded)
     server = Server(settings, loaded, worker, start_timing=timing)
     connections = Connections()
     accepting = await listen(server, settings, listener, connections)
@@ -192,8 +192,10 @@ def _load(settings: Settings) -> Loaded:
     return loaded
 
 
-def _with_batching(settings: Settings, loaded: Loaded) -> Settings:
-    """Where no flag says how requests are joined, the model's settings files do."""
+def _completed(settings: Settings, loaded: Loaded) -> Settings:
+    """Where no flag gives a name or says how requests are joined, the model's settings files do."""
+    if loaded.name and not settings.is_name_given:
+        settings = dataclasses.replace(settings, model_name=loaded.name)
     found = loaded.batching
     if settings.batch_size_max or found is None:
         return settings

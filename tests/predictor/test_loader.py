@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from predictor import config, loader
@@ -57,3 +58,43 @@ def test_a_file_on_another_machine_is_refused() -> None:
 def test_a_missing_file_is_told_before_onnx_runtime_sees_it(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="there is no model file at"):
         load("--model", str(tmp_path / "no.onnx"))
+
+
+def test_what_lies_beside_a_model_is_read_and_is_part_of_its_digest(
+    identity_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "iris/1").mkdir(parents=True)
+    path = identity_model(shape=["n", 2]).rename(tmp_path / "iris/1/model.onnx")
+    alone = load("--model", str(tmp_path / "iris"))
+    (tmp_path / "iris/config.pbtxt").write_text(
+        'max_batch_size: 8 input { name: "x" data_type: TYPE_FP32 dims: 2 } dynamic_batching {}'
+    )
+    (tmp_path / "iris/warmup.json").write_text('{"inputs": []}')
+    found = load("--model", str(tmp_path / "iris"))
+    assert found.digest != alone.digest == load("--model", str(path)).digest
+    assert (found.batching is not None, len(found.warmups)) == (True, 1)
+    assert found.signature == alone.signature
+    (tmp_path / "iris/signature.json").write_text(
+        '{"inputs": [{"name": "z", "datatype": "FP32", "shape": [-1, 2]}]}'
+    )
+    with pytest.raises(LoadError, match=r"signature\.json names input 'z', which the model has"):
+        load("--model", str(tmp_path / "iris"))
+
+
+def test_a_signature_gives_names_to_a_model_that_has_none(tmp_path: Path) -> None:
+    samples = Path(__file__).parents[2].parent / "shared" / "data" / "kserve"
+    if not samples.is_dir():
+        pytest.skip("KServe's models are not here")
+    pytest.importorskip("xgboost")
+    (tmp_path / "model.ubj").write_bytes((samples / "xgboost/model.ubj").read_bytes())
+    (tmp_path / "signature.json").write_text(
+        '{"inputs": [{"name": "sepals", "datatype": "FP32", "shape": [-1, 2]},'
+        '{"name": "petals", "datatype": "FP32", "shape": [-1, 2]}],'
+        '"outputs": [{"name": "species", "datatype": "FP32", "shape": [-1]}]}'
+    )
+    found = load("--model", str(tmp_path))
+    rows = np.array([[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]], np.float32)
+    answer = found.run({"sepals": rows[:, :2], "petals": rows[:, 2:]}, ("species",))
+    assert answer["species"].tolist() == [1.0, 1.0]
+    assert found.signature is not None
+    assert [each.name for each in found.signature.inputs] == ["sepals", "petals"]
