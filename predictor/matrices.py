@@ -62,6 +62,7 @@ def columns(inputs: Mapping[str, Tensor], features: Sequence[str], width: int) -
 
 
 def _column(name: str, array: Tensor) -> Tensor:
+    array = _known(array)
     if array.ndim == 2 and array.shape[1] == 1:
         return array[:, 0]
     if array.ndim != 1:
@@ -70,6 +71,7 @@ def _column(name: str, array: Tensor) -> Tensor:
 
 
 def _whole(name: str, array: Tensor, width: int) -> Tensor:
+    array = _known(array)
     if array.ndim == 0:
         raise _wrong_rank(name, array, [-1, width or -1])
     if not width:  # a model of texts takes one dimension, others take two: only it knows
@@ -88,6 +90,11 @@ def _whole(name: str, array: Tensor, width: int) -> Tensor:
             size=width,
         )
     return array
+
+
+def _known(array: Tensor) -> Tensor:
+    """BF16, which libraries do not know, as the FP32 it was cut from."""
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 def _wrong_rank(name: str, array: Tensor, expected: list[int]) -> RequestError:

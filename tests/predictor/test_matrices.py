@@ -1,5 +1,6 @@
 """Tensors of a request as one matrix."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -14,6 +15,13 @@ def test_one_input_of_any_name_is_the_matrix_itself() -> None:
     whole = np.ones((3, 2), np.float32)
     for features, width in ((NAMES, 2), ((), 2), ((), 0)):
         assert matrix({"input-0": whole}, features, width) is whole
+
+
+def test_bf16_is_fp32_to_libraries() -> None:
+    rows = np.array([[1.5, 2]]).astype(ml_dtypes.bfloat16)
+    assert matrix({"x": rows}, (), 2).dtype == np.float32
+    found = matrix({"a": rows[0], "b": rows[0]}, NAMES, 2)
+    assert (found.dtype, found.tolist()) == (np.float32, [[1.5, 1.5], [2, 2]])
 
 
 def test_texts_for_a_model_of_unknown_width_stay_one_dimension() -> None:
