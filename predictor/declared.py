@@ -27,6 +27,9 @@ def applied(loaded: Loaded, signature: Signature, *, where: str) -> Loaded:
             _agree(role, said, own, where)
         return loaded
     described = loaded.described or Signature(inputs=(), outputs=())
+    arguments = loaded.facts.get("forward_arguments", ())
+    if arguments and not described.inputs:
+        return _positional(loaded, signature, arguments, where)
     outputs = _outputs(signature.outputs, described.outputs, where)
     run = _run(loaded, signature.inputs, described.inputs, where)
     names = {
@@ -100,6 +103,32 @@ def _run(loaded: Loaded, said: Sequence[TensorSpec], own: Sequence[TensorSpec], 
         _check("input", said[0], own[0], where, is_exact=False)
         return _renamed(loaded.run, said[0].name, own[0].name)
     return _joined(loaded.run, said, own[0], where)
+
+
+def _positional(
+    loaded: Loaded, signature: Signature, arguments: Sequence[str], where: str
+) -> Loaded:
+    """A PyTorch module, whose tensors have places: those in Triton's names, else their order."""
+    said = [spec.name for spec in signature.inputs]
+    if len(said) > len(arguments):
+        listed = ", ".join(arguments)
+        raise LoadError(f"{where} names {len(said)} inputs, while the model takes {listed}")
+    own = set(said) <= set(arguments)
+    takes = {n: n if own else f"INPUT__{_place(n, index)}" for index, n in enumerate(said)}
+    outputs = enumerate(spec.name for spec in signature.outputs)
+    gives = {f"OUTPUT__{_place(name, index)}": name for index, name in outputs}
+
+    def run(feeds: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+        del wanted  # it computes them all
+        found = loaded.run({takes[name]: array for name, array in feeds.items()}, None)
+        return {gives.get(name, name): array for name, array in found.items()}
+
+    return dataclasses.replace(loaded, run=run, signature=signature, described=signature)
+
+
+def _place(name: str, index: int) -> int:
+    number = name.rpartition("__")[2] if "__" in name else ""
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else index
 
 
 def _renamed(run: Run, said: str, own: str) -> Run:

@@ -37,7 +37,7 @@ FORMATS: dict[Kind, Format] = {
     Kind.TFLITE: Format("predictor.tflite_model", ("ai_edge_litert",), "tflite"),
     Kind.TORCHSCRIPT: Format("predictor.torch_model", ("torch",), "torch"),
     Kind.TORCH_EXPORT: Format("predictor.torch_model", ("torch",), "torch"),
-    Kind.MLFLOW: Format("predictor.mlflow_model", ("mlflow",), "mlflow"),
+    Kind.MLFLOW: Format("predictor.mlflow_model", ("yaml",), "mlflow"),
     Kind.HUGGINGFACE: Format(
         "predictor.huggingface_model", ("torch", "transformers"), "huggingface"
     ),

@@ -162,6 +162,7 @@ class HuggingFaceModel:
             is_rowwise=self.folder.task in (Task.CLASSIFY, Task.EMBED, Task.FILL),
             generate=self.generate if is_writer else None,
             chat_prompt=self.chat_prompt if is_writer and has_template else None,
+            count_tokens=(lambda prompt: len(self._prompt(prompt))) if is_writer else None,
             embed=self.embed if self.folder.task is Task.EMBED else None,
         )
 

@@ -140,3 +140,31 @@ def test_a_model_of_several_inputs_without_a_signature() -> None:
     assert declared.applied(loaded, said, where="f").signature == said
     with pytest.raises(LoadError, match="names inputs x, while the model takes age, height"):
         declared.applied(loaded, signature([spec("x")]), where="f")
+
+
+def test_a_module_of_places_takes_names_in_tritons_order_or_theirs() -> None:
+    def run(feeds: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+        del wanted
+        first, second = (feeds[name] for name in ("INPUT__0", "INPUT__1"))
+        return {"OUTPUT__0": first - second, "OUTPUT__1": first}
+
+    loaded = Loaded(
+        run=run,
+        signature=None,
+        platform="t",
+        described=None,
+        facts={"forward_arguments": ["x", "y"]},
+    )
+    one, two = np.array([1.0]), np.array([2.0])
+    said = signature([spec("a"), spec("b")], [spec("difference"), spec("first")])
+    found = declared.applied(loaded, said, where="f")
+    answer = found.run({"b": two, "a": one}, ("first",))
+    assert {name: array.tolist() for name, array in answer.items()} == {
+        "difference": [-1.0],
+        "first": [1.0],
+    }
+    said = signature([spec("I__1"), spec("I__0")], [spec("O__1")])
+    answer = declared.applied(loaded, said, where="f").run({"I__1": two, "I__0": one}, None)
+    assert answer["O__1"].tolist() == [1.0]
+    with pytest.raises(LoadError, match="f names 3 inputs, while the model takes x, y"):
+        declared.applied(loaded, signature([spec("a"), spec("b"), spec("c")]), where="f")

@@ -109,6 +109,8 @@ def test_a_conversation_becomes_a_prompt(writer: Loaded, tmp_path: Path) -> None
     prompt = writer.chat_prompt([{"role": "user", "content": "fox?"}])
     assert prompt == "<s>user: fox?\nassistant:"
     assert written(writer, prompt, max_tokens=1)
+    assert writer.count_tokens is not None
+    assert writer.count_tokens(prompt) == writer.count_tokens(prompt.removeprefix("<s>")) + 1
     with pytest.raises(RequestError, match="messages: ") as caught:
         writer.chat_prompt([{"content": {}}, 3])  # type: ignore[list-item]
     assert caught.value.status == 400
