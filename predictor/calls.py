@@ -28,8 +28,12 @@ class Front(Protocol):
     def answered(self, call: "Call", encoded: Encoded, run_s: float, timing: bytes) -> None:
         """Send an answer."""
 
-    def refused(self, call: "Call", error: RequestError) -> None:
-        """Send a refusal."""
+    def refused(self, call: "Call", error: RequestError, *, status: int = 0) -> None:
+        """Send a refusal, with the fault's own status unless another is given."""
+
+    def heading(self, content: bytes) -> bytes:
+        """What an answer's head says of who answers, below what it says of its content."""
+        ...
 
 
 class Call:

@@ -19,6 +19,7 @@ class Fault(enum.Enum):
     NOT_OBJECT = (400, "the body must be a JSON object, not {got}")
     NOT_INFLATED = (400, "the body is not {coding}: {detail}")
     UNKNOWN_FIELD = (400, "unknown field '{field}'")
+    NOT_HONOURED = (400, "{field}: this model can not honour it; leave it out")
     BAD_FIELD = (400, "{field}: expected {expected}, got {got}")
     NOT_SERVED = (400, "{field}: {what} is not served")
     # The caller's: the tensors.

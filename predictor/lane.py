@@ -133,7 +133,9 @@ class Lane:
             self._ran(job, Outcome(None, RequestError(Fault.BUG), 0.0))
             return
         worker = self._worker
-        if self._batches is not None:
+        if request.run is not None:
+            worker.run_there(request.run, request.feeds, request.outputs, partial(self._ran, job))
+        elif self._batches is not None:
             deadline_s = self._waiting.get(job, self._loop.time() + self._settings.timeout_s)
             self._batches.add(job, deadline_s=deadline_s)
         elif worker.is_quick:

@@ -104,3 +104,7 @@ class Model:
     def embed(self, texts: Sequence[str]) -> Tensor:
         """A row of FP32 for each text; a model that defines it is served at embeddings."""
         raise NotImplementedError
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a prompt is, for the usage that OpenAI's clients are told."""
+        raise NotImplementedError

@@ -13,6 +13,7 @@ import orjson
 from predictor import coding, nonfinite
 from predictor.datatypes import word
 from predictor.errors import Fault, RequestError
+from predictor.loaded import Run
 from predictor.model import Tensor
 from wire.exchange import Exchange
 
@@ -27,6 +28,7 @@ class InferRequest(NamedTuple):
     feeds: dict[str, Tensor]
     outputs: tuple[str, ...] | None  # None asks for all of them
     reply: Any = None  # what else its codec needs to answer
+    run: Run | None = None  # in place of the model's; alone, and never on the loop's thread
 
 
 class Encoded(NamedTuple):

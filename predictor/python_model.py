@@ -141,6 +141,7 @@ def open_model(path: Path, class_name: str) -> Loaded:
         generate=model.defined("generate"),
         chat_prompt=model.defined("chat_prompt"),
         embed=model.defined("embed"),
+        count_tokens=model.defined("count_tokens"),
     )
 
 

@@ -13,7 +13,7 @@ import uuid
 import orjson
 
 from api import keys
-from predictor import cloud_events, coding, routes
+from predictor import cloud_events, coding, routes, text_server
 from predictor.calls import Call
 from predictor.cloud_events import EventCodec
 from predictor.config import Settings
@@ -26,6 +26,7 @@ from predictor.protocol import JSON, Codec, Encoded
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2, metadata
 from predictor.routes import Answer
+from predictor.text_server import TextServer
 from predictor.worker import Worker
 from wire import grpc
 from wire.exchange import Exchange
@@ -57,7 +58,8 @@ class Server:
         self._head = JSON + self._identity
         self._timed_head = b"%b" + self._identity + _TIMING + b": %brun;dur=%.3f\r\n"
         self._grpc = GrpcServer(settings, loaded, self, identity=self._identity, version=_VERSION)
-        self._answers = _static_answers(settings, loaded)
+        self._text = TextServer(self, settings, loaded)
+        self._answers = _static_answers(settings, loaded, self._text)
         self._refusals = _readiness(name, is_ready=False)
 
     @property
@@ -95,8 +97,7 @@ class Server:
             if route is None:
                 path = exchange.path
                 route = self._routes.get(path)
-                if route is None and self._is_call(exchange, path):
-                    self._grpc.on_request(exchange)
+                if route is None and self._went_elsewhere(exchange, path):
                     return
                 route = route or self._find(path)
             answer = route.answer
@@ -120,8 +121,15 @@ class Server:
                 headers += b"accept-encoding: %b\r\n" % coding.served().encode()
             self._respond(exchange, error.status, headers, error.body)
 
-    def _is_call(self, exchange: Exchange, path: bytes) -> bool:
-        return path in self._grpc.paths or grpc.is_grpc(exchange.index.get(b"content-type"))
+    def _went_elsewhere(self, exchange: Exchange, path: bytes) -> bool:
+        """Whether a path is of another server of the same model's, which has it now."""
+        if path in self._text.paths:
+            self._text.on_request(exchange)
+        elif path in self._grpc.paths or grpc.is_grpc(exchange.index.get(b"content-type")):
+            self._grpc.on_request(exchange)
+        else:
+            return False
+        return True
 
     def _find(self, path: bytes) -> routes.Route:
         settings = self._settings
@@ -154,12 +162,16 @@ class Server:
             exchange.keep_alive = False
         call.codec.send(exchange, 200, headers, encoded.body)
 
-    def refused(self, call: Call, error: RequestError) -> None:
-        """Send a refusal."""
+    def refused(self, call: Call, error: RequestError, *, status: int = 0) -> None:
+        """Send a refusal, with the fault's own status unless another is given."""
         head, body = call.codec.refuse(error)
         if self.is_draining:
             call.exchange.keep_alive = False
-        call.codec.send(call.exchange, error.status, head + self._identity, body)
+        call.codec.send(call.exchange, status or error.status, head + self._identity, body)
+
+    def heading(self, content: bytes) -> bytes:
+        """The head of an answer that is not one of an inference's."""
+        return content + self._identity
 
     def _respond(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
         if self.is_draining:
@@ -186,8 +198,10 @@ def _identity(settings: Settings, loaded: Loaded) -> bytes:
     return lines.encode()
 
 
-def _static_answers(settings: Settings, loaded: Loaded) -> dict[Answer, bytes]:
+def _static_answers(settings: Settings, loaded: Loaded, text: TextServer) -> dict[Answer, bytes]:
     name = settings.model_name
+    extensions = [*_EXTENSIONS, *(text_server.EXTENSIONS if loaded.generate else ())]
+    models = {"models": [name], **(text.listed() if text.is_serving else {})}
     described = metadata(
         loaded.described,
         name=name,
@@ -198,8 +212,8 @@ def _static_answers(settings: Settings, loaded: Loaded) -> dict[Answer, bytes]:
     raw = {
         Answer.ALIVE: {"status": "alive"},
         Answer.LIVE: {"live": True},
-        Answer.MODELS: {"models": [name]},
-        Answer.SERVER: {"name": "relight", "version": _VERSION, "extensions": list(_EXTENSIONS)},
+        Answer.MODELS: models,
+        Answer.SERVER: {"name": "relight", "version": _VERSION, "extensions": extensions},
     }
     answers = {answer: orjson.dumps(one) for answer, one in raw.items()}
     return answers | _readiness(name, is_ready=True) | {Answer.METADATA: described}

@@ -1,0 +1,157 @@
+"""Where a model that writes or embeds is asked: V2's generate and OpenAI's paths.
+
+For: paths to calls, for models that can; the others have none of these paths.
+Must not know: how text is made, gates, or bytes.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+
+import orjson
+
+from predictor import coding, routes, text_answers, text_requests
+from predictor.calls import Front
+from predictor.config import Settings
+from predictor.errors import RequestError
+from predictor.loaded import Loaded
+from predictor.model import Tensor
+from predictor.protocol import JSON
+from predictor.routes import Answer, Route
+from predictor.text_answers import Answers, GenerateAnswers, OpenAIAnswers
+from predictor.text_requests import EmbeddingRequest
+from predictor.writing import EmbedCall, FaultCodec, TextCall
+from wire.exchange import Exchange
+
+EXTENSIONS = ("generate",)  # of a server whose model writes
+_ROOTS = ("", "/openai")  # the second is KServe's
+
+Headers = Mapping[bytes, bytes]
+
+
+class TextServer:
+    """One model's calls that make or read text."""
+
+    def __init__(self, front: Front, settings: Settings, loaded: Loaded) -> None:
+        self._front = front
+        self._settings = settings
+        self._loaded = loaded
+        self._v2 = FaultCodec(text_answers.v2_fault)
+        self._openai = FaultCodec(text_answers.openai_fault)
+        self.paths = self._table()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the model can do any of this."""
+        return bool(self.paths)
+
+    def on_request(self, exchange: Exchange) -> None:
+        """Take a request to one of `paths`."""
+        path = exchange.path
+        handle = self.paths[path]
+        route = Route(b"GET" if handle == self._models else b"POST", Answer.INFER)
+        try:
+            routes.check_method(route, exchange.method, path)
+            if b"content-encoding" in exchange.index:
+                coding.check(exchange.index[b"content-encoding"])
+            handle(exchange)
+        except RequestError as error:
+            fault = self._openai if b"/v1/" in path else self._v2
+            status, body = fault.fault(error)
+            exchange.respond(status, self._front.heading(JSON), body)
+
+    def listed(self) -> dict[str, object]:
+        """What OpenAI's clients read of GET /v1/models."""
+        model = {"id": self._settings.model_name, "object": "model", "created": 0}
+        return {"object": "list", "data": [{**model, "owned_by": "relight"}]}
+
+    def _table(self) -> dict[bytes, Callable[[Exchange], None]]:
+        found: dict[str, Callable[[Exchange], None]] = {}
+        name, version = self._settings.model_name, self._settings.revision
+        if self._loaded.generate is not None:
+            model = f"/v2/models/{name}"
+            for start in (model, *((f"{model}/versions/{version}",) if version else ())):
+                found[f"{start}/generate"] = self._generate
+                found[f"{start}/generate_stream"] = self._generate_stream
+        for root in _ROOTS:
+            if self._loaded.generate is not None:
+                found[f"{root}/v1/completions"] = self._complete
+                if self._loaded.chat_prompt is not None:
+                    found[f"{root}/v1/chat/completions"] = self._chat
+            if self._loaded.embed is not None:
+                found[f"{root}/v1/embeddings"] = self._embed
+        if found:
+            found["/openai/v1/models"] = self._models
+        return {path.encode(): handle for path, handle in found.items()}
+
+    def _models(self, exchange: Exchange) -> None:
+        exchange.respond(200, self._front.heading(JSON), orjson.dumps(self.listed()))
+
+    def _generate(self, exchange: Exchange) -> None:
+        self._v2_text(exchange, is_stream=False)
+
+    def _generate_stream(self, exchange: Exchange) -> None:
+        self._v2_text(exchange, is_stream=True)
+
+    def _v2_text(self, exchange: Exchange, *, is_stream: bool) -> None:
+        settings = self._settings
+
+        def parse(body: bytes, index: Headers) -> Answers:
+            asked = text_requests.generate(self._plain(body, index), is_stream=is_stream)
+            return GenerateAnswers(asked, name=settings.model_name, version=settings.revision)
+
+        self._text(exchange, self._v2, parse)
+
+    def _complete(self, exchange: Exchange) -> None:
+        self._openai_text(exchange, text_requests.completion)
+
+    def _chat(self, exchange: Exchange) -> None:
+        self._openai_text(exchange, text_requests.chat)
+
+    def _openai_text(
+        self, exchange: Exchange, read: Callable[..., text_requests.TextRequest]
+    ) -> None:
+        name = self._settings.model_name
+
+        def parse(body: bytes, index: Headers) -> Answers:
+            asked = read(self._plain(body, index), model_name=name)
+            created_s = time.time_ns() // 10**9
+            identity = uuid.uuid4().hex
+            return OpenAIAnswers(asked, name=name, identity=identity, created_s=created_s)
+
+        self._text(exchange, self._openai, parse)
+
+    def _text(
+        self, exchange: Exchange, fault: FaultCodec, parse: Callable[[bytes, Headers], Answers]
+    ) -> None:
+        call = TextCall(self._front, exchange, fault, loaded=self._loaded, parse=parse)
+        call.begin(bytes_max=self._settings.body_bytes_max)
+
+    def _embed(self, exchange: Exchange) -> None:
+        assert self._loaded.embed is not None
+        name = self._settings.model_name
+        asked: list[EmbeddingRequest] = []
+
+        def parse(body: bytes, index: Headers) -> tuple[str, ...]:
+            asked.append(text_requests.embeddings(self._plain(body, index), model_name=name))
+            return asked[0].texts
+
+        def write(vectors: Tensor) -> bytes:
+            count = self._loaded.count_tokens
+            tokens = None if count is None else sum(map(count, asked[0].texts))
+            is_base64 = asked[0].is_base64
+            return text_answers.embedded(vectors, name=name, is_base64=is_base64, tokens=tokens)
+
+        call = EmbedCall(
+            self._front,
+            exchange,
+            self._openai,
+            embed=self._loaded.embed,
+            parse=parse,
+            write=write,
+        )
+        call.begin(bytes_max=self._settings.body_bytes_max)
+
+    def _plain(self, body: bytes, index: Headers) -> bytes:
+        given = index.get(b"content-encoding", b"")
+        return coding.inflated(body, given, bytes_max=self._settings.body_bytes_max)
