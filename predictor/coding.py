@@ -8,6 +8,7 @@ compressed with the quick levels, on the loop; where that would take long, or ga
 floats), it goes as it is.
 """
 
+import functools
 import gzip
 import importlib.util
 import zlib
@@ -91,7 +92,12 @@ def _weight(parameters: list[str]) -> float:
 
 
 def _is_there(name: str) -> bool:
-    return name != "zstd" or importlib.util.find_spec("zstandard") is not None
+    return name != "zstd" or _has_zstd()
+
+
+@functools.cache
+def _has_zstd() -> bool:
+    return importlib.util.find_spec("zstandard") is not None
 
 
 # -- zlib: gzip, and what HTTP calls deflate ---------------------------------------------------
