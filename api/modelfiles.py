@@ -135,9 +135,7 @@ def _kind_by_bytes(name: str, head: bytes, members: Sequence[str]) -> Kind | Non
     if is_archive(head):
         return _kind_of_archive(name, members)
     if head[0] == 0x80 and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        if head.startswith(_TORCH_MAGIC) or kind_of(name) is Kind.TORCHSCRIPT:
-            raise ModelFileError(_WEIGHTS)
-        return Kind.PICKLE
+        return _of_torch_save(name) if head.startswith(_TORCH_MAGIC) else _kind_of_pickle(name)
     if head[4:8] == b"TFL3":
         return Kind.TFLITE
     if head.startswith(b"{") and b"learner" in head[:24] and head[1:2] in b"LlUiI":
@@ -150,6 +148,18 @@ def _kind_by_bytes(name: str, head: bytes, members: Sequence[str]) -> Kind | Non
             'load it with XGBoost 2 and save it again with save_model("model.ubj")'
         )
     return _kind_of_text(head)
+
+
+def _kind_of_pickle(name: str) -> Kind:
+    """A pickle under a name of PyTorch's is PyTorch's to explain."""
+    return Kind.TORCHSCRIPT if kind_of(name) is Kind.TORCHSCRIPT else Kind.PICKLE
+
+
+def _of_torch_save(name: str) -> Kind:
+    """A module with its code's name, which is served with consent, or nothing but weights."""
+    if kind_of(name) is Kind.TORCHSCRIPT:
+        return Kind.TORCHSCRIPT
+    raise ModelFileError(_WEIGHTS)
 
 
 def _is_old_xgboost(name: str, head: bytes) -> bool:
@@ -165,7 +175,7 @@ def _kind_of_archive(name: str, members: Sequence[str]) -> Kind | None:
     if "constants.pkl" in bases and "code" in folders:
         return Kind.TORCHSCRIPT
     if "data.pkl" in bases and "schema.json" not in members:
-        raise ModelFileError(_WEIGHTS)
+        return _of_torch_save(name)
     if "schema.json" in members:
         return Kind.SKOPS
     for wanted, sentence in BY_MEMBER:

@@ -50,6 +50,8 @@ def test_a_name_says_its_kind(name: str, kind: Kind | None) -> None:
         ("m.pfa", b"---\ninput: double", Kind.PFA),
         ("m.pfa.json", b'{"name": "x", "input": {"type": "map"}, "output": 1}', Kind.PFA),
         ("m", b"\x1c\x00\x00\x00TFL3", Kind.TFLITE),
+        ("m.pt", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", Kind.TORCHSCRIPT),
+        ("m.pth", b"\x80\x04\x95", Kind.TORCHSCRIPT),
     ],
 )
 def test_bytes_decide_where_the_name_does_not(name: str, head: bytes, kind: Kind) -> None:
@@ -68,6 +70,7 @@ def test_bytes_decide_where_the_name_does_not(name: str, head: bytes, kind: Kind
         ("m.pt", ["m/archive_format"], Kind.TORCH_EXPORT),
         ("m.pt2", ["serialized_exported_program.json", "version"], Kind.TORCH_EXPORT),
         ("m.pt", [], Kind.TORCHSCRIPT),
+        ("m.pth", ["m/data.pkl", "m/data/0"], Kind.TORCHSCRIPT),  # a module or weights: torch says
     ],
 )
 def test_an_archive_is_what_it_lists(name: str, members: list[str], kind: Kind) -> None:
@@ -77,7 +80,11 @@ def test_an_archive_is_what_it_lists(name: str, members: list[str], kind: Kind) 
 @pytest.mark.parametrize(
     ("name", "members", "words"),
     [
-        ("m.pt", ["archive/data.pkl", "archive/data/0", "archive/version"], "weights without the"),
+        (
+            "m",
+            ["archive/data.pkl", "archive/data/0", "archive/version"],
+            "weights without the code",
+        ),
         ("pytorch_model.bin", ["archive/data.pkl"], "torch.jit.save, torch.export.save or"),
         ("m", ["config.json", "metadata.json", "model.weights.h5"], "is a Keras model"),
         ("m", ["MAR-INF/MANIFEST.json", "model.pt"], "TorchServe archive"),
@@ -109,7 +116,7 @@ def test_an_archive_that_is_no_model_is_called_what_it_is(
         ("m.bst", b"binf\x00\x00", "old binary format, which XGBoost 3 no longer reads"),
         ("m.bst", b"\x00\x00\x00\x3f\x04\x00", "save_model("),
         ("m.xgb", b"\x00\x00\x00\x3f\x04\x00", "old binary format"),
-        ("m.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "weights without the code"),
+        ("m.bin", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "weights without the code"),
         ("m.json", b'{"name":"tree","num_class":1,"tree_info":[]', "LightGBM's JSON dump"),
         ("m.json", b'{"modelTopology": {', "TensorFlow.js"),
         ("m.json", b'{"a": {"learner": 1}}', "is text, not a model"),
