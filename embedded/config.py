@@ -111,13 +111,26 @@ class Settings:
 def machine_capacity(data_dir: Path) -> dict[str, Decimal]:
     """What Pods may request of this machine: cores, bytes of memory and disk, GPUs."""
     pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    gpus = len([path for path in Path("/dev").glob("nvidia*") if path.name[6:].isdigit()])
     return {
         "cpu": Decimal(os.cpu_count() or 1),
         "memory": Decimal(pages * page_bytes),
         "ephemeral-storage": Decimal(shutil.disk_usage(data_dir).free),
-        "nvidia.com/gpu": Decimal(gpus),
+        "nvidia.com/gpu": Decimal(len(visible_gpus())),
     }
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs that may be given to Pods, as CUDA names them: those that we ourselves may use."""
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")  # noqa: TID251 - this is config.py
+    if said is None:
+        names = (path.name[6:] for path in Path("/dev").glob("nvidia*"))
+        return tuple(sorted((name for name in names if name.isdigit()), key=int))
+    found: list[str] = []
+    for name in map(str.strip, said.split(",")):
+        if not name or name.startswith("-"):
+            break  # CUDA reads no further
+        found.append(name)
+    return tuple(found)
 
 
 def owner() -> Owner:

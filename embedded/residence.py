@@ -36,6 +36,7 @@ from embedded.zygote import Zygote
 log = logging.getLogger(__name__)
 
 _WRITE_RETRY_S = 0.5
+_CUDA = "CUDA_VISIBLE_DEVICES"
 _PORT_OF = "RELIGHT_PORT_"  # and the name of a container beside
 
 
@@ -74,7 +75,7 @@ class Residence:
         self.spec: Raw = pod["spec"]
         self.is_knative = REVISION in (pod["metadata"].get("labels") or {})
         self.serving = serving_index(self.spec.get("containers") or ())
-        self.base_env = {**around.base_env, **_visible(devices)}
+        self.base_env = {**around.base_env, **_visible(devices, around.base_env)}
         self.is_vanished: Callable[[], None] = lambda: None  # called when the object is gone
         group = (self.spec.get("securityContext") or {}).get("fsGroup")
         self.is_stopping = False
@@ -231,6 +232,14 @@ class Residence:
             self.files.fill(volume, content)
 
 
-def _visible(devices: Sequence[int]) -> dict[str, str]:
-    """CUDA's own variable; a Pod that asks for no GPU sees what the platform sees."""
-    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, devices))} if devices else {}
+def _visible(devices: Sequence[int], base_env: Mapping[str, str]) -> dict[str, str]:
+    """CUDA's own variable; a Pod that asks for no GPU sees what the platform sees.
+
+    Devices are counted among those that the platform sees, which it may call anything.
+    """
+    if not devices:
+        return {}
+    ours = base_env.get(_CUDA, "")
+    names = ours.split(",") if ours else []
+    named = (names[device].strip() if names else str(device) for device in devices)
+    return {_CUDA: ",".join(named)}

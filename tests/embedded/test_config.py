@@ -3,7 +3,13 @@ from typing import Any
 
 import pytest
 
-from embedded.config import Settings, SettingsError, inherited_environment
+from embedded.config import (
+    Settings,
+    SettingsError,
+    inherited_environment,
+    machine_capacity,
+    visible_gpus,
+)
 from embedded.frozen import Bounds
 
 
@@ -59,3 +65,20 @@ def test_secrets_of_the_shell_are_not_handed_on(monkeypatch: pytest.MonkeyPatch)
     assert "AWS_SECRET_ACCESS_KEY" not in inherited
     assert inherited["CUDA_VISIBLE_DEVICES"] == "0"
     assert "PATH" in inherited
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("2,3", ("2", "3")),
+        (" GPU-8932f937 , MIG-1/2 ", ("GPU-8932f937", "MIG-1/2")),
+        ("1,-1,2", ("1",)),  # CUDA reads no further than the first that is none
+        ("", ()),
+    ],
+)
+def test_pods_are_given_the_gpus_that_we_may_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, names: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+    assert visible_gpus() == names
+    assert machine_capacity(tmp_path)["nvidia.com/gpu"] == len(names)

@@ -1,6 +1,6 @@
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +129,20 @@ async def test_a_change_of_what_it_refers_to_wakes_who_waits(house: House) -> No
     home.changed("ConfigMap", "default", "words")
     assert change.is_set()
     assert not home.change.is_set()
+
+
+@pytest.mark.parametrize(
+    ("ours", "devices", "seen"),
+    [
+        ({}, (0, 2), "0,2"),
+        ({"CUDA_VISIBLE_DEVICES": "4, GPU-7"}, (1,), "GPU-7"),
+        ({"CUDA_VISIBLE_DEVICES": "4,5"}, (), "4,5"),
+    ],
+)
+async def test_its_gpus_are_some_of_those_that_the_platform_sees(
+    house: House, ours: dict[str, str], devices: tuple[int, ...], seen: str
+) -> None:
+    pod = (await house.home("a")).pod
+    around = replace(house.around, base_env=ours)
+    home = Residence(pod, around, house.folder, devices=devices)
+    assert home.base_env["CUDA_VISIBLE_DEVICES"] == seen
