@@ -17,7 +17,8 @@ from predictor.loaded import Loaded
 def load(settings: Settings) -> Loaded:
     """Open the model the settings name; LoadError is one sentence naming the file.
 
-    Nothing is run: readiness means that the model is open. A replica woken for a request
+    Nothing is run here. Requests stored with the model are answered before it is ready
+    (warmups.py); one without them is ready once it is open, as a replica woken for a request
     would otherwise run twice before its first answer.
     """
     if settings.python_file:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from predictor import batches, draining, heap, loader, orders
+from predictor import batches, draining, heap, loader, orders, warmups
 from predictor.config import Settings
 from predictor.draining import Connections
 from predictor.errors import LoadError
@@ -189,6 +189,7 @@ def _load(settings: Settings) -> Loaded:
     if asked and (why := batches.refusal(loaded)):
         model = settings.model or settings.python_file
         raise LoadError(f"{asked}: {model} can not be batched: {why}")
+    warmups.answer(loaded, model_name=settings.model_name)
     return loaded
 
 
