@@ -15,6 +15,7 @@ from activator.targets import Model, Share
 from api import conditions, keys, kinds, payload_logs, signals
 from api.objects import Raw
 from api.payload_logs import Logging
+from api.pods import speaks_h2c
 
 _DEFAULT_TIMEOUT_S = 300.0
 _LOG = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def read_terms(revision: Raw) -> Terms:
         bounds=_bounds(spec),
         failure=_failure(revision),
         is_measured=_is_measured(revision),
+        is_h2c=speaks_h2c(spec.get("containers") or ()),
     )
 
 

@@ -17,6 +17,7 @@ from activator.targets import RevisionKey
 from api import keys
 from api.objects import Raw
 from wire.client import Connection
+from wire.h2pool import H2Pool
 from wire.pool import Pool
 
 # What a replica says about itself and only the activator may say to a client.
@@ -26,6 +27,12 @@ _STRIPPED_OF_OTHERS = _STRIPPED | {_REVISION}  # of programs that are not our pr
 _PROBE = (
     b"GET /v2/health/ready HTTP/1.1\r\nhost: localhost\r\n"
     b"user-agent: Relight-Activator-Probe\r\nk-network-probe: activator\r\n\r\n"
+)
+# gRPC's health service, with an empty message.
+_CALL_PROBE = (
+    b"POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: localhost\r\n"
+    b"content-type: application/grpc\r\nuser-agent: Relight-Activator-Probe\r\n"
+    b"k-network-probe: activator\r\n\r\n\0\0\0\0\0"
 )
 _RELEASED_MAX = 1024  # names of Pods let go of before they were seen to leave
 
@@ -57,6 +64,7 @@ class Replica:
         "pool",
         "running",
         "signature",
+        "streams",
         "task",
     )
 
@@ -82,11 +90,10 @@ class Replica:
         self._on_drained = on_drained
         # A predictor never closes an idle connection of ours: when one ends, it has ended.
         # Other servers close as they like.
-        self.pool = Pool(
-            facts.address,
-            stripped=_STRIPPED if facts.is_predictor else _STRIPPED_OF_OTHERS,
-            on_idle_end=self.suspect if facts.is_predictor else None,
-        )
+        stripped = _STRIPPED if facts.is_predictor else _STRIPPED_OF_OTHERS
+        on_idle_end = self.suspect if facts.is_predictor else None
+        self.pool = Pool(facts.address, stripped=stripped, on_idle_end=on_idle_end)
+        self.streams = H2Pool(facts.address, stripped=stripped, on_idle_end=on_idle_end)
 
     def drained(self) -> None:
         """The last request of a leaving replica is over."""
@@ -204,6 +211,7 @@ class Endpoints:
         if replica.task is not None:
             replica.task.cancel()
         replica.pool.close()
+        replica.streams.close()
         if replica.running:
             self._leaving.setdefault(replica.facts.pod, set()).add(replica)
 
@@ -218,6 +226,7 @@ class Endpoints:
             return
         replica.is_proven = False
         replica.pool.close_idle()
+        replica.streams.close_idle()
         self.publish(replica.facts.revision)
         self._start_probe(replica)
 
@@ -236,17 +245,21 @@ class Endpoints:
         self.publish(replica.facts.revision)
 
     async def _probe(self, replica: Replica) -> bool:
+        facts = replica.facts
+        is_h2c = facts.is_h2c and not facts.is_predictor
+        pool: Pool | H2Pool = replica.streams if is_h2c else replica.pool
+        connection: Any
         try:
             async with asyncio.timeout(self._settings.connect_s):
-                connection = await replica.pool.connect()
+                connection = await pool.connect()
         except OSError:  # TimeoutError is one
             return False
         loop = asyncio.get_running_loop()
-        if not replica.facts.is_predictor:
+        if not facts.is_predictor and not is_h2c:
             replica.pool.give_back(connection, now_s=loop.time())
             return True
         probe = _Probe(loop.create_future())
-        connection.send(probe, _PROBE)
+        connection.send(probe, _CALL_PROBE if is_h2c else _PROBE)
         try:
             async with asyncio.timeout(self._settings.probe_s):
                 status = await probe.status
@@ -254,8 +267,9 @@ class Endpoints:
             status = 0
         finally:
             # The first request will go on the connection that the probe has opened.
-            replica.pool.give_back(connection, now_s=loop.time())
-        return status == 200
+            pool.give_back(connection, now_s=loop.time())
+        # Any answer at all shows that it speaks HTTP/2: it need not have gRPC's health service.
+        return status > 0 if is_h2c else status == 200
 
 
 class _Probe:

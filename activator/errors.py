@@ -1,4 +1,4 @@
-"""Every refusal of the activator and its HTTP answer: one table.
+"""Every refusal of the activator and its answer, in HTTP and in gRPC: one table.
 
 For: answers a caller can act on, the same words everywhere, and nothing internal in them.
 Must not know: sockets, exchanges, how a request came to be refused.
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import orjson
 
 from activator.throttler import Refusal
+from wire import grpc
 
 _HOSTS_MAX = 50
+_HOSTS_TOLD_MAX = 10  # in a sentence
 _RETRY_AFTER_S = (1, 60)
 _RETRY_AFTER_UNKNOWN_S = 5
 
@@ -25,6 +27,9 @@ class Fault(enum.Enum):
     UNKNOWN_MODEL = "UnknownModel"
     ROUTE_NOT_READY = "RouteNotReady"
     BAD_TIMEOUT = "BadTimeout"
+    BAD_CALL_TIMEOUT = "BadCallTimeout"
+    BAD_CALL = "BadCall"
+    UNKNOWN_METHOD = "UnknownMethod"
     REPLICA_DIED = "ReplicaDied"
     EXECUTION_TIMEOUT = "ExecutionTimeout"
     START_TIMEOUT = "ResponseStartTimeout"
@@ -35,9 +40,12 @@ class Fault(enum.Enum):
 # kind → (status, sentence). `{detail}` is replaced by what the caller of `answer` adds.
 _TABLE: dict[Refusal | Fault, tuple[int, str]] = {
     Fault.BAD_TIMEOUT: (400, "the Relight-Timeout header must be {detail}"),
+    Fault.BAD_CALL_TIMEOUT: (400, "the grpc-timeout header must be digits and a unit of HMSmun"),
+    Fault.BAD_CALL: (400, "the name of the model can not be read from this call: {detail}"),
     Fault.LOCAL_ONLY: (403, "this is served to callers on this machine only"),
     Fault.UNKNOWN_HOST: (404, "no route has this host"),
     Fault.UNKNOWN_MODEL: (404, "no model is served under this path; or name a route by its host"),
+    Fault.UNKNOWN_METHOD: (501, "no such method is served here; name a route by its host"),
     Refusal.QUEUE_FULL: (429, "too many requests wait for a replica already"),
     Refusal.QUEUE_BYTES: (429, "the requests that wait for a replica are too large already"),
     Fault.REPLICA_DIED: (502, "the replica ended while it served this request: {detail}"),
@@ -89,6 +97,26 @@ def answer(why: Refusal | Fault, about: About) -> Answer:
     if about.retry_after_s is not None:
         headers += b"retry-after: %d\r\n" % about.retry_after_s
     return Answer(status=status, headers=headers, body=orjson.dumps(content))
+
+
+def call_head(why: Refusal | Fault, about: About) -> bytes:
+    """The same for a gRPC call: the head of an answer of nothing else."""
+    lines = grpc.CONTENT_TYPE + call_trailers(why, about)
+    if about.request_id:
+        lines += b"x-request-id: %b\r\n" % about.request_id
+    return lines
+
+
+def call_trailers(why: Refusal | Fault, about: About) -> bytes:
+    """How a gRPC call ends that is refused, or cut."""
+    status, said = _TABLE[why]
+    text = said.replace("{detail}", about.detail)
+    if about.hosts:
+        text += f": {', '.join(about.hosts[:_HOSTS_TOLD_MAX])}"
+    lines = grpc.status_lines(grpc.code_of(status), text)
+    if about.retry_after_s is not None:
+        lines += b"grpc-retry-pushback-ms: %d\r\n" % (about.retry_after_s * 1000)
+    return lines
 
 
 def sentence(reason: str) -> str:

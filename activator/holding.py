@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from activator import errors
+from activator.calling import CallPassage, LoggedCall, MeasuredCall, MeasuredLoggedCall
 from activator.concurrency import Load, LoadCounter
 from activator.config import Settings
 from activator.ledger import Ledger, Origin, Wake
@@ -36,6 +37,7 @@ class Terms:
     bounds: Bounds | None = None  # of an execution, beside the timeout
     failure: str = ""  # not empty: it failed for good, and why
     is_measured: bool = False  # it scales on what its replicas say of their load
+    is_h2c: bool = False  # its replicas speak HTTP/2, and nothing else
 
 
 class Office(Protocol):
@@ -72,6 +74,7 @@ class Holder:
         self.bounds = terms.bounds
         self.now_s: Callable[[], float] = loop.time
         self.passage: Callable[..., Passage] = Passage  # how its requests are carried
+        self.call: Callable[..., Passage] = CallPassage  # and its gRPC calls
         self.loads: ReplicaLoads[Upstream] | None = None  # of replicas that are asked for theirs
         self._log: Log | None = None
         self.is_active = False  # owned by the office: in its set
@@ -126,11 +129,16 @@ class Holder:
             self.loads = self.loads or ReplicaLoads()
         else:
             self.loads = None
+        is_measured = self.terms.is_measured
         if self._log is None:
-            self.passage = MeasuredPassage if self.terms.is_measured else Passage
+            self.passage = MeasuredPassage if is_measured else Passage
+            self.call = MeasuredCall if is_measured else CallPassage
         else:
-            logged = MeasuredLoggedPassage if self.terms.is_measured else LoggedPassage
-            self.passage = partial(logged, log=self._log)
+            logged = MeasuredLoggedPassage if is_measured else LoggedPassage
+            call = MeasuredLoggedCall if is_measured else LoggedCall
+            self.passage, self.call = partial(logged, log=self._log), partial(call, log=self._log)
+        if self.terms.is_h2c:
+            self.passage = self.call
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -172,10 +180,9 @@ class Holder:
         self._office.spawn(self._connect(passage))
 
     async def _connect(self, passage: Passage) -> None:
-        assert passage.replica is not None
         try:
             async with asyncio.timeout(self._settings.connect_s):
-                connection = await passage.replica.pool.connect()
+                connection = await passage.open()
         except OSError:  # TimeoutError is one
             passage.unreachable()
         else:

@@ -12,15 +12,19 @@ from typing import Generic, TypeVar
 
 import orjson
 
-from activator import errors, pages
+from activator import errors, pages, refusing
+from activator.call_pages import call_page
 from activator.config import Settings
 from activator.errors import About, Fault
+from activator.naming import MODEL_METHODS, Named
+from activator.peeking import Peek
 from activator.plans import Plan, client_request_id
 from activator.routing import Router
 from activator.statistics import Statistics
-from activator.targets import RevisionKey
+from activator.targets import RevisionKey, Way
 from activator.throttler import Refusal
 from api import keys
+from wire import grpc
 from wire.exchange import Exchange
 
 H = TypeVar("H")
@@ -28,6 +32,7 @@ _TAG = keys.HEADER_TAG.encode()
 _TIMEOUT = keys.HEADER_TIMEOUT.encode()
 _PROBE = keys.HEADER_PROBE.encode()
 _HASH = keys.HEADER_HASH.encode()
+_CALL_TIMEOUT = b"grpc-timeout"
 _DEBUG_PATH = b"/relight/debug"
 _PEERS_MAX = 1024
 
@@ -53,6 +58,7 @@ class Planner(Generic[H]):
         self._fresh_id = fresh_id
         self._told = told
         self._is_inside = _membership(settings.inside_networks)
+        self._found: dict[Exchange, Way] = {}  # of calls that are asked again, in this moment
 
     def plan(self, exchange: Exchange, version: int) -> Plan[H] | None:
         """Work out what follows from a head; None: the request has been answered."""
@@ -61,26 +67,46 @@ class Planner(Generic[H]):
             exchange.respond(*pages.probe(index[_PROBE], index.get(_HASH, b"")))
             return None
         way = self._router.find(index.get(b"host", b""), exchange.target, index.get(_TAG))
+        is_named = way is None  # by its body, if at all
+        if way is None:
+            way = self._found.pop(exchange, None)
         if way is None or (way.is_inside_only and not self._is_inside(exchange.peer)):
             self._answer_self(exchange)
             return None
-        asked_s = None
-        if _TIMEOUT in index:
-            asked_s = timeout_s(index[_TIMEOUT], self._settings.timeout_s_max)
-            if asked_s is None:
-                detail = f"a number of seconds over 0, at most {self._settings.timeout_s_max:g}"
-                about = About(request_id=self.request_id(exchange), detail=detail)
-                self.refuse(exchange, Fault.BAD_TIMEOUT, about)
-                return None
+        is_call = refusing.is_call(exchange)
+        asked_s = self._asked_s(exchange, is_call=is_call)
+        if isinstance(asked_s, Fault):
+            detail = f"a number of seconds over 0, at most {self._settings.timeout_s_max:g}"
+            about = About(request_id=self.request_id(exchange), detail=detail)
+            self.refuse(exchange, asked_s, about)
+            return None
         only = way.target.only
-        exchange.head.memo = plan = Plan(
+        plan = Plan(
             exchange,
             version=version,
             way=way,
             holder=self._holder_of(only) if only is not None else None,
             asked_s=asked_s,
+            is_call=is_call,
         )
+        if not is_named:
+            exchange.head.memo = plan
         return plan
+
+    def _asked_s(self, exchange: Exchange, *, is_call: bool) -> float | Fault | None:
+        """How long the caller waits, if it says; what it says may be at fault."""
+        index, most_s = exchange.index, self._settings.timeout_s_max
+        asked_s = None
+        if _TIMEOUT in index:
+            asked_s = timeout_s(index[_TIMEOUT], most_s)
+            if asked_s is None:
+                return Fault.BAD_TIMEOUT
+        if is_call and _CALL_TIMEOUT in index:
+            call_s = grpc.timeout_s(index[_CALL_TIMEOUT])
+            if call_s is None:
+                return Fault.BAD_CALL_TIMEOUT
+            asked_s = min(call_s, most_s if asked_s is None else asked_s)
+        return asked_s
 
     def request_id(self, exchange: Exchange) -> bytes:
         """The id of a request that has no plan."""
@@ -89,6 +115,9 @@ class Planner(Generic[H]):
     def _answer_self(self, exchange: Exchange) -> None:
         """Requests that no Route serves: our own paths on the bare host, else 404."""
         is_bare = self._router.is_bare(exchange.index.get(b"host", b""))
+        if is_bare and refusing.is_call(exchange):
+            self._answer_call(exchange)
+            return
         local = is_local(exchange.peer)
         own = pages.page(exchange.path, self._router.models()) if is_bare else None
         if own is not None:
@@ -103,11 +132,37 @@ class Planner(Generic[H]):
             hosts = self._router.hosts() if local else ()
             self.refuse(exchange, fault, About(request_id=self.request_id(exchange), hosts=hosts))
 
+    def _answer_call(self, exchange: Exchange) -> None:
+        """gRPC on the bare host: what we answer ourselves, and models named in a first message."""
+        path = exchange.path
+        message = call_page(path, self._router.models())
+        if message is not None:
+            exchange.respond(
+                200, grpc.CONTENT_TYPE, grpc.framed(message), trailers=grpc.OK_TRAILERS
+            )
+        elif path in MODEL_METHODS:
+            Peek(exchange, self._named, self._unnamed).begin()
+        else:
+            self.refuse(exchange, Fault.UNKNOWN_METHOD, About(request_id=self.request_id(exchange)))
+
+    def _named(self, exchange: Exchange, named: Named, body: bytes) -> None:
+        index = exchange.index
+        way = self._router.find(index.get(b"host", b""), named.path, index.get(_TAG))
+        if way is None or (way.is_inside_only and not self._is_inside(exchange.peer)):
+            about = About(request_id=self.request_id(exchange))
+            self.refuse(exchange, Fault.UNKNOWN_MODEL, about)
+            return
+        self._found[exchange] = way
+        exchange.again(body)
+
+    def _unnamed(self, exchange: Exchange, why: str) -> None:
+        about = About(request_id=self.request_id(exchange), detail=why)
+        self.refuse(exchange, Fault.BAD_CALL, about)
+
     def refuse(self, exchange: Exchange, why: Fault | Refusal, about: About) -> None:
         """Answer with a refusal from the table."""
-        answer = errors.answer(why, about)
-        self._told(about.request_id, why.value, answer.status)
-        exchange.respond(answer.status, answer.headers, answer.body)
+        self._told(about.request_id, why.value, errors.status_of(why))
+        refusing.refuse(exchange, why, about)
 
 
 def timeout_s(value: bytes, most_s: float) -> float | None:

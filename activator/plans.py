@@ -22,6 +22,8 @@ class Plan(Generic[H]):
         "_asking",
         "asked_s",
         "holder",
+        "is_call",
+        "is_plain",
         "request_id",
         "start",
         "target",
@@ -37,12 +39,15 @@ class Plan(Generic[H]):
         way: Way,
         holder: H | None,
         asked_s: float | None,
+        is_call: bool = False,
     ) -> None:
         self.version = version  # of the routing table
         self.target: Target = way.target
         self.holder = holder  # None: the target is a split, so each request is routed anew
         # The protocol that is to follow; none, as a rule.
         self.upgrade = upgrade = exchange.upgrade if b"upgrade" in exchange.index else b""
+        self.is_call = is_call  # of gRPC
+        self.is_plain = not upgrade and not is_call  # carried as its Revision's requests are
         self.start = request_start(exchange, way.lines, way.replaced, upgrade)
         self.request_id = client_request_id(exchange)  # None: make one
         self.asked_s = asked_s  # how long the caller waits; None: as long as the revision says

@@ -6,7 +6,7 @@ Must not know: which replica to choose, how long a queue is, Kubernetes.
 
 from typing import Any
 
-from activator import errors
+from activator import errors, refusing
 from activator.errors import About, Fault
 from activator.ledger import CLIENT_LEFT, Ending, Wake
 from activator.patience import Patience
@@ -119,6 +119,11 @@ class Passage:
             self._keeper.connect(self)
         else:
             self.connected(connection)
+
+    async def open(self) -> Connection:
+        """A new connection to its replica; OSError when nothing listens."""
+        assert self.replica is not None
+        return await self.replica.pool.connect()
 
     def connected(self, connection: Connection) -> None:
         """Send the request on a connection on which nothing runs."""
@@ -303,9 +308,8 @@ class Passage:
             detail=detail,
             retry_after_s=retry_s,
         )
-        answer = errors.answer(why, about)
-        self._note_failed(Ending.REFUSED, answer.status, why.value)
-        self._exchange.respond(answer.status, answer.headers, answer.body)
+        self._note_failed(Ending.REFUSED, errors.status_of(why), why.value)
+        refusing.refuse(self._exchange, why, about)
 
     def _fail(self, why: Fault, detail: str) -> None:
         self._drop_connection()
@@ -313,7 +317,7 @@ class Passage:
         self._keeper.finished(self, self._keeper.now_s())
         if self._exchange.is_started:
             self._note_failed(Ending.CUT, self._begun, why.value)
-            self._exchange.abort()
+            refusing.cut(self._exchange, why, About(detail=detail))
         else:
             self.refuse(why, detail=detail)
 

@@ -11,7 +11,7 @@ from activator.targets import RevisionKey
 from api import keys
 from api.images import is_predictor_image
 from api.objects import Raw
-from api.pods import DEFAULT_PORT, serving_index
+from api.pods import DEFAULT_PORT, serving_index, speaks_h2c
 from wire.address import Address
 
 PodKey = tuple[str, str]  # namespace, name
@@ -25,6 +25,7 @@ class PodFacts:
     revision: RevisionKey
     address: Address | None  # None: not yet known
     is_predictor: bool  # it answers GET /v2/health/ready when, and only when, it can serve
+    is_h2c: bool  # it speaks HTTP/2 only, unless it is a predictor
     is_leaving: bool  # being deleted, or ended
     is_down: bool = False  # its process ended and will be started again
 
@@ -46,6 +47,7 @@ def read_pod(raw: Raw) -> PodFacts | None:
         revision=RevisionKey(namespace, name),
         address=_address(raw, serving),
         is_predictor=is_predictor_image(serving.get("image", "")),
+        is_h2c=speaks_h2c(containers),
         is_leaving=bool(metadata.get("deletionTimestamp")) or has_ended,
         is_down=any("waiting" in state or "terminated" in state for state in states),
     )

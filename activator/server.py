@@ -22,6 +22,7 @@ from activator.observing import Observer
 from activator.payloads import Log
 from activator.planning import Planner
 from activator.plans import Plan
+from activator.proxy import Passage
 from activator.reporting import Reporter
 from activator.routing import Router
 from activator.sending import EventSender
@@ -219,7 +220,7 @@ class Activator:
             return
         request_id = plan.request_id or b"%b%x" % (self._id_prefix, number)
         now_s = self._loop_time()
-        make = UpgradePassage if plan.upgrade else holder.passage
+        make = holder.passage if plan.is_plain else _carrier(plan, holder)
         exchange.receiver = passage = make(exchange, holder, plan, request_id, now_s)
         holder.admit(passage, now_s)
 
@@ -259,7 +260,8 @@ class Activator:
         replicas = self._endpoints.of(key)
         for replica in replicas:
             replica.pool.close_idle(before_s=now_s - self.settings.upstream_idle_s)
-        return any(len(replica.pool) for replica in replicas)
+            replica.streams.close_idle(before_s=now_s - self.settings.upstream_idle_s)
+        return any(len(replica.pool) or len(replica.streams) for replica in replicas)
 
     # -- objects ----------------------------------------------------------------------------
 
@@ -317,6 +319,13 @@ class Activator:
         if holder is not None:
             holder.pod_count = pod_count
             holder.endpoints_changed(ready)
+
+
+def _carrier(plan: Plan[Holder], holder: Holder) -> Callable[..., Passage]:
+    """How a request is carried that is a call, or asks for another protocol."""
+    if plan.is_call or holder.terms.is_h2c:
+        return holder.call  # HTTP/2 has no upgrades: the wish is ignored
+    return UpgradePassage
 
 
 def _limits(settings: Settings) -> Limits:

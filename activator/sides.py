@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from activator.ledger import Ledger, Marks, Origin
 from activator.loads import ReplicaLoads
 from activator.patience import Bounds
+from wire.h2pool import H2Pool
 from wire.pool import Pool
 
 P = TypeVar("P", contravariant=True)  # a passage
@@ -18,6 +19,7 @@ class Upstream(Protocol):
     """The replica, as its passages see it."""
 
     pool: Pool
+    streams: H2Pool  # to the same address, for what is carried over HTTP/2
     running: int  # requests that occupy a slot there
     is_leaving: bool
     marks: Marks

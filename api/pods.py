@@ -38,7 +38,7 @@ def speaks_h2c(given: Sequence[Mapping[str, Any]]) -> bool:
     """
     if not given:
         return False
-    ports = given[serving_index(given)].get("ports") or ({},)
+    ports: Sequence[Mapping[str, Any]] = given[serving_index(given)].get("ports") or ({},)
     return ports[0].get("name") == "h2c"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 PREFIX_BYTES = 5  # a flag, and the length of the message behind it
 CONTENT_TYPE = b"content-type: application/grpc\r\n"
+TE = b"te: trailers\r\n"  # that a caller takes trailers: some servers insist on it
 OK_TRAILERS = b"grpc-status: 0\r\n"
 ENCODINGS = b"identity,deflate,gzip"
 # zlib's window bits: the header that each coding has. gRPC's deflate is zlib's.

@@ -56,11 +56,12 @@ class Bench:
         self.server = server
         self.model = model
         self.worker = worker
-        self._path = path
+        self.path = path
+        self.connections = serving.Connections()
         self.writers: list[asyncio.StreamWriter] = []
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_unix_connection(str(self._path))
+        reader, writer = await asyncio.open_unix_connection(str(self.path))
         self.writers.append(writer)
         return reader, writer
 
@@ -106,9 +107,9 @@ def start(short_path: Path) -> Start:
         server = Server(settings, loaded, worker, start_timing="fork;dur=1.00, load;dur=2.00")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(short_path / "s"))
-        connections = serving.Connections()
-        accepting = await serving.listen(server, settings, listener, connections)
         bench = Bench(server, model, short_path / "s", worker)
+        connections = bench.connections
+        accepting = await serving.listen(server, settings, listener, connections)
         yield bench
         model.go.set()
         for writer in bench.writers:
