@@ -314,3 +314,30 @@ def test_a_head_that_is_rewritten_is_so_for_one_answer() -> None:
         connection.rewrite_head(b"")
         assert connection.head_lines() == b""
         connection.let_go()
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_trailers_are_told_with_the_end_of_a_chunked_answer(size: int) -> None:
+    raw = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+        b"0\r\nT: 1\r\nConnection: x\r\nU: 2\r\n\r\n"
+    )
+    connection, _ = connect()
+    for _ in range(2):
+        receiver = ask(connection)
+        assert connection.trailer_lines == b""
+        for start in range(0, len(raw), size):
+            connection.data_received(raw[start : start + size])
+        assert (receiver.body, receiver.ends) == (b"a", 1)
+        assert connection.trailer_lines == b"T: 1\r\nU: 2\r\n"
+        assert connection.let_go()
+
+
+def test_trailers_without_end_are_a_failure() -> None:
+    connection, wire = connect()
+    receiver = ask(connection)
+    connection.data_received(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+    for _ in range(300):
+        connection.data_received(b"T: " + b"1" * 1000 + b"\r\n")
+    assert receiver.lost == "the replica's answer is not valid HTTP/1.1"
+    assert wire.is_aborted

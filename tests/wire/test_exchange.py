@@ -171,3 +171,25 @@ def test_asking_again_gives_the_body_back() -> None:
     exchange.respond(200, b"", b"")
     exchange.again(b"late")
     assert exchange.early == b"abc"
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_trailers_follow_a_chunked_body(is_streamed: bool) -> None:
+    exchange, link = make()
+    if is_streamed:
+        exchange.start(200, b"", content_length=None)
+        exchange.write(b"abc")
+        exchange.end(b"x: y\r\n")
+    else:
+        exchange.respond(200, b"", b"abc", b"x: y\r\n")
+    assert link.transport.sent == (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx: y\r\n\r\n"
+    )
+    assert (link.ended, exchange.is_http2) == (1, False)
+
+
+def test_trailers_have_no_place_in_http_10() -> None:
+    exchange, link = make()
+    exchange.is_http_10 = True
+    exchange.respond(200, b"", b"abc", b"x: y\r\n")
+    assert link.transport.sent.endswith(b"content-length: 3\r\n\r\nabc")
