@@ -1,14 +1,18 @@
 # The verbs. `make help` lists them; .ci/run and README.md call the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check sim conformance clients bench up docs manifests clean
+.PHONY: help setup demo test check sim conformance clients formats bench up docs manifests clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 # Where the clients of `make clients` are installed; one made elsewhere will do as well.
 CLIENTS ?= .clients
+# Where the libraries of `make formats` are installed, likewise.
+FORMATS ?= .formats
 # cpu or gpu: which build of ONNX Runtime (see docs/decisions/0002-dependencies.md).
 RUNTIME ?= cpu
 FOLDERS := relight embedded activator autoscaler controller predictor cluster wire api telemetry
+HEAVY := torch_archive torch_tensors torch_model tensorflow_warmup tensorflow_model \
+  generating huggingface_folder huggingface_answers huggingface_model mlflow_folder mlflow_model
 SEED ?= 0
 RUNS ?= 200
 BENCHMARKS := cold_start burst proxy_overhead predictor_overhead autoscaler_tick api_list simulator_fidelity frozen prepared predictor batching
@@ -47,6 +51,14 @@ $(CLIENTS)/.installed: hack/clients.sh | setup
 
 clients: setup $(CLIENTS)/.installed ## other people's clients, unchanged, against `relight up`
 	@RELIGHT_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q -p no:cacheprovider tests/clients
+
+$(FORMATS)/.formats-installed: hack/formats.sh | setup
+	@hack/formats.sh $(FORMATS)
+	@touch $@
+
+formats: setup $(FORMATS)/.formats-installed ## models of PyTorch, TensorFlow, transformers, MLflow
+	@RELIGHT_FORMATS=$(abspath $(FORMATS)) $(FORMATS)/bin/python -m pytest -q -p no:cacheprovider \
+	  $(addprefix tests/predictor/test_,$(HEAVY:=.py))
 
 bench: setup ## every benchmark, one after the other (some need root for Debian's nginx)
 	@for name in $(BENCHMARKS); do \

@@ -10,6 +10,7 @@ or write files by name, or call Python, need consent: they are looked for before
 import importlib
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,26 +51,27 @@ _TOUCHES = frozenset(
     ("WriteFile", "ReadFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc")
 )
 _NODE = re.compile(r"\s*\[\[\{?\{?node .*|\s*\[Op:.*|\s*\[\[.*", re.DOTALL)
+_PLACES = ("Detected at node", "<stack traces unavailable>", "  ")  # lines of where it was
 _NO_OP = re.compile(r"Op type not registered '(\S+?)'|unregistered op[s]?:? '?\{?'?(\w+)")
 _WORDS_MAX = 300
 _NAMES_MAX = 10
 
 
 class SavedModel:
-    """One signature of one SavedModel. `threads` is the intra-op count, for good."""
+    """One signature of one SavedModel, in a session of its own."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
         self.device = "cpu"
         self._settings = settings
         self._tf: Any = None
-        self._loaded: Any = None  # kept: its variables live as long as it does
-        self._function: Any = None
+        self._session: Any = None  # kept: its variables live as long as it does
+        self._call: Callable[..., list[Any]] | None = None
         self.name = DEFAULT
         self.names: tuple[str, ...] = ()
         self.signature = Signature(inputs=(), outputs=())
         self.unranked: tuple[str, ...] = ()
-        self._dtypes: dict[str, Any] = {}
+        self._tensors: tuple[dict[str, str], dict[str, str]] = ({}, {})  # of inputs, of outputs
 
     def load(self) -> None:
         """Read the folder and run its warm-up requests; LoadError names it."""
@@ -77,14 +79,13 @@ class SavedModel:
         config.adopt(_QUIET)  # read at import
         formats.imported(("tensorflow",), extra="tensorflow")
         self._tf = tf = importlib.import_module("tensorflow")
-        self._limit(tf)
+        tf.get_logger().setLevel("ERROR")  # what it calls deprecated is what TF Serving does
         graph = self._graph()
         self._describe(graph)
         if not self._settings.trust_pickle:
             self._check_consent(graph)
         try:
-            self._loaded = tf.saved_model.load(str(self.path), tags=list(graph.meta_info_def.tags))
-            self._function = self._loaded.signatures[self.name]
+            self._open(tf.compat.v1, list(graph.meta_info_def.tags))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file makes it raise
             _LOG.debug("loading %s failed", self.path, exc_info=True)
             raise LoadError(self._explain(error)) from None
@@ -92,15 +93,12 @@ class SavedModel:
 
     def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
         """The outputs by the names the signature gives them; text as bytes."""
+        assert self._call is not None, "load comes first"
         tf = self._tf
-        feeds = {
-            name: tf.constant(array, self._dtypes[name])
-            for name, array in self._checked(inputs).items()
-        }
+        checked = self._checked(inputs)
         try:
-            answer = self._function(**feeds)
-            names = [spec.name for spec in self.signature.outputs]
-            outputs = {name: _array(answer[name].numpy()) for name in names}
+            found = self._call(*(checked[name] for name in self._tensors[0]))
+            outputs = dict(zip(self._tensors[1], map(_array, found), strict=True))
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
             _LOG.info("the model refused an input", exc_info=True)
             raise RequestError(Fault.REJECTED, detail=f"the model: {words(error)}") from None
@@ -131,19 +129,13 @@ class SavedModel:
                 raise LoadError(f"{self.path} has lost its saved_model.pb")
             raise LoadError(f"{self.path} is no SavedModel: there is no saved_model.pb in it")
 
-    def _limit(self, tf: Any) -> None:
-        threading = tf.config.threading
-        wanted = (self._settings.threads, 1)
-        has = (
-            threading.get_intra_op_parallelism_threads(),
-            threading.get_inter_op_parallelism_threads(),
-        )
-        try:
-            if has != wanted:
-                threading.set_intra_op_parallelism_threads(wanted[0])
-                threading.set_inter_op_parallelism_threads(wanted[1])
-        except RuntimeError:  # an operator has run: replicas never get here
-            _LOG.warning("WARNING: TensorFlow runs already, with %s threads", has[0])
+    def _open(self, v1: Any, tags: list[str]) -> None:
+        """A session over the graph, as TensorFlow Serving has it.
+
+        tf.saved_model.load would build the author's Python objects again, which fails where
+        Keras has changed since: optimizers of 2022 have no `add_slot` today.
+        """
+        tf = self._tf
         gpus = tf.config.list_physical_devices("GPU")
         device = devices.choose(
             self._settings.providers,
@@ -153,11 +145,19 @@ class SavedModel:
         )
         for warning in device.warnings:
             _LOG.warning("WARNING: %s", warning)
-        if gpus and not device.is_gpu:
-            tf.config.set_visible_devices([], "GPU")
-        for gpu in gpus if device.is_gpu else ():
-            tf.config.experimental.set_memory_growth(gpu, True)
         self.device = "cuda" if device.is_gpu else "cpu"
+        limits = v1.ConfigProto(
+            intra_op_parallelism_threads=self._settings.threads,
+            inter_op_parallelism_threads=1,
+            use_per_session_threads=True,
+            device_count=None if device.is_gpu else {"GPU": 0},
+            gpu_options=v1.GPUOptions(allow_growth=True),
+        )
+        self._session = v1.Session(graph=tf.Graph(), config=limits)
+        with self._session.graph.as_default():
+            v1.saved_model.loader.load(self._session, tags, str(self.path))
+            inputs, outputs = (list(names.values()) for names in self._tensors)
+            self._call = self._session.make_callable(outputs, feed_list=inputs)
 
     def _graph(self) -> Any:
         """The one of its graphs that is for serving."""
@@ -200,7 +200,10 @@ class SavedModel:
         self.unranked = tuple(
             name for name in sorted(inputs) if found.inputs[name].tensor_shape.unknown_rank
         )
-        self._dtypes = {name: found.inputs[name].dtype for name in inputs}
+        self._tensors = (
+            {spec.name: found.inputs[spec.name].name for spec in self.signature.inputs},
+            {spec.name: found.outputs[spec.name].name for spec in self.signature.outputs},
+        )
 
     def _spec(self, role: str, name: str, info: Any) -> TensorSpec:
         encoding = info.WhichOneof("encoding")
@@ -304,20 +307,11 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
 def words(error: object) -> str:
     """TensorFlow's reason, without where in the graph it was."""
     text = str(getattr(error, "message", "") or error)
-    if "Detected at node" in text:
-        lines = [line for line in text.splitlines() if line.strip()]
-        marks = [index for index, line in enumerate(lines) if "unavailable>" in line]
-        at = (
-            marks[-1] + 1
-            if marks
-            else max(
-                (index for index, line in enumerate(lines) if line.startswith(("  ", "Detected"))),
-                default=-1,
-            )
-            + 1
-        )
-        text = " ".join(lines[at:]) or lines[-1]
-    return " ".join(_NODE.sub("", text).split())[:_WORDS_MAX] or type(error).__name__
+    lines = text.removeprefix("Graph execution error:").strip().splitlines()
+    where = [at for at, line in enumerate(lines) if line.startswith(_PLACES)]
+    rest = [line for line in lines[where[-1] + 1 if where else 0 :] if line.strip()]
+    said = " ".join(rest or lines)
+    return " ".join(_NODE.sub("", said).split())[:_WORDS_MAX] or type(error).__name__
 
 
 def _array(value: Any) -> Tensor:

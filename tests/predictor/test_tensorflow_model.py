@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from api.modelfiles import Kind
-from predictor import config, tensorflow_model
+from predictor import config, loader, tensorflow_model
 from predictor.errors import LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.protocol_v1 import CodecV1
@@ -24,8 +24,6 @@ with warnings.catch_warnings():
     tf = pytest.importorskip("tensorflow", reason="make formats")
 
 Save = Callable[..., Path]
-tf.config.threading.set_intra_op_parallelism_threads(1)  # before the first model is made
-tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +169,9 @@ def test_a_tensor_of_any_rank(save: Save) -> None:
 
 
 def test_signatures_that_can_not_be_served(save: Save, tmp_path: Path) -> None:
-    assert "output 'y' of serving_default is ragged, sparse or composite" in failure(save(serving_default=ragged))
+    assert "output 'y' of serving_default is ragged, sparse or composite" in failure(
+        save(serving_default=ragged)
+    )
     assert "is complex64, which the V2 protocol" in failure(save(serving_default=same))
     assert "has signatures a, b, and no serving_default" in failure(save(a=answer, b=total))
     tf.saved_model.save(tf.Module(), str(tmp_path / "bare"))
@@ -240,6 +240,45 @@ def test_warm_up_requests_run_before_it_is_ready(
 
 
 def test_threads_are_limited(save: Save) -> None:
-    load(save())
-    assert tf.config.threading.get_intra_op_parallelism_threads() == 1
-    assert tf.config.threading.get_inter_op_parallelism_threads() == 1
+    settings = config.parse(["--model", str(save()), "--threads", "2"], {})
+    model = tensorflow_model.SavedModel(save(), settings)
+    model.load()
+    limits = model._session._config
+    assert limits.intra_op_parallelism_threads == 2
+    assert limits.inter_op_parallelism_threads == 1
+
+
+def test_a_chord_is_heard_alike_in_every_format(tmp_path: Path) -> None:
+    """basic-pitch, written by Keras of 2022: C4 and A4 are heard by SavedModel, ONNX, TFLite."""
+    folder = Path(os.environ.get("RELIGHT_FORMATS", "")) / "models/basic_pitch"
+    if not (folder / "nmp/saved_model.pb").is_file():
+        pytest.skip("make formats fetches it")
+    seconds = np.arange(43844) / 22050
+    chord = sum(0.4 * np.sin(2 * np.pi * hertz * seconds) for hertz in (261.63, 440.0))
+    heard = {}
+    for name in ("nmp", "nmp.onnx", "nmp.tflite"):
+        settings = config.parse(["--model", str(folder / name), "--cache-dir", str(tmp_path)], {})
+        loaded = loader.load(settings)
+        assert loaded.signature is not None
+        feeds = {loaded.signature.inputs[0].name: chord.astype(np.float32).reshape(1, -1, 1)}
+        # The strength of each key of a piano: of notes, and of where they begin.
+        keys = [a[0].mean(0) for a in loaded.run(feeds, None).values() if a.shape[-1] == 88]
+        assert [set((np.argsort(one)[-2:] + 21).tolist()) for one in keys] == [{60, 69}] * 2
+        heard[name] = np.sort([one.max() for one in keys])
+    assert heard["nmp"].tolist() == pytest.approx(heard["nmp.onnx"].tolist(), rel=0.01)
+    assert heard["nmp"].tolist() == pytest.approx(heard["nmp.tflite"].tolist(), rel=0.01)
+
+
+def test_a_model_of_tensorflow_1_reads_text(tmp_path: Path) -> None:
+    """guesslang, an Estimator's: which language a source is in."""
+    folder = Path(os.environ.get("RELIGHT_FORMATS", "")) / "models/guesslang"
+    if not (folder / "saved_model.pb").is_file():
+        pytest.skip("make formats fetches it")
+    loaded = load(folder)
+    sources = [
+        "import os\ndef f(x):\n    return os.path.join(x)\n",
+        "#include <stdio.h>\nint main(void){ }",
+    ]
+    found = loaded.run({"inputs": np.array(sources, object)}, None)
+    best = found["scores"].argmax(1)
+    assert [row[at] for row, at in zip(found["classes"], best, strict=True)] == [b"py", b"c"]
