@@ -25,6 +25,7 @@ class Answer(enum.Enum):
     MODEL_READY = "model ready"
     PREDICT = "predict"
     INFER = "infer"
+    OPENAPI = "openapi"
 
 
 class Route(NamedTuple):
@@ -43,6 +44,7 @@ def table(model_name: str, revision: str) -> dict[bytes, Route]:
     paths = {
         "/": Answer.ALIVE,
         "/healthz": Answer.READY,
+        "/openapi.json": Answer.OPENAPI,
         "/relight/stats": Answer.STATS,
         "/v1/models": Answer.MODELS,
         f"/v1/models/{model_name}": Answer.MODEL_V1,

@@ -13,7 +13,7 @@ import uuid
 import orjson
 
 from api import keys
-from predictor import cloud_events, coding, routes, text_server
+from predictor import cloud_events, coding, openapi, routes, text_server
 from predictor.calls import Call
 from predictor.cloud_events import EventCodec
 from predictor.config import Settings
@@ -45,6 +45,7 @@ class Server:
     ) -> None:
         """`start_timing`: what the first answer tells of the start, as server-timing entries."""
         self._settings = settings
+        self._loaded = loaded
         self.lane = Lane(settings, loaded, worker)
         self._load = LoadHeader(loaded.metrics)
         self._is_draining = False
@@ -184,11 +185,25 @@ class Server:
         status = 200
         if answer is Answer.STATS:
             body = orjson.dumps(self.lane.statistics())
+        elif answer is Answer.OPENAPI:
+            body = self._document()
         elif self.is_draining and answer in self._refusals:
             status, body = 503, self._refusals[answer]
         else:
             body = self._answers[answer]
         self._respond(exchange, status, self._head, body)
+
+    def _document(self) -> bytes:
+        """Made when it is first asked for: few replicas ever are."""
+        if Answer.OPENAPI not in self._answers:
+            self._answers[Answer.OPENAPI] = openapi.document(
+                self._routes,
+                self._loaded,
+                model_name=self._settings.model_name,
+                revision=self._settings.revision,
+                text_paths=self._text.paths,
+            )
+        return self._answers[Answer.OPENAPI]
 
 
 def _identity(settings: Settings, loaded: Loaded) -> bytes:

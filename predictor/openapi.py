@@ -1,0 +1,288 @@
+"""The OpenAPI document of one service: the paths it really serves, with its model's own tensors.
+
+For: whoever makes a client from it, tests a service against it, or reads what to send.
+Must not know: sockets, how requests are read, or how the document is sent.
+
+A JSON schema can not tie a tensor's data to its shape: a request that fits the schema is still
+refused with a 400 where the two disagree.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from predictor import openapi_tensors as tensors
+from predictor.errors import Fault
+from predictor.loaded import Loaded
+from predictor.model import Signature, TensorSpec
+from predictor.openapi_tensors import Schema
+from predictor.routes import Answer, Route
+
+_VERSION = "3.1.0"
+_LENGTH_HEADER = "Inference-Header-Content-Length"
+_JSON = "application/json"
+_STATUSES = sorted({fault.status for fault in Fault} - {501})
+_TEXT: Schema = {"type": "string"}
+_TRUTH: Schema = {"type": "boolean"}
+_ANY: Schema = {"type": "object"}
+_TEXTS: Mapping[str, Schema] = {  # how a path ends, and what a request to it has to have
+    "/generate": {"text_input": _TEXT},
+    "/generate_stream": {"text_input": _TEXT},
+    "/chat/completions": {"messages": {"type": "array", "items": _ANY, "minItems": 1}},
+    "/completions": {"prompt": {"type": ["string", "array"]}},
+    "/embeddings": {"input": {"type": ["string", "array"]}},
+}
+WORDS = {
+    Answer.ALIVE: "Whether the process answers",
+    Answer.LIVE: "Whether the server is live",
+    Answer.READY: "Whether requests should be sent here",
+    Answer.STATS: "What waits and runs, and totals since the start",
+    Answer.MODELS: "The models served",
+    Answer.SERVER: "The server and the extensions it speaks",
+    Answer.MODEL_V1: "Whether the model is ready",
+    Answer.METADATA: "The model's tensors",
+    Answer.MODEL_READY: "Whether the model is ready",
+    Answer.PREDICT: "Predictions for rows (V1)",
+    Answer.INFER: "Outputs for tensors (V2, Open Inference Protocol)",
+    Answer.OPENAPI: "This document",
+}
+
+
+def document(
+    routes: Mapping[bytes, Route],
+    loaded: Loaded,
+    *,
+    model_name: str,
+    revision: str,
+    text_paths: Iterable[bytes] = (),
+) -> bytes:
+    """The document as JSON. `text_paths` are those of models that write or embed."""
+    found = {
+        "openapi": _VERSION,
+        "info": {
+            "title": model_name,
+            "version": revision or loaded.digest or "0",
+            "description": f"The model {model_name}, served by Relight. Digest: {loaded.digest}.",
+        },
+        "paths": _paths(routes) | _text_paths(text_paths),
+        "components": {"schemas": _schemas(loaded, model_name)},
+    }
+    return json.dumps(found).encode()
+
+
+def _paths(routes: Mapping[bytes, Route]) -> Schema:
+    found: Schema = {}
+    for raw, route in sorted(routes.items()):
+        path, method = raw.decode(), route.method.decode().lower()
+        operation = _operation(route.answer, path, is_post=method == "post")
+        found.setdefault(path, {})[method] = operation
+    return found
+
+
+def _text_paths(raw_paths: Iterable[bytes]) -> Schema:
+    """What text goes to: V2's generate, and paths of OpenAI's, whose answers may be streams."""
+    found: Schema = {}
+    for path in sorted(raw.decode() for raw in raw_paths):
+        answers: Schema = {"description": "The answer", "content": {_JSON: {"schema": _ANY}}}
+        operation: Schema = {"operationId": f"text{_slug(path)}", "responses": {"200": answers}}
+        wanted = next((fields for end, fields in _TEXTS.items() if path.endswith(end)), None)
+        if wanted is not None:
+            answers["content"]["text/event-stream"] = {}
+            schema = _object(wanted, is_open=True)
+            operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
+        refusal = {"description": "A refusal, with its reason"}
+        operation["responses"]["default"] = {**refusal, "content": {_JSON: {"schema": _ANY}}}
+        found[path] = {"get" if wanted is None else "post": operation}
+    return found
+
+
+def _operation(answer: Answer, path: str, *, is_post: bool) -> Schema:
+    name = _schema_name(answer)
+    operation: Schema = {
+        "operationId": f"{answer.name.lower()}{_slug(path)}",
+        "summary": WORDS.get(answer, answer.value),
+        "responses": {"200": _content(f"{name}Response", "The answer")},
+    }
+    if is_post:
+        operation["requestBody"] = {"required": True, **_content(f"{name}Request")}
+        for status in _STATUSES:
+            operation["responses"][str(status)] = _content("Error", "A refusal, with its reason")
+    if answer is Answer.INFER:
+        operation["requestBody"]["content"]["application/octet-stream"] = {}
+        operation["parameters"] = [_LENGTH]
+    if answer in (Answer.READY, Answer.MODEL_READY, Answer.MODEL_V1):
+        operation["responses"]["503"] = _content(f"{name}Response", "Send no more requests here")
+    operation["responses"]["default"] = _content("Error", "A refusal, with its reason")
+    return operation
+
+
+_LENGTH: Schema = {
+    "name": _LENGTH_HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 0},
+    "description": "Of a body with binary tensors: how many bytes its JSON has.",
+}
+
+
+def _schema_name(answer: Answer) -> str:
+    return answer.value.title().replace(" ", "").replace("-", "").replace("_", "")
+
+
+def _slug(path: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in path.rstrip("/"))
+
+
+def _content(schema: str, description: str = "") -> Schema:
+    content = {_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content} if description else {"content": content}
+
+
+# -- schemas -----------------------------------------------------------------------------------
+
+
+def _schemas(loaded: Loaded, model_name: str) -> Schema:
+    signature, described = loaded.signature, loaded.described
+    specs = chain(signature.inputs, signature.outputs) if signature else iter(())
+    found: Schema = {
+        "Error": _object({"error": _TEXT}, is_open=True),
+        "PredictRequest": _predict_request(signature, described),
+        "PredictResponse": _object({"predictions": {"type": ["array", "object"]}}),
+        "InferRequest": _infer_request(signature, described, model_name),
+        "InferResponse": _infer_response(signature, model_name),
+        **tensors.datatypes_of(iter(specs)),
+    }
+    for answer, schema in _PLAIN.items():
+        found[f"{_schema_name(answer)}Response"] = schema() if callable(schema) else schema
+    for answer in Answer:  # what later protocols add says of itself no more than that it is JSON
+        for part in ("Request", "Response"):
+            found.setdefault(f"{_schema_name(answer)}{part}", _ANY)
+    return found
+
+
+def _object(fields: Schema, *, optional: Sequence[str] = (), is_open: bool = False) -> Schema:
+    required = [name for name in fields if name not in optional]
+    schema: Schema = {"type": "object", "properties": fields, "required": required}
+    return schema if is_open else {**schema, "additionalProperties": False}
+
+
+def _metadata() -> Schema:
+    spec = _object(
+        {
+            "name": _TEXT,
+            "datatype": _TEXT,
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": -1}},
+        },
+        is_open=True,
+    )
+    listed = {"type": "array", "items": spec}
+    names = {"type": "array", "items": _TEXT}
+    fields = {"name": _TEXT, "versions": names, "platform": _TEXT}
+    fields |= {"inputs": listed, "outputs": listed, "parameters": _ANY}
+    return _object(fields, optional=("versions", "inputs", "outputs", "parameters"), is_open=True)
+
+
+_PLAIN: Mapping[Answer, Schema | Callable[[], Schema]] = {
+    Answer.ALIVE: _object({"status": {"const": "alive"}}),
+    Answer.LIVE: _object({"live": _TRUTH}),
+    Answer.READY: _object({"ready": _TRUTH}),
+    Answer.MODELS: _object({"models": {"type": "array", "items": _TEXT}}, is_open=True),
+    Answer.SERVER: _object(
+        {"name": _TEXT, "version": _TEXT, "extensions": {"type": "array", "items": _TEXT}}
+    ),
+    Answer.MODEL_V1: _object({"name": _TEXT, "ready": _TRUTH}),
+    Answer.MODEL_READY: _object({"name": _TEXT, "ready": _TRUTH}),
+    Answer.METADATA: _metadata,
+}
+
+
+def _predict_request(signature: Signature | None, described: Signature | None) -> Schema:
+    rows: Schema = {"type": "array", "minItems": 1}
+    examples: list[Any] = []
+    if signature is not None:
+        rows |= _rows(signature.inputs)
+    known = signature or described
+    if known is not None and known.inputs:
+        examples = _row_examples(known.inputs)
+    schema: Schema = {
+        "type": "object",
+        "properties": {
+            "instances": rows,
+            "inputs": rows,
+            "signature_name": {"enum": ["serving_default", None]},
+        },
+        "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
+        "additionalProperties": False,
+    }
+    return {**schema, "examples": examples} if examples else schema
+
+
+def _rows(inputs: Sequence[TensorSpec]) -> Schema:
+    """What one instance is: the values of the only input, or an object with all of them."""
+    by_name = {spec.name: tensors.nested(spec.datatype, spec.shape[1:]) for spec in inputs}
+    row = _object(by_name)
+    if len(inputs) == 1:
+        row = {"anyOf": [next(iter(by_name.values())), row]}
+    sizes = {spec.shape[0] for spec in inputs if spec.shape} - {-1}
+    bounds = {"minItems": min(sizes), "maxItems": min(sizes)} if len(sizes) == 1 else {}
+    return {"items": row, **bounds}
+
+
+def _row_examples(inputs: Sequence[TensorSpec]) -> list[Any]:
+    counts = {max(spec.shape[0], 1) for spec in inputs if spec.shape}
+    if any(tensors.example(spec) is None for spec in inputs) or len(counts) != 1:
+        return []
+    rows = {spec.name: tensors.nested_example(spec, spec.shape[1:]) for spec in inputs}
+    row = next(iter(rows.values())) if len(rows) == 1 else rows
+    return [{"instances": [row] * counts.pop()}]
+
+
+def _infer_request(
+    signature: Signature | None, described: Signature | None, model_name: str
+) -> Schema:
+    inputs: Schema = {"type": "array", "items": tensors.any_tensor()}
+    outputs: Schema = _object({"name": _TEXT, "parameters": _ANY}, optional=("parameters",))
+    if signature is not None:
+        count = len(signature.inputs)
+        inputs = _list_of(signature.inputs) | {"minItems": count, "maxItems": count}
+        if signature.outputs:
+            names = {"enum": [spec.name for spec in signature.outputs]}
+            outputs = {**outputs, "properties": {"name": names, "parameters": _ANY}}
+    fields = {
+        "id": _TEXT,
+        "model_name": {"const": model_name},
+        "parameters": _ANY,
+        "inputs": inputs,
+        "outputs": {"type": "array", "items": outputs},
+    }
+    schema = _object(fields, optional=("id", "model_name", "parameters", "outputs"))
+    known = signature or described
+    examples = [tensors.example(spec) for spec in known.inputs] if known else []
+    is_whole = bool(examples) and all(examples)
+    return {**schema, "examples": [{"inputs": examples}]} if is_whole else schema
+
+
+def _infer_response(signature: Signature | None, model_name: str) -> Schema:
+    outputs: Schema = {"type": "array", "items": tensors.any_tensor()}
+    if signature is not None and signature.outputs:
+        outputs = _list_of(signature.outputs)
+    fields = {
+        "model_name": {"const": model_name},
+        "model_version": _TEXT,
+        "id": _TEXT,
+        "parameters": _ANY,
+        "outputs": outputs,
+    }
+    return _object(fields, optional=("model_version", "id", "parameters"))
+
+
+def _list_of(specs: Sequence[TensorSpec]) -> Schema:
+    """Tensors of these names, in any order."""
+    items = [tensors.tensor(spec) for spec in specs]
+    has = [
+        {"contains": {"properties": {"name": {"const": spec.name}}, "required": ["name"]}}
+        for spec in specs
+    ]
+    schema: Schema = {"type": "array", "items": items[0] if len(items) == 1 else {"anyOf": items}}
+    return {**schema, "allOf": has} if has else schema
