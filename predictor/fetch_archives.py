@@ -1,0 +1,164 @@
+"""Unpack an archive that came from elsewhere, and nothing but plain files, inside one folder.
+
+For: .zip, .tar, .tar.gz and .tgz, of which every name, kind and size may lie.
+Must not know: where the archive came from, or what a model is.
+"""
+
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from predictor.fetch_sources import CHUNK_BYTES
+from predictor.fetch_uris import FetchError, amount, archive, safe
+
+FILES_MAX = 10_000
+RATIO_MAX = 200  # times the archive's own size, where that is more than _RATIO_FROM_BYTES
+_RATIO_FROM_BYTES = 256 << 20
+_ENCRYPTED = 0x1
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Room:
+    """What an archive may take, and what it took."""
+
+    of: str
+    bytes_max: int
+    size: int = 0
+    names: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+
+    def enter(self, name: str) -> str:
+        """A file's safe name, which no other had."""
+        name = safe(name, of=self.of)
+        parts = name.split("/")
+        above = {"/".join(parts[:count]) for count in range(1, len(parts))}
+        if name in self.names:
+            raise FetchError(f'{self.of} holds "{name}" twice: refused')
+        if name in self.folders or above & self.names:
+            raise FetchError(f'{self.of} holds "{name}" as a file and as a folder: refused')
+        if len(self.names) >= FILES_MAX:
+            raise FetchError(f"{self.of} holds more than {FILES_MAX} files: refused")
+        self.names.add(name)
+        self.folders |= above
+        return name
+
+    def take(self, size: int) -> None:
+        """So many more bytes."""
+        self.size += size
+        if self.size > self.bytes_max:
+            message = f"{self.of} holds more than {amount(self.bytes_max)} when unpacked: refused"
+            raise FetchError(message)
+
+
+def unpack(file: Path, name: str, folder: Path, *, bytes_max: int) -> int:
+    """Unpack `file`, which is called `name`, into a folder; how many bytes it holds.
+
+    FetchError names what is refused. What was written by then is the caller's to remove.
+    """
+    ratio_max = max(_RATIO_FROM_BYTES, file.stat().st_size * RATIO_MAX)
+    room = _Room(of=name, bytes_max=min(bytes_max, ratio_max))
+    read = _zip if archive(name) == ".zip" else _tar
+    folder.mkdir(parents=True, exist_ok=True)
+    members = read(file, name)
+    with closing(members):
+        while True:
+            try:
+                found = next(members, None)
+            except FetchError:
+                raise
+            except _BROKEN as error:
+                raise _broken(name, error) from None
+            if found is None:
+                break
+            _write(found, folder, room)
+    if not room.names:
+        raise FetchError(f"{name} holds no file")
+    return room.size
+
+
+def _write(found: tuple[str, IO[bytes]], folder: Path, room: _Room) -> None:
+    name, content = found
+    with content:
+        path = folder / room.enter(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as target:
+            while chunk := _chunk(content, room):
+                room.take(len(chunk))
+                target.write(chunk)
+
+
+def _chunk(content: IO[bytes], room: _Room) -> bytes:
+    try:
+        return content.read(CHUNK_BYTES)
+    except _BROKEN as error:
+        raise _broken(room.of, error) from None
+
+
+def _broken(name: str, error: Exception) -> FetchError:
+    return FetchError(f"{name} can not be unpacked: {str(error) or type(error).__name__}")
+
+
+def _tar(file: Path, name: str) -> Generator[tuple[str, IO[bytes]], None, None]:
+    mode = "r:" if archive(name) == ".tar" else "r:gz"
+    with tarfile.open(file, mode) as opened:  # type: ignore[call-overload]
+        for count, member in enumerate(opened):
+            if count > 2 * FILES_MAX:
+                raise FetchError(f"{name} holds more than {FILES_MAX} files: refused")
+            if member.isdir():
+                if member.name.strip("/.") or ".." in member.name:
+                    safe(member.name, of=name)
+                continue
+            if not member.isreg():
+                kind = _kind(member)
+                raise FetchError(f'{name} holds "{member.name}", {kind}: refused')
+            content = opened.extractfile(member)
+            assert content is not None
+            yield member.name, content
+
+
+def _kind(member: tarfile.TarInfo) -> str:
+    if member.issym():
+        return "a symbolic link"
+    if member.islnk():
+        return "a hard link"
+    if member.isfifo():
+        return "a named pipe"
+    return "a device" if member.isdev() else "which is no file"
+
+
+def _zip(file: Path, name: str) -> Generator[tuple[str, IO[bytes]], None, None]:
+    with zipfile.ZipFile(file) as opened:
+        infos = opened.infolist()
+        if len(infos) > 2 * FILES_MAX:
+            raise FetchError(f"{name} holds more than {FILES_MAX} files: refused")
+        for info in infos:
+            # The name as it is written: zipfile would replace and cut what it does not like.
+            written = info.orig_filename
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if kind == stat.S_IFLNK:
+                raise FetchError(f'{name} holds "{written}", a symbolic link: refused')
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise FetchError(f'{name} holds "{written}", which is no file: refused')
+            if info.flag_bits & _ENCRYPTED:
+                raise FetchError(f'{name} holds "{written}", which is encrypted: refused')
+            if written.endswith("/"):
+                safe(written, of=name)
+                continue
+            yield written, opened.open(info)

@@ -1,0 +1,192 @@
+"""Where a model that is fetched lies: its URI taken apart, what is asked first, what is refused.
+
+For: one reading of http(s)://, s3://, gs:// and hf:// for whoever fetches or only mentions one.
+Must not know: sockets, files, credentials, or how anything is fetched.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+FETCHED = ("http", "https", "s3", "gs", "hf")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+HUB = "https://huggingface.co"
+REDIRECTS_MAX = 5
+_PIN = re.compile(r"#sha256[:=]([0-9a-f]{64})")
+_AZURE = ".blob.core.windows.net"
+_REPO = re.compile(r"[\w.-]+/[\w.-]+")
+_REVISION = re.compile(r"[\w./-]+")
+
+
+class FetchError(Exception):
+    """A model was not fetched; the message is one sentence for a person."""
+
+    def __init__(self, message: str, *, is_final: bool = True, wait_s: float = 0.0) -> None:
+        """`is_final`: trying again would end the same. `wait_s`: the source asked for so much."""
+        super().__init__(message)
+        self.is_final = is_final
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A model's place, taken apart."""
+
+    scheme: str
+    uri: str  # without the digest that it may end in
+    where: str  # the bucket, or the Hub's repository; "" over HTTP
+    path: str  # in there: of an object or of all that begins so; "" everything
+    revision: str = ""  # the Hub's: a branch, tag or commit
+    digest: str = ""  # what it must have: "sha256:<64 hex>"
+
+    @property
+    def name(self) -> str:
+        """What a lone file of it is called."""
+        found = PurePosixPath(self.path or self.where).name
+        return found if is_name(found) else "model"
+
+
+def is_fetched(uri: str) -> bool:
+    """Whether a model lies where it must be fetched from."""
+    scheme, separator, _ = uri.partition("://")
+    return bool(separator) and scheme.lower() in FETCHED
+
+
+def place(uri: str) -> Place:
+    """A URI, taken apart; FetchError says why it is not fetched."""
+    match = _PIN.search(uri)
+    digest = ""
+    if match is not None and match.end() == len(uri):
+        uri, digest = uri[: match.start()], f"sha256:{match[1]}"
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise FetchError(f'"{uri}" is not a URI: {error}') from None
+    if re.search(r"[\x00-\x20\x7f]", uri):
+        raise FetchError(f'"{uri!r}" is not a URI: it holds a space or a control character')
+    if parts.scheme in ("http", "https"):
+        return _web(parts, uri, digest)
+    if parts.scheme in ("s3", "gs"):
+        bucket, _, path = uri[5:].partition("/")
+        if not bucket:
+            raise FetchError(f'"{uri}" names no bucket')
+        path = path.rstrip("/")
+        return Place(scheme=parts.scheme, uri=uri, where=bucket, path=path, digest=digest)
+    if parts.scheme == "hf":
+        return _hub(uri, digest)
+    raise FetchError(f'"{uri}" ({host or "it"}) is not fetched: {", ".join(FETCHED)} are')
+
+
+def _web(parts: SplitResult, uri: str, digest: str) -> Place:
+    if not parts.hostname:
+        raise FetchError(f'"{uri}" names no host')
+    if parts.username is not None or parts.password is not None:
+        raise FetchError(
+            f'"{parts.scheme}://…@{parts.hostname}{parts.path}" holds a password, which would be '
+            "shown wherever the model is named: it is not fetched"
+        )
+    if parts.hostname.endswith(_AZURE):
+        raise FetchError(
+            f'"{uri}" is in Azure Blob Storage, which is not read: serve the model over https '
+            "elsewhere, or from s3://, gs:// or hf://"
+        )
+    if parts.path.endswith(".git"):
+        raise FetchError(f'"{uri}" is a git repository, and none is cloned: name an archive of it')
+    path = unquote(parts.path).strip("/")
+    return Place(scheme=parts.scheme, uri=uri, where="", path=path, digest=digest)
+
+
+def _hub(uri: str, digest: str) -> Place:
+    """Of the Hub, written hf://organisation/repository[:revision][/path]."""
+    pieces = uri.removeprefix("hf://").strip("/").split("/")
+    repo, _, revision = "/".join(pieces[:2]).partition(":")
+    path = "/".join(pieces[2:])
+    if not _REPO.fullmatch(repo) or (":" in "/".join(pieces[:2]) and not revision):
+        message = "write hf://organisation/repository[:revision][/path]"
+        raise FetchError(f'"{uri}" names no repository: {message}')
+    if revision and not _REVISION.fullmatch(revision):
+        raise FetchError(f'"{uri}": "{revision}" is no revision')
+    revision = revision or "main"
+    return Place(scheme="hf", uri=uri, where=repo, path=path, revision=revision, digest=digest)
+
+
+def archive(name: str) -> str:
+    """The suffix of a file that is unpacked; empty for one that is served as it is."""
+    lower = name.lower()
+    found = [suffix for suffix in ARCHIVES if lower.endswith(suffix) and len(lower) > len(suffix)]
+    return max(found, key=len, default="")
+
+
+def redirected(url: str, location: str, *, hops: int) -> str:
+    """Where a redirect leads; FetchError where it is not followed."""
+    if hops > REDIRECTS_MAX:
+        raise FetchError(f"{url} was redirected more than {REDIRECTS_MAX} times")
+    try:
+        before, after = urlsplit(url), urlsplit(location)
+        _ = after.port
+    except ValueError:
+        raise FetchError(f"{url} redirects to what is no URL") from None
+    if after.scheme not in ("http", "https") or not after.hostname:
+        raise FetchError(f"{url} redirects to {after.scheme or 'no'}://, which is not followed")
+    if (before.scheme, after.scheme) == ("https", "http"):
+        raise FetchError(f"{url} redirects from https to http ({after.hostname}): not followed")
+    if after.username is not None:
+        raise FetchError(f"{url} redirects to a URL with a password: not followed")
+    return location
+
+
+def is_same_host(url: str, other: str) -> bool:
+    """Whether what is secret may be told there as well."""
+    return urlsplit(url)[:2] == urlsplit(other)[:2]
+
+
+def quoted(path: str) -> str:
+    """A path as part of a URL."""
+    return quote(path, safe="/")
+
+
+def shown(uri: str) -> str:
+    """A URI without what may be secret: the signature in its query."""
+    start, mark, _ = uri.partition("?")
+    return f"{start}?…" if mark else start
+
+
+def is_name(name: str) -> bool:
+    """Whether a file may be called so."""
+    return bool(name) and name not in (".", "..") and not re.search(r"[\x00-\x1f/\\]", name)
+
+
+def safe(name: str, *, of: str) -> str:
+    """A relative name that leads nowhere else, as it is written on disk; FetchError."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        raise FetchError(f'{of} holds "{name}", an absolute path: refused')
+    if ".." in parts:
+        raise FetchError(f'{of} holds "{name}", which leads out of its folder: refused')
+    if not parts or not all(map(is_name, parts)) or len(parts) > 32:
+        raise FetchError(f"{of} holds a file called {name[:200]!r}: refused")
+    if any(len(part.encode(errors="surrogateescape")) > 255 for part in parts):
+        raise FetchError(f"{of} holds a file with a name of more than 255 bytes: refused")
+    return "/".join(parts)
+
+
+def amount(size: int) -> str:
+    """Bytes, for a person."""
+    value = float(size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def progress(done: int, total: int | None, uri: str) -> str:
+    """How far it is: "12.3 of 98.1 MB (12 %) of s3://bucket/model"."""
+    if not total:
+        return f"{amount(done)} of {shown(uri)}"
+    whole, said = amount(total), amount(done)
+    if said.rpartition(" ")[2] == whole.rpartition(" ")[2]:
+        said = said.rpartition(" ")[0]
+    return f"{said} of {whole} ({100 * done // total} %) of {shown(uri)}"

@@ -1,0 +1,154 @@
+import io
+import os
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predictor.fetch_archives import unpack
+from predictor.fetch_uris import FetchError
+
+GIB = 1 << 30
+
+
+def a_zip(path: Path, *entries: tuple[str | zipfile.ZipInfo, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in entries:
+            opened.writestr(name, content)
+    return path
+
+
+def a_tar(path: Path, *entries: tuple[str, bytes | int], link: str = "/etc/passwd") -> Path:
+    with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".tgz") else "w") as opened:
+        for name, content in entries:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, bytes):
+                info.size = len(content)
+                opened.addfile(info, io.BytesIO(content))
+            else:
+                info.type, info.linkname = bytes([content]), link
+                opened.addfile(info)
+    return path
+
+
+def link(name: str, mode: int = stat.S_IFLNK | 0o777) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    return info
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz"])
+def test_files_and_folders_come_out(tmp_path: Path, name: str) -> None:
+    entries = (("./m/1/model.onnx", b"weights"), ("m/config.pbtxt", b"x" * 3000))
+    make: Any = a_zip if name == "a.zip" else a_tar
+    file = make(tmp_path / name, *entries)
+    assert unpack(file, name, tmp_path / "out", bytes_max=GIB) == 3007
+    assert (tmp_path / "out/m/1/model.onnx").read_bytes() == b"weights"
+    assert (tmp_path / "out/m/config.pbtxt").stat().st_size == 3000
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([("../evil", b"x")], "leads out"),
+        ([("a/../../evil", b"x")], "leads out"),
+        ([("/tmp/evil", b"x")], "an absolute path"),
+        ([("a\\..\\evil", b"x")], "called"),
+        ([("m", b"1"), ("m", b"2")], "twice"),
+        ([("m", b"1"), ("./m", b"2")], "twice"),
+        ([("m", b"1"), ("m/x", b"2")], "as a file and as a folder"),
+        ([("m/x", b"1"), ("m", b"2")], "as a file and as a folder"),
+        ([], "holds no file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_lie_are_refused(
+    tmp_path: Path, name: str, entries: list[tuple[str, bytes]], words: str
+) -> None:
+    make: Any = a_zip if name == "a.zip" else a_tar
+    with pytest.raises(FetchError, match=words):
+        unpack(make(tmp_path / name, *entries), name, tmp_path / "in/out", bytes_max=GIB)
+    assert not (tmp_path / "in/evil").exists()
+    assert not (tmp_path / "evil").exists()
+    assert not Path("/tmp/evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (tarfile.SYMTYPE[0], "a symbolic link"),
+        (tarfile.LNKTYPE[0], "a hard link"),
+        (tarfile.FIFOTYPE[0], "a named pipe"),
+        (tarfile.CHRTYPE[0], "a device"),
+        (tarfile.BLKTYPE[0], "a device"),
+    ],
+)
+def test_what_is_no_file_in_a_tar_is_refused(tmp_path: Path, kind: int, words: str) -> None:
+    file = a_tar(tmp_path / "a.tar", ("model.onnx", kind), ("model.onnx/x", b"through it"))
+    with pytest.raises(FetchError, match=f'"model.onnx", {words}'):
+        unpack(file, "a.tar", tmp_path / "out", bytes_max=GIB)
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [(link("m"), "a symbolic link"), (link("m", stat.S_IFCHR | 0o600), "which is no file")],
+)
+def test_what_is_no_file_in_a_zip_is_refused(
+    tmp_path: Path, entry: zipfile.ZipInfo, words: str
+) -> None:
+    file = a_zip(tmp_path / "a.zip", (entry, b"/etc/passwd"))
+    with pytest.raises(FetchError, match=words):
+        unpack(file, "a.zip", tmp_path / "out", bytes_max=GIB)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_bomb_is_stopped_where_its_limit_is(tmp_path: Path) -> None:
+    file = a_zip(tmp_path / "a.zip", *((f"{n}", bytes(1 << 20)) for n in range(8)))
+    with pytest.raises(FetchError, match=r"more than 3\.0 MB when unpacked"):
+        unpack(file, "a.zip", tmp_path / "out", bytes_max=3_000_000)
+    written = sum(each.stat().st_size for each in (tmp_path / "out").iterdir())
+    assert written <= 3_000_000
+
+
+def test_a_ratio_that_no_model_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("predictor.fetch_archives._RATIO_FROM_BYTES", 1000)
+    file = a_zip(tmp_path / "a.zip", ("m", bytes(4 << 20)))
+    with pytest.raises(FetchError, match="when unpacked: refused"):
+        unpack(file, "a.zip", tmp_path / "out", bytes_max=GIB)
+
+
+def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predictor.fetch_archives.FILES_MAX", 3)
+    for name, make in (("a.zip", a_zip), ("a.tar", a_tar)):
+        few: Any = make
+        file = few(tmp_path / name, *((f"{n}", b"") for n in range(4)))
+        with pytest.raises(FetchError, match="more than 3 files"):
+            unpack(file, name, tmp_path / f"out-{name}", bytes_max=GIB)
+
+
+def test_damage_is_told(tmp_path: Path) -> None:
+    whole = a_tar(tmp_path / "a.tar.gz", ("m", os.urandom(100_000))).read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(whole[:50_000])
+    (tmp_path / "page.zip").write_bytes(b"<html>")
+    damaged = bytearray(a_zip(tmp_path / "a.zip", ("m", os.urandom(1000))).read_bytes())
+    damaged[200] ^= 1
+    (tmp_path / "bad.zip").write_bytes(damaged)
+    for name in ("cut.tar.gz", "page.zip", "bad.zip"):
+        with pytest.raises(FetchError, match="can not be unpacked"):
+            unpack(tmp_path / name, name, tmp_path / f"out-{name}", bytes_max=GIB)
+
+
+def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
+    content = bytearray(a_zip(tmp_path / "a.zip", ("m", b"secret")).read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    content[directory + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(FetchError, match="encrypted"):
+        unpack(tmp_path / "a.zip", "a.zip", tmp_path / "out", bytes_max=GIB)
