@@ -7,18 +7,19 @@ Must not know: why a Revision is missing, what becomes of a request that goes on
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 from activator.targets import RevisionKey
 from wire.exchange import Exchange
+from wire.parking import Parked
 
 _DEPARTED_MAX = 1000  # Revisions remembered as gone
-_MEASURED_BYTES_MAX = 65_536  # of a body of unknown length, before its client is paused
 
 
 class Expected:
-    """One request. It keeps what comes of the body until the request is asked again."""
+    """One request, parked."""
 
-    __slots__ = ("_is_paused", "_lounge", "_pieces", "_size", "due_s", "exchange", "key")
+    __slots__ = ("due_s", "exchange", "go_on", "key")
 
     def __init__(
         self, exchange: Exchange, key: RevisionKey, due_s: float, lounge: "Lounge"
@@ -26,34 +27,7 @@ class Expected:
         self.exchange = exchange
         self.key = key
         self.due_s = due_s
-        self._lounge = lounge
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._is_paused = False
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a piece of the body."""
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size >= _MEASURED_BYTES_MAX and not self._is_paused:
-            self._is_paused = True
-            self.exchange.pause()
-
-    def on_end(self) -> None:
-        """The request is whole: it says so itself when it is asked again."""
-
-    def on_abort(self) -> None:
-        """The client left."""
-        self._lounge.left(self)
-
-    def on_writable(self, is_writable: bool) -> None:
-        """Nothing is being written."""
-
-    def go_on(self) -> None:
-        """Give the request to the handler again, whole as it came."""
-        if self._is_paused:
-            self.exchange.resume()
-        self.exchange.again(b"".join(self._pieces))
+        self.go_on = Parked(exchange, partial(lounge.left, self)).go_on
 
 
 class Lounge:
@@ -81,7 +55,6 @@ class Lounge:
         loop = asyncio.get_running_loop()
         expected = Expected(exchange, key, loop.time() + self._wait_s, self)
         self._waiting[expected] = None
-        exchange.receiver = expected
         if self._timer is None:
             self._timer = loop.call_at(expected.due_s, self._look)
         return True
