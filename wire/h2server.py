@@ -249,10 +249,13 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
         self._is_deaf = True
         self._rest = b""
         self._closing_since_s = self._roster.now_s
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self.transport.close()
+        try:
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+                return
+        except OSError:  # the client left, and the transport has not noticed
+            pass
+        self.transport.close()
 
     def _drop(self) -> None:
         """The client is gone: nothing can be sent any more."""

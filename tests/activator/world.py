@@ -207,7 +207,13 @@ class World:
         )
 
     def pod(
-        self, name: str, revision: str = "app-1", *, image: str = "relight/predictor", **meta: Any
+        self,
+        name: str,
+        revision: str = "app-1",
+        *,
+        image: str = "relight/predictor",
+        containers: Any = None,
+        **meta: Any,
     ) -> None:
         """A Pod whose endpoint is the socket of the replica of that name."""
         annotations = {keys.ENDPOINT: f"unix:{self.folder / name}"}
@@ -215,7 +221,7 @@ class World:
             kinds.PODS,
             name,
             metadata={"labels": {keys.REVISION: revision}, "annotations": annotations, **meta},
-            spec={"containers": [{"image": image}]},
+            spec={"containers": containers or [{"image": image}]},
         )
 
     async def replica(self, name: str = "p1", revision: str = "app-1", **more: Any) -> Replica:
