@@ -76,6 +76,7 @@ TRUST_PICKLE = "relight.dev/trust-pickle"  # on an InferenceService: consent to 
 HOSTS = "relight.dev/hosts"  # on a template: names that lead to the activator of one machine
 LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeaders":}
 KEEP_ALIVE = "relight.dev/keep-alive"  # on a template: cheap, balanced or fast
+TEMPLATE = "relight.dev/template"  # on a template: "true" keeps its model open to fork from
 
 EXAMPLE_CHECKSUM = "knative.dev/example-checksum"  # on a ConfigMap: of its `_example`
 

@@ -24,7 +24,14 @@ _ROLLOUT = _spellings(keys.ROLLOUT_DURATION)
 _DEADLINE = _spellings(keys.PROGRESS_DEADLINE)
 # Our own annotations that are read from a template.
 OF_TEMPLATES = frozenset(
-    {keys.MODEL_NAME, keys.SOURCE_DIGEST, keys.LOGGER, keys.HOSTS, keys.KEEP_ALIVE}
+    {
+        keys.MODEL_NAME,
+        keys.SOURCE_DIGEST,
+        keys.LOGGER,
+        keys.HOSTS,
+        keys.KEEP_ALIVE,
+        keys.TEMPLATE,
+    }
 )
 _ONLY_IN_TEMPLATES = OF_TEMPLATES | _DEADLINE | {keys.NO_GC}
 
@@ -122,7 +129,8 @@ def check(
         elif key.startswith(_DOMAINS):
             faults.invalid_key(key, path, _why_unknown(key, place))
     if place in (TEMPLATE, REVISIONS):
-        _check_no_gc(annotations, path, faults)
+        _check_truth(annotations, keys.NO_GC, path, faults)
+        _check_truth(annotations, keys.TEMPLATE, path, faults)
     else:
         read_rollout_duration(annotations, path, faults)
 
@@ -137,10 +145,12 @@ def _why_unknown(key: str, place: Resource | str) -> str:
     return "not an annotation that Relight reads here"
 
 
-def _check_no_gc(annotations: Mapping[str, str], path: str, faults: fields.Faults) -> None:
-    value = annotations.get(keys.NO_GC)
+def _check_truth(
+    annotations: Mapping[str, str], key: str, path: str, faults: fields.Faults
+) -> None:
+    value = annotations.get(key)
     if value is not None and value.lower() not in ("true", "false"):
-        faults.invalid(value, f"{path}.{keys.NO_GC}", "must be true or false")
+        faults.invalid(value, f"{path}.{key}", "must be true or false")
 
 
 def read_rollout_duration(

@@ -130,6 +130,10 @@ class ReplicaProcess:
         self._report_fd = -1
         self._partial = b""
 
+    def born_of(self, zygote: Zygote) -> None:
+        """Another zygote forks it; before it is launched."""
+        self._zygote = zygote
+
     def launch(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
         """Ask the zygote for it. `fds` go before the write end of our status pipe.
 

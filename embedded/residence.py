@@ -30,6 +30,7 @@ from embedded.podfiles import PodFiles, VolumeError
 from embedded.podstatus import ContainerFate, pod_status
 from embedded.process import free_port
 from embedded.sources import Sources
+from embedded.templates import Templates
 from embedded.turns import Turns
 from embedded.zygote import Zygote
 
@@ -58,6 +59,7 @@ class Surroundings:
     machine: Callable[[], Machine] = Machine  # what its kernel lets us do
     capacity: Mapping[str, Decimal] = field(default_factory=dict)
     freezer: Freezer | None = None  # None: nothing is frozen
+    templates: Templates | None = None  # None: all are forked by `zygote`
 
 
 class Residence:

@@ -64,6 +64,7 @@ from embedded.room import Room
 from embedded.securing import security
 from embedded.sources import Sources
 from embedded.store import Store
+from embedded.templates import Templates
 from embedded.turns import Turns
 from embedded.windows import SqliteWindows
 from embedded.zygote import Zygote, ZygoteError
@@ -148,6 +149,7 @@ class Platform:
         )
         self._capacity = machine_capacity(folder.path)
         self._freezer = Freezer(self._client, settings.frozen, clock=_wall_s)
+        self._templates = Templates(self._zygote, self._events)
         self._kubelet = Kubelet(
             self._surroundings(),
             pods_dir=folder.pods,
@@ -166,6 +168,7 @@ class Platform:
             machine=lambda: self._machine,
             capacity=self._capacity,
             freezer=self._freezer,
+            templates=self._templates,
             run_dir=self._folder.run,
             work_dir=self._settings.model_root,
             base_env=self._environment,
@@ -227,7 +230,8 @@ class Platform:
                     self._autoscaler.run(),
                     self._activator.run(),
                     self._keep_zygote(),
-                    self._keep_models(),
+                    self._keep_models(tasks),
+                    self._templates.run(),
                 )
             ]
             await self._activator.started()
@@ -279,13 +283,16 @@ class Platform:
             except ZygoteError as error:
                 log.warning("%s", error)
 
-    async def _keep_models(self) -> None:
-        """Drop the copy of a model when the last Revision that pins it is gone."""
+    async def _keep_models(self, stopping: asyncio.TaskGroup) -> None:
+        """Drop what is kept for Revisions when they are gone: copies of models, templates."""
         revisions = Informer(self._client, REVISIONS)
 
         def changed(old: Raw | None, new: Raw | None) -> None:
             if new is None:
                 self._models.sweep(_pinned(revisions.objects.values()))
+                uids = (str(each["metadata"]["uid"]) for each in revisions.objects.values())
+                for gone in self._templates.keep(uids):
+                    stopping.create_task(gone.stop())
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(revisions.run())

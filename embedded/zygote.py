@@ -33,6 +33,15 @@ class ZygoteError(Exception):
     """The zygote did not start; what it said is on standard error."""
 
 
+def control_sockets() -> tuple[socket.socket, socket.socket]:
+    """Our end and a zygote's."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * _MESSAGE_BYTES_MAX)
+    return ours, theirs
+
+
 class Zygote:
     """One zygote process and the control socket to it."""
 
@@ -52,10 +61,7 @@ class Zygote:
 
         What was asked for while there was none is asked for now. Raises `ZygoteError`.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * _MESSAGE_BYTES_MAX)
+        ours, theirs = control_sockets()
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -66,6 +72,10 @@ class Zygote:
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal is ours to pass on
             )
+        return await self._speak(ours)
+
+    async def _speak(self, ours: socket.socket) -> dict[str, Any]:
+        """Listen to what is at the other end, and send what waits; what it said of itself."""
         self._socket = ours
         loop = asyncio.get_running_loop()
         self._is_ready = loop.create_future()

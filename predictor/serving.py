@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from predictor import batches, draining, heap, loader, orders, warmups
+from predictor import batches, draining, heap, loader, orders, templates, warmups
 from predictor.config import Settings
 from predictor.draining import Connections
 from predictor.errors import LoadError
@@ -183,13 +183,15 @@ class _Rest:
 
 
 def _load(settings: Settings) -> Loaded:
-    loaded = loader.load(settings)
+    inherited = templates.inherited(settings)
+    loaded = inherited or loader.load(settings)
     asked = "--max-batch-size" if settings.batch_size_max else ""
     asked = asked or (loaded.batching.said_by if loaded.batching else "")
     if asked and (why := batches.refusal(loaded)):
         model = settings.model or settings.python_file
         raise LoadError(f"{asked}: {model} can not be batched: {why}")
-    warmups.answer(loaded, model_name=settings.model_name)
+    if inherited is None:  # its zygote has seen it answer
+        warmups.answer(loaded, model_name=settings.model_name)
     return loaded
 
 

@@ -22,9 +22,9 @@ from typing import Any
 
 import orjson
 
-from predictor import confining, replica, spares
+from predictor import config, confining, forking, replica, spares, templates
 from predictor.children import Children
-from predictor.errors import LoadError
+from predictor.errors import LoadError, SettingsError
 from predictor.forking import UnsafeForkError, adopt, check_safe
 from predictor.onnx_model import runtime
 from predictor.replica import Execution
@@ -134,12 +134,14 @@ class Zygote:
         identity, kind = raw["id"], raw["kind"]
         if identity in self._children:
             raise ValueError(f"id {identity!r} is in use")
-        expected = {"predictor": 3, "exec": 2}[kind]
+        expected = {"predictor": 3, "template": 3, "exec": 2}[kind]
         if len(fds) != expected:
             raise ValueError(f"{kind} {identity}: {expected} descriptors expected, got {len(fds)}")
         try:
             if kind == "exec":
                 pid = self._spares.fork(lambda: replica.execute(_execution(raw, fds)))
+            elif kind == "template":
+                pid = self._spares.fork(lambda: _be_template(raw, fds))
             else:
                 # A spare has a thread already, and cannot go where a confined one belongs.
                 is_free = not raw.get("confinement")
@@ -209,6 +211,21 @@ class Zygote:
             return
         if self._spares.is_short:
             self._refill_in(0.0)
+
+
+def _be_template(raw: dict[str, Any], fds: list[int]) -> int:
+    """Be the zygote of one model: open it, then fork from here what serves it."""
+    control_fd, log_fd, status_fd = fds
+    forking.redirect(log_fd)
+    try:
+        os.chdir(raw["cwd"])
+        config.adopt(raw["env"])
+        templates.open_model(raw["args"], raw["env"])
+    except (LoadError, SettingsError, OSError) as error:
+        replica.tell(status_fd, {"failed": str(error)})
+        return 1
+    os.close(status_fd)
+    return Zygote(socket.socket(fileno=control_fd), raw["spares"]).run()
 
 
 def _execution(raw: dict[str, Any], fds: list[int]) -> Execution:

@@ -31,6 +31,7 @@ VALUES = {
     keys.ROLLOUT_DURATION: "60s",
     keys.NO_GC: "true",
     keys.KEEP_ALIVE: "fast",
+    keys.TEMPLATE: "true",
     keys.PANIC_THRESHOLD: "200",
     keys.VISIBILITY: "cluster-local",
     keys.LOGGER: '{"url": "http://x", "mode": "all"}',
