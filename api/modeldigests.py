@@ -166,13 +166,10 @@ def _settings(files: Files, found: Found) -> Iterator[str]:
     if TRITON in files.entries(found.root).files:
         names += labels(triton(files.text(join(found.root, TRITON))))
     for folder in folders:
-        entries = files.entries(folder)
         for name in names:
-            if name in entries.strays:
-                raise stray(join(folder, name))
-            if name in entries.files:
+            if ".." not in name.split("/") and _is_file(files, join(folder, name)):
                 yield join(folder, name)
-        if WARMUP_FOLDER in entries.folders:
+        if WARMUP_FOLDER in files.entries(folder).folders:
             yield from _folder(files, join(folder, WARMUP_FOLDER))
 
 

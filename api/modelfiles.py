@@ -69,6 +69,7 @@ _WEIGHTS = (
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:]')
 _PFA_KEYS = frozenset(("input", "output", "action"))
 _PFA_MORE = frozenset(("cells", "pools", "fcns", "begin", "end", "method"))
+_PFA_NAMES = (".pfa.json", ".pfa.yaml", ".pfa.yml")
 _SHOWN = 8
 
 
@@ -84,6 +85,8 @@ def kind_of(name: str) -> Kind | None:
 def suffix_of(name: str) -> str:
     """The suffix of a file's name in small letters; "" of a name that is nothing else."""
     base = name.rpartition("/")[2].lower()
+    if base.endswith(_PFA_NAMES):
+        return ".pfa"
     stem, dot, suffix = base.rpartition(".")
     return dot + suffix if stem else ""
 

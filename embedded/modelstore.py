@@ -79,7 +79,8 @@ class ModelStore:
     def _kept(self, source: Path, digest: str) -> Path | None:
         """The copy of a model under the name it has; of a folder's, whatever its name was."""
         folder = self._folder(digest)
-        if (target := folder / source.name).exists():
+        name = source.resolve().name if source.is_dir() else source.name
+        if (target := folder / name).exists():
             return target
         found = list(folder.glob("*")) if source.is_dir() or not source.exists() else []
         return found[0] if len(found) == 1 else None
@@ -101,9 +102,11 @@ class ModelStore:
         self._copying.add(filling.name)
         try:
             top, name = folders.split(source)
-            found = pinned(_Copying(top, name, filling), name)
+            copy = filling / "model"  # which others than its owner may read
+            found = pinned(_Copying(top, name, copy), name)
             _require(source, found.digest, digest)
-            return _placed(found, filling, self._folder(digest), source.name if not name else "")
+            called = "" if name else source.resolve().name
+            return _placed(found, copy / found.root, self._folder(digest), called)
         except ModelFileError as error:
             raise ModelError(f"{source} {error}") from None
         except OSError as error:
@@ -137,17 +140,19 @@ def _written(chunks: Iterator[bytes], write: Callable[[bytes], object]) -> Itera
         yield chunk
 
 
-def _placed(found: Pin, filling: Path, folder: Path, name: str) -> Path:
+def _placed(found: Pin, copied: Path, folder: Path, name: str) -> Path:
     """What was copied, moved to where it is kept; what is loaded comes last, for it is looked for.
 
     `name` is the folder's that it came from, if it came from one.
     """
-    copied = filling / found.root
     folder.mkdir(exist_ok=True)
     if not found.load:
-        target = folder / (name or copied.name)
-        if not target.exists():
+        target = folder / name
+        try:
             copied.rename(target)
+        except OSError:
+            if not target.exists():  # else another replica's start was quicker
+                raise
         return target
     names = {each: each if not name else Path(each).name for each in found.names}
     for each in sorted(names, key=lambda each: each == found.load):

@@ -55,10 +55,10 @@ def test_a_named_file_may_hold_anything() -> None:
         (
             {
                 "1/m.onnx": ONNX,
-                "config.pbtxt": b'output { label_filename: "names.txt" }',
-                "names.txt": b"a\nb",
+                "config.pbtxt": b'output { label_filename: ["a/names", "../x"] }',
+                "a/names": b"a\nb",
             },
-            {"labels.txt": b""},
+            {"labels.txt": b"", "a/x": b""},
         ),
         ({"saved_model.pb": b"x", "variables/v.index": b"i"}, {".DS_Store": b""}),
         ({"1/saved_model.pb": b"x", "1/variables/v": b"i", "config.pbtxt": b""}, {"0/x": b""}),

@@ -24,7 +24,14 @@ ZIP = b"PK\x03\x04rest"
 @pytest.mark.parametrize(
     ("name", "kind"),
     [(f"m{suffix}", kind) for suffix, kind in SUFFIXES.items()]
-    + [("M.ONNX", Kind.ONNX), ("m", None), (".onnx", None), ("m.onnx.bak", None)],
+    + [
+        ("m.pfa.json", Kind.PFA),
+        ("m.pfa.yaml", Kind.PFA),
+        ("M.ONNX", Kind.ONNX),
+        ("m", None),
+        (".onnx", None),
+        ("m.onnx.bak", None),
+    ],
 )
 def test_a_name_says_its_kind(name: str, kind: Kind | None) -> None:
     assert kind_of(name) is kind

@@ -1,13 +1,17 @@
 """Containers as real processes: init containers, sidecars, probes, what they are told and say."""
 
+from pathlib import Path
 from typing import Any
 
 from api.conditions import find
 from api.kinds import CONFIGMAPS, EVENTS, PODS
+from api.modelcode import pin_code
+from api.modeldigests import pin
 from embedded.capabilities import Machine as Abilities
 from embedded.security import Owner
 from tests.embedded.machine import FAHRENHEIT, IS_ROOT, Machine, running
 from tests.users import IS_OPEN, another_user
+from wire import folders
 
 # Serves on $PORT: GET /fail makes every later answer 500, anything else says what it is.
 SERVER = """
@@ -347,6 +351,76 @@ async def test_a_predictor_is_probed_on_its_socket_beside_another_container() ->
         assert (await machine.ask("p")).startswith(b"HTTP/1.1 200")
         assert (await log_of(machine, "beside")).strip().isdigit()
         assert (await status(machine, "predictor"))["restartCount"] == 0
+
+
+def predictor(*args: str) -> dict[str, Any]:
+    return {"name": "predictor", "image": "relight/predictor", "args": list(args)}
+
+
+async def run_pinned(machine: Machine, digest: str, *args: str) -> bytes:
+    """What the model says of itself in a Pod pinned to a digest."""
+    made = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "p",
+            "namespace": "default",
+            "annotations": {"relight.dev/model-digest": digest},
+        },
+        "spec": {"containers": [predictor(*args, "--model-name", "m")]},
+        "status": {"phase": "Pending"},
+    }
+    await machine.client.create(PODS, made)
+    await until_ready(machine)
+    answer = await machine.ask("p", "/v2/models/m")
+    await machine.client.delete(PODS, "default", "p")
+
+    async def is_gone() -> bool:
+        return not await machine.pods()
+
+    await machine.until(is_gone)
+    return answer
+
+
+async def test_a_repository_is_rolled_back_with_its_settings(tmp_path: Path) -> None:
+    top = tmp_path / "repository"
+    (top / "1").mkdir(parents=True)
+    (top / "1/model.onnx").write_bytes(FAHRENHEIT.read_bytes())
+    config = top / "config.pbtxt"
+    config.write_text("max_batch_size: 4 dynamic_batching { }")
+    pinned = pin(*folders.of(top)).digest
+    async with running() as machine:
+        first = await run_pinned(machine, pinned, "--model", str(top))
+        assert first.startswith(b"HTTP/1.1 200")
+        assert pinned.encode() in first
+        config.write_text("sequence_batching { }")  # which no replica starts with
+        (top / "1/model.onnx").write_bytes(b"no model any more")
+        again = await run_pinned(machine, pinned, "--model", str(top))
+        assert again.startswith(b"HTTP/1.1 200")
+        assert pinned.encode() in again
+
+
+async def test_code_is_rolled_back_with_its_neighbours(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    code = """
+from predictor.model import Model, Signature, TensorSpec
+import tensors
+class Mine(Model):
+    def signature(self):
+        return Signature(inputs=[TensorSpec(name=tensors.NAME, datatype="FP32", shape=())],
+                         outputs=[])
+    def predict(self, inputs):
+        return inputs
+"""
+    file.write_text(code)
+    (tmp_path / "tensors.py").write_text("NAME = 'first'")
+    pinned = pin_code(*folders.of(file)).digest
+    async with running() as machine:
+        assert b'"first"' in await run_pinned(machine, pinned, "--python", f"{file}:Mine")
+        (tmp_path / "tensors.py").write_text("NAME = 'second'")
+        assert b'"first"' in await run_pinned(machine, pinned, "--python", f"{file}:Mine")
+        newer = pin_code(*folders.of(file)).digest
+        assert b'"second"' in await run_pinned(machine, newer, "--python", f"{file}:Mine")
 
 
 async def test_everything_of_a_pod_ends_with_it() -> None:

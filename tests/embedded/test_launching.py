@@ -31,6 +31,15 @@ def test_a_predictor_is_launched_with_its_model_and_pinned_digest(args: list[str
     assert "m.onnx" not in " ".join(with_model(launch.args, "x/y.onnx"))
 
 
+@pytest.mark.parametrize("args", [["--python", "a/m.py:Mine"], ["--python=a/m.py:Mine"]])
+def test_a_class_is_launched_from_another_file_of_the_same_code(args: list[str]) -> None:
+    launch = launch_of(POD, container(image="relight/predictor", args=args), {})
+    assert isinstance(launch, PredictorLaunch)
+    assert (launch.model, launch.code) == ("", "a/m.py:Mine")
+    moved = with_model(launch.args, "/copies/m.py")
+    assert " ".join(moved).replace("=", " ") == "--python /copies/m.py:Mine"
+
+
 def test_variables_in_a_command_are_expanded_as_kubernetes_does() -> None:
     words = ["-p=$(PORT)", "$$(PORT)", "$(UNKNOWN)", "$(A)$(A)", "$PORT"]
     launch = launch_of(POD, container(command=words[:2], args=words[2:]), {"PORT": "80", "A": "x"})

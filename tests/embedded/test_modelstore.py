@@ -1,3 +1,4 @@
+import asyncio
 import hashlib
 import shutil
 from pathlib import Path
@@ -119,6 +120,7 @@ async def test_a_folder_with_settings_is_kept_with_them(store: ModelStore, tmp_p
     for given in ("repository/iris", "repository"):
         path = Path(await store.prepare(given, manifest(**files)))
         assert path.name == "iris"
+        assert path.stat().st_mode & 0o055  # whoever the Pod's process is, it reads it
         kept = {str(each.relative_to(path)) for each in path.rglob("*") if each.is_file()}
         assert kept == set(files)
     shutil.rmtree(top)
@@ -161,3 +163,23 @@ async def test_sweep_keeps_what_is_pinned(store: ModelStore, tmp_path: Path) -> 
         await store.prepare(name.decode(), digest(name))
     store.sweep({digest(b"a")})
     assert len(list((tmp_path / "models").iterdir())) == 1
+
+
+async def test_starts_at_once_copy_a_model_once(store: ModelStore, tmp_path: Path) -> None:
+    top = tmp_path / "work" / "iris"
+    top.mkdir()
+    files = {"signature.json": b"{}", "model.onnx": b"x" * 100_000}
+    for name, content in files.items():
+        (top / name).write_bytes(content)
+    async with asyncio.TaskGroup() as tasks:
+        starts = [tasks.create_task(store.prepare("iris", manifest(**files))) for _ in range(8)]
+    assert len({start.result() for start in starts}) == 1
+    assert [each.name for each in (tmp_path / "models").iterdir()] == [
+        manifest(**files).replace(":", "-")
+    ]
+
+
+async def test_a_copy_that_is_being_made_is_not_swept(store: ModelStore, tmp_path: Path) -> None:
+    (tmp_path / "models" / ".copying-left").mkdir()  # by a platform that was killed
+    store.sweep(())
+    assert list((tmp_path / "models").iterdir()) == []

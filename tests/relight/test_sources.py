@@ -68,3 +68,23 @@ def test_a_python_source_without_a_class(given: str, tmp_path: Path) -> None:
 def test_a_missing_python_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--python: .*/m\.py does not exist"):
         sources.python("m.py:Model", folder=tmp_path, is_checked=True)
+
+
+def test_a_folder_is_fingerprinted_with_what_belongs_to_its_model(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/model.onnx").write_bytes(b"model")
+    config = tmp_path / "config.pbtxt"
+    config.write_text("max_batch_size: 4")
+    first = sources.model(".", folder=tmp_path, is_checked=True)
+    (tmp_path / "README.md").write_text("of nobody")
+    assert sources.model(".", folder=tmp_path, is_checked=True) == first
+    config.write_text("max_batch_size: 8")
+    assert sources.model(".", folder=tmp_path, is_checked=True).digest != first.digest
+
+
+def test_code_is_fingerprinted_with_the_neighbours_it_imports(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("import columns")
+    (tmp_path / "columns.py").write_text("N = 1")
+    first = sources.python("m.py:Model", folder=tmp_path, is_checked=True)
+    (tmp_path / "columns.py").write_text("N = 2")
+    assert sources.python("m.py:Model", folder=tmp_path, is_checked=True).digest != first.digest
