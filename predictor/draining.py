@@ -10,6 +10,7 @@ import socket
 from typing import Protocol
 
 from predictor.lifecycle import Lifecycle, Phase
+from wire.h2server import H2ServerProtocol
 
 _LOOK_S = 0.005  # between looks at the load
 
@@ -34,12 +35,18 @@ class Connections:
     @property
     def has_unsent(self) -> bool:
         """Whether leaving now would cut an answer short."""
-        return any(one.get_write_buffer_size() for one in self.transports)
+        return any(one.get_write_buffer_size() or _has_unsent(one) for one in self.transports)
 
     def close(self) -> None:
         """Close all."""
         for transport in tuple(self.transports):
             transport.close()
+
+
+def _has_unsent(transport: asyncio.Transport) -> bool:
+    """Whether answers wait for a client of HTTP/2 to open its windows."""
+    protocol = transport.get_protocol()
+    return isinstance(protocol, H2ServerProtocol) and protocol.has_unsent
 
 
 async def empty_backlog(listener: socket.socket) -> None:

@@ -33,7 +33,7 @@ from wire.h2frames import (
     settings,
 )
 from wire.h2heads import read_answer, read_trailers
-from wire.h2hpack import Fields
+from wire.h2hpack import Block
 from wire.h2inflow import FRAME_BYTES_MAX, Inflow
 from wire.h2stream import Stream
 from wire.limits import Limits
@@ -41,7 +41,6 @@ from wire.messages import HOP_BY_HOP
 
 _LIMITS = Limits(header_bytes_max=262_144, header_count_max=1000)
 _STREAMS_ASSUMED = 100  # until the far side has said how many it takes
-_HEADS_MAX = 64  # remembered, as the decoder remembers their blocks
 _FRAMING = frozenset({b"content-length"})
 _REFILL_S = 1.0
 _CLOSED = "the replica closed the connection"
@@ -72,8 +71,8 @@ class H2Connection(Inflow, asyncio.Protocol):
         self._is_leaving = False
         self._why = _CLOSED
         self._new: list[ClientStream] = []  # whose heads have come in this read
-        self._heads: dict[int, tuple[Fields, tuple[int, bytes, int | None]]] = {}
         self._refilled_s = 0.0
+        self._greeting: asyncio.Future[None] | None = None  # somebody waits for the far side's
         self.idle_since_s = 0.0  # for whoever keeps it
 
     @property
@@ -90,6 +89,17 @@ class H2Connection(Inflow, asyncio.Protocol):
     def is_full(self) -> bool:
         """No request can be sent now."""
         return self._is_leaving or len(self._streams) >= self._streams_max
+
+    async def greeted(self) -> None:
+        """Wait until the far side has said how many requests it takes; OSError if it ends first.
+
+        Who sends before that may have some refused.
+        """
+        if not self._is_greeted and not self._is_leaving:
+            self._greeting = asyncio.get_running_loop().create_future()
+            await self._greeting
+        if self._is_leaving:
+            raise ConnectionError(self._why)
 
     def request(
         self,
@@ -163,10 +173,17 @@ class H2Connection(Inflow, asyncio.Protocol):
                     stream.tell()
             self._lose_all()
             return
+        if self._greeting is not None and self._is_greeted:
+            self._greet()
         while self._new:
             new, self._new = self._new, []
             for stream in new:
                 stream.tell()
+
+    def _greet(self) -> None:
+        greeting, self._greeting = self._greeting, None
+        if greeting is not None and not greeting.done():
+            greeting.set_result(None)
 
     @override
     def eof_received(self) -> bool:
@@ -212,7 +229,7 @@ class H2Connection(Inflow, asyncio.Protocol):
             super()._heed(setting, value)
 
     @override
-    def _on_head(self, stream_id: int, stream: Stream | None, fields: Fields, is_end: bool) -> None:
+    def _on_head(self, stream_id: int, stream: Stream | None, fields: Block, is_end: bool) -> None:
         if stream is None:
             self._judge_stray(stream_id)
             return
@@ -220,14 +237,9 @@ class H2Connection(Inflow, asyncio.Protocol):
         if stream.has_head:
             self._on_trailers(stream, fields, is_end)
             return
-        known = self._heads.get(id(fields))
-        if known is not None and known[0] is fields:
-            head = known[1]
-        else:
-            head = read_answer(fields, self._stripped)
-            if len(self._heads) >= _HEADS_MAX:
-                self._heads.clear()
-            self._heads[id(fields)] = (fields, head)
+        if fields.meaning is None:
+            fields.meaning = read_answer(fields, self._stripped)
+        head = cast("tuple[int, bytes, int | None]", fields.meaning)
         if head[0] < 200:
             self._nuisances.spend()
             if is_end:
@@ -238,7 +250,7 @@ class H2Connection(Inflow, asyncio.Protocol):
         if is_end:
             self._end(stream)
 
-    def _on_trailers(self, stream: ClientStream, fields: Fields, is_end: bool) -> None:
+    def _on_trailers(self, stream: ClientStream, fields: Block, is_end: bool) -> None:
         if not is_end:
             raise StreamFaultError(PROTOCOL_ERROR, "a second head")
         stream.trailer_lines = read_trailers(fields)
@@ -305,6 +317,7 @@ class H2Connection(Inflow, asyncio.Protocol):
         self._new = []
         streams, self._streams = self._streams, {}
         self._retire()
+        self._greet()
         for stream in streams.values():
             self.discard(stream)
             cast("ClientStream", stream).lose(self._why, is_unprocessed=False)

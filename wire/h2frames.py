@@ -44,6 +44,7 @@ pack_head = _HEAD.pack  # (length << 8 | kind, flags, stream)
 read_settings = _SETTING.iter_unpack
 
 SETTINGS_ACK: Final = b"\0\0\0\4\1\0\0\0\0"
+PING_US: Final = b"\0\0\10\6\0\0\0\0\0are you?"
 
 
 class ConnectionFaultError(Exception):

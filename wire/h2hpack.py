@@ -17,10 +17,24 @@ from hpack.table import HeaderTable
 
 Fields = list[tuple[bytes, bytes]]
 
+
+class Block(Fields):
+    """The fields of a decoded block. It is shared by all that begin with the same: do not change.
+
+    `meaning` is for the reader: whatever it derived from these fields, kept with them.
+    """
+
+    __slots__ = ("meaning",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meaning: object = None
+
+
 TABLE_BYTES: Final = 4096  # of the dynamic table: what a connection begins with
 ENTRY_BYTES: Final = 32  # what an entry counts beyond its bytes
 _MEMO_MAX = 64  # blocks remembered
-_MEMO_BYTES_MAX = 2048  # a longer block is not
+_MEMO_BYTES_MAX = 2048  # a longer block is not, nor one that says more than twice as much
 _NAMES_MAX = 1024  # names whose first bytes are remembered
 _BLOCK_BYTES_MAX = 512  # longer lines are not remembered as a whole
 _INTEGER_BYTES_MAX = 4  # after the prefix: 2**28 is more than any length or index here
@@ -64,10 +78,10 @@ class Decoder:
         self._table: deque[tuple[bytes, bytes]] = deque()
         self._size = 0
         self._room = TABLE_BYTES
-        self._memo: dict[bytes, Fields] = {}  # blocks that leave the table as it is
+        self._memo: dict[bytes, Block] = {}  # blocks that leave the table as it is
 
-    def decode(self, block: bytes) -> Fields:
-        """The fields of a block. The same list comes again for the same block: do not change it."""
+    def decode(self, block: bytes) -> Block:
+        """The fields of a block; the same object comes again for the same bytes."""
         fields = self._memo.get(block)
         if fields is not None:
             return fields
@@ -81,8 +95,8 @@ class Decoder:
             self._memo[block] = fields
         return fields
 
-    def _decode(self, block: bytes) -> tuple[Fields, bool]:
-        fields: Fields = []
+    def _decode(self, block: bytes) -> tuple[Block, bool]:
+        fields = Block()
         is_memorable = True
         budget = self._bytes_max
         at = 0
@@ -115,7 +129,7 @@ class Decoder:
             if budget < 0 or len(fields) >= self._count_max:
                 raise OversizedError
             fields.append(field)
-        return fields, is_memorable
+        return fields, is_memorable and self._bytes_max - budget <= 2 * _MEMO_BYTES_MAX
 
     def _entry(self, index: int) -> tuple[bytes, bytes]:
         if index <= _STATIC_COUNT:

@@ -48,7 +48,7 @@ from wire.h2frames import (
     unpadded,
     window_update,
 )
-from wire.h2hpack import CompressionError, Decoder, Fields, OversizedError
+from wire.h2hpack import Block, CompressionError, Decoder, OversizedError
 from wire.h2outflow import Outflow
 from wire.h2stream import RECEIVE_WINDOW_MAX, Stream
 from wire.limits import Limits
@@ -56,7 +56,7 @@ from wire.limits import Limits
 # All streams together: they have windows of their own, so this one is refilled at once.
 CONNECTION_WINDOW: Final = 4 * 1024 * 1024
 FRAME_BYTES_MAX: Final = 65_536  # of a frame that we take
-_ENDED_MAX = 1024  # streams remembered after their end: frames may have been on the way
+_ENDED_MAX = 256  # streams remembered after their end: frames may have been on the way
 _CONTINUATIONS_MAX = 64  # of one header block
 _SETTINGS_FREE = 16  # in one frame; more cost more
 _BEYOND = 2  # times a limit: up to there a head is refused politely, beyond the connection ends
@@ -87,7 +87,7 @@ class Inflow(Outflow):
         self._ended: dict[int, bool] = {}  # lately; True: we broke it off
 
     @abstractmethod
-    def _on_head(self, stream_id: int, stream: Stream | None, fields: Fields, is_end: bool) -> None:
+    def _on_head(self, stream_id: int, stream: Stream | None, fields: Block, is_end: bool) -> None:
         """A header list has come, on an open stream or another one."""
 
     @abstractmethod

@@ -21,13 +21,11 @@ from wire.h2frames import (
     rst_stream,
 )
 from wire.h2heads import read_request, read_trailers
-from wire.h2hpack import Fields
+from wire.h2hpack import Block
 from wire.h2inflow import Inflow
 from wire.h2stream import Stream
 from wire.head import Head
 from wire.limits import Limits
-
-_HEADS_MAX = 64  # remembered, as the decoder remembers their blocks
 
 
 class Requests(Inflow, Side):
@@ -39,7 +37,6 @@ class Requests(Inflow, Side):
         self._last_id = 0  # the youngest stream that was looked at
         self._is_leaving = False  # no stream is opened any more
         self._new: list[ServerStream] = []  # not given to the handler yet
-        self._heads: dict[int, tuple[Fields, Head, int]] = {}
 
     @abstractmethod
     def _refuse(self, stream: ServerStream, status: int) -> None:
@@ -50,20 +47,15 @@ class Requests(Inflow, Side):
         return stream_id > self._last_id or not stream_id & 1
 
     @override
-    def _on_head(self, stream_id: int, stream: Stream | None, fields: Fields, is_end: bool) -> None:
+    def _on_head(self, stream_id: int, stream: Stream | None, fields: Block, is_end: bool) -> None:
         if stream is not None:
             self._on_trailers(stream, fields, is_end)
             return
         if not self._open(stream_id):
             return
-        known = self._heads.get(id(fields))
-        if known is not None and known[0] is fields:
-            head, status = known[1:]
-        else:
-            head, status = read_request(fields, self._limits)
-            if len(self._heads) >= _HEADS_MAX:
-                self._heads.clear()
-            self._heads[id(fields)] = (fields, head, status)
+        if fields.meaning is None:
+            fields.meaning = read_request(fields, self._limits)
+        head, status = cast("tuple[Head, int]", fields.meaning)
         if is_end and head.content_length:
             raise StreamFaultError(PROTOCOL_ERROR, "a body of another length than announced")
         self._streams[stream_id] = stream = ServerStream(
@@ -102,7 +94,7 @@ class Requests(Inflow, Side):
         self._write(rst_stream(stream_id, REFUSED_STREAM))
         return False
 
-    def _on_trailers(self, stream: Stream, fields: Fields, is_end: bool) -> None:
+    def _on_trailers(self, stream: Stream, fields: Block, is_end: bool) -> None:
         if not is_end:
             raise StreamFaultError(PROTOCOL_ERROR, "a second head")
         read_trailers(fields)  # nobody asked for them, but they must be well-formed

@@ -22,6 +22,7 @@ from wire.h2frames import (
     MAX_FRAME_SIZE,
     MAX_HEADER_LIST_SIZE,
     NO_ERROR,
+    PING_US,
     PROTOCOL_ERROR,
     ConnectionFaultError,
     goaway,
@@ -64,6 +65,8 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
         self._idle_since_s = roster.now_s
         self._closing_since_s = _NEVER
         self._partial: tuple[int, float] = (0, _NEVER)  # frames seen, and since when no other
+        self._heard: tuple[int, float] = (0, roster.now_s)  # likewise, whatever is awaited
+        self._has_pinged = False
         self._refilled_s = roster.now_s
 
     def begin(self, data: bytes) -> None:
@@ -125,7 +128,13 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
 
     @override
     def _write(self, data: bytes) -> None:
-        self.transport.write(data)
+        if not self._is_deaf:  # then our side has ended too
+            self.transport.write(data)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether a finished answer waits for the client to take it."""
+        return any(not cast("ServerStream", each).exchange for each in self._streams.values())
 
     # -- requests and answers --------------------------------------------------------------------
 
@@ -283,6 +292,7 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
         if self._is_partial_too_long(now_s):
             self._fail(PROTOCOL_ERROR, "a frame that does not end")
             return
+        self._check_life(now_s)
         for stream in tuple(self._streams.values()):
             self._check_stream(cast("ServerStream", stream), now_s)
         if not self._streams and now_s - self._idle_since_s > limits.idle_s:
@@ -300,12 +310,24 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
             return now_s - since_s > (limits.body_s if self._streams else limits.head_s)
         return False
 
+    def _check_life(self, now_s: float) -> None:
+        """Ask a client that has been silent for long whether it is there: streams may rest."""
+        frames, since_s = self._heard
+        if frames != self._frames or not self._streams or self._is_write_paused:
+            self._heard = (self._frames, self._roster.now_s)
+            self._has_pinged = False
+        elif now_s - since_s > 2 * self._limits.idle_s:
+            self.transport.abort()
+        elif now_s - since_s > self._limits.idle_s and not self._has_pinged:
+            self._has_pinged = True
+            self._write(PING_US)
+
     def _check_stream(self, stream: ServerStream, now_s: float) -> None:
         """Break off a stream of which nothing moves, if that is the client's doing."""
         exchange = stream.exchange
         if exchange is None:
             moved, limit_s = stream.queued, self._limits.idle_s  # it does not take its answer
-        elif stream.is_remote_done or stream.is_paused or self._is_write_paused:
+        elif self._may_rest(stream, exchange):
             stream.seen = -1
             return
         else:
@@ -318,3 +340,13 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
                 self._cut(stream, CANCEL)
             else:
                 self._refuse(stream, 408)
+
+    def _may_rest(self, stream: ServerStream, exchange: Exchange) -> bool:
+        """Whether nothing is asked of the client now. Who talks both ways may fall silent."""
+        return (
+            stream.is_remote_done
+            or stream.is_paused
+            or self._is_write_paused
+            or exchange.is_started
+            or grpc.is_grpc(exchange.index.get(b"content-type"))
+        )

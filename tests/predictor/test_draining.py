@@ -25,6 +25,9 @@ class Transport:
     def get_write_buffer_size(self) -> int:
         return self.unsent
 
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return asyncio.Protocol()
+
     def close(self) -> None:
         self.is_closed = True
 

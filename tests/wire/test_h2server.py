@@ -9,10 +9,11 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
+from hyperframe import frame as their
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.wire.h2peer import POST, SETTINGS, App, Client, body, ends, head
+from tests.wire.h2peer import POST, SETTINGS, App, Client, body, ends, frame, head
 from wire import h2frames as ours
 from wire.exchange import Exchange
 from wire.limits import Limits
@@ -137,9 +138,52 @@ async def test_an_idle_connection_ends() -> None:
 async def test_a_running_request_is_not_idle() -> None:
     client = Client(App())
     client.feed(head(1))
+    pings = 0
+    for _ in range(10):
+        for ping in client.later(50):
+            assert isinstance(ping, their.PingFrame)
+            assert client.feed(frame(ours.PING, ours.ACK, 0, ping.opaque_data)) == []
+            pings += 1
+    assert pings == 3  # each time that nothing was heard for more than 75 s
+    assert not client.app.seen[0].is_aborted
+    client.close()
+
+
+async def test_a_client_that_is_gone_is_found_out() -> None:
+    client = Client(App())
+    client.feed(head(1))
+    assert len([one for _ in range(4) for one in client.later(50)]) == 1
+    assert not client.wire.is_aborted
+    client.later(50)
+    assert client.wire.is_aborted
+    client.close()
+    assert client.app.seen[0].is_aborted
+
+
+@pytest.mark.parametrize("is_grpc", [False, True])
+async def test_who_talks_both_ways_may_rest(is_grpc: bool) -> None:
+    client = Client(App(), Limits(idle_s=1000))
+    lines = [(b"content-type", b"application/grpc+proto")] if is_grpc else []
+    client.feed(head(1, [*POST, *lines], is_end=False))
+    if not is_grpc:
+        client.app.seen[0].exchange.start(200, b"", content_length=None)
+    client.wire.frames()
     for _ in range(10):
         assert client.later(50) == []
-    assert not client.app.seen[0].is_aborted
+    client.feed(body(1, b"a"))
+    assert client.app.seen[0].has_ended
+    client.close()
+
+
+async def test_what_waits_for_the_client_is_told() -> None:
+    client = Client(App())
+    protocol = client.wire.protocol
+    client.feed(head(1) + head(3))
+    assert not protocol.has_unsent  # type: ignore[attr-defined] # of ours
+    client.app.seen[0].exchange.respond(200, b"", bytes(100_000))
+    assert protocol.has_unsent  # type: ignore[attr-defined] # of ours
+    client.feed(ours.window_update(0, 100_000) + ours.window_update(1, 100_000))
+    assert not protocol.has_unsent  # type: ignore[attr-defined] # of ours
     client.close()
 
 
