@@ -109,6 +109,9 @@ def test_a_rollout() -> None:
 def test_no_gc_is_true_or_false(refused: Callable[..., str]) -> None:
     for value in ("true", "False"):
         check(kinds.REVISIONS, **{keys.NO_GC: value})
+    assert refused(check, TEMPLATE, **{keys.TEMPLATE: "on"}) == (
+        f"invalid value: on: {PATH}.{keys.TEMPLATE}\nmust be true or false"
+    )
     assert refused(check, TEMPLATE, **{keys.NO_GC: "yes"}) == (
         f"invalid value: yes: {PATH}.{keys.NO_GC}\nmust be true or false"
     )

@@ -27,6 +27,7 @@ from embedded.residence import Surroundings
 from embedded.room import Room
 from embedded.sources import Sources
 from embedded.store import Store
+from embedded.templates import Templates
 from embedded.turns import Turns
 from embedded.zygote import Zygote
 
@@ -44,6 +45,7 @@ class Machine:
     zygote: Zygote
     released: list[str] = field(default_factory=list)
     freezer: Freezer | None = None
+    templates: Templates | None = None
 
     async def create_pod(self, name: str, **container: Any) -> dict[str, Any]:
         return await self.client.create(PODS, pod(name, **container))
@@ -104,7 +106,7 @@ class Machine:
 
 
 def pod(name: str, **container: Any) -> dict[str, Any]:
-    annotations = container.pop("annotations", {})
+    annotations, labels = container.pop("annotations", {}), container.pop("labels", {})
     spec = container.pop("spec", {})
     made = {
         "name": "user-container",
@@ -115,7 +117,8 @@ def pod(name: str, **container: Any) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default", "annotations": annotations},
+        "metadata": {"name": name, "namespace": "default", "annotations": annotations}
+        | ({"labels": labels} if labels else {}),
         "spec": {"containers": [made], **spec},
         "status": {"phase": "Pending"},
     }
@@ -160,6 +163,7 @@ async def running(
         freezer = None
         if bounds is not None:
             freezer = Freezer(client, bounds, clock=time.time, read_memory=memory)
+        templates = Templates(zygote, events)
         around = Surroundings(
             client=client,
             zygote=zygote,
@@ -174,6 +178,7 @@ async def running(
             clock=time.time,
             release=release,
             freezer=freezer,
+            templates=templates,
         )
         room = Room(pods_max=max_pods, capacity=machine_capacity(folder))
         kubelet = Kubelet(around, pods_dir=folder / "pods", room=room)
@@ -182,10 +187,11 @@ async def running(
         )
         async with asyncio.TaskGroup() as tasks:
             parts = [
-                tasks.create_task(part) for part in (events.run(), deployments.run(), zygote.wait())
+                tasks.create_task(part)
+                for part in (events.run(), deployments.run(), zygote.wait(), templates.run())
             ]
             running_kubelet = tasks.create_task(kubelet.run())
-            yield Machine(folder, client, kubelet, zygote, released, freezer)
+            yield Machine(folder, client, kubelet, zygote, released, freezer, templates)
             kubelet.stop()
             await asyncio.wait([running_kubelet], timeout=DEADLINE_S)
             assert running_kubelet.done(), "a life did not end"
