@@ -10,7 +10,7 @@ import enum
 import re
 from collections.abc import Sequence
 
-from api.modelrefusals import BY_MEMBER, BY_START, BY_SUFFIX, MODEL_JSON
+from api.modelrefusals import BY_MEMBER, BY_NAME, BY_START, BY_SUFFIX, MODEL_JSON
 
 
 class Kind(enum.Enum):
@@ -115,8 +115,8 @@ def recognise(name: str, head: bytes, members: Sequence[str] = ()) -> Kind:
         raise ModelFileError(
             "is an HTML page, not a model: what was downloaded may be a page about it"
         )
-    if suffix_of(name) in BY_SUFFIX:
-        raise ModelFileError(BY_SUFFIX[suffix_of(name)])
+    if refusal := BY_NAME.get(name.rpartition("/")[2]) or BY_SUFFIX.get(suffix_of(name)):
+        raise ModelFileError(refusal)
     said, seen = kind_of(name), _kind_by_bytes(name, head, members)
     if seen is None:
         if said is None:

@@ -55,6 +55,10 @@ BY_SUFFIX = {
         "read: serve the ONNX file it was made from"
     ),
 }
+BY_NAME = {  # whole names, of what is one file of a model
+    "MLmodel": "is one file of an MLflow model: name the folder it lies in",
+    "model-settings.json": "says how a model is served, and is none: name the folder it lies in",
+}
 BY_START = (  # where the name says nothing
     (b"\x89HDF", "an HDF5 file, as Keras writes: export the model to a SavedModel or to ONNX"),
     (b"GGUF", "a GGUF file"),

@@ -133,6 +133,8 @@ def test_an_archive_that_is_no_model_is_called_what_it_is(
         ("m.gguf", b"GGUF", "llama-server"),
         ("m.plan", b"ptrt", "runs only on the kind of card it was built on"),
         ("saved_model.pb", b"\x08\x01", "name the folder of a SavedModel"),
+        ("MLmodel", b"flavors:", "is one file of an MLflow model: name the folder"),
+        ("model-settings.json", b"{}", "says how a model is served, and is none"),
         ("m.py", b"class Model:", "--python FILE.py:CLASS"),
         ("m.xml", b'<?xml version="1.0"?><net name="x">', "is text, not a model"),
         ("m", b"\x00\x01\x02", "no model that is known here: it starts with b'\\x00\\x01\\x02'"),
