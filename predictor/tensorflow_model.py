@@ -17,7 +17,15 @@ from typing import Any
 import numpy as np
 
 from api.modelfiles import Kind
-from predictor import config, datatypes, devices, fitting, formats, tensorflow_warmup
+from predictor import (
+    config,
+    datatypes,
+    devices,
+    fitting,
+    formats,
+    tensorflow_graph,
+    tensorflow_warmup,
+)
 from predictor.config import Settings
 from predictor.datatypes import DATATYPES
 from predictor.errors import Fault, LoadError, RequestError
@@ -47,9 +55,6 @@ _DATATYPES = {
     "float64": "FP64",
     "string": "BYTES",
 }
-_TOUCHES = frozenset(
-    ("WriteFile", "ReadFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc")
-)
 _NODE = re.compile(r"\s*\[\[\{?\{?node .*|\s*\[Op:.*|\s*\[\[.*", re.DOTALL)
 _PLACES = ("Detected at node", "<stack traces unavailable>", "  ")  # lines of where it was
 _NO_OP = re.compile(r"Op type not registered '(\S+?)'|unregistered op[s]?:? '?\{?'?(\w+)")
@@ -226,10 +231,8 @@ class SavedModel:
         return TensorSpec(name=name, datatype=datatype, shape=shape)
 
     def _check_consent(self, graph: Any) -> None:
-        nodes = {node.op for node in graph.graph_def.node}
-        for function in graph.graph_def.library.function:
-            nodes |= {node.op for node in function.node_def}
-        if found := sorted(nodes & _TOUCHES):
+        found = tensorflow_graph.touching(graph, graph.signature_def[self.name])
+        if found:
             raise LoadError(
                 f"{self.path} uses {', '.join(found)}, which can read or write any file or run "
                 "code: if you trust whoever wrote it, say so with --trust-pickle (of an "

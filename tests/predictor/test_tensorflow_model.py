@@ -64,6 +64,17 @@ def writes(module: Any, path: Any) -> Any:
         return {"y": tf.constant(1)}
 
 
+def saves(module: Any, path: Any) -> Any:
+    with tf.control_dependencies(
+        [
+            tf.raw_ops.SaveV2(
+                prefix=path, tensor_names=["x"], shape_and_slices=[""], tensors=[tf.ones(1)]
+            )
+        ]
+    ):
+        return {"y": tf.constant(1)}
+
+
 TAKES = {
     answer: tf.TensorSpec([None, 2], tf.float32, name="x"),
     total: tf.TensorSpec(None, tf.float32, name="any"),
@@ -72,6 +83,7 @@ TAKES = {
     same: tf.TensorSpec([None], tf.complex64, name="x"),
     brain: tf.TensorSpec([None, 2], tf.bfloat16, name="x"),
     narrow: tf.TensorSpec([None, None], tf.float32, name="x"),
+    saves: tf.TensorSpec([], tf.string, name="path"),
     writes: tf.TensorSpec([], tf.string, name="path"),
 }
 
@@ -185,6 +197,7 @@ def test_operators_that_touch_files_need_consent(save: Save, tmp_path: Path) -> 
     assert 'relight.dev/trust-pickle: "true"' in said
     load(path, "--trust-pickle").run({"path": np.array(str(proof), object)}, None)
     assert proof.exists()  # it does write: the test can fail
+    assert "uses SaveV2, which can" in failure(save(serving_default=saves))
 
 
 def test_what_can_not_be_read_is_explained(save: Save, tmp_path: Path) -> None:
