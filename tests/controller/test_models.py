@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from api.modelcode import pin_code
+from api.modeldigests import pin
 from api.objects import Raw
 from controller import models
 from controller.models import ModelDigests, Resolutions
 from controller.pinning import Digest, Problem
 from tests.controller.objects import a_revision
+from wire import folders
 
 DEADLINE_S = 10
 
@@ -88,6 +91,39 @@ async def test_a_folder_is_pinned_to_the_model_in_it(tmp_path: Path) -> None:
     assert isinstance(found, Problem)
     assert found.reason == "ModelNotAFile"
     assert "2 model files in 2" in found.message
+
+
+async def test_all_that_belongs_to_a_model_is_pinned(tmp_path: Path) -> None:
+    (tmp_path / "iris/1").mkdir(parents=True)
+    (tmp_path / "iris/1/model.onnx").write_bytes(b"model")
+    digests = ModelDigests(tmp_path)
+    alone = await digests.resolve(revision("iris"))
+    (tmp_path / "iris/config.pbtxt").write_text("max_batch_size: 4")
+    found = await digests.resolve(revision("iris"))
+    assert isinstance(found, Digest)
+    assert found != alone
+    assert found.text == pin(*folders.of(tmp_path / "iris")).digest
+    (tmp_path / "iris/config.pbtxt").write_text("platform: 'ensemble'")
+    refused = await digests.resolve(revision("iris"))
+    assert isinstance(refused, Problem)
+    assert "no ensembles are served" in refused.message
+
+
+async def test_code_is_pinned_with_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("import columns")
+    (tmp_path / "columns.py").write_text("N = 1")
+    container = {"name": "c", "image": "relight/predictor", "args": ["--python", "m.py:Mine"]}
+    made = a_revision(spec={"containers": [container]})
+    digests = ModelDigests(tmp_path)
+    found = await digests.resolve(made)
+    assert found == Digest(text=pin_code(*folders.of(tmp_path / "m.py")).digest)
+    (tmp_path / "columns.py").write_text("N = 2")
+    assert await digests.resolve(made) != found
+    (tmp_path / "m.py").unlink()
+    (tmp_path / "m.py").mkdir()
+    refused = await digests.resolve(made)
+    assert isinstance(refused, Problem)
+    assert "is a folder: name the Python file" in refused.message
 
 
 async def test_a_file_that_is_being_written_is_not_pinned(
