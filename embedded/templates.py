@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.keys import MODEL_DIGEST, REVISION_UID, TEMPLATE
+from api import keys
 from api.objects import Raw
 from cluster.events import EventRecorder
 from embedded.template import TemplateZygote
@@ -79,6 +79,8 @@ def _wants(pod: Raw) -> str:
     """The uid of a Revision that asks for a template; "" for any other."""
     metadata = pod["metadata"]
     annotations = metadata.get("annotations") or {}
-    if str(annotations.get(TEMPLATE)).lower() != "true" or not annotations.get(MODEL_DIGEST):
+    if str(annotations.get(keys.TEMPLATE)).lower() != "true" or not annotations.get(
+        keys.MODEL_DIGEST
+    ):
         return ""
-    return str((metadata.get("labels") or {}).get(REVISION_UID, ""))
+    return str((metadata.get("labels") or {}).get(keys.REVISION_UID, ""))
