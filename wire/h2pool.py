@@ -55,9 +55,11 @@ class H2Pool:
                 connection = await h2client.connect(
                     self.address, stripped=self._stripped, on_retired=self._retired
                 )
-                if self._is_closed:
+                try:
+                    await connection.greeted()
+                except BaseException:  # cancelled, too
                     connection.close()
-                    raise ConnectionError("the pool is closed")
+                    raise
                 connection.idle_since_s = asyncio.get_running_loop().time()
                 self._open.append(connection)
         return stream
