@@ -14,6 +14,7 @@ import os
 import resource
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from predictor.refusals import rejected, words
 _LOG = logging.getLogger(__name__)
 NAME = "pmml4s"
 _OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
+_START_S = 30  # it takes 0.3 s
 _PREDICTED, _PROBABILITY = "predicted_", "probability_"
 
 
@@ -116,8 +118,12 @@ class JavaEngine:
                 raise LoadError(f"{self.path} needs {self._java}: {error.strerror}") from None
             assert process.stdin is not None
             assert process.stdout is not None
+            # Short of memory, Java may stand still for ever instead of ending.
+            watch = threading.Timer(_START_S, process.kill)
+            watch.start()
             with process.stdout as answers:
                 port, secret = answers.readline().strip(), answers.readline().strip()
+            watch.cancel()
             if port.isdigit() and secret:
                 return int(port), secret.decode(), process
             process.stdin.close()
@@ -126,7 +132,8 @@ class JavaEngine:
             told.seek(0)
             said = told.read(1000).decode(errors="replace").partition("\n")[0]
         raise LoadError(
-            f"{self.path} is evaluated in Java, and {self._java} did not start: {words(said)}"
+            f"{self.path} is evaluated in Java, and {self._java} did not start: "
+            f"{words(said or f'no word of it, or not within {_START_S} s')}"
         )
 
 

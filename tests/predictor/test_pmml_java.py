@@ -94,6 +94,17 @@ def test_its_memory_is_half_of_what_the_replica_may_have(
     assert b"--enable-auth" in command  # nobody else on this machine runs code in it
 
 
+def test_a_java_that_stands_still_is_ended(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\nexec sleep 600\n")
+    java.chmod(0o755)
+    monkeypatch.setattr("predictor.pmml_java._START_S", 0.05)
+    with pytest.raises(LoadError, match="did not start: no word of it"):
+        JavaEngine(path, str(java), threads=1, target="y").start()
+
+
 def test_a_java_that_does_not_start_is_said(path: Path, tmp_path: Path) -> None:
     java = tmp_path / "java"
     java.write_text("#!/bin/sh\necho 'Error: no room' >&2\nexit 1\n")
