@@ -14,6 +14,7 @@ from api.images import is_predictor_image
 from api.modelfiles import FLAGS
 from api.objects import Raw
 from api.pods import serving_index
+from api.storage_uris import is_fetched, refusal
 from controller.children import annotations_of
 
 MODEL_MISSING = "ModelMissing"
@@ -22,11 +23,15 @@ MODEL_UNREADABLE = "ModelUnreadable"
 MODEL_UNSUPPORTED = "ModelUnsupported"
 
 
+MODEL_RETRY_S = 10.0  # a model that is missing may be put there later
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """The model's digest, "sha256:<64 hex>"."""
 
     text: str
+    told: str = ""  # what people may want to know of how it was found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +40,18 @@ class Problem:
 
     reason: str
     message: str
+    retry_s: float | None = MODEL_RETRY_S  # None: it would end the same
 
 
-Resolution = Digest | Problem | None  # None: not known yet
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underway:
+    """The model is being fetched; the message says how far that is."""
+
+    message: str
+    has_begun: bool  # something came already
+
+
+Resolution = Digest | Problem | Underway | None  # None: not known yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +63,14 @@ class ModelFile:
 
 
 def needs_digest(revision: Raw) -> bool:
-    """Whether the Revision runs our predictor and is not pinned yet."""
-    return is_predictor(serving_container(revision)) and not pinned_digest(revision)
+    """Whether the Revision runs our predictor and is not pinned yet.
+
+    A repository of models is never pinned: they come and go, and each answer names its own.
+    """
+    container = serving_container(revision)
+    if not is_predictor(container) or pinned_digest(revision):
+        return False
+    return not _flag([str(arg) for arg in container.get("args") or ()], "--repository")
 
 
 def pinned_digest(revision: Raw) -> str:
@@ -72,6 +92,15 @@ def is_predictor(container: Mapping[str, Any]) -> bool:
     return is_predictor_image(str(container.get("image", ""))) and not container.get("command")
 
 
+def fetched_model(container: Mapping[str, Any]) -> str:
+    """The URI of a model that must be fetched; empty if there is none."""
+    args = [str(arg) for arg in container.get("args") or ()]
+    if _flag(args, "--python"):
+        return ""
+    model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
+    return model if is_fetched(model) else ""
+
+
 def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
     """The file that the predictor's arguments name."""
     args = [str(arg) for arg in container.get("args") or ()]
@@ -80,14 +109,14 @@ def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
     if python:
         return ModelFile(path=python.rpartition(":")[0] or python, is_code=True)
     if not model:
-        message = f"{keys.PREDICTOR_IMAGE} needs --model or --python in args"
+        message = f"{keys.PREDICTOR_IMAGE} needs --model, --python or --repository in args"
         return Problem(reason=MODEL_MISSING, message=message)
     parts = urlsplit(model)
     if not parts.scheme:
         return ModelFile(path=model)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return ModelFile(path=unquote(parts.path))
-    message = f'"{model}": only local paths and file:// are served by this version of Relight'
+    message = f'"{model}": {refusal(model) or "it is fetched by replicas, not where this runs"}'
     return Problem(reason=MODEL_UNSUPPORTED, message=message)
 
 

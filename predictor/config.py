@@ -40,6 +40,9 @@ class Settings:
     """What one predictor serves and within which limits."""
 
     model: str  # URI of a model file or of the folder it is in; "" for a Python model
+    repository: str  # folder of models opened when they are asked for; "" for one model
+    models_bytes_max: int  # of all open models of a repository together; 0 = no limit
+    models_max: int  # how many of them are open at a time; 0 = no limit
     python_file: str
     python_class: str
     model_name: str
@@ -75,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         *FLAGS, dest="model", default="", metavar="URI", help="model file or folder: path, file://"
     )
+    parser.add_argument("--repository", default="", metavar="DIR", help="many models, as asked for")
+    parser.add_argument(
+        "--models-memory-mib", type=int, default=0, metavar="N", help="of all open ones (0: any)"
+    )
+    parser.add_argument("--models-max", type=int, default=0, metavar="N", help="open ones (0: any)")
     parser.add_argument("--python", default="", metavar="FILE.py:CLASS", help="a Model in Python")
     name_help = "name in paths (default: $K_SERVICE)"
     parser.add_argument("--model-name", "--model_name", default="", help=name_help)
@@ -122,12 +130,18 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             raise SettingsError(sentence)
         raise SettingsError(f"unknown argument '{unknown[0]}'")
     python_file, python_class = _python(flags.python)
-    if bool(flags.model) == bool(python_file):
-        raise SettingsError("give exactly one of --model URI and --python FILE.py:CLASS")
+    if [bool(flags.model), bool(python_file), bool(flags.repository)].count(True) != 1:
+        raise SettingsError(
+            "give exactly one of --model URI, --python FILE.py:CLASS and --repository DIR"
+        )
+    _check_repository(flags)
     port = flags.port if flags.port != -1 else _number(environment, keys.ENV_PORT, 8080, 0, 65535)
     batch_size_max, batch_delay_s = _batching(flags)
     return Settings(
         model=flags.model,
+        repository=flags.repository,
+        models_bytes_max=_within("--models-memory-mib", flags.models_memory_mib, 0, 2**30) * _MIB,
+        models_max=_within("--models-max", flags.models_max, 0, 100_000),
         python_file=python_file,
         python_class=python_class,
         model_name=_model_name(flags, environment),
@@ -151,6 +165,15 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         prepared_bytes_max=_within("--prepared-bytes-max", flags.prepared_bytes_max, 0, 2**50),
         model_digest=_digest(environment),
     )
+
+
+def _check_repository(flags: argparse.Namespace) -> None:
+    """What is said of many models needs many, and a name is said of one."""
+    for name in ("models_memory_mib", "models_max"):
+        if getattr(flags, name) and not flags.repository:
+            raise SettingsError(f"--{name.replace('_', '-')}: give --repository as well")
+    if flags.repository and flags.model_name:
+        raise SettingsError("--model-name: the models of a repository are named by their folders")
 
 
 def usage() -> str:
@@ -191,7 +214,8 @@ def _model_name(flags: argparse.Namespace, environment: Mapping[str, str]) -> st
     elif environment.get(keys.ENV_SERVICE):
         name, source = environment[keys.ENV_SERVICE], keys.ENV_SERVICE
     else:
-        name = PurePath(flags.model or flags.python.rpartition(":")[0]).stem
+        one = flags.model or flags.repository or flags.python.rpartition(":")[0]
+        name = PurePath(one).stem
         source = "the model's file name, which stands in for --model-name,"
     if not is_name(name):
         raise SettingsError(f"{source}: '{name}' is not a name of letters, digits, '.', '_', '-'")

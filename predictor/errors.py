@@ -22,6 +22,7 @@ class Fault(enum.Enum):
     NOT_HONOURED = (400, "{field}: this model can not honour it; leave it out")
     BAD_FIELD = (400, "{field}: expected {expected}, got {got}")
     NOT_SERVED = (400, "{field}: {what} is not served")
+    NOT_EXPLAINED = (400, "this can not be explained: {why}")
     # The caller's: the tensors.
     UNKNOWN_INPUT = (400, "unknown input '{name}': the model takes {expected}")
     MISSING_INPUT = (400, "missing input '{name}': the model takes {expected}, got {got}")
@@ -99,8 +100,14 @@ class Fault(enum.Enum):
         500,
         "the model failed on this request ({kind}); the log of the replica says why",
     )
+    MIXTURE_FAILED = (
+        500,
+        "the model failed on rows in which an instance's values and the baseline's are mixed, "
+        "as explaining it needs: {detail}",
+    )
     BAD_OUTPUT = (500, "the model gave an answer that cannot be sent: {detail}")
     BUG = (500, "the predictor failed on this request; the log of the replica says why")
+    NOT_LOADED = (503, "the model cannot be opened: {detail}")
     NOT_READY = (503, "Model with name {name} is not ready.")
     QUEUE_FULL = (503, "pending request queue full")  # Knative's breaker says the same
     TIMED_OUT = (504, "no answer within the revision's timeout of {timeout_s} s")

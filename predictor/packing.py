@@ -52,13 +52,15 @@ class Packing:
         """Whether a model could ever be opened."""
         return not self._bytes_max or size_bytes <= self._bytes_max
 
-    def victims(self, size_bytes: int, *, is_idle: Callable[[str], bool]) -> list[str] | None:
-        """What has to go, in this order, for one more of a size; None: too much of it is in use.
+    def victims(
+        self, size_bytes: int, *, is_idle: Callable[[str], bool], count: int = 1
+    ) -> list[str] | None:
+        """What has to go, in this order, for `count` more; None: too much of it is in use.
 
         Nothing goes where it would not be enough.
         """
         found: list[str] = []
-        used, count = self.used_bytes + size_bytes, len(self._open) + 1
+        used, count = self.used_bytes + size_bytes, len(self._open) + count
         for name in sorted(self._open, key=lambda one: self._open[one].priority):
             if self._is_room(used, count):
                 break

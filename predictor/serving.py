@@ -6,27 +6,28 @@ Must not know: who started the process, zygotes, what a request means.
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import logging
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from predictor import batches, draining, heap, loader, orders, templates, warmups
+from predictor import draining, heap, loader, loading, orders
 from predictor.config import Settings
 from predictor.draining import Connections
 from predictor.errors import LoadError
 from predictor.lifecycle import Lifecycle, Phase
 from predictor.loaded import Loaded
 from predictor.orders import Order, Orders
+from predictor.packed import PackedServer
 from predictor.prepared import LOAD_MIN_MS
+from predictor.repository import Repository
 from predictor.server import Server
 from predictor.worker import Worker
 from wire.limits import Limits
@@ -43,11 +44,12 @@ _IDLE_S = 3600.0  # an activator keeps its pooled connections as long as it like
 
 T = TypeVar("T")
 Report = Callable[[dict[str, Any]], None]
+Front = Server | PackedServer
 
 
 class _Connection(ServerProtocol):
     def __init__(
-        self, server: Server, limits: Limits, roster: Roster, connections: Connections
+        self, server: Front, limits: Limits, roster: Roster, connections: Connections
     ) -> None:
         super().__init__(server, limits, roster)
         self._server = server
@@ -86,41 +88,33 @@ async def serve(
         loop.add_signal_handler(number, _settle, stopped, None)
     life = Lifecycle(quiet_s=QUIET_S, grace_s=settings.timeout_s + GRACE_BEYOND_TIMEOUT_S)
     started_s = time.perf_counter()
-    loading = load_aside(worker, functools.partial(_load, settings))
-    await asyncio.wait((loading, stopped), return_when=asyncio.FIRST_COMPLETED)
+    opening = load_aside(worker, functools.partial(_open, settings))
+    await asyncio.wait((opening, stopped), return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():
         return 0
-    loaded = loading.result()
-    if isinstance(loaded, LoadError):
-        _LOG.error("%s", loaded)
-        report({"failed": str(loaded)})
+    opened = opening.result()
+    if isinstance(opened, LoadError):
+        _LOG.error("%s", opened)
+        report({"failed": str(opened)})
         return 1
-    if isinstance(loaded, Exception):
+    if isinstance(opened, Exception):
         report({"failed": "the predictor failed while loading; the log says why"})
-        raise loaded
+        raise opened
     load_ms = (time.perf_counter() - started_s) * 1000
     timing = f"load;dur={load_ms:.2f}"
     if fork_ms is not None:
         timing = f"fork;dur={fork_ms:.2f}, {timing}"
-    settings = _completed(settings, loaded)
-    server = Server(settings, loaded, worker, start_timing=timing)
+    server = _server(settings, opened, worker, timing)
     connections = Connections()
     accepting = await listen(server, settings, listener, connections)
     life.loaded()
-    report(
-        {
-            "ready": True,
-            "fork_ms": fork_ms,
-            "load_ms": round(load_ms, 3),
-            "digest": loaded.digest,
-            "provider": loaded.provider,
-            "prepared": bool(loaded.facts.get("prepared")),
-        }
-    )
+    facts = _facts(opened)
+    report({"ready": True, "fork_ms": fork_ms, "load_ms": round(load_ms, 3), **facts})
     if load_ms >= LOAD_MIN_MS:
-        loop.call_later(TIDY_AFTER_S, _tidy, loaded.prepare)
+        prepare = opened.prepare if isinstance(opened, Loaded) else None
+        loop.call_later(TIDY_AFTER_S, _tidy, prepare)
     if told is not None:
-        rest = _Rest(life, server, listener, connections, report, loaded)
+        rest = _Rest(life, server, listener, connections, report, facts)
         await rest.obey(told, stopped)
     await stopped
     life.stop(now_s=loop.time())
@@ -136,11 +130,11 @@ class _Rest:
     """Comes to rest and goes on, as often as it is told to."""
 
     life: Lifecycle
-    server: Server
+    server: Front
     listener: socket.socket
     connections: Connections
     report: Report
-    loaded: Loaded
+    facts: Mapping[str, Any]
 
     async def obey(self, told: Orders, stopped: "asyncio.Future[None]") -> None:
         """Do what is asked until told to stop."""
@@ -176,33 +170,29 @@ class _Rest:
         resumed_ms = orders.heed(order)
         self.server.is_draining = False
         self.server.restarted(f"resume;dur={resumed_ms:.2f}")
-        provider, digest = self.loaded.provider, self.loaded.digest
-        self.report(
-            {"ready": True, "resumed_ms": resumed_ms, "digest": digest, "provider": provider}
-        )
+        self.report({"ready": True, "resumed_ms": resumed_ms, **self.facts})
 
 
-def _load(settings: Settings) -> Loaded:
-    inherited = templates.inherited(settings)
-    loaded = inherited or loader.load(settings)
-    asked = "--max-batch-size" if settings.batch_size_max else ""
-    asked = asked or (loaded.batching.said_by if loaded.batching else "")
-    if asked and (why := batches.refusal(loaded)):
-        model = settings.model or settings.python_file
-        raise LoadError(f"{asked}: {model} can not be batched: {why}")
-    if inherited is None:  # its zygote has seen it answer
-        warmups.answer(loaded, model_name=settings.model_name)
-    return loaded
+def _open(settings: Settings) -> Loaded | Repository:
+    if not settings.repository:
+        return loading.load(settings)
+    repository = Repository(loader.resolve(settings.repository))
+    repository.names()
+    return repository
 
 
-def _completed(settings: Settings, loaded: Loaded) -> Settings:
-    """Where no flag gives a name or says how requests are joined, the model's settings files do."""
-    if loaded.name and not settings.is_name_given:
-        settings = dataclasses.replace(settings, model_name=loaded.name)
-    found = loaded.batching
-    if settings.batch_size_max or found is None:
-        return settings
-    return dataclasses.replace(settings, batch_size_max=found.size_max, batch_delay_s=found.delay_s)
+def _server(settings: Settings, opened: Loaded | Repository, worker: Worker, timing: str) -> Front:
+    if isinstance(opened, Repository):
+        return PackedServer(settings, opened, worker)
+    return Server(loading.completed(settings, opened), opened, worker, start_timing=timing)
+
+
+def _facts(opened: Loaded | Repository) -> dict[str, Any]:
+    """What is told of the model with its being ready; a repository's models come and go."""
+    if isinstance(opened, Repository):
+        return {"digest": "", "provider": "", "prepared": False}
+    is_prepared = bool(opened.facts.get("prepared"))
+    return {"digest": opened.digest, "provider": opened.provider, "prepared": is_prepared}
 
 
 def _tidy(prepare: Callable[[], None] | None) -> None:
@@ -217,7 +207,7 @@ def _tidy(prepare: Callable[[], None] | None) -> None:
 
 
 async def listen(
-    server: Server, settings: Settings, listener: socket.socket, connections: Connections
+    server: Front, settings: Settings, listener: socket.socket, connections: Connections
 ) -> asyncio.Server:
     """Accept on a bound socket. Connections share one timer."""
     limits = Limits(
@@ -229,13 +219,13 @@ async def listen(
     return await loop.create_server(factory, sock=listener, backlog=BACKLOG)
 
 
-def load_aside(worker: Worker, load: Callable[[], Loaded]) -> asyncio.Future[Loaded | Exception]:
+def load_aside(worker: Worker, load: Callable[[], T]) -> "asyncio.Future[T | Exception]":
     """Load on the worker's thread, so that the loop hears a stop meanwhile."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Loaded | Exception] = loop.create_future()
+    future: asyncio.Future[T | Exception] = loop.create_future()
 
     def work() -> None:
-        outcome: Loaded | Exception
+        outcome: T | Exception
         try:
             outcome = load()
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited

@@ -45,7 +45,7 @@ class Worker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._pending = 0  # touched on the loop's thread only
         self._recent_s = float("inf")
         threading.Thread(target=self._work, name="model", daemon=True).start()
@@ -88,6 +88,10 @@ class Worker:
         """Run anything on the thread, such as the load of the model."""
         self._jobs.put(work)
 
+    def stop(self) -> None:
+        """End the thread once what waits has run; nothing may be given to it any more."""
+        self._jobs.put(None)
+
     def forget(self) -> None:
         """Another model comes: nothing is known of how long it runs."""
         self._recent_s = float("inf")
@@ -98,8 +102,8 @@ class Worker:
         self._recent_s = run_s if run_s > peak_s or peak_s == float("inf") else peak_s
 
     def _work(self) -> None:
-        while True:
-            self._jobs.get()()
+        while (job := self._jobs.get()) is not None:
+            job()
 
 
 def _measure(run: Run, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Outcome:

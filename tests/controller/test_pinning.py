@@ -56,6 +56,7 @@ def test_no_file_is_a_problem(args: list[str], reason: str) -> None:
     ("container", "expected"),
     [
         (container(), True),
+        (container("--repository", "models"), False),
         (container(image="registry.example.com/relight/predictor:v1@sha256:ab"), True),
         (container(image="notrelight/predictor"), False),
         (container(command=["/bin/mine"]), False),

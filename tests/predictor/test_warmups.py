@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from predictor import config, loader, serving, warmups
+from predictor import config, loader, loading, warmups
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
@@ -66,4 +66,4 @@ def test_a_model_that_does_not_answer_them_does_not_start(
     path = identity_model()
     (path.parent / "warmup.json").write_bytes(GOOD.replace(b"FP32", b"INT8"))
     with pytest.raises(LoadError, match="this warm-up request was not answered"):
-        serving._load(config.parse(["--model", str(path.parent)], {}))
+        loading.load(config.parse(["--model", str(path.parent)], {}))

@@ -1,0 +1,58 @@
+"""Open one of several models on a thread, and see what it took.
+
+For: a packed predictor, which decides by time and memory which models stay open.
+Must not know: which models are open, loops, requests.
+"""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from predictor import loading
+from predictor.config import Settings
+from predictor.errors import LoadError
+from predictor.loaded import Loaded
+
+_LOG = logging.getLogger(__name__)
+_STATM = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A model, or why there is none."""
+
+    settings: Settings  # with what the model's own settings files say
+    loaded: Loaded | None = None
+    failure: str = ""
+    load_s: float = 0.0
+    memory_bytes: int = 0  # by which this process grew; what ran beside it is in it
+
+
+def open_measured(settings: Settings) -> Opened:
+    """Open, warm up and measure; whatever goes wrong is told and not raised."""
+    before = own_bytes()
+    started_s = time.perf_counter()
+    try:
+        loaded = loading.load(settings)
+    except LoadError as error:
+        return Opened(settings=settings, failure=str(error))
+    except Exception as error:  # noqa: BLE001 - one model of many: logged, and told
+        _LOG.exception("opening %s failed", settings.model_name)
+        return Opened(settings=settings, failure=f"{type(error).__name__}; the log says more")
+    return Opened(
+        settings=loading.completed(settings, loaded),
+        loaded=loaded,
+        load_s=time.perf_counter() - started_s,
+        memory_bytes=max(0, own_bytes() - before),
+    )
+
+
+def own_bytes() -> int:
+    """Memory of this process that is no file's, in use now; 0 where nobody says."""
+    try:
+        _, resident, shared, *_ = _STATM.read_text().split()
+    except OSError:
+        return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,376 @@
+"""Several models behind one port: opened when asked for, closed when others need the room.
+
+For: fleets of small, rarely used models, each with a server of its own in one process.
+Must not know: which goes when room is short (packing.py says so), protocols of inference, signals.
+
+A request for a model that is not open is parked; models are opened one after another. A model is
+closed only when nothing of it is received, waits or runs. One that was unloaded by hand stays
+closed until it is loaded by hand.
+"""
+
+import asyncio
+import importlib.metadata
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import orjson
+
+from predictor import heap, repository_requests
+from predictor.config import Settings
+from predictor.errors import Fault, LoadError, RequestError
+from predictor.loaded import Loaded
+from predictor.opening import Opened, open_measured
+from predictor.packing import Packing
+from predictor.protocol import JSON
+from predictor.repository import Repository, size_bytes
+from predictor.repository_requests import Ask, Listed, State
+from predictor.server import Server
+from predictor.worker import Worker
+from wire import grpc
+from wire.exchange import Exchange
+from wire.parking import Parked
+
+_LOG = logging.getLogger(__name__)
+_LOOK_S = 0.01  # between looks for a model that has come to rest
+_VERSION = importlib.metadata.version("relight")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Waiter:
+    """One that waits for a model: a parked request, or one that asked for the load."""
+
+    exchange: Exchange
+    go_on: Callable[[], None]
+    timer: asyncio.TimerHandle | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Model:
+    """What is known of one model."""
+
+    state: State = State.STANDBY
+    reason: str = ""
+    size_bytes: int = 0  # as it was when it was last open
+    server: Server | None = None
+    worker: Worker | None = None
+    waiting: dict[_Waiter, None] = field(default_factory=dict)
+
+
+class PackedServer:
+    """The wire's handler for all of them. All calls come from one event loop."""
+
+    def __init__(self, settings: Settings, repository: Repository, worker: Worker) -> None:
+        """`worker` opens models; each runs on one of its own."""
+        self._loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._repository = repository
+        self._worker = worker
+        self._models: dict[str, _Model] = {name: _Model() for name in repository.names()}
+        self._packing = Packing(bytes_max=settings.models_bytes_max, count_max=settings.models_max)
+        self._wanted: dict[str, None] = {}  # to be opened, in this order
+        self._is_opening = False
+        self._is_draining = False
+        self._touched_s = self._loop.time()
+
+    # -- what serving.py asks ----------------------------------------------------------------
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being received, waits or runs."""
+        return self._is_opening or any(
+            one.waiting or (one.server is not None and one.server.is_busy)
+            for one in self._models.values()
+        )
+
+    @property
+    def active_s(self) -> float:
+        """When a request last came or was answered."""
+        return max([self._touched_s, *(server.active_s for server in self._servers())])
+
+    @active_s.setter
+    def active_s(self, now_s: float) -> None:
+        self._touched_s = now_s
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it serves what comes, and asks that nothing more comes."""
+        return self._is_draining
+
+    @is_draining.setter
+    def is_draining(self, is_draining: bool) -> None:
+        self._is_draining = is_draining
+        for server in self._servers():
+            server.is_draining = is_draining
+
+    def restarted(self, start_timing: str) -> None:
+        """A start of the process is no model's."""
+        del start_timing
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def on_request(self, exchange: Exchange) -> None:
+        """Take one request from the wire."""
+        self._touched_s = self._loop.time()
+        try:
+            ask = _ask(exchange)
+            if ask.what == "model":
+                self._pass_on(ask.name, exchange)
+            else:
+                self._answer(ask, exchange)
+        except RequestError as error:
+            self._refuse(exchange, error)
+        except LoadError as error:
+            self._refuse(exchange, RequestError(Fault.NOT_LOADED, detail=str(error)))
+
+    def _pass_on(self, name: str, exchange: Exchange) -> None:
+        model = self._known(name)
+        if model.server is not None:
+            self._packing.used(name)
+            model.server.on_request(exchange)
+            return
+        if model.state is State.UNLOADED:
+            raise RequestError(Fault.NOT_READY, name=name)
+        waiter = _Waiter(exchange=exchange, go_on=lambda: None)
+        parked = Parked(exchange, partial(self._gone, model, waiter))
+        waiter.go_on = parked.go_on
+        self._wait(name, model, waiter)
+
+    def _answer(self, ask: Ask, exchange: Exchange) -> None:
+        body: Any
+        match ask.what:
+            case "index":
+                body = self._index(is_ready_only=ask.is_ready_only)
+            case "load":
+                self._load(ask.name, exchange)
+                return
+            case "unload":
+                self._unload(ask.name, exchange)
+                return
+            case "models":
+                body = {"models": self._repository.names()}
+            case "ready":
+                model = self._known(ask.name)
+                is_ready = not self._is_draining and model.state not in (
+                    State.UNLOADED,
+                    State.FAILED,
+                )
+                self._say(exchange, {"name": ask.name, "ready": is_ready}, 200 if is_ready else 503)
+                return
+            case "server ready":
+                status = 503 if self._is_draining else 200
+                self._say(exchange, {"ready": not self._is_draining}, status)
+                return
+            case "server":
+                extensions = ["model_repository"]
+                body = {"name": "relight", "version": _VERSION, "extensions": extensions}
+            case "stats":
+                body = self._statistics()
+            case live:
+                body = {"status": "alive"} if live == "alive" else {"live": True}
+        self._say(exchange, body, 200)
+
+    def _known(self, name: str) -> _Model:
+        if self._repository.path(name) is None:
+            raise RequestError(Fault.NO_MODEL, name=name)
+        return self._models.setdefault(name, _Model())
+
+    def _index(self, *, is_ready_only: bool) -> list[dict[str, str]]:
+        listed = []
+        for name in self._repository.names():
+            model = self._models.setdefault(name, _Model())
+            one = Listed(name=name, state=model.state, reason=model.reason)
+            if not is_ready_only or one.is_ready:
+                listed.append(one.raw())
+        return listed
+
+    def _load(self, name: str, exchange: Exchange) -> None:
+        model = self._known(name)
+        done = partial(self._say, exchange, {"name": name, "load": True}, 200)
+        if model.server is not None:
+            done()
+            return
+        model.state = State.STANDBY  # by hand: whatever it was
+        waiter = _Waiter(exchange=exchange, go_on=done)
+        Parked(exchange, partial(self._gone, model, waiter))
+        self._wait(name, model, waiter)
+
+    def _unload(self, name: str, exchange: Exchange) -> None:
+        model = self._known(name)
+        model.state, model.reason = State.UNLOADED, "unloaded"
+        for waiter in tuple(model.waiting):
+            self._let(model, waiter, partial(self._refuse, waiter.exchange, _not_ready(name)))
+        self._when_idle(
+            model, lambda: self._closed_by_hand(name, model, exchange), asked_s=self._loop.time()
+        )
+
+    def _closed_by_hand(self, name: str, model: _Model, exchange: Exchange) -> None:
+        if model.server is not None and model.state is State.UNLOADED:
+            self._packing.closed(name)
+            self._close(name, model, State.UNLOADED)
+        self._say(exchange, {"name": name, "unload": True}, 200)
+
+    def _when_idle(self, model: _Model, then: Callable[[], None], *, asked_s: float) -> None:
+        """Its requests end within the timeout; so does this."""
+        if model.server is None or not model.server.is_busy:
+            then()
+        else:
+            self._loop.call_later(_LOOK_S, partial(self._when_idle, model, then, asked_s=asked_s))
+
+    # -- waiting for a model -----------------------------------------------------------------
+
+    def _wait(self, name: str, model: _Model, waiter: _Waiter) -> None:
+        timeout_s = self._settings.timeout_s
+        model.waiting[waiter] = None
+        fault = RequestError(Fault.TIMED_OUT, timeout_s=timeout_s)
+        refuse = partial(self._refuse, waiter.exchange, fault)
+        waiter.timer = self._loop.call_later(timeout_s, partial(self._let, model, waiter, refuse))
+        self._wanted[name] = None
+        self._open_next()
+
+    def _gone(self, model: _Model, waiter: _Waiter) -> None:
+        self._let(model, waiter, lambda: None)
+
+    def _let(self, model: _Model, waiter: _Waiter, then: Callable[[], None]) -> None:
+        if waiter in model.waiting:
+            del model.waiting[waiter]
+            if waiter.timer is not None:
+                waiter.timer.cancel()
+            then()
+
+    # -- opening and closing -----------------------------------------------------------------
+
+    def _open_next(self) -> None:
+        """Open the first that is wanted, if there is room or can be made."""
+        while self._wanted and not self._is_opening:
+            name = next(iter(self._wanted))
+            model = self._models[name]
+            path = self._repository.path(name)
+            if model.server is not None or not model.waiting or path is None:
+                del self._wanted[name]  # open already, or nobody waits any more
+                self._failed(name, model, "it is not in the repository any more")
+                continue
+            size = model.size_bytes or size_bytes(path)
+            if not self._packing.fits_alone(size):
+                del self._wanted[name]
+                limit = self._settings.models_bytes_max
+                self._failed(name, model, f"it needs {size} bytes, and all have {limit} together")
+                continue
+            victims = self._packing.victims(size, is_idle=self._is_idle)
+            if victims is None:
+                self._loop.call_later(_LOOK_S, self._open_next)
+                return
+            self._evict(victims)
+            del self._wanted[name]
+            self._open(name, model)
+
+    def _open(self, name: str, model: _Model) -> None:
+        self._is_opening = True
+        model.state, model.reason = State.LOADING, ""
+        settings = self._repository.settings(name, self._settings)
+
+        def work() -> None:
+            opened = open_measured(settings)
+            self._loop.call_soon_threadsafe(self._opened, name, model, opened)
+
+        self._worker.call(work)
+
+    def _opened(self, name: str, model: _Model, opened: Opened) -> None:
+        self._is_opening = False
+        if opened.loaded is None:
+            self._failed(name, model, opened.failure)
+        elif model.state is State.UNLOADED:
+            _LOG.info("%s was unloaded while it was opened", name)
+        else:
+            self._start(name, model, opened.settings, opened.loaded)
+            path = self._repository.path(name)
+            on_disk = size_bytes(path) if path is not None else 0
+            model.size_bytes = max(opened.memory_bytes, on_disk)
+            self._packing.opened(name, size_bytes=model.size_bytes, cost_s=opened.load_s)
+            _LOG.info(
+                "opened %s: %.1f MiB in %.1f ms",
+                name,
+                model.size_bytes / 2**20,
+                opened.load_s * 1000,
+            )
+            for waiter in tuple(model.waiting):
+                self._let(model, waiter, waiter.go_on)
+            # The guess may have been too small: it is corrected once, at the expense of others.
+            others = lambda one: one != name and self._is_idle(one)  # noqa: E731 - short
+            self._evict(self._packing.victims(0, count=0, is_idle=others) or [])
+        self._open_next()
+
+    def _start(self, name: str, model: _Model, settings: Settings, loaded: Loaded) -> None:
+        model.worker = Worker(self._loop)
+        model.server = Server(settings, loaded, model.worker)
+        model.server.is_draining = self._is_draining
+        model.state, model.reason = State.READY, ""
+
+    def _failed(self, name: str, model: _Model, why: str) -> None:
+        if not model.waiting:
+            if model.state is State.LOADING:
+                model.state, model.reason = State.FAILED, why
+            return
+        model.state, model.reason = State.FAILED, why
+        _LOG.error("%s cannot be opened: %s", name, why)
+        error = RequestError(Fault.NOT_LOADED, detail=why)
+        for waiter in tuple(model.waiting):
+            self._let(model, waiter, partial(self._refuse, waiter.exchange, error))
+
+    def _evict(self, names: list[str]) -> None:
+        for name in names:
+            self._packing.evicted(name)
+            self._close(name, self._models[name], State.STANDBY)
+
+    def _close(self, name: str, model: _Model, state: State) -> None:
+        assert model.worker is not None
+        model.worker.stop()
+        model.server = model.worker = None
+        model.state = state
+        _LOG.info("closed %s", name)
+        self._worker.call(heap.give_back)
+
+    def _is_idle(self, name: str) -> bool:
+        server = self._models[name].server
+        return server is None or not server.is_busy
+
+    # -- answers -----------------------------------------------------------------------------
+
+    def _servers(self) -> list[Server]:
+        return [one.server for one in self._models.values() if one.server is not None]
+
+    def _statistics(self) -> dict[str, Any]:
+        open_now = {
+            name: model.server.lane.statistics()
+            for name, model in self._models.items()
+            if model.server is not None
+        }
+        return {"models": open_now, "used_bytes": self._packing.used_bytes}
+
+    def _say(self, exchange: Exchange, body: Any, status: int) -> None:
+        if self._is_draining:
+            exchange.keep_alive = False
+        exchange.respond(status, JSON, orjson.dumps(body))
+
+    def _refuse(self, exchange: Exchange, error: RequestError) -> None:
+        if grpc.is_grpc(exchange.index.get(b"content-type")):
+            text = grpc.status_lines(grpc.code_of(error.status), str(error))
+            exchange.respond(200, grpc.CONTENT_TYPE + text, b"")
+            return
+        headers = JSON
+        if error.fault is Fault.WRONG_METHOD:
+            headers += b"allow: POST\r\n" if exchange.method != b"POST" else b"allow: GET\r\n"
+        exchange.respond(error.status, headers, error.body)
+
+
+def _not_ready(name: str) -> RequestError:
+    return RequestError(Fault.NOT_READY, name=name)
+
+
+def _ask(exchange: Exchange) -> Ask:
+    if grpc.is_grpc(exchange.index.get(b"content-type")):
+        why = "this predictor serves many models, by REST"
+        raise RequestError(Fault.UNSERVED, what="gRPC", why=why)
+    return repository_requests.read(exchange)

@@ -1,0 +1,76 @@
+"""The folder of a packed predictor: which models are in it, and how each of them is asked for.
+
+For: names to models, found anew whenever somebody asks for one that was not there.
+Must not know: which are open, memory, HTTP.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from api.modelfiles import kind_of
+from predictor import config
+from predictor.config import Settings
+from predictor.errors import LoadError
+
+_MODELS_MAX = 10_000
+
+
+class Repository:
+    """Each sub-folder is a model of that name, and each model file is one of its stem's."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._found: Mapping[str, Path] = {}
+
+    def names(self) -> list[str]:
+        """What is there now; LoadError for a folder that cannot be read or is ambiguous."""
+        self._found = _models(self.root)
+        return sorted(self._found)
+
+    def path(self, name: str) -> Path | None:
+        """Where a model lies; None where there is none."""
+        known = self._found.get(name)
+        if known is None or not known.exists():
+            self.names()
+        return self._found.get(name)
+
+    def settings(self, name: str, of_process: Settings) -> Settings:
+        """Those of the process, for one model. A digest of its own is made when it is opened."""
+        path = self.path(name)
+        assert path is not None
+        return dataclasses.replace(
+            of_process,
+            repository="",
+            model=str(path),
+            model_name=name,
+            is_name_given=True,
+            model_digest="",
+        )
+
+
+def _models(root: Path) -> dict[str, Path]:
+    try:
+        entries = sorted(root.iterdir())
+    except OSError as error:
+        raise LoadError(f"--repository: cannot read {root}: {error.strerror}") from None
+    found: dict[str, Path] = {}
+    for entry in entries:
+        is_model = entry.is_dir() or kind_of(entry.name) is not None
+        name = entry.name if entry.is_dir() else entry.stem
+        if not is_model or not config.is_name(name):
+            continue  # what lies beside models, and hidden folders
+        if name in found:
+            both = f"{found[name].name} and {entry.name}"
+            raise LoadError(f"--repository: {root} holds two models named '{name}': {both}")
+        found[name] = entry
+    if len(found) > _MODELS_MAX:
+        raise LoadError(f"--repository: {root} holds more than {_MODELS_MAX} models")
+    return found
+
+
+def size_bytes(path: Path) -> int:
+    """Of a model's files: a first guess at the memory it takes."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())

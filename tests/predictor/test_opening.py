@@ -1,0 +1,26 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from predictor import config, loading, opening
+
+
+def test_a_model_and_what_it_took(identity_model: Callable[..., Path]) -> None:
+    found = opening.open_measured(config.parse(["--model", str(identity_model())], {}))
+    assert found.loaded is not None
+    assert found.failure == ""
+    assert found.load_s > 0
+    assert found.memory_bytes >= 0
+    assert opening.own_bytes() > 0
+
+
+def test_what_goes_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config.parse(["--model", str(tmp_path / "no.onnx")], {})
+    assert "there is no model file" in opening.open_measured(settings).failure
+
+    def fail(settings: config.Settings) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(loading, "load", fail)
+    assert opening.open_measured(settings).failure == "ZeroDivisionError; the log says more"

@@ -1,0 +1,202 @@
+"""Many models behind one port, over a real socket, with real small models."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from onnx import helper
+
+from predictor import config, opening, packed, serving
+from predictor.packed import PackedServer
+from predictor.repository import Repository
+from predictor.worker import Worker
+from tests.predictor.onnx_files import build
+
+HOST = "http://packed"
+X = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}
+BODY = {"inputs": [X]}
+
+
+def identity() -> bytes:
+    shape: dict[str, tuple[str, list[int | str | None]]] = {"x": ("FP32", ["n", 2])}
+    node = helper.make_node("Identity", ["x"], ["y"])
+    return build([node], shape, {"y": shape["x"]})
+
+
+class Bench:
+    def __init__(self, server: PackedServer, session: aiohttp.ClientSession) -> None:
+        self.server = server
+        self.session = session
+
+    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        async with self.session.request(method, HOST + path, json=body) as reply:
+            return reply.status, await reply.json(content_type=None)
+
+    async def infer(self, name: str) -> tuple[int, Any]:
+        return await self.ask("POST", f"/v2/models/{name}/infer", BODY)
+
+    async def states(self) -> dict[str, str]:
+        _, listed = await self.ask("POST", "/v2/repository/index")
+        return {one["name"]: one["state"] for one in listed}
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+
+Start = Callable[..., contextlib.AbstractAsyncContextManager[Bench]]
+
+
+@pytest.fixture
+def start(short_path: Path) -> Start:
+    @contextlib.asynccontextmanager
+    async def run(*flags: str, names: str = "abc", timeout_s: float = 20) -> AsyncIterator[Bench]:
+        folder = short_path / "models"
+        folder.mkdir()
+        for name in names:
+            (folder / f"{name}.onnx").write_bytes(identity())
+        settings = config.parse(["--repository", str(folder), "--prepared", "off", *flags], {})
+        settings = replace(settings, timeout_s=timeout_s)
+        repository = Repository(folder)
+        server = PackedServer(settings, repository, Worker(asyncio.get_running_loop()))
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(short_path / "s"))
+        connections = serving.Connections()
+        accepting = await serving.listen(server, settings, listener, connections)
+        connector = aiohttp.UnixConnector(str(short_path / "s"))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            bench = Bench(server, session)
+            yield bench
+        await bench.until(lambda: not connections.transports and not server.is_busy)
+        accepting.close()
+        await accepting.wait_closed()
+
+    return run
+
+
+async def test_a_model_is_opened_when_it_is_asked_for(start: Start) -> None:
+    async with start() as bench:
+        assert set((await bench.states()).values()) == {"UNAVAILABLE"}
+        assert await bench.ask("GET", "/v2/models/a/ready") == (200, {"name": "a", "ready": True})
+        status, body = await bench.infer("a")
+        assert (status, body["outputs"][0]["data"]) == (200, [1, 2])
+        assert await bench.states() == {"a": "READY", "b": "UNAVAILABLE", "c": "UNAVAILABLE"}
+        assert (await bench.ask("POST", "/v2/repository/index", {"ready": True}))[1] == [
+            {"name": "a", "version": "", "state": "READY", "reason": ""}
+        ]
+        status, body = await bench.ask("GET", "/v2/models/b")
+        assert body["inputs"][0]["name"] == "x", "its metadata open it as well"
+        v1 = {"instances": [[1, 2]]}
+        assert (await bench.ask("POST", "/v1/models/c:predict", v1))[1] == {"predictions": [[1, 2]]}
+
+
+async def test_the_platform_s_questions(start: Start) -> None:
+    async with start() as bench:
+        assert await bench.ask("GET", "/healthz") == (200, {"ready": True})
+        assert (await bench.ask("GET", "/v1/models"))[1] == {"models": ["a", "b", "c"]}
+        assert (await bench.ask("GET", "/v2"))[1]["extensions"] == ["model_repository"]
+        await bench.infer("a")
+        found = (await bench.ask("GET", "/relight/stats"))[1]
+        assert found["models"]["a"]["requests"] == 1
+        bench.server.is_draining = True
+        assert (await bench.ask("GET", "/healthz"))[0] == 503
+        assert (await bench.infer("b"))[0] == 200, "what comes all the same is served"
+
+
+async def test_no_more_are_open_than_may_be_and_a_burst_is_served(start: Start) -> None:
+    async with start("--models-max", "2", names="abcdef") as bench:
+        names = list("abcdef") * 4
+        answers = await asyncio.gather(*(bench.infer(name) for name in names))
+        assert [status for status, _ in answers] == [200] * len(names)
+        assert list((await bench.states()).values()).count("READY") == 2
+
+
+async def test_memory_is_a_limit(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_large(settings: config.Settings) -> opening.Opened:
+        size_bytes = 700_000 if settings.model_name == "d" else 400_000
+        return replace(opening.open_measured(settings), memory_bytes=size_bytes)
+
+    monkeypatch.setattr(packed, "open_measured", open_large)
+    async with start("--models-memory-mib", "1", names="abcd") as bench:
+        for name in "abc":
+            assert (await bench.infer(name))[0] == 200
+        assert list((await bench.states()).values()).count("READY") == 2
+        assert (await bench.infer("d"))[0] == 200, "its size is known only when it is open"
+        assert bench.server._packing.used_bytes <= 2**20
+        assert (await bench.states())["d"] == "READY"
+
+
+async def test_one_that_could_never_fit_is_told_so(start: Start) -> None:
+    async with start("--models-memory-mib", "1") as bench:
+        bench.server._models["a"].size_bytes = 2**21
+        status, body = await bench.infer("a")
+        assert status == 503
+        assert "needs 2097152 bytes, and all have 1048576 together" in body["error"]
+
+
+async def test_by_hand(start: Start) -> None:
+    async with start() as bench:
+        load, unload = (f"/v2/repository/models/a/{verb}" for verb in ("load", "unload"))
+        assert await bench.ask("POST", load) == (200, {"name": "a", "load": True})
+        assert await bench.ask("POST", load) == (200, {"name": "a", "load": True})
+        assert (await bench.states())["a"] == "READY"
+        assert await bench.ask("POST", unload) == (200, {"name": "a", "unload": True})
+        assert (await bench.states())["a"] == "UNAVAILABLE"
+        assert await bench.infer("a") == (503, {"error": "Model with name a is not ready."})
+        assert (await bench.ask("GET", "/v2/models/a/ready"))[0] == 503
+        assert (await bench.ask("POST", load))[0] == 200
+        assert (await bench.infer("a"))[0] == 200
+        unknown = (404, {"error": "Model with name z does not exist."})
+        assert await bench.ask("POST", "/v2/repository/models/z/load") == unknown
+
+
+async def test_a_damaged_model_is_told_to_whoever_asks_and_mended_ones_are_opened(
+    start: Start, short_path: Path
+) -> None:
+    async with start() as bench:
+        path = short_path / "models" / "a.onnx"
+        path.write_bytes(b"damaged")
+        status, body = await bench.infer("a")
+        assert status == 503
+        assert "the model cannot be opened" in body["error"]
+        assert "a.onnx" in body["error"]
+        _, listed = await bench.ask("POST", "/v2/repository/index")
+        assert "a.onnx" in listed[0]["reason"]
+        assert (await bench.ask("GET", "/v2/models/a/ready"))[0] == 503
+        path.write_bytes(identity())
+        assert (await bench.infer("a"))[0] == 200
+        assert (await bench.infer("b"))[0] == 200
+
+
+async def test_models_come_and_go_in_the_folder(start: Start, short_path: Path) -> None:
+    async with start() as bench:
+        assert (await bench.infer("new"))[0] == 404
+        (short_path / "models" / "new.onnx").write_bytes(identity())
+        assert (await bench.infer("new"))[0] == 200
+
+
+async def test_who_leaves_or_waits_too_long_is_forgotten(start: Start) -> None:
+    async with start(timeout_s=0.3) as bench:
+        bench.server._is_opening = True  # something that takes for ever
+        status, body = await bench.infer("a")
+        assert (status, "timeout" in body["error"]) == (504, True)
+        asking = asyncio.ensure_future(bench.infer("b"))
+        await bench.until(lambda: bool(bench.server._models["b"].waiting))
+        asking.cancel()
+        await asyncio.wait([asking])
+        await bench.until(lambda: not bench.server._models["b"].waiting)
+        bench.server._is_opening = False
+
+
+async def test_other_paths_are_not_served(start: Start) -> None:
+    async with start() as bench:
+        assert (await bench.ask("GET", "/nowhere"))[0] == 404
+        assert (await bench.ask("GET", "/v2/repository/index"))[0] == 405
+        assert (await bench.ask("GET", "/v2/models/a/infer"))[0] == 405

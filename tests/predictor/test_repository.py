@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from predictor import config
+from predictor.errors import LoadError
+from predictor.repository import Repository, size_bytes
+
+
+def test_folders_and_model_files_are_models(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "b.onnx").write_bytes(b"xy")
+    (tmp_path / "README.md").write_text("no model")
+    repository = Repository(tmp_path)
+    assert repository.names() == ["a", "b"]
+    assert repository.path("b") == tmp_path / "b.onnx"
+    assert repository.path("c") is None
+    (tmp_path / "c.skops").write_bytes(b"")
+    assert repository.path("c") == tmp_path / "c.skops", "it came later"
+    (tmp_path / "c.skops").unlink()
+    assert repository.path("c") is None
+
+
+def test_a_name_has_one_meaning(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").touch()
+    (tmp_path / "a.skops").touch()
+    with pytest.raises(LoadError, match=r"two models named 'a': a.onnx and a.skops"):
+        Repository(tmp_path).names()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"--repository: cannot read .*/no: No such file"):
+        Repository(tmp_path / "no").names()
+
+
+def test_settings_of_one_model(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    flags = ["--repository", str(tmp_path), "--threads", "2"]
+    of_all = config.parse(flags, {"RELIGHT_MODEL_DIGEST": "sha256:" + "0" * 64})
+    repository = Repository(tmp_path)
+    repository.names()
+    of_one = repository.settings("a", of_all)
+    assert (of_one.model, of_one.model_name) == (str(tmp_path / "a"), "a")
+    assert (of_one.repository, of_one.model_digest, of_one.threads) == ("", "", 2)
+
+
+def test_a_size_is_that_of_all_files(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a").write_bytes(b"123")
+    (tmp_path / "b").write_bytes(b"4567")
+    assert size_bytes(tmp_path) == 7
+    assert size_bytes(tmp_path / "b") == 4
