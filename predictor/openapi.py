@@ -9,7 +9,6 @@ refused with a 400 where the two disagree.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from predictor import openapi_tensors as tensors
@@ -20,7 +19,10 @@ from predictor.openapi_tensors import Schema
 from predictor.routes import Answer, Route
 
 _VERSION = "3.1.0"
-_LENGTH_HEADER = "Inference-Header-Content-Length"
+_BINARY = (
+    "Tensors may follow the JSON as bytes: Inference-Header-Content-Length says where it ends, and "
+    "binary_data_size among an input's parameters how many bytes are its."
+)
 _JSON = "application/json"
 _STATUSES = sorted({fault.status for fault in Fault} - {501})
 _TEXT: Schema = {"type": "string"}
@@ -109,21 +111,12 @@ def _operation(answer: Answer, path: str, *, is_post: bool) -> Schema:
         for status in _STATUSES:
             operation["responses"][str(status)] = _content("Error", "A refusal, with its reason")
     if answer is Answer.INFER:
-        operation["requestBody"]["content"]["application/octet-stream"] = {}
-        operation["parameters"] = [_LENGTH]
+        operation["description"] = _BINARY
+        operation["responses"]["200"]["content"]["application/octet-stream"] = {}
     if answer in (Answer.READY, Answer.MODEL_READY, Answer.MODEL_V1):
         operation["responses"]["503"] = _content(f"{name}Response", "Send no more requests here")
     operation["responses"]["default"] = _content("Error", "A refusal, with its reason")
     return operation
-
-
-_LENGTH: Schema = {
-    "name": _LENGTH_HEADER,
-    "in": "header",
-    "required": False,
-    "schema": {"type": "integer", "minimum": 0},
-    "description": "Of a body with binary tensors: how many bytes its JSON has.",
-}
 
 
 def _schema_name(answer: Answer) -> str:
@@ -144,14 +137,12 @@ def _content(schema: str, description: str = "") -> Schema:
 
 def _schemas(loaded: Loaded, model_name: str) -> Schema:
     signature, described = loaded.signature, loaded.described
-    specs = chain(signature.inputs, signature.outputs) if signature else iter(())
     found: Schema = {
         "Error": _object({"error": _TEXT}, is_open=True),
         "PredictRequest": _predict_request(signature, described),
         "PredictResponse": _object({"predictions": {"type": ["array", "object"]}}),
         "InferRequest": _infer_request(signature, described, model_name),
         "InferResponse": _infer_response(signature, model_name),
-        **tensors.datatypes_of(iter(specs)),
     }
     for answer, schema in _PLAIN.items():
         found[f"{_schema_name(answer)}Response"] = schema() if callable(schema) else schema
@@ -220,13 +211,15 @@ def _predict_request(signature: Signature | None, described: Signature | None) -
 
 def _rows(inputs: Sequence[TensorSpec]) -> Schema:
     """What one instance is: the values of the only input, or an object with all of them."""
-    by_name = {spec.name: tensors.nested(spec.datatype, spec.shape[1:]) for spec in inputs}
-    row = _object(by_name)
-    if len(inputs) == 1:
-        row = {"anyOf": [next(iter(by_name.values())), row]}
+    by_name = {
+        spec.name: tensors.nested(spec.datatype, spec.shape[1:], has_base64=True) for spec in inputs
+    }
     sizes = {spec.shape[0] for spec in inputs if spec.shape} - {-1}
     bounds = {"minItems": min(sizes), "maxItems": min(sizes)} if len(sizes) == 1 else {}
-    return {"items": row, **bounds}
+    rows: Schema = {"items": _object(by_name)}
+    if len(inputs) == 1:  # all rows in the same way
+        rows = {"anyOf": [{"items": next(iter(by_name.values()))}, rows]}
+    return {**rows, **bounds}
 
 
 def _row_examples(inputs: Sequence[TensorSpec]) -> list[Any]:
@@ -242,19 +235,24 @@ def _infer_request(
     signature: Signature | None, described: Signature | None, model_name: str
 ) -> Schema:
     inputs: Schema = {"type": "array", "items": tensors.any_tensor()}
-    outputs: Schema = _object({"name": _TEXT, "parameters": _ANY}, optional=("parameters",))
+    parameters = tensors.PARAMETERS
+    outputs: Schema = _object({"name": _TEXT, "parameters": parameters}, optional=("parameters",))
     if signature is not None:
         count = len(signature.inputs)
         inputs = _list_of(signature.inputs) | {"minItems": count, "maxItems": count}
+        inputs["allOf"] = [
+            {"contains": {"properties": {"name": {"const": spec.name}}, "required": ["name"]}}
+            for spec in signature.inputs
+        ]
         if signature.outputs:
             names = {"enum": [spec.name for spec in signature.outputs]}
-            outputs = {**outputs, "properties": {"name": names, "parameters": _ANY}}
+            outputs = {**outputs, "properties": {"name": names, "parameters": parameters}}
     fields = {
-        "id": _TEXT,
+        "id": {"type": ["string", "null"]},
         "model_name": {"const": model_name},
-        "parameters": _ANY,
+        "parameters": parameters,
         "inputs": inputs,
-        "outputs": {"type": "array", "items": outputs},
+        "outputs": {"type": ["array", "null"], "items": outputs},
     }
     schema = _object(fields, optional=("id", "model_name", "parameters", "outputs"))
     known = signature or described
@@ -266,7 +264,7 @@ def _infer_request(
 def _infer_response(signature: Signature | None, model_name: str) -> Schema:
     outputs: Schema = {"type": "array", "items": tensors.any_tensor()}
     if signature is not None and signature.outputs:
-        outputs = _list_of(signature.outputs)
+        outputs = _list_of(signature.outputs, is_answer=True)
     fields = {
         "model_name": {"const": model_name},
         "model_version": _TEXT,
@@ -277,12 +275,7 @@ def _infer_response(signature: Signature | None, model_name: str) -> Schema:
     return _object(fields, optional=("model_version", "id", "parameters"))
 
 
-def _list_of(specs: Sequence[TensorSpec]) -> Schema:
-    """Tensors of these names, in any order."""
-    items = [tensors.tensor(spec) for spec in specs]
-    has = [
-        {"contains": {"properties": {"name": {"const": spec.name}}, "required": ["name"]}}
-        for spec in specs
-    ]
-    schema: Schema = {"type": "array", "items": items[0] if len(items) == 1 else {"anyOf": items}}
-    return {**schema, "allOf": has} if has else schema
+def _list_of(specs: Sequence[TensorSpec], *, is_answer: bool = False) -> Schema:
+    """Some of these tensors, in any order."""
+    items = [tensors.tensor(spec, is_answer=is_answer) for spec in specs]
+    return {"type": "array", "items": items[0] if len(items) == 1 else {"anyOf": items}}

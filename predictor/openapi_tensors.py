@@ -5,7 +5,6 @@ Must not know: paths, protocols' messages, or how a value is read.
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from predictor.datatypes import DATATYPES
@@ -13,9 +12,14 @@ from predictor.model import TensorSpec
 
 Schema = dict[str, Any]
 
+PARAMETERS: Schema = {"type": ["object", "null"]}
+_SIZE: Schema = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+_SIZES: Schema = {"type": "array", "items": _SIZE}
 EXAMPLE_VALUES_MAX = 1000  # a longer example helps nobody
 _NOT_NUMBERS = ["NaN", "Infinity", "-Infinity"]
 _NOT_JSON = "BF16"
+# What is rounded to infinity: the largest number and half of its last place.
+_BEYOND = {"FP16": 2.0**16 - 2.0**4, "FP32": 2.0**128 - 2.0**103}
 
 
 def is_json(spec: TensorSpec) -> bool:
@@ -37,26 +41,14 @@ def element(datatype: str, *, has_base64: bool = False) -> Schema:
         base64 = {"b64": {"type": "string", "contentEncoding": "base64"}}
         return {"anyOf": [text, {"type": "object", "properties": base64, "required": ["b64"]}]}
     number: Schema = {"type": "number"}
-    if datatype in ("FP16", "FP32"):
-        number |= {"minimum": row.low, "maximum": row.high}
+    if beyond := _BEYOND.get(datatype):
+        number |= {"exclusiveMinimum": -beyond, "exclusiveMaximum": beyond}
     return {"anyOf": [number, {"enum": _NOT_NUMBERS}]}
 
 
-def values(datatype: str) -> Schema:
-    """Values flat or nested to any depth; it stands in the document's schemas under `name_of`."""
-    itself = {"$ref": f"#/components/schemas/{name_of(datatype)}"}
-    items = {"anyOf": [element(datatype), itself]}
-    return {"type": "array", "items": items, "description": "In row-major order, flat or nested."}
-
-
-def name_of(datatype: str) -> str:
-    """Where `values` of a datatype stands among the document's schemas."""
-    return f"Values{datatype}"
-
-
-def nested(datatype: str, shape: tuple[int, ...]) -> Schema:
+def nested(datatype: str, shape: tuple[int, ...], *, has_base64: bool = False) -> Schema:
     """Values nested as a shape says, -1 for any length."""
-    schema = element(datatype, has_base64=True)
+    schema = element(datatype, has_base64=has_base64)
     for size in reversed(shape):
         schema = {"type": "array", "items": schema}
         if size != -1:
@@ -64,26 +56,39 @@ def nested(datatype: str, shape: tuple[int, ...]) -> Schema:
     return schema
 
 
+def values(spec: TensorSpec) -> Schema:
+    """All values of a tensor, in row-major order: flat, or nested as the shape says."""
+    flat: Schema = {"type": "array", "items": element(spec.datatype)}
+    if -1 not in spec.shape:
+        count = math.prod(spec.shape)
+        flat |= {"minItems": count, "maxItems": count}
+    if len(spec.shape) == 1:
+        return flat
+    return {"anyOf": [flat, nested(spec.datatype, spec.shape)]}
+
+
 def shape_of(shape: tuple[int, ...]) -> Schema:
     """A shape itself, as V2 writes it."""
     schema: Schema = {"type": "array", "minItems": len(shape), "maxItems": len(shape)}
     if shape:
-        free: Schema = {"type": "integer", "minimum": 0}
-        schema["prefixItems"] = [free if size == -1 else {"const": size} for size in shape]
+        schema["prefixItems"] = [_SIZE if size == -1 else {"const": size} for size in shape]
     return schema
 
 
-def tensor(spec: TensorSpec) -> Schema:
-    """A V2 tensor of the model's, with its values in JSON."""
+def tensor(spec: TensorSpec, *, is_answer: bool = False) -> Schema:
+    """A V2 tensor of the model's, with its values in JSON.
+
+    Of an answer no more is said than that shapes are sizes: tools of today stumble over the rest.
+    """
     fields: Schema = {
         "name": {"const": spec.name},
         "datatype": {"const": spec.datatype},
-        "shape": shape_of(spec.shape),
-        "parameters": {"type": "object"},
+        "shape": _SIZES if is_answer else shape_of(spec.shape),
+        "parameters": PARAMETERS,
     }
     required = ["name", "datatype", "shape"]
     if is_json(spec):
-        fields["data"] = {"$ref": f"#/components/schemas/{name_of(spec.datatype)}"}
+        fields["data"] = values(spec)
         required.append("data")
     return {
         "type": "object",
@@ -100,8 +105,8 @@ def any_tensor() -> Schema:
         "properties": {
             "name": {"type": "string"},
             "datatype": {"enum": list(DATATYPES)},
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-            "parameters": {"type": "object"},
+            "shape": _SIZES,
+            "parameters": PARAMETERS,
             "data": {"type": "array"},
         },
         "required": ["name", "datatype", "shape"],
@@ -129,9 +134,3 @@ def nested_example(spec: TensorSpec, shape: tuple[int, ...]) -> Any:
 
 def _zero(datatype: str) -> Any:
     return {"b": False, "O": "", "f": 0.0}.get(DATATYPES[datatype].kind, 0)
-
-
-def datatypes_of(specs: Iterator[TensorSpec]) -> dict[str, Schema]:
-    """The schemas that `tensor` refers to, by name."""
-    found = sorted({spec.datatype for spec in specs if is_json(spec)})
-    return {name_of(datatype): values(datatype) for datatype in found}

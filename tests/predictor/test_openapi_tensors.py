@@ -22,6 +22,13 @@ SAMPLES: list[Any] = [
     2**64,
     0.5,
     1e39,
+    3.4028235e38,
+    3.402823466385289e38,
+    3.4028235677973366e38,
+    -3.4028235677973366e38,
+    65504.0,
+    65519.9,
+    65520.0,
     "NaN",
     "-Infinity",
     "text",
@@ -47,7 +54,7 @@ def test_what_fits_is_what_is_read(datatype: str) -> None:
 
 
 def test_text_in_v1_may_be_base64() -> None:
-    schema = tensors.nested("BYTES", ())
+    schema = tensors.nested("BYTES", (), has_base64=True)
     assert fits({"b64": "YQ=="}, schema)
     assert not fits({"b64": "YQ=="}, tensors.element("BYTES"))
     assert not fits({"base64": "YQ=="}, schema)
@@ -59,6 +66,19 @@ def test_nesting_follows_the_shape() -> None:
         assert fits(value, schema)
     for value in ([], [[1]], [1, 2], [[1], [1], [1]], [["a"], []]):
         assert not fits(value, schema)
+
+
+def test_values_are_flat_or_nested_as_the_shape_says() -> None:
+    schema = tensors.values(TensorSpec(name="a", datatype="INT8", shape=(-1, 2)))
+    for value in ([], [1, 2, 3, 4], [[1, 2]], [[1, 2], [3, 4]]):
+        assert fits(value, schema)
+    for value in (1, [[1], [2]], [[[1, 2]]], [1, [2, 3]], ["a"]):
+        assert not fits(value, schema)
+    assert fits([1] * 6, tensors.values(TensorSpec(name="a", datatype="INT8", shape=(2, 3))))
+    assert not fits([1] * 5, tensors.values(TensorSpec(name="a", datatype="INT8", shape=(2, 3))))
+    scalar = tensors.values(TensorSpec(name="a", datatype="INT8", shape=()))
+    assert fits(1, scalar)
+    assert fits([1], scalar)
 
 
 def test_shapes() -> None:
@@ -74,7 +94,6 @@ def test_an_example_fits_its_own_schema(datatype: str) -> None:
     spec = TensorSpec(name="a", datatype=datatype, shape=(-1, 2))
     example = tensors.example(spec)
     schema = tensors.tensor(spec)
-    schema["components"] = {"schemas": tensors.datatypes_of(iter([spec]))}
     if datatype == "BF16":  # which JSON can not carry
         assert example is None
         assert fits({"name": "a", "datatype": "BF16", "shape": [1, 2]}, schema)
