@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from api.modelfiles import Kind
-from predictor import config, formats
+from predictor import config, formats, loader
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
 from predictor.protocol_v1 import CodecV1
@@ -22,6 +22,11 @@ def opened(
 ) -> Loaded:
     settings = config.parse(["--model", str(path), *arguments], environment or {})
     return formats.opener(kind)(path, kind, settings)
+
+
+def recognised(path: Path) -> Loaded:
+    """The same through the loader, which finds the kind by itself."""
+    return loader.load(config.parse(["--model", str(path)], {}))
 
 
 def failure(path: Path, kind: Kind, *arguments: str) -> str:

@@ -15,7 +15,7 @@ from predictor import config
 from predictor.errors import LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Tensor
-from tests.predictor.opening import failure, kserve, opened, outputs, predictions
+from tests.predictor.opening import failure, kserve, opened, outputs, predictions, recognised
 
 lightgbm = pytest.importorskip("lightgbm", reason="pip install 'relight[lightgbm]'")
 RANDOM = np.random.default_rng(7)
@@ -43,7 +43,7 @@ def load(path: Path) -> Loaded:
 
 
 def test_kserves_iris_gives_kserves_golden_answer() -> None:
-    loaded = load(kserve("lightgbm/model.bst"))
+    loaded = recognised(kserve("lightgbm"))
     body = kserve("requests/iris_input.json").read_bytes()
     rows = predictions(loaded, body)
     assert np.argmax(rows, axis=1).tolist() == [1, 1]

@@ -139,6 +139,17 @@ def test_types_that_skops_does_not_know_are_named(save: Save) -> None:
     assert "holds types that are not known to be safe to load: orjson" in said
 
 
+def test_a_payload_in_a_skops_file_does_not_run(save: Save, tmp_path: Path) -> None:
+    from sklearn.preprocessing import FunctionTransformer
+
+    proof = tmp_path / "proof"
+    payload = FunctionTransformer(os.mkdir, kw_args={"mode": 0o777})
+    payload.extra = Payload(proof)
+    said = failure(save(sklearn.pipeline.make_pipeline(payload, classifier())), "--trust-pickle")
+    assert "holds types that are not known to be safe to load" in said
+    assert not proof.exists()
+
+
 def test_what_can_not_be_read_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "m.skops"
     with zipfile.ZipFile(path, "w") as archive:

@@ -17,7 +17,7 @@ from predictor.errors import LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Tensor
 from predictor.xgboost_model import XgboostModel
-from tests.predictor.opening import failure, kserve, opened, outputs, predictions
+from tests.predictor.opening import failure, kserve, opened, outputs, predictions, recognised
 
 xgboost = pytest.importorskip("xgboost", reason="pip install 'relight[xgboost]'")
 RANDOM = np.random.default_rng(7)
@@ -47,7 +47,7 @@ def load(path: Path, *arguments: str) -> Loaded:
 
 @pytest.mark.parametrize("name", ["model.json", "model.ubj"])
 def test_kserves_iris_gives_kserves_golden_answer(name: str) -> None:
-    loaded = load(kserve(f"xgboost/{name}"))
+    loaded = recognised(kserve(f"xgboost/{name}"))
     assert predictions(loaded, kserve("requests/iris_input.json").read_bytes()) == [1.0, 1.0]
     assert outputs(loaded, kserve("requests/iris_input_v2.json").read_bytes()) == {
         "output-0": {"name": "output-0", "datatype": "FP32", "shape": [2], "data": [1.0, 1.0]}
