@@ -7,6 +7,7 @@ Nothing is fetched. Weights are safetensors; pickled ones (.bin) and code of the
 config.json need consent (--trust-pickle), as either runs code while the model is loaded.
 """
 
+import dataclasses
 import importlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,13 +123,7 @@ class HuggingFaceModel:
             got = f"{len(first)} tokens"
             raise RequestError(Fault.BAD_FIELD, field="prompt", expected=expected, got=got)
         if self.tokens_max and room < how.max_tokens:
-            how = Generation(
-                max_tokens=room,
-                temperature=how.temperature,
-                top_p=how.top_p,
-                stop=how.stop,
-                seed=how.seed,
-            )
+            how = dataclasses.replace(how, max_tokens=room)
         step = self._writer(first) if self.folder.task is Task.WRITE else self._rewriter(first)
         texts = Texts(self._decode, how.stop)
         return generating.pieces(step, texts, how, torch=self._torch, ends=self._ends())
@@ -290,7 +285,11 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
 
 def open_folder(path: Path, settings: Settings, *, tokenizer: Path | None) -> Loaded:
     """The same with the tokenizer in a folder of its own, as MLflow saves it."""
-    folder = huggingface_folder.look(path, is_trusted=settings.trust_pickle)
+    try:
+        folder = huggingface_folder.look(path, is_trusted=settings.trust_pickle)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        said = f"its settings are not as such folders have them: {torch_model.words(error)}"
+        raise LoadError(f"{path}: {said}") from None
     model = HuggingFaceModel(folder, settings, tokenizer=tokenizer or folder.path)
     model.load()
     return model.loaded()

@@ -38,7 +38,10 @@ Answer = Callable[[dict[str, Tensor]], Mapping[str, Tensor]]
 def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
     """Open an MLflow folder as the settings ask; LoadError names what is wrong in it."""
     del kind  # there is one
-    folder = mlflow_folder.read(path)
+    try:
+        folder = mlflow_folder.read(path)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LoadError(f"{path / 'MLmodel'} is not as MLflow writes it: {words(error)}") from None
     told = mlflow_folder.differences(path, _installed)
     if told:
         sentence = "WARNING: %s was saved with other versions than are here: %s"

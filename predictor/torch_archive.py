@@ -11,6 +11,7 @@ and from_file, so code that names them needs consent.
 import enum
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from predictor.errors import LoadError
@@ -55,6 +56,13 @@ def look(path: Path) -> Held:
 
 def unsafe(path: Path) -> str:
     """Why a script may not be loaded without consent; '' where it only computes."""
+    try:
+        return _unsafe(path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError):
+        return "holds code that can not be read: damaged, encrypted or packed in an unusual way"
+
+
+def _unsafe(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         files = archive.infolist()
         if len({file.filename for file in files}) != len(files):

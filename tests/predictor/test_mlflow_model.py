@@ -164,6 +164,11 @@ def test_other_versions_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert "no-such-package 1 (not here)" in said
 
 
+def test_an_mlmodel_of_other_shapes_is_told(tmp_path: Path) -> None:
+    path = describe(tmp_path, "sklearn", {"pickled_model": "a\0b"})
+    assert "MLmodel is not as MLflow writes it" in failure(path)
+
+
 def test_other_flavours_need_consent(tmp_path: Path) -> None:
     said = failure(describe(tmp_path, "pyfunc.model", {}))
     assert "is of the flavour mlflow.pyfunc.model, which only MLflow can open" in said

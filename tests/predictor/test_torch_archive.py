@@ -70,3 +70,13 @@ def test_what_readers_take_differently_is_not_trusted(tmp_path: Path) -> None:
         out.writestr("m/code/a.py", "")
     assert "two files of one name" in unsafe(path)
     assert "before 1.4" in unsafe(archive(path, {"m/model.json": b"{}"}))
+
+
+def test_code_that_can_not_be_read_is_not_trusted(tmp_path: Path) -> None:
+    path = archive(tmp_path / "m.pt", {"m/code/a.py": b"x = 1"})
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"x = 1", b"x = 2"))  # its checksum is of the other
+    assert "holds code that can not be read" in unsafe(path)
+    at = whole.index(b"PK\x01\x02") + 10
+    path.write_bytes(whole[:at] + b"\x63" + whole[at + 1 :])  # a method nobody knows
+    assert "holds code that can not be read" in unsafe(path)
