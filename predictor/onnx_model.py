@@ -26,7 +26,7 @@ from predictor.providers import CPU
 _LOG = logging.getLogger(__name__)
 PLATFORM = "onnx_onnxv1"
 ANY = Wish()
-_DATATYPES = {
+DATATYPES = {
     "tensor(bool)": "BOOL",
     "tensor(uint8)": "UINT8",
     "tensor(uint16)": "UINT16",
@@ -152,7 +152,7 @@ class OnnxModel:
         return onnx_session.runner(self._session, has_text=has_text, is_bound=self._is_bound)
 
     def _spec(self, role: str, argument: Any) -> TensorSpec:
-        datatype = _DATATYPES.get(argument.type)
+        datatype = DATATYPES.get(argument.type)
         if datatype is None:
             hint = "; convert it with zipmap=False" if "map(" in argument.type else ""
             raise LoadError(

@@ -8,18 +8,20 @@ may open sessions of its own (tried for ONNX Runtime 1.32: tests/predictor/test_
 of more threads would wait for threads that are not there, and a CUDA context is lost.
 """
 
+import contextlib
 import dataclasses
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from predictor import config, forking, heap, loader, onnx_session, warmups
+from predictor import config, forking, heap, loader, onnx_session, sampling, warmups
 from predictor.config import Settings
-from predictor.errors import LoadError
+from predictor.errors import LoadError, RequestError
 from predictor.loaded import Loaded
-from predictor.onnx_model import runtime
+from predictor.onnx_model import DATATYPES, PLATFORM, runtime
 from predictor.onnx_session import Wish
 from predictor.providers import CPU
+from predictor.sampling import Argument, CannotMakeError
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ def open_model(arguments: Sequence[str], environment: Mapping[str, str]) -> None
     if loaded.provider not in ("", CPU):
         raise LoadError(f"no template can be kept open: it runs on {loaded.provider}")
     warmups.answer(loaded, model_name=settings.model_name)
+    if not loaded.warmups:
+        _run_once(loaded)
     gc.collect()
     heap.give_back()
     try:
@@ -54,6 +58,23 @@ def open_model(arguments: Sequence[str], environment: Mapping[str, str]) -> None
     facts = {**loaded.facts, "template": True}
     _INHERITED.settings = settings
     _INHERITED.loaded = dataclasses.replace(loaded, facts=facts)
+
+
+def _run_once(loaded: Loaded) -> None:
+    """Have memory that a run takes taken before the fork, where inputs can be made up surely."""
+    signature = loaded.signature
+    if loaded.platform != PLATFORM or signature is None:
+        return
+    types = {datatype: type_ for type_, datatype in DATATYPES.items()}
+    arguments = [
+        Argument(name=one.name, type=types[one.datatype], shape=tuple(map(abs, one.shape)))
+        for one in signature.inputs  # one row where their number is open
+    ]
+    if any(size < 0 for one in signature.inputs for size in one.shape[1:]):
+        return
+    with contextlib.suppress(CannotMakeError, RequestError):
+        list(sampling.attempts(arguments))  # says whether values can be made up
+        loaded.run(sampling.make(arguments, rows=1, free=1, seed=1), None)
 
 
 def refusal(settings: Settings) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from predictor import config, forking, templates
 from predictor.errors import LoadError
+from predictor.onnx_model import OnnxModel
 from predictor.providers import CPU, CUDA
 from tests.predictor.fake_ort import FakeOrt
 from tests.predictor.onnx_files import layers
@@ -45,6 +46,29 @@ def test_what_is_open_is_found_with_the_same_settings_only(
     assert loaded.facts["template"] is True
     assert templates.inherited(config.parse(mine, {"K_REVISION": "m-2"})) is None
     assert templates.inherited(config.parse([*mine, "--threads", "2"], environment)) is None
+
+
+@pytest.mark.parametrize(
+    ("datatype", "shape", "runs"),
+    [("FP32", ["n", 2], 1), ("INT64", [], 1), ("FP32", ["n", "m"], 0), ("BYTES", ["n", 2], 0)],
+)
+def test_it_runs_once_where_inputs_can_be_made_up(
+    identity_model: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    datatype: str,
+    shape: list[Any],
+    runs: int,
+) -> None:
+    found: list[Any] = []
+    run = OnnxModel.run
+
+    def counted(self: OnnxModel, inputs: Any, wanted: Any) -> Any:
+        found.append(inputs)
+        return run(self, inputs, wanted)
+
+    monkeypatch.setattr(OnnxModel, "run", counted)
+    templates.open_model(arguments(identity_model(datatype, shape)), {})
+    assert len(found) == runs
 
 
 def test_threads_are_refused(identity_model: Callable[..., Path]) -> None:
