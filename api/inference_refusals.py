@@ -44,7 +44,9 @@ COMPONENT: Table = {
 PREDICTOR: Table = {
     **COMPONENT,
     "name": Refused("it names variants in Standard mode; here a canary is a Revision"),
-    "storageContainerName": Refused("no storage container runs here: local paths are read"),
+    "storageContainerName": Refused(
+        "no storage container runs here: our predictor's models are fetched"
+    ),
     "workerSpec": Refused(_MULTI_NODE),
 }
 TRANSFORMER: Table = {**COMPONENT, "batcher": Refused(BATCHES)}
@@ -56,7 +58,9 @@ EXPLAINER: Table = {
 MODEL: Table = {
     "confidential": Refused("models are not decrypted by this version"),
     "name": Refused("KServe sets it", "the 'name' field is not allowed in standard predictor"),
-    "storage": Refused("no credentials are read: give a storageUri with a local path"),
+    "storage": Refused(
+        "no storage-config Secret is read: give a storageUri, and credentials in env of the model"
+    ),
 }
 LOGGER: Table = {
     "batchInterval": Refused(_BLOB),

@@ -1,7 +1,7 @@
-"""Where a model lies, as KServe writes it: a path, a volume claim, or somewhere else.
+"""Where a model lies, as KServe writes it: a path, a volume claim, what is fetched, or elsewhere.
 
-For: telling what this version reads from what it stores and can not fetch, and both from a
-slip of the pen.
+For: telling what this version reads or fetches from what it stores and can not fetch, and both
+from a slip of the pen.
 Must not know: files, volumes, or who fetches a model.
 """
 
@@ -23,9 +23,16 @@ PREFIXES = (
     "oci+fetch://",
     "hf://",
 )
+FETCHED = ("http", "https", "s3", "gs", "hf")
 _SCHEME = re.compile(r"\w+?://")
 _AZURE = "blob.core.windows.net"
 _AZURE_BLOB = re.compile(r"https://(.+?).blob.core.windows.net/(.+)")
+_REFUSALS = (
+    ("hdfs://", "HDFS is not read: copy the model to s3://, gs://, https:// or a path"),
+    ("webhdfs://", "HDFS is not read: copy the model to s3://, gs://, https:// or a path"),
+    ("oci", "no image is pulled for its files: copy the model to s3://, gs://, https:// or a path"),
+    ("modelscope://", "ModelScope's hub is not read: hf:// is, and https://"),
+)
 _CLAIM = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 
 
@@ -33,7 +40,7 @@ _CLAIM = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 class Location:
     """A model's place, taken apart."""
 
-    kind: Literal["path", "claim", "elsewhere"]
+    kind: Literal["path", "claim", "fetched", "elsewhere"]
     path: str = ""  # of the file or folder; below the root of the claim, if it is one
     claim: str = ""  # the PersistentVolumeClaim
 
@@ -68,4 +75,29 @@ def locate(uri: str) -> Location:
     if uri.startswith("pvc://"):
         claim, _, path = uri.removeprefix("pvc://").partition("/")
         return Location(kind="claim", claim=claim, path=path.strip("/"))
+    if is_fetched(uri) and not refusal(uri):
+        return Location(kind="fetched", path=uri)
     return Location(kind="elsewhere")
+
+
+def is_fetched(uri: str) -> bool:
+    """Whether a model lies where it must be fetched from, and is."""
+    scheme, separator, _ = uri.partition("://")
+    return bool(separator) and scheme.lower() in FETCHED
+
+
+def refusal(uri: str) -> str:
+    """Why a model that lies elsewhere is not fetched; empty if it is."""
+    for start, words in _REFUSALS:
+        if uri.startswith(start):
+            return words
+    address = uri.partition("#")[0].partition("?")[0]
+    if _AZURE in address:
+        return (
+            "Azure Blob Storage is not read: serve the model over https elsewhere, "
+            "or from s3://, gs:// or hf://"
+        )
+    if is_fetched(uri):
+        is_git = uri.startswith("http") and address.endswith(".git")
+        return "no git repository is cloned: name an archive of it" if is_git else ""
+    return "only paths, file://, pvc:// and " + ", ".join(f"{each}://" for each in FETCHED) + " are"

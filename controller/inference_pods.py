@@ -20,7 +20,7 @@ from api.naming import cluster_local_host, host
 from api.objects import Raw
 from api.placeholders import PlaceholderError, filled
 from api.runtimes import Runtime
-from api.storage_uris import Location, complaint, locate
+from api.storage_uris import Location, complaint, locate, refusal
 from controller import merging
 
 MOUNT_PATH = "/mnt/models"  # where KServe's servers look
@@ -122,7 +122,7 @@ def _served(
         above.values()
     )
     if model.storage_uri:
-        location = _reachable(model.storage_uri)
+        location = _reachable(model.storage_uri) if is_ours else _mountable(model.storage_uri)
         if location.kind == "claim" or not is_ours:
             _mount(pod, pod["containers"][0], location, around)
     return pod
@@ -145,7 +145,7 @@ def _arguments(service: InferenceService, component: Component, model: Model) ->
     found: list[str] = []
     if model.storage_uri and not _has_any(given, _MODEL_FLAGS):
         location = _reachable(model.storage_uri)
-        path = MOUNT_PATH if location.kind == "claim" else location.path
+        path = MOUNT_PATH if location.kind == "claim" else location.path  # or its URI
         found += ["--model", path]
     if not _has_any(given, _NAME_FLAGS):
         found += ["--model-name", service.metadata.name]
@@ -180,7 +180,7 @@ def _custom(
         wrong = complaint(uri)
         if wrong:
             raise PodError(INVALID_SPEC, wrong)
-        _mount(pod, containers[at], _reachable(uri), around)
+        _mount(pod, containers[at], _mountable(uri), around)
     return pod
 
 
@@ -209,7 +209,18 @@ def _reachable(uri: str) -> Location:
     if location.kind == "elsewhere":
         raise PodError(
             LOAD_FAILED,
-            f'storageUri "{uri}" is not fetched by this version of Relight: '
+            f'storageUri "{uri}" is not fetched by this version of Relight: {refusal(uri)}',
+        )
+    return location
+
+
+def _mountable(uri: str) -> Location:
+    """For a container that is not our predictor, which fetches by itself."""
+    location = _reachable(uri)
+    if location.kind == "fetched":
+        raise PodError(
+            LOAD_FAILED,
+            f'storageUri "{uri}" is fetched for relight/predictor only, not for another image: '
             "give a path, file:// or, on a cluster, pvc://",
         )
     return location

@@ -24,6 +24,7 @@ from controller.pinning import (
     Digest,
     Problem,
     Resolution,
+    Underway,
     model_file,
     serving_container,
 )
@@ -37,6 +38,7 @@ _ATTEMPTS_MAX = 3  # readings of a file that is being written
 
 Key = tuple[str, str]  # namespace and name of a Revision
 Resolve = Callable[[Raw], Awaitable[Digest | Problem]]
+Progress = Callable[[Raw], Underway | None]  # of what `Resolve` was asked for
 _Version = tuple[int, int, int, int]  # of a file: its size, time of change and identity
 
 
@@ -125,12 +127,21 @@ def _version(facts: os.stat_result) -> _Version:
 class Resolutions:
     """Digests on their way: asked for by name, waited for a moment, told of when they come."""
 
-    def __init__(self, resolve: Resolve, *, wake: Callable[[Key], None], grace_s: float) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        *,
+        wake: Callable[[Key], None],
+        grace_s: float,
+        progress: Progress | None = None,
+    ) -> None:
         """`wake(key)` is called when a late digest has come."""
         self._resolve = resolve
+        self._progress = progress
         self._wake = wake
         self._grace_s = grace_s
         self._tasks: dict[Key, asyncio.Task[Digest | Problem]] = {}
+        self._late: set[Key] = set()
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -146,13 +157,17 @@ class Resolutions:
             task = self._tasks[key] = self._group.create_task(self._find(revision))
             await asyncio.wait({task}, timeout=self._grace_s)
         if not task.done():
-            task.add_done_callback(lambda _: self._wake(key))
-            return None
+            if key not in self._late:
+                self._late.add(key)
+                task.add_done_callback(lambda _: self._wake(key))
+            return self._progress(revision) if self._progress is not None else None
+        self._late.discard(key)
         del self._tasks[key]
         return task.result()
 
     def forget(self, key: Key) -> None:
         """Nobody will ask for this one again."""
+        self._late.discard(key)
         task = self._tasks.pop(key, None)
         if task is not None:
             task.cancel()

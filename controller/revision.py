@@ -30,6 +30,7 @@ from controller.pinning import (
     Digest,
     Problem,
     Resolution,
+    Underway,
     is_predictor,
     needs_digest,
     pinned_digest,
@@ -48,7 +49,8 @@ _NEVER_ACHIEVED = Fault(
     reason="ProgressDeadlineExceeded", message="Initial scale was never achieved"
 )
 _NOT_OURS = " that we do not own."
-MODEL_RETRY_S = 10.0  # a model that is missing may be put there later
+FETCHING = "Fetching"
+_FETCHING_S = 1.0  # how often to look how far it is
 NOT_OWNED_RETRY_S = 30.0  # whoever has the name may give it up
 
 
@@ -120,10 +122,17 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
     if isinstance(seen.model, Digest):
         annotations = {**annotations_of(revision), keys.MODEL_DIGEST: seen.model.text}
         pinned = with_metadata(revision, annotations=annotations)
-        return Plan(updates=(Write(resource=REVISIONS, object=pinned),))
+        notes = [Note(type="Normal", reason="Fetched", message=seen.model.told)]
+        write = Write(resource=REVISIONS, object=pinned)
+        return Plan(updates=(write,), notes=tuple(notes if seen.model.told else ()))
+    again_s = None
     if isinstance(seen.model, Problem):
         status, reason, message = FALSE, seen.model.reason, seen.model.message
-    elif (before := find(revision, CONTAINER_HEALTHY)) is not None and before.status == FALSE:
+        again_s = seen.model.retry_s
+    elif isinstance(seen.model, Underway) and (seen.model.has_begun or not _is_unhealthy(revision)):
+        status, reason, message = UNKNOWN, FETCHING, seen.model.message
+        again_s = _FETCHING_S
+    elif _is_unhealthy(revision):
         # It is looked for again. Until that has an answer, what was said of it holds: saying
         # "unknown" in between would be a change, which causes a look, and so on for ever.
         return Plan()
@@ -137,8 +146,13 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
     return Plan(
         status=new_status(revision, conditions, {}, now=now),
         notes=_notes(revision, conditions),
-        requeue_after_s=MODEL_RETRY_S if status == FALSE else None,
+        requeue_after_s=again_s,
     )
+
+
+def _is_unhealthy(revision: Raw) -> bool:
+    before = find(revision, CONTAINER_HEALTHY)
+    return before is not None and before.status == FALSE
 
 
 def _foreign(seen: Observed) -> Condition | None:

@@ -48,7 +48,7 @@ from controller.config import Settings
 from controller.inference_pods import Surroundings
 from controller.inference_writing import REFUSED_AGAIN_S, carry_out_each, without_writes
 from controller.manager import Manager, Statistics
-from controller.models import ModelDigests, Resolutions, Resolve
+from controller.models import ModelDigests, Progress, Resolutions, Resolve
 from controller.pinning import needs_digest
 from controller.reconciler import RefusedError, Writer
 from controller.unserved import unserved
@@ -72,11 +72,12 @@ class Controller:
         *,
         clock: Callable[[], float],
         resolve_digest: Resolve | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """`clock` is wall time (epoch, seconds).
 
-        `resolve_digest(revision)` finds a model's digest; by default from files under
-        `settings.model_root`.
+        `resolve_digest(revision)` finds a model's digest, by default from files under
+        `settings.model_root`; `progress(revision)` tells how far that is.
         """
         self._settings = settings
         self._clock = clock
@@ -100,6 +101,7 @@ class Controller:
             resolve_digest or ModelDigests(settings.model_root).resolve,
             wake=lambda key: self._manager.enqueue((Task.REVISION, key)),
             grace_s=settings.digest_grace_s,
+            progress=progress,
         )
         self._tasks = {
             Task.SERVICE: self._service,

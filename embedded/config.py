@@ -17,6 +17,7 @@ from embedded import hosts
 from embedded.frozen import Bounds
 from embedded.node import Facts
 from embedded.security import Owner
+from predictor.fetch_sources import of_fetches
 
 # sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
 _SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
@@ -177,6 +178,11 @@ def _word_of(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
+
+
+def fetching_environment() -> dict[str, str]:
+    """What fetches of models inherit beside that: our own credentials and proxies."""
+    return of_fetches(os.environ)  # noqa: TID251 - this is config.py
 
 
 def inherited_environment() -> dict[str, str]:

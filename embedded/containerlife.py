@@ -18,7 +18,7 @@ import orjson
 
 from api.keys import START_TIMING
 from api.objects import Raw
-from embedded import probation
+from embedded import fetchedmodels, probation
 from embedded.containerplan import ContainerPlan, Start
 from embedded.environment import MissingError
 from embedded.launching import CommandLaunch, PredictorLaunch, Refusal, backoff_s
@@ -126,6 +126,9 @@ class ContainerLife:
         start = await self._prepared()
         if start is None:
             return None
+        around = (self._plan.container, self._home, self._report, self._stopping)
+        if (failed := await fetchedmodels.missed(start.launch, *around)) is not None:
+            return failed
         news: asyncio.Queue[News] = asyncio.Queue()
         self._news = news
         self._starts += 1

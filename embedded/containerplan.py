@@ -14,7 +14,7 @@ from typing import Any
 
 from api.keys import HOSTS
 from api.objects import Raw
-from embedded import probing, security
+from embedded import fetchedmodels, probing, security
 from embedded.environment import environment, expanded
 from embedded.launching import (
     CommandLaunch,
@@ -147,7 +147,9 @@ class ContainerPlan:
         copy = original = ""
         if launch.model and not is_mounted(launch.model, self.container):
             original = launch.model
-            copy = await models.prepare(original, launch.digest)
+            copy = fetchedmodels.cached(launch, self.container, self.home) or (
+                await models.prepare(original, launch.digest)
+            )
         elif launch.code:
             original = launch.code.rpartition(":")[0]
             copy = await models.prepare_code(original, launch.digest)

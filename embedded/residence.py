@@ -23,6 +23,7 @@ from cluster.events import EventRecorder
 from embedded import volumes
 from embedded.capabilities import Machine
 from embedded.environment import Downward, Lookup, MissingError, SourceKind, references
+from embedded.fetching import Fetcher
 from embedded.freezing import Freezer
 from embedded.launching import has_default_readiness, sidecar_ports
 from embedded.modelstore import ModelStore
@@ -58,6 +59,7 @@ class Surroundings:
     release: Callable[[str, str], Awaitable[None]]  # the activator lets go of a Pod
     machine: Callable[[], Machine] = Machine  # what its kernel lets us do
     capacity: Mapping[str, Decimal] = field(default_factory=dict)
+    fetcher: Fetcher | None = None  # None: only what lies here is served
     freezer: Freezer | None = None  # None: nothing is frozen
     templates: Templates | None = None  # None: all are forked by `zygote`
 
@@ -78,6 +80,7 @@ class Residence:
         self.is_knative = REVISION in (pod["metadata"].get("labels") or {})
         self.serving = serving_index(self.spec.get("containers") or ())
         self.base_env = {**around.base_env, **_visible(devices, around.base_env)}
+        self.fetched: dict[str, str] = {}  # digests of models that nothing pins, by URI
         self.is_vanished: Callable[[], None] = lambda: None  # called when the object is gone
         group = (self.spec.get("securityContext") or {}).get("fsGroup")
         self.is_stopping = False

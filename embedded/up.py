@@ -36,6 +36,7 @@ from cluster.events import EventRecorder
 from cluster.informer import Informer
 from controller import clusterconfig
 from controller.config import Settings as ControllerSettings
+from controller.models import ModelDigests
 from controller.server import Controller
 from embedded import hosts, runtimes, settings_maps
 from embedded.apiserver import ApiServer
@@ -43,6 +44,7 @@ from embedded.capabilities import Machine
 from embedded.config import (
     Settings,
     SettingsError,
+    fetching_environment,
     inherited_environment,
     machine_capacity,
     node_facts,
@@ -51,6 +53,8 @@ from embedded.config import (
 )
 from embedded.datadir import DataDirectory
 from embedded.deployments import DeploymentController
+from embedded.fetchedmodels import Pinning
+from embedded.fetching import Fetcher
 from embedded.freezing import Freezer
 from embedded.http import make_app
 from embedded.kubelet import Kubelet
@@ -133,6 +137,14 @@ class Platform:
         self._environment = inherited_environment()  # of every process of a Pod
         self._environment[ENV_CACHE] = str(folder.cache.absolute())
         self._models = ModelStore(folder.models, model_root=settings.model_root)
+        self._revisions = Informer(self._client, REVISIONS)
+        self._fetcher = Fetcher(
+            folder.cache,
+            base_env={**fetching_environment(), **self._environment},
+            held=lambda: _pinned(self._revisions.objects.values()),
+            wall_s=_wall_s,
+        )
+        self._sources = Sources(self._client)
         self._zygote = Zygote(env=self._environment, spares=settings.spares)
         self._events = EventRecorder(self._client, "kubelet")
         self._deployments = DeploymentController(
@@ -164,7 +176,8 @@ class Platform:
             models=self._models,
             turns=Turns(at_once_max=_STARTS_PER_CORE * (os.cpu_count() or 1), longest_s=_START_S),
             events=self._events,
-            sources=Sources(self._client),
+            sources=self._sources,
+            fetcher=self._fetcher,
             machine=lambda: self._machine,
             capacity=self._capacity,
             freezer=self._freezer,
@@ -241,6 +254,9 @@ class Platform:
             kubelet = tasks.create_task(self._kubelet.run())
             await runtimes.install(self._client)
             await settings_maps.install(self._client)
+            digests = Pinning(
+                self._fetcher, self._sources, ModelDigests(self._settings.model_root).resolve
+            )
             controller = Controller(
                 self._client,
                 ControllerSettings(
@@ -249,6 +265,8 @@ class Platform:
                     model_root=self._settings.model_root,
                 ),
                 clock=_wall_s,
+                resolve_digest=digests.resolve,
+                progress=digests.progress,
             )
             parts.append(tasks.create_task(controller.run()))
             self._folder.publish(
@@ -285,7 +303,7 @@ class Platform:
 
     async def _keep_models(self, stopping: asyncio.TaskGroup) -> None:
         """Drop what is kept for Revisions when they are gone: copies of models, templates."""
-        revisions = Informer(self._client, REVISIONS)
+        revisions = self._revisions
 
         def changed(old: Raw | None, new: Raw | None) -> None:
             if new is None:

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         with _Teller(fetch.progress):
             kept = fetch.run()
     except FetchError as error:
-        _say({"failed": str(error), "final": error.is_final})
+        _say({"failed": str(error), "final": error.is_final and not error.is_absent})
         return 1
     except OSError as error:
         where = error.filename or flags.cache

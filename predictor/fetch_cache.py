@@ -109,7 +109,9 @@ class ModelCache:
         """Take in a complete folder that is on this file system."""
         size = 0
         for path in folder.rglob("*"):
-            if path.is_file():
+            if path.is_dir():
+                path.chmod(0o755)
+            else:
                 size += path.stat().st_size
                 path.chmod(0o444)
                 _sync(path)
@@ -118,6 +120,11 @@ class ModelCache:
             target, note = self.root / name, self.root / f"{name}.json"
             if not (note.exists() and target.exists()):
                 self._remove(name)
+                if not load:  # a folder is served: it is kept in one
+                    load = "model"
+                    outer = Path(tempfile.mkdtemp(prefix=_TRASH, dir=self.root))
+                    folder = folder.rename(outer / load).parent
+                folder.chmod(0o755)
                 folder.rename(target)
                 _sync(self.root)
                 _write(note, {"load": load, "bytes": size})

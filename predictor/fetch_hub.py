@@ -48,7 +48,9 @@ class HubSource:
             return None
         items = tuple(self._items(said["siblings"], commit))
         if not items:
-            raise FetchError(f"{place.uri}: there is no such file at commit {commit[:12]}")
+            raise FetchError(
+                f"{place.uri}: there is no such file at commit {commit[:12]}", is_absent=True
+            )
         if len(items) > FILES_MAX:
             raise FetchError(f"{place.uri} holds more than {FILES_MAX} files")
         is_lone = len(items) == 1 and _path_of(items[0]) == place.path

@@ -109,7 +109,8 @@ class ObjectSource:
         lone = next((each for each in infos if str(each["name"]) == top and place.path), None)
         items = [self._item(each, top) for each in ([lone] if lone else infos) if _is_file(each)]
         if not items:
-            raise FetchError(f"{place.uri}: there is no object of that name and none below it")
+            message = f"{place.uri}: there is no object of that name and none below it"
+            raise FetchError(message, is_absent=True)
         lines = "".join(f"{item.name} {item.size} {item.version}\n" for item in items)
         version = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
         if known == version:
@@ -150,7 +151,7 @@ class ObjectSource:
             raise refused(404, self._place.uri, self._credentials) from None
         except PermissionError as error:
             message = f"{self._place.uri}: access was refused ({_line(error)})"
-            raise FetchError(f"{message}; {self._credentials}") from None
+            raise FetchError(f"{message}; {self._credentials}", is_absent=True) from None
         except Exception as error:  # noqa: BLE001 - botocore's, aiohttp's, google-auth's: told apart by name
             raise self._failure(error) from None
 
@@ -158,7 +159,7 @@ class ObjectSource:
         kind, words = type(error).__name__, _line(error)
         uri = self._place.uri
         if "Credential" in kind or kind in ("DefaultCredentialsError", "RefreshError"):
-            return FetchError(f"{uri}: {words}; {self._credentials}")
+            return FetchError(f"{uri}: {words}; {self._credentials}", is_absent=True)
         status = getattr(error, "code", None) or getattr(error, "status", None)
         if isinstance(status, int) and 400 <= status < 600:
             return refused(status, uri, self._credentials)

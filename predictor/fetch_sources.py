@@ -62,11 +62,11 @@ def refused(status: int, shown: str, credentials: str) -> FetchError:
     """What to say of an HTTP status that is not a success."""
     if status in (401, 403):
         words = f"{shown}: access was refused (HTTP {status}); {credentials}"
-        return FetchError(words)
+        return FetchError(words, is_absent=True)
     if status == 404:
-        return FetchError(f"{shown}: there is nothing (HTTP 404)")
+        return FetchError(f"{shown}: there is nothing (HTTP 404)", is_absent=True)
     if status == 410:
-        return FetchError(f"{shown}: it is gone (HTTP 410)")
+        return FetchError(f"{shown}: it is gone (HTTP 410)", is_absent=True)
     return FetchError(f"{shown}: the server answered HTTP {status}", is_final=status not in _BRIEF)
 
 

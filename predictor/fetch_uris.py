@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-FETCHED = ("http", "https", "s3", "gs", "hf")
+from api.storage_uris import FETCHED, refusal
+
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 HUB = "https://huggingface.co"
 REDIRECTS_MAX = 5
 _PIN = re.compile(r"#sha256[:=]([0-9a-f]{64})")
-_AZURE = ".blob.core.windows.net"
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _REVISION = re.compile(r"[\w./-]+")
 
@@ -22,10 +22,21 @@ _REVISION = re.compile(r"[\w./-]+")
 class FetchError(Exception):
     """A model was not fetched; the message is one sentence for a person."""
 
-    def __init__(self, message: str, *, is_final: bool = True, wait_s: float = 0.0) -> None:
-        """`is_final`: trying again would end the same. `wait_s`: the source asked for so much."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_final: bool = True,
+        is_absent: bool = False,
+        wait_s: float = 0.0,
+    ) -> None:
+        """`is_final`: at once tried again, it would end the same. `wait_s`: as the source asked.
+
+        `is_absent`: somebody may put it there, or give the right to read it.
+        """
         super().__init__(message)
         self.is_final = is_final
+        self.is_absent = is_absent
         self.wait_s = wait_s
 
 
@@ -47,12 +58,6 @@ class Place:
         return found if is_name(found) else "model"
 
 
-def is_fetched(uri: str) -> bool:
-    """Whether a model lies where it must be fetched from."""
-    scheme, separator, _ = uri.partition("://")
-    return bool(separator) and scheme.lower() in FETCHED
-
-
 def place(uri: str) -> Place:
     """A URI, taken apart; FetchError says why it is not fetched."""
     match = _PIN.search(uri)
@@ -61,7 +66,7 @@ def place(uri: str) -> Place:
         uri, digest = uri[: match.start()], f"sha256:{match[1]}"
     try:
         parts = urlsplit(uri)
-        host, _ = parts.hostname, parts.port
+        _ = parts.hostname, parts.port
     except ValueError as error:
         raise FetchError(f'"{uri}" is not a URI: {error}') from None
     if re.search(r"[\x00-\x20\x7f]", uri):
@@ -76,7 +81,7 @@ def place(uri: str) -> Place:
         return Place(scheme=parts.scheme, uri=uri, where=bucket, path=path, digest=digest)
     if parts.scheme == "hf":
         return _hub(uri, digest)
-    raise FetchError(f'"{uri}" ({host or "it"}) is not fetched: {", ".join(FETCHED)} are')
+    raise FetchError(f'"{uri}" is not fetched: {", ".join(FETCHED)} are')
 
 
 def _web(parts: SplitResult, uri: str, digest: str) -> Place:
@@ -87,13 +92,8 @@ def _web(parts: SplitResult, uri: str, digest: str) -> Place:
             f'"{parts.scheme}://…@{parts.hostname}{parts.path}" holds a password, which would be '
             "shown wherever the model is named: it is not fetched"
         )
-    if parts.hostname.endswith(_AZURE):
-        raise FetchError(
-            f'"{uri}" is in Azure Blob Storage, which is not read: serve the model over https '
-            "elsewhere, or from s3://, gs:// or hf://"
-        )
-    if parts.path.endswith(".git"):
-        raise FetchError(f'"{uri}" is a git repository, and none is cloned: name an archive of it')
+    if words := refusal(uri):
+        raise FetchError(f'"{shown(uri)}": {words}')
     path = unquote(parts.path).strip("/")
     return Place(scheme=parts.scheme, uri=uri, where="", path=path, digest=digest)
 

@@ -80,6 +80,8 @@ def _revision_phase(seen: Seen, latest: str) -> str:
     healthy = conditions.find(revision, "ContainerHealthy")
     if healthy is not None and healthy.reason == "ResolvingDigests":
         return "reading the model's digest"
+    if healthy is not None and healthy.reason == "Fetching":
+        return f"fetching {healthy.message}"
     return _pods_phase([pod for pod in seen.pods if _is_of(pod, latest)])
 
 

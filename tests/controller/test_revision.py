@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from api.conditions import Condition
-from controller.pinning import Digest, Problem
-from controller.revision import MODEL_RETRY_S, NOT_OWNED_RETRY_S, Observed, plan
+from controller.pinning import MODEL_RETRY_S, Digest, Problem
+from controller.revision import NOT_OWNED_RETRY_S, Observed, plan
 from controller.workload import make_deployment, make_podautoscaler
 from tests.controller.objects import (
     LATER,

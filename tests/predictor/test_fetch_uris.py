@@ -8,7 +8,6 @@ from predictor.fetch_uris import (
     FetchError,
     amount,
     archive,
-    is_fetched,
     place,
     progress,
     redirected,
@@ -66,11 +65,7 @@ def test_what_is_not_fetched_is_told(uri: str, words: str) -> None:
     assert caught.value.is_final
 
 
-def test_what_is_fetched_and_what_is_unpacked() -> None:
-    assert [
-        uri for uri in ("m", "file:///m", "s3://b", "HTTP://h", "pvc://c") if is_fetched(uri)
-    ] == ["s3://b", "HTTP://h"]
-    assert not is_fetched("models/m.onnx")
+def test_what_is_unpacked() -> None:
     assert [archive(each) for each in ("a.zip", "A.TGZ", "a.tar.gz", "m.onnx", ".zip")] == [
         ".zip",
         ".tgz",
