@@ -28,11 +28,11 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     try:
         settings = config.parse(arguments, config.inherited())
-        listener = _bind(settings)
+        listeners = _bind_all(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    host, port = listener.getsockname()[:2]
+    host, port = listeners[0].getsockname()[:2]
 
     def report(fact: dict[str, Any]) -> None:
         if "ready" in fact:
@@ -44,17 +44,27 @@ def main(arguments: Sequence[str]) -> int:
                 fact["provider"] or "python",
                 fact["load_ms"],
             )
+            for also in listeners[1:]:
+                _LOG.info("and gRPC at %s:%d", *also.getsockname()[:2])
 
     loop = uvloop.new_event_loop()
-    return loop.run_until_complete(serving.serve(settings, listener, Worker(loop), report))
+    return loop.run_until_complete(serving.serve(settings, listeners, Worker(loop), report))
 
 
-def _bind(settings: Settings) -> socket.socket:
+def _bind_all(settings: Settings) -> list[socket.socket]:
+    found = [_bind(settings.host, settings.port, "--port")]
+    if settings.grpc_port is not None:
+        found.append(_bind(settings.host, settings.grpc_port, "--grpc-port"))
+    return found
+
+
+def _bind(host: str, port: int, flag: str) -> socket.socket:
     try:
-        found = socket.create_server((settings.host, settings.port), backlog=serving.BACKLOG)
+        found = socket.create_server((host, port), backlog=serving.BACKLOG)
     except OSError as error:
-        where = f"{settings.host}:{settings.port}"
-        raise SettingsError(f"--host, --port: cannot listen on {where}: {error.strerror}") from None
+        where = f"{host}:{port}"
+        said = f"--host, {flag}: cannot listen on {where}: {error.strerror}"
+        raise SettingsError(said) from None
     found.setblocking(False)
     return found
 

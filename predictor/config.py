@@ -51,6 +51,8 @@ class Settings:
     body_bytes_max: int
     host: str
     port: int
+    grpc_port: int | None  # one more, for a predictor run alone; both speak HTTP and gRPC
+    has_grpc: bool
     container_concurrency: int  # 0 = no limit
     timeout_s: int
     service: str
@@ -113,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     port_help = "port (default: $PORT or 8080)"
     parser.add_argument("--port", "--http_port", type=int, default=-1, help=port_help)
+    grpc_help = "one more port, for gRPC, which is served on the other too (default: none)"
+    parser.add_argument("--grpc-port", "--grpc_port", type=int, metavar="N", help=grpc_help)
+    parser.add_argument(
+        "--enable-grpc", "--enable_grpc", default="true", metavar="BOOL", help="default true"
+    )
     return parser
 
 
@@ -151,6 +158,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         body_bytes_max=_within("--max-body-bytes", flags.max_body_bytes, 1, 2**40),
         host=flags.host,
         port=_within("--port", port, 0, 65535),
+        grpc_port=_grpc_port(flags),
+        has_grpc=_has_grpc(flags),
         container_concurrency=_number(environment, keys.ENV_CONCURRENCY, 0, 0, _CONCURRENCY_MAX),
         timeout_s=_number(environment, keys.ENV_TIMEOUT_S, _TIMEOUT_DEFAULT_S, 1, _TIMEOUT_MAX_S),
         service=environment.get(keys.ENV_SERVICE, ""),
@@ -174,6 +183,21 @@ def _check_repository(flags: argparse.Namespace) -> None:
             raise SettingsError(f"--{name.replace('_', '-')}: give --repository as well")
     if flags.repository and flags.model_name:
         raise SettingsError("--model-name: the models of a repository are named by their folders")
+
+
+def _grpc_port(flags: argparse.Namespace) -> int | None:
+    if flags.grpc_port is None:
+        return None
+    if not _has_grpc(flags):
+        raise SettingsError("--grpc-port: there is no gRPC with --enable-grpc false")
+    return _within("--grpc-port", flags.grpc_port, 0, 65535)
+
+
+def _has_grpc(flags: argparse.Namespace) -> bool:
+    said = flags.enable_grpc.lower()  # KServe's servers take True as well
+    if said not in ("true", "false"):
+        raise SettingsError(f"--enable-grpc: expected true or false, got '{flags.enable_grpc}'")
+    return bool(said == "true")
 
 
 def usage() -> str:

@@ -56,7 +56,7 @@ class GrpcServer:
         self._watching: set[WatchStream] = set()
         self._reflections = grpc_reflection.paths()
         paths = (_INFER, _STREAM_INFER, _WATCH, *self._answers.paths, *self._reflections)
-        self.paths = {path.encode(): path for path in paths}
+        self.paths = {path.encode(): path for path in paths if settings.has_grpc}
 
     def drains(self, is_draining: bool) -> None:
         """Whether the server is going to leave."""

@@ -7,7 +7,7 @@ Must not know: which flags we have; config.py takes KServe's spelling of those.
 from collections.abc import Sequence
 
 _ONE_PROCESS = "one replica is one process, and scaling adds replicas"
-_NO_GRPC = "gRPC is not served by this version"
+_ONE_LIMIT = "--max-body-bytes N is the limit of requests, gRPC's among them; answers have none"
 _NO_TRANSFORMER = "it is a transformer's, and this is a predictor"
 _LOGGING = "logs go to the standard error as they are"
 
@@ -15,10 +15,8 @@ REFUSED = {
     "--workers": _ONE_PROCESS,
     "--max_threads": "--threads N sets the threads of one run",
     "--max_asyncio_workers": _ONE_PROCESS,
-    "--enable_grpc": _NO_GRPC,
-    "--grpc_port": _NO_GRPC,
-    "--grpc_max_send_message_length": _NO_GRPC,
-    "--grpc_max_receive_message_length": _NO_GRPC,
+    "--grpc_max_send_message_length": _ONE_LIMIT,
+    "--grpc_max_receive_message_length": _ONE_LIMIT,
     "--enable_docs_url": "there is no page of documentation to serve",
     "--enable_latency_logging": "every answer has its run time in the header server-timing",
     "--configure_logging": _LOGGING,

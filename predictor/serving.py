@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -69,7 +69,7 @@ class _Connection(ServerProtocol):
 
 async def serve(
     settings: Settings,
-    listener: socket.socket,
+    listener: socket.socket | Sequence[socket.socket],
     worker: Worker,
     report: Report,
     *,
@@ -78,7 +78,7 @@ async def serve(
 ) -> int:
     """Serve one model until told to stop by SIGTERM or SIGINT; the exit code.
 
-    `told` may ask it to rest meanwhile, and to go on.
+    `told` may ask it to rest meanwhile, and to go on; then it has one listener.
 
     Nothing is accepted before the model is open: the listener's backlog holds what comes.
     """
@@ -106,7 +106,8 @@ async def serve(
         timing = f"fork;dur={fork_ms:.2f}, {timing}"
     server = _server(settings, opened, worker, timing)
     connections = Connections()
-    accepting = await listen(server, settings, listener, connections)
+    listeners = [listener] if isinstance(listener, socket.socket) else listener
+    accepting = [await listen(server, settings, each, connections) for each in listeners]
     life.loaded()
     facts = _facts(opened)
     report({"ready": True, "fork_ms": fork_ms, "load_ms": round(load_ms, 3), **facts})
@@ -114,13 +115,14 @@ async def serve(
         prepare = opened.prepare if isinstance(opened, Loaded) else None
         loop.call_later(TIDY_AFTER_S, _tidy, prepare)
     if told is not None:
-        rest = _Rest(life, server, listener, connections, report, facts)
+        rest = _Rest(life, server, listeners[0], connections, report, facts)
         await rest.obey(told, stopped)
     await stopped
     life.stop(now_s=loop.time())
     server.is_draining = True
-    await draining.empty_backlog(listener)
-    accepting.close()
+    for each, one in zip(listeners, accepting, strict=True):
+        await draining.empty_backlog(each)
+        one.close()
     await draining.drain(life, server, connections)
     return 0
 

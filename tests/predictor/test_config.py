@@ -20,6 +20,7 @@ def test_defaults() -> None:
     assert settings.container_concurrency == 0
     assert settings.timeout_s == 300
     assert settings.port == 8080
+    assert (settings.grpc_port, settings.has_grpc) == (None, True)
 
 
 def test_everything_set() -> None:
@@ -58,6 +59,13 @@ def test_the_service_names_the_model_and_the_port_may_come_from_the_environment(
         ("--model a --threads x", {}, "--threads"),
         ("--model a --threads 0", {}, "--threads: expected 1 to 1024, got 0"),
         ("--model a --max-body-bytes 0", {}, "--max-body-bytes: expected 1 to"),
+        ("--model a --grpc-port 70000", {}, "--grpc-port: expected 0 to 65535, got 70000"),
+        ("--model a --enable_grpc maybe", {}, "--enable-grpc: expected true or false, got 'maybe'"),
+        (
+            "--model a --enable_grpc False --grpc_port 1",
+            {},
+            "--grpc-port: there is no gRPC with --enable-grpc false",
+        ),
         ("--model a --port 70000", {}, "--port: expected 0 to 65535, got 70000"),
         ("--model a --providers A,,B", {}, "--providers: an empty name in 'A,,B'"),
         ("--model a --model-name a/b", {}, "--model-name: 'a/b' is not a name"),

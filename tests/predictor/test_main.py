@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import orjson
 import pytest
 
@@ -88,3 +89,26 @@ def test_help() -> None:
     found = run("--help")
     assert found.returncode == 0
     assert "--model URI" in found.stdout
+
+
+def test_grpc_has_a_port_of_its_own_if_asked(identity_model: Callable[..., Path]) -> None:
+    arguments = ("--model", str(identity_model()), "--model-name", "m", "--grpc_port", "0")
+    with running(*arguments, "--enable_grpc", "True") as (process, url):
+        assert process.stderr is not None
+        found = re.search(r"and gRPC at ([\d.]+:\d+)", process.stderr.readline())
+        assert found is not None
+        for address in (found[1], url.removeprefix("http://")):
+            with grpc.insecure_channel(address) as channel:
+                call = channel.unary_unary("/inference.GRPCInferenceService/ServerReady")
+                assert call(b"", timeout=PATIENCE_S) == b"\x08\x01"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_grpc_may_be_switched_off(identity_model: Callable[..., Path]) -> None:
+    with running("--model", str(identity_model()), "--enable_grpc=false") as (_, url):
+        with grpc.insecure_channel(url.removeprefix("http://")) as channel:
+            call = channel.unary_unary("/inference.GRPCInferenceService/ServerReady")
+            with pytest.raises(grpc.RpcError) as caught:
+                call(b"", timeout=PATIENCE_S)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
