@@ -21,6 +21,11 @@ _is_authority = re.compile(rb"[!-.0-?A-~]*").fullmatch  # no "/", no "@"
 _is_length = re.compile(rb"[0-9]{1,19}").fullmatch
 _is_status = re.compile(rb"[1-9][0-9][0-9]").fullmatch
 
+# Headers that were found good lately: most come again and again, if not all of one head.
+_good: set[tuple[bytes, bytes]] = set()
+_GOOD_MAX = 1024
+_GOOD_BYTES_MAX = 256
+
 _OF_REQUESTS: Final = frozenset({b":method", b":scheme", b":path", b":authority"})
 _OF_ANSWERS: Final = frozenset({b":status"})
 _SCHEMES: Final = frozenset({b"http", b"https"})
@@ -73,7 +78,11 @@ def _split(fields: Fields, known: frozenset[bytes]) -> tuple[dict[bytes, bytes],
     """Pseudo-headers, which come first and once, and the others."""
     pseudo: dict[bytes, bytes] = {}
     headers: Fields = []
-    for name, value in fields:
+    for field in fields:
+        if field in _good:
+            headers.append(field)
+            continue
+        name, value = field
         if not _is_value(value):
             raise _malformed("a header value with characters that none has")
         if name[:1] == b":":
@@ -81,12 +90,20 @@ def _split(fields: Fields, known: frozenset[bytes]) -> tuple[dict[bytes, bytes],
                 raise _malformed("a pseudo-header unknown, repeated or out of place")
             pseudo[name] = value
             continue
-        if not _is_name(name) or name in CONNECTION_HEADERS:
-            raise _malformed("a header name that HTTP/2 does not have")
-        if name == b"te" and value.lower() != b"trailers":
-            raise _malformed("a TE header other than trailers")
-        headers.append((name, value))
+        _check(name, value)
+        headers.append(field)
     return pseudo, headers
+
+
+def _check(name: bytes, value: bytes) -> None:
+    if not _is_name(name) or name in CONNECTION_HEADERS:
+        raise _malformed("a header name that HTTP/2 does not have")
+    if name == b"te" and value.lower() != b"trailers":
+        raise _malformed("a TE header other than trailers")
+    if len(name) + len(value) <= _GOOD_BYTES_MAX:
+        if len(_good) >= _GOOD_MAX:
+            _good.clear()
+        _good.add((name, value))
 
 
 def _with_host(authority: bytes | None, headers: Fields) -> Fields:

@@ -114,12 +114,12 @@ class Decoder:
                 is_memorable = False
                 continue
             else:
-                is_added = bool(first & 0x40)
-                index, at = _integer(block, at, 0x3F if is_added else 0x0F)
-                if index:
-                    name = self._entry(index)[0]
+                is_added = first & 0x40
+                if not first & (0x3F if is_added else 0x0F):
+                    name, at = _string(block, at + 1)
                 else:
-                    name, at = _string(block, at)
+                    index, at = _integer(block, at, 0x3F if is_added else 0x0F)
+                    name = self._entry(index)[0]
                 value, at = _string(block, at)
                 field = (name, value)
                 if is_added:
@@ -172,8 +172,12 @@ def _integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
 
 
 def _string(block: bytes, at: int) -> tuple[bytes, int]:
-    is_coded = block[at] & 0x80
-    size, at = _integer(block, at, 0x7F)
+    size = block[at]
+    is_coded = size & 0x80
+    if size < 0x7F:  # as most are
+        at += 1
+    else:
+        size, at = _integer(block, at, 0x7F)
     end = at + size
     if end > len(block):
         raise CompressionError("a text that ends beyond its block")

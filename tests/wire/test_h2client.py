@@ -399,6 +399,7 @@ async def test_a_server_of_grpc(is_unix: bool, tmp_path: Path) -> None:
         assert notes.body == message(b"a") + message(b"b")
         assert connection.running == 0
         connection.close()
+        await asyncio.sleep(0)  # the transport closes in the next tick
 
 
 async def test_nobody_there() -> None:
@@ -532,6 +533,9 @@ async def address(tmp_path: Path) -> AsyncIterator[Address]:
     )
     async with server:
         yield Address(path=f"{tmp_path}/s")
+        async with asyncio.timeout(10):
+            while len(roster):
+                await asyncio.sleep(0.001)
 
 
 async def test_both_ends_of_ours(address: Address) -> None:

@@ -358,9 +358,15 @@ class Call(Echo):
         self.exchange.end(b"grpc-status: 0\r\nx-length: %d\r\n" % self.exchange.received)
 
 
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
 @asynccontextmanager
 async def channel() -> AsyncIterator[grpc.aio.Channel]:
-    limits = Limits()
+    limits = Limits(linger_s=0.05)
     roster = Roster(limits)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
@@ -368,9 +374,11 @@ async def channel() -> AsyncIterator[grpc.aio.Channel]:
     )
     port = server.sockets[0].getsockname()[1]
     sizes = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    async with server, grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=sizes) as opened:
-        yield opened
-        roster.retire()
+    async with server:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=sizes) as opened:
+            yield opened
+            roster.retire()  # a channel keeps its connection longer than it lives
+        await eventually(lambda: len(roster) == 0)
 
 
 async def test_a_unary_call() -> None:
