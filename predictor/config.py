@@ -78,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve one model.",
     )
     parser.add_argument(
-        *FLAGS, dest="model", default="", metavar="URI", help="model file or folder: path, file://"
+        *FLAGS,
+        dest="model",
+        default="",
+        metavar="URI",
+        help="model: path, file://, http(s)://, s3://, gs://, hf://",
     )
     parser.add_argument("--repository", default="", metavar="DIR", help="many models, as asked for")
     parser.add_argument(

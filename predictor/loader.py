@@ -8,7 +8,8 @@ import dataclasses
 import urllib.parse
 from pathlib import Path
 
-from predictor import artifacts, declared, formats, python_model, settings_files
+from api.storage_uris import refusal
+from predictor import artifacts, declared, fetched, formats, python_model, settings_files
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
@@ -23,6 +24,7 @@ def load(settings: Settings) -> Loaded:
     """
     if settings.python_file:
         return _load_python(settings)
+    settings = fetched.local(settings)
     artifact = artifacts.find(resolve(settings.model))
     said = settings_files.read(artifact)
     digest = settings.model_digest or artifact.digest()
@@ -57,7 +59,8 @@ def resolve(uri: str) -> Path:
     if not separator:
         return Path(uri)
     if scheme != "file":
-        raise LoadError(f"cannot fetch {uri}: only local paths and file:// are served")
+        why = refusal(uri) or "it is fetched only as a model"
+        raise LoadError(f"cannot fetch {uri}: {why}")
     host, slash, path = rest.partition("/")
     if host not in ("", "localhost") or not slash:
         raise LoadError(f"{uri} names a file on another machine; write file:///path")

@@ -192,7 +192,9 @@ CASES: list[tuple[str, Any, str]] = [
         "storage",
         predictor(model={"storage": {"key": "k"}}),
         refused(
-            f"{P}.model.storage", "no credentials are read: give a storageUri with a local path"
+            f"{P}.model.storage",
+            "no storage-config Secret is read: give a storageUri, and credentials in env of the "
+            "model",
         ),
     ),
     (
@@ -260,7 +262,8 @@ CASES: list[tuple[str, Any, str]] = [
         "storage container",
         predictor(storageContainerName="x"),
         refused(
-            f"{P}.storageContainerName", "no storage container runs here: local paths are read"
+            f"{P}.storageContainerName",
+            "no storage container runs here: our predictor's models are fetched",
         ),
     ),
     (

@@ -150,7 +150,29 @@ def test_others_find_it_below_mnt_models(
     assert found["containers"][0]["volumeMounts"] == [wanted]
 
 
-@pytest.mark.parametrize("scheme", ["s3", "gs", "hf", "https", "oci", "hdfs"])
+@pytest.mark.parametrize("scheme", ["s3", "gs", "hf", "https"])
+def test_what_is_fetched_is_named_to_our_predictor_and_to_no_other_image(scheme: str) -> None:
+    uri = f"{scheme}://a/b"
+    found = pod(ours(model={"storageUri": uri}), OURS)
+    assert found["containers"][0]["args"][:2] == ["--model", uri]
+    assert "volumes" not in found
+    own = {"name": "kserve-container", "image": "example.com/x"}
+    env = [{"name": "STORAGE_URI", "value": uri}]
+    custom = {**isvc(), "spec": {"predictor": {"containers": [{**own, "env": env}]}}}
+    for made, runs in (
+        (isvc(model={"storageUri": uri}), runtime()),
+        (custom, None),
+    ):
+        with pytest.raises(PodError) as caught:
+            pod(made, runs) if runs else pod(made)
+        assert caught.value.reason == "ModelLoadFailed"
+        assert caught.value.sentence == (
+            f'storageUri "{uri}" is fetched for relight/predictor only, not for another image: '
+            "give a path, file:// or, on a cluster, pvc://"
+        )
+
+
+@pytest.mark.parametrize("scheme", ["oci", "hdfs"])
 def test_what_is_not_fetched_is_told(scheme: str) -> None:
     for runs in (OURS, runtime(formats=[{"name": "onnx"}])):
         with pytest.raises(PodError) as caught:
