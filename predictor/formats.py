@@ -34,7 +34,7 @@ FORMATS: dict[Kind, Format] = {
     Kind.PMML: Format("predictor.pmml_model", ("sklearn_pmml_model",), "pmml"),
     Kind.PFA: Format("predictor.pfa_model", ("titus",), "pfa"),
     Kind.SAVED_MODEL: Format("predictor.tensorflow_model", ("tensorflow",), "tensorflow"),
-    Kind.TFLITE: Format("predictor.tflite_model", ("ai_edge_litert",), "tflite"),
+    Kind.TFLITE: Format("predictor.tflite_model", ("ai_edge_litert.interpreter",), "tflite"),
     Kind.TORCHSCRIPT: Format("predictor.torch_model", ("torch",), "torch"),
     Kind.TORCH_EXPORT: Format("predictor.torch_model", ("torch",), "torch"),
     Kind.MLFLOW: Format("predictor.mlflow_model", ("yaml",), "mlflow"),

@@ -115,6 +115,8 @@ class PackedServer:
         """Take one request from the wire."""
         self._touched_s = self._loop.time()
         try:
+            if not repository_requests.is_whole(exchange, self._too_large):
+                return
             ask = _ask(exchange)
             if ask.what == "model":
                 self._pass_on(ask.name, exchange)
@@ -124,6 +126,9 @@ class PackedServer:
             self._refuse(exchange, error)
         except LoadError as error:
             self._refuse(exchange, RequestError(Fault.NOT_LOADED, detail=str(error)))
+
+    def _too_large(self, exchange: Exchange) -> None:
+        self._refuse(exchange, repository_requests.too_large())
 
     def _pass_on(self, name: str, exchange: Exchange) -> None:
         model = self._known(name)

@@ -6,12 +6,14 @@ Must not know: which models there are or are open, sockets.
 
 import enum
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from predictor.datatypes import word
 from predictor.errors import Fault, RequestError
 from predictor.protocol import parse_object
+from wire import parking
 from wire.exchange import Exchange
 
 What = Literal[
@@ -29,6 +31,7 @@ _OWN: dict[str, What] = {
     "/v2/models": "models",
 }
 _REPOSITORY = "/v2/repository/"
+_BODY_BYTES_MAX = 65_536
 
 
 class State(enum.Enum):
@@ -75,8 +78,20 @@ class Ask:
     is_ready_only: bool = False
 
 
+def is_whole(exchange: Exchange, on_overflow: Callable[[Exchange], None]) -> bool:
+    """Whether a request can be read now; else it comes again. Only bodies of our own matter."""
+    if not exchange.path.startswith(_REPOSITORY.encode()):
+        return True
+    return parking.is_whole(exchange, bytes_max=_BODY_BYTES_MAX, on_overflow=on_overflow)
+
+
+def too_large() -> RequestError:
+    """The fault of a body beyond the limit."""
+    return RequestError(Fault.TOO_LARGE, limit_bytes=_BODY_BYTES_MAX)
+
+
 def read(exchange: Exchange) -> Ask:
-    """What an exchange asks for. Bodies of the repository's own calls must be there whole."""
+    """What an exchange asks for, once it is whole."""
     path = urllib.parse.unquote(exchange.path.decode("latin-1")).rstrip("/")
     own = _OWN.get(path)
     if own is not None:

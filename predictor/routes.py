@@ -26,6 +26,7 @@ class Answer(enum.Enum):
     PREDICT = "predict"
     INFER = "infer"
     OPENAPI = "openapi"
+    REPOSITORY = "repository"
 
 
 class Route(NamedTuple):
@@ -35,7 +36,7 @@ class Route(NamedTuple):
     answer: Answer
 
 
-_INFERENCES = (Answer.PREDICT, Answer.INFER)
+_POSTED = (Answer.PREDICT, Answer.INFER, Answer.REPOSITORY)
 
 
 def table(model_name: str, revision: str) -> dict[bytes, Route]:
@@ -53,6 +54,9 @@ def table(model_name: str, revision: str) -> dict[bytes, Route]:
         "/v2/health/live": Answer.LIVE,
         "/v2/health/ready": Answer.READY,
         "/v2/models": Answer.MODELS,
+        "/v2/repository/index": Answer.REPOSITORY,
+        f"/v2/repository/models/{model_name}/load": Answer.REPOSITORY,
+        f"/v2/repository/models/{model_name}/unload": Answer.REPOSITORY,
     }
     versioned = (f"{model}/versions/{revision}",) if revision else ()
     for start in (model, *versioned):
@@ -60,7 +64,7 @@ def table(model_name: str, revision: str) -> dict[bytes, Route]:
         paths[f"{start}/ready"] = Answer.MODEL_READY
         paths[f"{start}/infer"] = Answer.INFER
     return {
-        path.encode(): Route(b"POST" if answer in _INFERENCES else b"GET", answer)
+        path.encode(): Route(b"POST" if answer in _POSTED else b"GET", answer)
         for path, answer in paths.items()
     }
 
@@ -74,6 +78,8 @@ def find(routes: dict[bytes, Route], raw_path: bytes, *, model_name: str, revisi
         return route
     text = path.decode(errors="replace")
     parts = text.split("/")
+    if parts[1:4] == ["v2", "repository", "models"] and parts[5:] in (["load"], ["unload"]):
+        raise RequestError(Fault.NO_MODEL, name=parts[4])
     if parts[1:3] in (["v1", "models"], ["v2", "models"]) and len(parts) > 3:
         name = parts[3].partition(":")[0] if parts[1] == "v1" else parts[3]
         if name != model_name:

@@ -13,7 +13,7 @@ import uuid
 import orjson
 
 from api import keys
-from predictor import cloud_events, coding, openapi, routes, text_server
+from predictor import cloud_events, coding, openapi, repository_requests, routes, text_server
 from predictor.calls import Call
 from predictor.cloud_events import EventCodec
 from predictor.config import Settings
@@ -25,6 +25,7 @@ from predictor.loaded import Loaded
 from predictor.protocol import JSON, Codec, Encoded
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2, metadata
+from predictor.repository_requests import Listed, State
 from predictor.routes import Answer
 from predictor.text_server import TextServer
 from predictor.worker import Worker
@@ -33,7 +34,7 @@ from wire.exchange import Exchange
 
 _TIMING = keys.HEADER_SERVER_TIMING.encode()
 _LOAD_FORMAT = keys.HEADER_LOAD_FORMAT.encode()
-_EXTENSIONS = ("binary_tensor_data",)
+_EXTENSIONS = ("binary_tensor_data", "model_repository")
 _VERSION = importlib.metadata.version("relight")
 
 
@@ -106,11 +107,8 @@ class Server:
                 routes.check_method(route, exchange.method, exchange.path)
             if answer is Answer.INFER:
                 self._infer(exchange, self._v2)
-            elif answer is Answer.PREDICT:
-                event = cloud_events.is_event(exchange.index)
-                self._infer(exchange, self._event(exchange) if event else self._v1)
             else:
-                self._tell(exchange, answer)
+                self._other(exchange, answer)
         except RequestError as error:
             if grpc.is_grpc(exchange.index.get(b"content-type")) and exchange.is_http2:
                 self._grpc.refuse(exchange, error)
@@ -121,6 +119,16 @@ class Server:
             if error.fault is Fault.ENCODED:
                 headers += b"accept-encoding: %b\r\n" % coding.served().encode()
             self._respond(exchange, error.status, headers, error.body)
+
+    def _other(self, exchange: Exchange, answer: Answer) -> None:
+        """Whatever is not V2's infer."""
+        if answer is Answer.PREDICT:
+            event = cloud_events.is_event(exchange.index)
+            self._infer(exchange, self._event(exchange) if event else self._v1)
+        elif answer is Answer.REPOSITORY:
+            self._repository(exchange)
+        else:
+            self._tell(exchange, answer)
 
     def _went_elsewhere(self, exchange: Exchange, path: bytes) -> bool:
         """Whether a path is of another server of the same model's, which has it now."""
@@ -180,6 +188,27 @@ class Server:
         exchange.respond(status, headers, body)
 
     # -- everything that is not inference -----------------------------------------------------
+
+    def _repository(self, exchange: Exchange) -> None:
+        """The repository extension, of the one model there is."""
+        if not repository_requests.is_whole(exchange, self._too_large):
+            return
+        ask = repository_requests.read(exchange)
+        name = self._settings.model_name
+        if ask.what == "unload":
+            why = "this predictor serves one model; its Revision goes to zero by itself"
+            raise RequestError(Fault.UNSERVED, what="unload", why=why)
+        body: object = {"name": name, "load": True}
+        if ask.what == "index":
+            state = State.UNLOADED if self.is_draining else State.READY
+            line = Listed(name=name, state=state, reason="leaving" if self.is_draining else "")
+            listed = [{**line.raw(), "version": self._settings.revision}]
+            body = listed if line.is_ready or not ask.is_ready_only else []
+        self._respond(exchange, 200, self._head, orjson.dumps(body))
+
+    def _too_large(self, exchange: Exchange) -> None:
+        error = repository_requests.too_large()
+        self._respond(exchange, error.status, self._head, error.body)
 
     def _tell(self, exchange: Exchange, answer: Answer) -> None:
         status = 200

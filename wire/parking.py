@@ -6,6 +6,7 @@ Must not know: what is waited for, for how long, or who answers.
 
 from collections.abc import Callable
 
+from wire.buffering import BufferedReceiver
 from wire.exchange import Exchange
 
 _MEASURED_BYTES_MAX = 65_536  # of a body, before its client is paused
@@ -48,3 +49,20 @@ class Parked:
         if self._is_paused:
             self.exchange.resume()
         self.exchange.again(b"".join(self._pieces))
+
+
+def is_whole(
+    exchange: Exchange, *, bytes_max: int, on_overflow: Callable[[Exchange], None]
+) -> bool:
+    """Whether a request is here with all of its body; else it is given again once it is.
+
+    For handlers that read a small body in passing. `on_overflow(exchange)` must answer.
+    """
+    if exchange.is_complete:
+        return True
+    BufferedReceiver(_give_again, bytes_max=bytes_max, on_overflow=on_overflow).attach(exchange)
+    return False
+
+
+def _give_again(exchange: Exchange, body: bytes) -> None:
+    exchange.again(body)

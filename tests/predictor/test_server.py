@@ -437,3 +437,43 @@ async def test_the_load_is_in_the_answers_of_those_who_ask(start: Start) -> None
         assert delays[-1] >= 0.019  # the one behind waited for the run before it
         unasked = await bench.ask(request("POST", INFER, BODY))
         assert "endpoint-load-metrics" not in unasked.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "json"),
+    [
+        (
+            "index",
+            b"",
+            200,
+            [{"name": "m", "version": "m-00001", "state": "READY", "reason": ""}],
+        ),
+        ("models/m/load", b"{}", 200, {"name": "m", "load": True}),
+        ("models/x/load", b"", 404, {"error": "Model with name x does not exist."}),
+        ("index", b'{"x":1}', 400, {"error": "unknown field 'x'"}),
+        ("index", b"[" * 70_000, 413, {"error": "the body is larger than 65536 bytes"}),
+    ],
+)
+async def test_the_repository_extension_of_one_model(
+    start: Start, path: str, body: bytes, status: int, json: Any
+) -> None:
+    async with start() as bench:
+        answer = await bench.ask(request("POST", f"/v2/repository/{path}", body))
+        assert (answer.status, answer.json) == (status, json)
+
+
+async def test_one_model_is_not_unloaded_by_hand_and_a_late_body_is_waited_for(
+    start: Start,
+) -> None:
+    async with start() as bench:
+        answer = await bench.ask(request("POST", "/v2/repository/models/m/unload"))
+        assert answer.status == 501
+        whole = request("POST", "/v2/repository/index", b'{"ready": true}')
+        reader, writer = await bench.connect()
+        writer.write(whole[:-5])
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.write(whole[-5:])
+        assert len((await read_reply(reader)).json) == 1
+        bench.server.is_draining = True
+        assert (await bench.ask(whole)).json == []
