@@ -173,7 +173,7 @@ class Exchange:
         if self._state:
             assert self._state == DONE, "an answer was already started"
             return
-        if trailers and not self.is_http_10:
+        if trailers and not self.is_http_10 and self._has_body(status):
             self.start(status, headers, content_length=None)
             self.write(body)
             self.end(trailers)
@@ -209,7 +209,7 @@ class Exchange:
             return
         self._state = STARTED
         framing = b""
-        has_body = self.method != b"HEAD" and status not in {204, 304}
+        has_body = self._has_body(status)
         if content_length is not None and status != 204:
             framing = b"content-length: %d\r\n" % content_length
         elif has_body and self.is_http_10:
@@ -302,6 +302,9 @@ class Exchange:
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             receiver.on_abort()
+
+    def _has_body(self, status: int) -> bool:
+        return self.method != b"HEAD" and status not in {204, 304}
 
     def _connection_line(self) -> bytes:
         if not self.keep_alive or not self.is_complete:

@@ -124,7 +124,7 @@ class H2Exchange(Exchange):
         self.is_done = True
         self.receiver = None
         block = encode_status(status) + encode_lines(headers)
-        if self.method == b"HEAD" or status in {204, 304}:
+        if not self._has_body(status):
             if status != 204:
                 block += encode_length(len(body))
             body = b""
@@ -143,8 +143,7 @@ class H2Exchange(Exchange):
         block = encode_status(status) + encode_lines(headers)
         if content_length is not None and status != 204:
             block += encode_length(content_length)
-        has_body = self.method != b"HEAD" and status not in {204, 304}
-        self._remaining = content_length if has_body else 0
+        self._remaining = content_length if self._has_body(status) else 0
         self._send(block, b"", is_end=False)
 
     @override

@@ -188,6 +188,15 @@ def test_trailers_follow_a_chunked_body(is_streamed: bool) -> None:
     assert (link.ended, exchange.is_http2) == (1, False)
 
 
+@pytest.mark.parametrize(("status", "method"), [(204, b"GET"), (304, b"GET"), (200, b"HEAD")])
+def test_trailers_follow_a_body_or_nothing(status: int, method: bytes) -> None:
+    exchange, link = make(method)
+    exchange.respond(status, b"", b"abc", b"x: y\r\n")
+    assert link.transport.sent.endswith(b"\r\n\r\n")
+    assert b"x: y" not in link.transport.sent
+    assert link.ended == 1
+
+
 def test_trailers_have_no_place_in_http_10() -> None:
     exchange, link = make()
     exchange.is_http_10 = True

@@ -557,3 +557,31 @@ async def test_a_block_of_heads_is_joined_from_parts(address: Address) -> None:
     assert notes.lost is None
     connection.close()
     assert SETTINGS
+
+
+FRAMES = st.tuples(
+    st.sampled_from([0, 0, 1, 1, 1, 3, 4, 5, 6, 7, 8, 9, 22]),
+    st.sampled_from([0, 1, 4, 4, 5, 5, 8, 13, 37]),
+    st.sampled_from([0, 1, 1, 3, 3, 5, 2]),
+    st.sampled_from([b"", bytes(4), bytes(5), bytes(8), encoded(OK), encoded([(b"a", b"b")])])
+    | st.binary(max_size=30),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(FRAMES, max_size=12))
+async def test_whatever_a_server_sends_every_request_has_one_end(
+    sent: list[tuple[int, int, int, bytes]],
+) -> None:
+    upstream = Upstream()
+    asked = [upstream.ask(b"a", is_complete=each != 1) for each in range(3)]
+    for kind, flags, stream_id, payload in sent:
+        upstream.feed(frame(kind, flags, stream_id, payload))
+    for _, stream in asked:
+        stream.write(b"b")
+        stream.finish_request()
+    upstream.connection.connection_lost(None)
+    for notes, stream in asked:
+        assert notes.is_over.is_set()
+        assert (notes.lost is None) == stream.is_answer_complete
+    assert upstream.retired == 1

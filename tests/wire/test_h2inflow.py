@@ -2,9 +2,24 @@
 
 import pytest
 from hyperframe import frame as their
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.wire.h2peer import GET, POST, SETTINGS, App, Client, body, encoded, ends, frame, head
+from tests.wire.h2peer import (
+    GET,
+    POST,
+    SETTINGS,
+    App,
+    Client,
+    Notes,
+    body,
+    encoded,
+    ends,
+    frame,
+    head,
+)
 from wire import h2frames as ours
+from wire.exchange import Exchange
 from wire.h2inflow import CONNECTION_WINDOW, FRAME_BYTES_MAX
 from wire.limits import Limits
 
@@ -356,3 +371,44 @@ async def test_data_for_nobody_counts_for_the_connection() -> None:
         given += windows(client.feed(frame(D, 0, 1, bytes(60_000))), 0)
     assert given > 3_000_000
     client.close()
+
+
+FRAMES = st.tuples(
+    st.sampled_from([0, 0, 1, 1, 2, 3, 4, 6, 7, 8, 9, 22]),
+    st.sampled_from([0, 1, 4, 5, 5, 8, 13, 37]),
+    st.sampled_from([0, 1, 1, 3, 3, 5, 2]),
+    st.sampled_from([b"", WORD, bytes(4), bytes(5), bytes(8), encoded(GET), encoded(POST)])
+    | st.binary(max_size=30),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(FRAMES, max_size=12), st.lists(st.integers(0, 9), min_size=1, max_size=5))
+async def test_nothing_that_is_sent_breaks_more_than_its_connection(
+    sent: list[tuple[int, int, int, bytes]], turns: list[int]
+) -> None:
+    def act(exchange: Exchange, notes: Notes) -> None:
+        turns.append(turns.pop(0))
+        if turns[0] == 0:
+            exchange.respond(200, b"", bytes(70_000), b"x: y\r\n")
+        elif turns[0] == 1:
+            exchange.abort()
+        elif turns[0] == 2:
+            exchange.start(200, b"", content_length=None)
+        elif turns[0] == 3:
+            exchange.pause()
+        elif turns[0] == 4:
+            exchange.keep_alive = False
+            exchange.respond(200, b"", b"")
+
+    client = Client(App(act), Limits(streams_max=2))
+    for kind, flags, stream_id, payload in sent:
+        client.feed(frame(kind, flags, stream_id, payload))
+        client.later(5)
+    for notes in client.app.seen:
+        notes.exchange.resume()
+        notes.exchange.write(b"abc")
+        notes.exchange.end()
+    client.wire.frames()
+    client.close()
+    assert all(notes.exchange.is_done for notes in client.app.seen)
