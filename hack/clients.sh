@@ -22,5 +22,5 @@ echo "clients: $("$python" --version), into $venv (takes a minute or two)"
   kubernetes-asyncio==36.1.0 \
   lightkube==1.0.1 \
   lightkube-models==1.37.0.8 \
-  'tritonclient[http]==2.73.0'
+  'tritonclient[grpc,http]==2.73.0'
 echo "clients: done"

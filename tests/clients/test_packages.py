@@ -145,6 +145,33 @@ def test_tritonclient_http(run: Run, tmp_path: Path) -> None:
     assert found["memory"].startswith("400 inputs[0].parameters.shared_memory_region: ")
 
 
+def test_tritonclient_grpc(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(ECHO)
+    found = run("tritonclient_grpc", "tritonclient", "kubernetes", echo=f"{tmp_path}/echo.py:Echo")
+    name = "tritonclient-grpc-echo"
+    assert found["health"] == [True, True, True]
+    assert (found["server"], found["model"], found["version"]) == ("relight", name, f"{name}-00001")
+    assert name in found["index"]
+    assert set(found["defaults"].values()) == {True}
+    assert found["wrong"] == []
+    assert found["later"] is True
+    assert found["chosen"] == ["small_out"]
+    ids = [str(number) for number in range(20)]
+    ids[7] = "Model with name nobody does not exist."
+    assert found["streamed"] == ids
+    assert found["typed"] == [1.0, 2.0, 3.0]
+    assert found["unknown"].startswith("StatusCode.NOT_FOUND no model is served")
+    assert found["classes"].startswith("StatusCode.INVALID_ARGUMENT output 'large_out': ")
+    assert found["unload"].startswith("StatusCode.UNIMPLEMENTED RepositoryModelUnload is not")
+
+
+def test_kserve_grpc(run: Run) -> None:
+    found = run("kserve_grpc", "kserve", "kubernetes")
+    assert found["raw"] == found["typed"] == ["7", [32.0, 212.0]]
+    assert (found["live"], found["ready"], found["model"]) == (True, True, True)
+    assert found["code"] == "NOT_FOUND"
+
+
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
     datasets = pytest.importorskip("sklearn.datasets", reason="pip install 'relight[sklearn]'")
