@@ -48,6 +48,7 @@ WORDS = {
     Answer.PREDICT: "Predictions for rows (V1)",
     Answer.INFER: "Outputs for tensors (V2, Open Inference Protocol)",
     Answer.OPENAPI: "This document",
+    Answer.REPOSITORY: "Triton's repository extension, of one model",
 }
 
 
@@ -77,9 +78,30 @@ def _paths(routes: Mapping[bytes, Route]) -> Schema:
     found: Schema = {}
     for raw, route in sorted(routes.items()):
         path, method = raw.decode(), route.method.decode().lower()
+        if route.answer is Answer.REPOSITORY:
+            found |= _repository_path(path)
+            continue
         operation = _operation(route.answer, path, is_post=method == "post")
         found.setdefault(path, {})[method] = operation
     return found
+
+
+def _repository_path(path: str) -> Schema:
+    """Without unload, which a predictor of one model always refuses. Bodies may be left out."""
+    end = path.rpartition("/")[2]
+    if end not in _REPOSITORY:
+        return {}
+    asked, answered = ({_JSON: {"schema": schema}} for schema in _REPOSITORY[end])
+    operation: Schema = {
+        "operationId": f"repository{_slug(path)}",
+        "summary": WORDS[Answer.REPOSITORY],
+        "requestBody": {"required": False, "content": asked},
+        "responses": {
+            "200": {"description": "The answer", "content": answered},
+            "default": _content("Error", "A refusal, with its reason"),
+        },
+    }
+    return {path: {"post": operation}}
 
 
 def _text_paths(raw_paths: Iterable[bytes]) -> Schema:
@@ -174,6 +196,22 @@ def _metadata() -> Schema:
     return _object(fields, optional=("versions", "inputs", "outputs", "parameters"), is_open=True)
 
 
+_REPOSITORY: Mapping[str, tuple[Schema, Schema]] = {  # how a path ends: request and answer
+    "index": (
+        _object({"ready": _TRUTH}, optional=("ready",)),
+        {
+            "type": "array",
+            "items": _object({"name": _TEXT, "version": _TEXT, "state": _TEXT, "reason": _TEXT}),
+        },
+    ),
+    "load": (
+        _object(
+            {"parameters": {"type": ["object", "null"], "maxProperties": 0}},
+            optional=("parameters",),
+        ),
+        _object({"name": _TEXT, "load": _TRUTH}),
+    ),
+}
 _PLAIN: Mapping[Answer, Schema | Callable[[], Schema]] = {
     Answer.ALIVE: _object({"status": {"const": "alive"}}),
     Answer.LIVE: _object({"live": _TRUTH}),

@@ -122,7 +122,9 @@ def _repository(path: str, body: bytes) -> Ask:
     if parts[3:4] != ["models"] or len(parts) != 6 or parts[5] not in ("load", "unload"):
         raise RequestError(Fault.NO_PATH, path=path)
     _only(raw, "parameters")
-    parameters = raw.get("parameters") or {}
+    parameters = raw.get("parameters")
+    if parameters is None:
+        parameters = {}
     if type(parameters) is not dict:
         got = word(parameters)
         raise RequestError(Fault.BAD_FIELD, field="parameters", expected="an object", got=got)

@@ -54,9 +54,10 @@ def document(
     return orjson.loads(text)
 
 
-def validator(found: Any, schema: str) -> Any:
-    root = {"$ref": f"#/components/schemas/{schema}", "components": found["components"]}
-    return jsonschema.Draft202012Validator(root)
+def validator(found: Any, schema: str | dict[str, Any]) -> Any:
+    """By the name of a schema in the document, or for one that stands elsewhere in it."""
+    root = {"$ref": f"#/components/schemas/{schema}"} if isinstance(schema, str) else schema
+    return jsonschema.Draft202012Validator({**root, "components": found["components"]})
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
@@ -84,7 +85,9 @@ def test_every_path_that_is_served_is_there_with_its_method() -> None:
     table = routes.table("m", "m-00001")
     found = document(ONE, revision="m-00001")["paths"]
     assert {path: sorted(each) for path, each in found.items()} == {
-        path.decode(): [route.method.decode().lower()] for path, route in table.items()
+        path.decode(): [route.method.decode().lower()]
+        for path, route in table.items()
+        if not path.endswith(b"/unload")  # which one model's predictor refuses
     }
     operations = [each["operationId"] for path in found.values() for each in path.values()]
     assert len(set(operations)) == len(operations)
@@ -164,10 +167,9 @@ async def test_it_is_served_and_its_answers_are_what_it_says(
         assert (await bench.ask(request("GET", "/openapi.json"))).body == answer.body
         for path, methods in found["paths"].items():
             ((method, operation),) = methods.items()
-            content = operation["responses"]["200"]["content"]["application/json"]["schema"]
-            schema = content["$ref"].rpartition("/")[2]
+            schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
             body = b""
-            if method == "post":
+            if operation.get("requestBody", {}).get("required"):
                 asked = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
                 example = found["components"]["schemas"][asked.rpartition("/")[2]]["examples"][0]
                 body = orjson.dumps(example)
