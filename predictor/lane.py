@@ -23,6 +23,7 @@ from predictor.loaded import Loaded
 from predictor.model import Tensor
 from predictor.protocol import InferRequest
 from predictor.stats import RequestStats
+from predictor.stepping import Part, Walk
 from predictor.worker import Outcome, Worker
 
 _LOG = logging.getLogger(__name__)
@@ -61,9 +62,10 @@ class Lane:
         self._gate: Gate[Job] = Gate(settings.container_concurrency)
         self.stats = RequestStats(now_s=self._loop.time())
         self.active_s = self._loop.time()  # when a job last came or was over
-        self._batches = _batches(settings, loaded, worker, self._ran)
+        self._batches = _batches(settings, loaded, worker, self._rode)
         self._waiting: dict[Job, float] = {}  # jobs not answered in their tick → deadline
         self._timer: asyncio.TimerHandle | None = None
+        self.on_stuck: Callable[[float], None] | None = None  # told how long a run has taken
 
     @property
     def is_busy(self) -> bool:
@@ -100,6 +102,9 @@ class Lane:
         if not job.is_over:
             self.refuse(job, RequestError(Fault.TIMED_OUT, timeout_s=timeout_s))
             self._leave(job)
+            if self._worker.mark:
+                again_s = self._settings.timeout_s
+                self._loop.call_later(again_s, self._look_if_stuck, self._worker.mark)
 
     def abandoned(self, job: Job) -> None:
         """Nobody waits for a job: its place in the queue is free, its run goes on."""
@@ -133,15 +138,36 @@ class Lane:
             self._ran(job, Outcome(None, RequestError(Fault.BUG), 0.0))
             return
         worker = self._worker
-        if request.run is not None:
+        if request.steps is not None:
+            self._walk(Walk(job, request.steps))
+        elif request.run is not None:
             worker.run_there(request.run, request.feeds, request.outputs, partial(self._ran, job))
         elif self._batches is not None:
-            deadline_s = self._waiting.get(job, self._loop.time() + self._settings.timeout_s)
-            self._batches.add(job, deadline_s=deadline_s)
+            self._batches.add(job, deadline_s=self._deadline_s(job))
         elif worker.is_quick:
             self._ran(job, worker.run_here(self._run, request.feeds, request.outputs))
         else:
             worker.run_there(self._run, request.feeds, request.outputs, partial(self._ran, job))
+
+    def _deadline_s(self, job: Job) -> float:
+        return self._waiting.get(job, self._loop.time() + self._settings.timeout_s)
+
+    def _walk(self, walk: Walk[Job], outcome: Outcome | None = None) -> None:
+        """Run the next part of a job, among the runs of others."""
+        found = walk.following(outcome)
+        if isinstance(found, Outcome):
+            self._ran(walk.job, found)
+        elif found.run is None and self._batches is not None:
+            self._batches.add(Part(found, walk), deadline_s=self._deadline_s(walk.job))
+        else:
+            run, ended = found.run or self._run, partial(self._walk, walk)
+            self._worker.run_there(run, found.feeds, found.outputs, ended)
+
+    def _rode(self, rider: Job | Part[Job], outcome: Outcome, timing: bytes) -> None:
+        if isinstance(rider, Part):
+            self._walk(rider.walk, outcome)
+        else:
+            self._ran(rider, outcome, timing)
 
     def _ran(self, job: Job, outcome: Outcome, timing: bytes = b"") -> None:
         if not job.is_over:
@@ -174,6 +200,11 @@ class Lane:
         self.active_s = now_s = self._loop.time()
         self.stats.left(is_proxied=job.is_proxied, now_s=now_s)
 
+    def _look_if_stuck(self, mark: int) -> None:
+        """A run that outlasted its timeout and then as long again will not end."""
+        if self._worker.mark == mark and self.on_stuck is not None:
+            self.on_stuck(2.0 * self._settings.timeout_s)
+
     def _expire(self) -> None:
         """One timer for all jobs, which all have the same timeout."""
         self._timer = None
@@ -190,8 +221,8 @@ def _batches(
     settings: Settings,
     loaded: Loaded,
     worker: Worker,
-    done: Callable[[Job, Outcome, bytes], None],
-) -> Batches[Job] | None:
+    done: Callable[[Job | Part[Job], Outcome, bytes], None],
+) -> Batches[Job | Part[Job]] | None:
     if not settings.batch_size_max:
         return None
     if settings.container_concurrency == 1:

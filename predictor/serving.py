@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import signal
 import socket
 import threading
@@ -40,6 +41,7 @@ BACKLOG = 4096  # the kernel holds so many connections that came before the mode
 QUIET_S = 1.0  # an open connection without a request for so long is a pool's spare
 GRACE_BEYOND_TIMEOUT_S = 5.0  # the last request may use its whole timeout, and be answered
 TIDY_AFTER_S = 2.0  # what came while the model was loaded has been answered by then
+EXIT_STUCK = 70  # sysexits.h: an internal error
 _IDLE_S = 3600.0  # an activator keeps its pooled connections as long as it likes
 
 T = TypeVar("T")
@@ -186,7 +188,16 @@ def _open(settings: Settings) -> Loaded | Repository:
 def _server(settings: Settings, opened: Loaded | Repository, worker: Worker, timing: str) -> Front:
     if isinstance(opened, Repository):
         return PackedServer(settings, opened, worker)
-    return Server(loading.completed(settings, opened), opened, worker, start_timing=timing)
+    server = Server(loading.completed(settings, opened), opened, worker, start_timing=timing)
+    server.lane.on_stuck = _end_stuck
+    return server
+
+
+def _end_stuck(seconds: float) -> None:
+    """Every request behind that run would wait in vain: a new process serves the next."""
+    _LOG.critical("the model has not returned for %d s: this replica ends", seconds)
+    logging.shutdown()
+    os._exit(EXIT_STUCK)
 
 
 def _facts(opened: Loaded | Repository) -> dict[str, Any]:

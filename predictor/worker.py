@@ -48,12 +48,19 @@ class Worker:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._pending = 0  # touched on the loop's thread only
         self._recent_s = float("inf")
+        self._jobs_started = 0  # written by the thread
+        self._is_working = False  # likewise
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
     @property
     def is_quick(self) -> bool:
         """Whether the next run may block the loop."""
         return self._recent_s < INLINE_MAX_S and not self._pending
+
+    @property
+    def mark(self) -> int:
+        """Which job the thread is at, as long as it is at it; 0 while it waits for one."""
+        return self._jobs_started if self._is_working else 0
 
     def run_here(
         self, run: Run, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None
@@ -103,7 +110,10 @@ class Worker:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
+            self._jobs_started += 1
+            self._is_working = True
             job()
+            self._is_working = False
 
 
 def _measure(run: Run, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Outcome:
@@ -112,6 +122,6 @@ def _measure(run: Run, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None)
         return Outcome(run(feeds, wanted), None, time.perf_counter() - started_s)
     except RequestError as error:
         return Outcome(None, error, time.perf_counter() - started_s)
-    except Exception:  # noqa: BLE001 - a boundary between threads: else it would be lost
+    except (Exception, SystemExit):  # noqa: BLE001 - a boundary: the thread would end with it
         _LOG.exception("the run failed outside the model")
         return Outcome(None, RequestError(Fault.BUG), time.perf_counter() - started_s)

@@ -151,3 +151,25 @@ async def test_nobody_waits_longer_than_the_timeout() -> None:
     assert [job.told for job in jobs] == [[Fault.TIMED_OUT]] * 2
     model.go.set()
     await until(lambda: not lane.is_busy)
+
+
+async def test_a_run_that_does_not_end_is_told_of_and_a_late_one_is_not() -> None:
+    model = Held()
+    lane = lane_of(model, timeout_s=0.05)
+    told: list[float] = []
+    lane.on_stuck = told.append
+    give(lane, Errand())
+    await until(lambda: told)
+    assert told == [0.1]
+    model.go.set()
+    await until(lambda: not lane.is_busy)
+    late = Held()
+    other = lane_of(late, timeout_s=0.05)
+    other.on_stuck = told.append
+    job = give(other, Errand())
+    await until(lambda: job.told)
+    late.go.set()
+    await until(lambda: not other.is_busy)
+    assert other._worker.mark == 0
+    other._look_if_stuck(1)
+    assert told == [0.1]

@@ -1,6 +1,7 @@
 """`python -m predictor`: one predictor as a process of its own."""
 
 import contextlib
+import http.client
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import grpc
 import orjson
 import pytest
 
+from predictor import serving
 from tests.predictor.talking import PATIENCE_S, infer_body
 
 ROOT = Path(__file__).parents[2]
@@ -112,3 +114,50 @@ def test_grpc_may_be_switched_off(identity_model: Callable[..., Path]) -> None:
             with pytest.raises(grpc.RpcError) as caught:
                 call(b"", timeout=PATIENCE_S)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+CODE = """
+import os, time
+from predictor.model import Model
+
+class Hostile(Model):
+    def predict(self, inputs):
+        what = inputs["instances"][0]
+        if what == "block":
+            while True:
+                time.sleep(60)
+        if what == "exit":
+            raise SystemExit(3)
+        if what == "die":
+            os._exit(9)
+        if what == "garbage":
+            return {"dates": object()}
+        return {"y": inputs["instances"]}
+"""
+
+
+def test_a_class_that_exits_or_answers_garbage_fails_alone(tmp_path: Path) -> None:
+    path = tmp_path / "hostile.py"
+    path.write_text(CODE)
+    with running("--python", f"{path}:Hostile", "--model-name", "m") as (process, url):
+        ask = f"{url}/v1/models/m:predict"
+        for what in ("exit", "garbage"):
+            status, answer = post(ask, orjson.dumps({"instances": [what]}))
+            assert status == 500
+            assert "Traceback" not in str(answer)
+        assert post(ask, b'{"instances": ["fine"]}') == (200, {"predictions": ["fine"]})
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            post(ask, b'{"instances": ["die"]}')
+        assert process.wait(PATIENCE_S) == 9
+
+
+def test_a_class_that_blocks_is_answered_for_and_then_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hostile.py"
+    path.write_text(CODE)
+    monkeypatch.setenv("RELIGHT_TIMEOUT_S", "1")
+    with running("--python", f"{path}:Hostile", "--model-name", "m") as (process, url):
+        status, answer = post(f"{url}/v1/models/m:predict", b'{"instances": ["block"]}')
+        assert (status, "timeout of 1 s" in str(answer)) == (504, True)
+        assert process.wait(PATIENCE_S) == serving.EXIT_STUCK
