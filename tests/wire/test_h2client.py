@@ -585,3 +585,14 @@ async def test_whatever_a_server_sends_every_request_has_one_end(
         assert notes.is_over.is_set()
         assert (notes.lost is None) == stream.is_answer_complete
     assert upstream.retired == 1
+
+
+async def test_a_connection_whose_numbers_are_used_up_takes_no_more() -> None:
+    upstream = Upstream()
+    upstream.connection._next_id = ours.STREAM_ID_MAX
+    notes, stream = upstream.ask()
+    assert stream.id == ours.STREAM_ID_MAX
+    assert (upstream.retired, upstream.connection.is_full) == (1, True)
+    upstream.feed(answer(stream.id, is_end=True))
+    assert notes.lost is None
+    assert upstream.wire.is_closed

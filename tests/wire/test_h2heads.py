@@ -145,3 +145,11 @@ def test_trailers() -> None:
     assert read_trailers([(b"grpc-status", b"0"), (b"x", b"")]) == b"grpc-status: 0\r\nx: \r\n"
     with pytest.raises(StreamFaultError):
         read_trailers([(b":status", b"200")])
+
+
+def test_what_was_good_before_is_good_again_and_nothing_else() -> None:
+    for each in range(3000):
+        fields = [*GET, (b"x", b"%d" % each), (b"y", b"1")]
+        assert read_request(fields, LIMITS)[0].index[b"x"] == b"%d" % each
+    with pytest.raises(StreamFaultError):
+        read_request([*GET, (b"y", b"1"), (b"Y", b"1")], LIMITS)

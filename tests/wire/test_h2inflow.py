@@ -21,6 +21,7 @@ from tests.wire.h2peer import (
 from wire import h2frames as ours
 from wire.exchange import Exchange
 from wire.h2inflow import CONNECTION_WINDOW, FRAME_BYTES_MAX
+from wire.h2server import H2ServerProtocol
 from wire.limits import Limits
 
 H, D, END, ACK = ours.HEADERS, ours.DATA, ours.END_STREAM, ours.ACK
@@ -412,3 +413,19 @@ async def test_nothing_that_is_sent_breaks_more_than_its_connection(
     client.wire.frames()
     client.close()
     assert all(notes.exchange.is_done for notes in client.app.seen)
+
+
+async def test_more_than_the_window_of_the_connection() -> None:
+    class Mean(H2ServerProtocol):
+        def _refill_all(self) -> None:
+            if self._room < 0:
+                super()._refill_all()
+
+    client = Client(App(), Limits(streams_max=1000))
+    client.wire.protocol.__class__ = Mean  # it forgets to give windows
+    frames = []
+    for stream_id in range(1, 2 * (CONNECTION_WINDOW // 60_000 + 2), 2):
+        frames += client.feed(head(stream_id, POST, is_end=False))
+        frames += client.feed(body(stream_id, bytes(60_000), is_end=False))
+    assert ends(frames) == [("GoAway", 0, ours.FLOW_CONTROL_ERROR)]
+    client.close()

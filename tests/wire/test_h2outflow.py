@@ -167,3 +167,27 @@ async def test_the_table_of_the_far_side_is_not_used_and_that_is_said_once() -> 
     assert again.data == first.data[1:]
     assert SETTINGS
     one.close()
+
+
+async def test_heads_and_ends_do_not_wait_for_the_transport() -> None:
+    one = Client(App())
+    one.feed(head(1) + head(3))
+    one.wire.protocol.pause_writing()  # type: ignore[attr-defined] # a Protocol
+    one.app.seen[0].exchange.respond(204, b"", b"")
+    assert "END_STREAM" in one.wire.frames()[0].flags
+    one.app.seen[1].exchange.start(200, b"", content_length=None)
+    assert len(one.wire.frames()) == 1
+    one.app.seen[1].exchange.end()
+    assert one.wire.frames() == []
+    one.wire.protocol.resume_writing()  # type: ignore[attr-defined] # a Protocol
+    (end,) = one.wire.frames()
+    assert (end.data, set(end.flags)) == (b"", {"END_STREAM"})
+    one.close()
+
+
+async def test_settings_that_make_a_window_too_large() -> None:
+    one = Client(App())
+    one.feed(head(1) + ours.window_update(1, 2**31 - 1 - 65_535))
+    frames = one.feed(ours.settings({ours.INITIAL_WINDOW_SIZE: 65_536}))
+    assert ends(frames) == [("GoAway", 0, ours.FLOW_CONTROL_ERROR)]
+    one.close()
