@@ -26,7 +26,11 @@ class Rider(Hashable, Protocol):
     """What rides in a batch: a parsed request, and whether its client still waits."""
 
     request: InferRequest | None
-    is_over: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for it any more."""
+        ...
 
 
 R = TypeVar("R", bound=Rider)

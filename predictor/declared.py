@@ -32,6 +32,10 @@ def applied(loaded: Loaded, signature: Signature, *, where: str) -> Loaded:
         return _positional(loaded, signature, arguments, where)
     outputs = _outputs(signature.outputs, described.outputs, where)
     run = _run(loaded, signature.inputs, described.inputs, where)
+    scores = None
+    if loaded.scores is not None:
+        by_scores = dataclasses.replace(loaded, run=loaded.scores)
+        scores = _run(by_scores, signature.inputs, described.inputs, where)
     names = {
         own.name: said.name
         for said, own in zip(signature.outputs, described.outputs, strict=False)
@@ -39,7 +43,11 @@ def applied(loaded: Loaded, signature: Signature, *, where: str) -> Loaded:
     }
     found = Signature(inputs=signature.inputs, outputs=outputs)
     return dataclasses.replace(
-        loaded, run=_renaming(run, names) if names else run, signature=found, described=found
+        loaded,
+        run=_renaming(run, names) if names else run,
+        scores=scores,
+        signature=found,
+        described=found,
     )
 
 

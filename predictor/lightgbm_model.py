@@ -6,6 +6,7 @@ Must not know: HTTP, JSON, or where the file came from.
 
 import importlib
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from api.modelfiles import Kind
 from predictor import formats, library_threads, lightgbm_files, matrices, tabular
 from predictor.config import Settings
 from predictor.errors import LoadError
-from predictor.loaded import Loaded
+from predictor.loaded import Loaded, Trees
 from predictor.model import Tensor
 from predictor.refusals import check_wanted, first_line, guarded
 
@@ -59,9 +60,7 @@ class LightgbmModel:
 
     def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
         """What the objective makes of each row, as `output-0`: values or probabilities."""
-        names = self.document.feature_names
-        rows = matrices.matrix(inputs, names, len(names))
-        numbers = tabular.numbers(rows, names, self._categories, unknown=np.nan)
+        numbers = self._numbers(inputs)
         outputs = {tabular.OUTPUT: guarded(lambda: self._predict(numbers))}
         check_wanted(outputs, wanted)
         return outputs
@@ -76,12 +75,34 @@ class LightgbmModel:
             found["classes"] = classes
         return found
 
+    def trees(self) -> Trees:
+        """What explains its answers."""
+        return Trees(
+            model=self.booster,
+            matrix=self._numbers,
+            scores=lambda rows: np.asarray(self._of_matrix(rows, raw_score=True)),
+            contributions=self._contributions,
+        )
+
+    def _contributions(self, rows: Tensor) -> Tensor:
+        found = np.asarray(self._of_matrix(rows, pred_contrib=True))
+        columns = len(self.document.feature_names) + 1
+        return found.reshape(len(rows), -1, columns).transpose(0, 2, 1)
+
+    def _numbers(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        names = self.document.feature_names
+        rows = matrices.matrix(inputs, names, len(names))
+        return tabular.numbers(rows, names, self._categories, unknown=np.nan)
+
+    def _of_matrix(self, rows: Tensor, **asked: bool) -> Any:
+        taken = rows if rows.dtype in _NUMBERS else rows.astype(np.float64)
+        return self.booster.predict(taken, num_threads=self._threads, **asked)
+
     def _predict(self, rows: Tensor) -> Tensor:
         if not len(rows):
             shape = self._predict(np.zeros((1, len(self.document.feature_names)))).shape
             return np.empty((0, *shape[1:]))
-        taken = rows if rows.dtype in _NUMBERS else rows.astype(np.float64)
-        return np.asarray(self.booster.predict(taken, num_threads=self._threads))
+        return np.asarray(self._of_matrix(rows))
 
 
 def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
@@ -97,7 +118,7 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
         described=tabular.described(model.run, datatype="FP64", width=width),
         facts=model.facts(),
         is_rowwise=True,
-        trees=model.booster,
+        trees=model.trees(),
     )
 
 

@@ -15,6 +15,17 @@ Run = Callable[[dict[str, Tensor], tuple[str, ...] | None], Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trees:
+    """The trees that a model is made of, for attributions that come from them."""
+
+    model: Any  # what shap's TreeExplainer takes
+    matrix: Callable[[dict[str, Tensor]], Tensor]  # tensors of a request → rows, columns in order
+    scores: Callable[[Tensor], Tensor]  # rows → what their trees add up to, (rows,) or (rows, K)
+    # Rows → (rows, columns + 1, K), the base last; None where the library has none of its own.
+    contributions: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A model that answers, and what every answer says of it."""
 
@@ -31,9 +42,12 @@ class Loaded:
     name: str = ""  # by its settings files; one that was given goes before
     batching: Batching | None = None  # what its settings files ask for; a flag goes before
     warmups: tuple[Warmup, ...] = ()  # requests that were stored with it
-    trees: Any = None  # what shap's TreeExplainer takes, where the model is one of trees
+    trees: Trees | None = None  # where the model is one of trees
+    scores: Run | None = None  # probabilities or scores, one output, where `run` gives labels only
+    baseline: Any = None  # of explanations, as baseline.json beside the model has it
     # What only some models can; None where this one can not. See `model.Model`.
     generate: Callable[[str, Generation], Iterator[Piece]] | None = None
     chat_prompt: Callable[[Sequence[Mapping[str, Any]]], str] | None = None
     embed: Callable[[Sequence[str]], Tensor] | None = None
     count_tokens: Callable[[str], int] | None = None  # of a prompt, for OpenAI's usage
+    explain: Callable[[dict[str, Tensor]], Mapping[str, Any]] | None = None

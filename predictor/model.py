@@ -82,6 +82,14 @@ class Model:
         """
         raise NotImplementedError
 
+    def explain(self, inputs: dict[str, Tensor]) -> Mapping[str, Any]:
+        """Why the answers are what they are; a model that defines it is asked at `:explain`.
+
+        Whatever it gives is the answer's `explanations`: what JSON can carry, and arrays. Models
+        without it are explained by Shapley values, where they take rows of columns.
+        """
+        raise NotImplementedError
+
     def load_metrics(self) -> Mapping[str, float]:
         """What this replica carries now: `tokens_in_flight`, `queue_delay_ms`, and any others.
 

@@ -48,6 +48,8 @@ WORDS = {
     Answer.PREDICT: "Predictions for rows (V1)",
     Answer.INFER: "Outputs for tensors (V2, Open Inference Protocol)",
     Answer.OPENAPI: "This document",
+    Answer.EXPLAIN_V1: "Which features a prediction comes from (V1)",
+    Answer.EXPLAIN: "Which features an output comes from (V2)",
     Answer.REPOSITORY: "Triton's repository extension, of one model",
 }
 

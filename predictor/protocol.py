@@ -4,7 +4,7 @@ For: letting the server treat V1 and V2 alike.
 Must not know: paths, or how a model runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -21,6 +21,10 @@ NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 JSON = b"content-type: application/json\r\n"
 
 
+# Yields what is to be run next and is sent its outputs; what it returns is the outcome.
+Steps = Generator["InferRequest", Mapping[str, Tensor], Mapping[str, Tensor]]
+
+
 class InferRequest(NamedTuple):
     """One parsed request. A tuple, because one is made for every request."""
 
@@ -29,6 +33,7 @@ class InferRequest(NamedTuple):
     outputs: tuple[str, ...] | None  # None asks for all of them
     reply: Any = None  # what else its codec needs to answer
     run: Run | None = None  # in place of the model's; alone, and never on the loop's thread
+    steps: Steps | None = None  # in place of one run: as many as there are
 
 
 class Encoded(NamedTuple):

@@ -35,7 +35,10 @@ class CodecV1(PlainCodec):
         Rows are in `instances`, or in `inputs` as KServe takes them too.
         """
         del index
-        raw = parse_object(body)
+        return self.read(parse_object(body))
+
+    def read(self, raw: Mapping[str, Any]) -> InferRequest:
+        """The request in an object, see `decode`."""
         rows = "inputs" if "inputs" in raw and "instances" not in raw else "instances"
         for field in raw:
             if field == "signature_name":

@@ -91,6 +91,21 @@ class PythonModel:
             raise _bad_output(f"{self._class_name}.predict gave {got}, not a dict of arrays")
         return {name: _array(name, value) for name, value in outputs.items()}
 
+    def explain(self, inputs: dict[str, Tensor]) -> Mapping[str, Any]:
+        """What the model says of its answers."""
+        own = {name: _writable(array) for name, array in inputs.items()}
+        try:
+            found: Any = self._model.explain(own)
+        except InvalidInputError as error:
+            raise RequestError(Fault.REJECTED, detail=str(error)) from None
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code; logged
+            _LOG.exception("%s.explain failed", self._class_name)
+            raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
+        if not isinstance(found, Mapping):
+            got = type(found).__name__
+            raise _bad_output(f"{self._class_name}.explain gave {got}, not a dict")
+        return found
+
     def _import(self) -> ModuleType:
         if not self.path.is_file():
             problem = "is a directory" if self.path.is_dir() else "does not exist"
@@ -142,6 +157,7 @@ def open_model(path: Path, class_name: str) -> Loaded:
         chat_prompt=model.defined("chat_prompt"),
         embed=model.defined("embed"),
         count_tokens=model.defined("count_tokens"),
+        explain=model.explain if model.defined("explain") else None,
     )
 
 

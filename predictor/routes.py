@@ -27,6 +27,8 @@ class Answer(enum.Enum):
     INFER = "infer"
     OPENAPI = "openapi"
     REPOSITORY = "repository"
+    EXPLAIN_V1 = "explain v1"
+    EXPLAIN = "explain"
 
 
 class Route(NamedTuple):
@@ -36,7 +38,13 @@ class Route(NamedTuple):
     answer: Answer
 
 
-_POSTED = (Answer.PREDICT, Answer.INFER, Answer.REPOSITORY)
+_POSTED = (
+    Answer.PREDICT,
+    Answer.INFER,
+    Answer.REPOSITORY,
+    Answer.EXPLAIN_V1,
+    Answer.EXPLAIN,
+)
 
 
 def table(model_name: str, revision: str) -> dict[bytes, Route]:
@@ -50,6 +58,7 @@ def table(model_name: str, revision: str) -> dict[bytes, Route]:
         "/v1/models": Answer.MODELS,
         f"/v1/models/{model_name}": Answer.MODEL_V1,
         f"/v1/models/{model_name}:predict": Answer.PREDICT,
+        f"/v1/models/{model_name}:explain": Answer.EXPLAIN_V1,
         "/v2": Answer.SERVER,
         "/v2/health/live": Answer.LIVE,
         "/v2/health/ready": Answer.READY,
@@ -63,6 +72,7 @@ def table(model_name: str, revision: str) -> dict[bytes, Route]:
         paths[start] = Answer.METADATA
         paths[f"{start}/ready"] = Answer.MODEL_READY
         paths[f"{start}/infer"] = Answer.INFER
+        paths[f"{start}/explain"] = Answer.EXPLAIN
     return {
         path.encode(): Route(b"POST" if answer in _POSTED else b"GET", answer)
         for path, answer in paths.items()

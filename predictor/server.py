@@ -13,7 +13,15 @@ import uuid
 import orjson
 
 from api import keys
-from predictor import cloud_events, coding, openapi, repository_requests, routes, text_server
+from predictor import (
+    cloud_events,
+    coding,
+    explain_codecs,
+    openapi,
+    repository_requests,
+    routes,
+    text_server,
+)
 from predictor.calls import Call
 from predictor.cloud_events import EventCodec
 from predictor.config import Settings
@@ -61,6 +69,7 @@ class Server:
         self._timed_head = b"%b" + self._identity + _TIMING + b": %brun;dur=%.3f\r\n"
         self._grpc = GrpcServer(settings, loaded, self, identity=self._identity, version=_VERSION)
         self._text = TextServer(self, settings, loaded)
+        self._explain = explain_codecs.of_model(settings, loaded, v1=self._v1, v2=self._v2)
         self._answers = _static_answers(settings, loaded, self._text)
         self._refusals = _readiness(name, is_ready=False)
 
@@ -125,6 +134,8 @@ class Server:
         if answer is Answer.PREDICT:
             event = cloud_events.is_event(exchange.index)
             self._infer(exchange, self._event(exchange) if event else self._v1)
+        elif answer in self._explain:
+            self._infer(exchange, self._explain[answer])
         elif answer is Answer.REPOSITORY:
             self._repository(exchange)
         else:

@@ -11,7 +11,7 @@ import importlib
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from api.modelfiles import Kind
-from predictor import datatypes, library_threads, matrices
+from predictor import datatypes, library_threads, matrices, sklearn_explaining
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
-from predictor.loaded import Loaded
+from predictor.loaded import Loaded, Run, Trees
 from predictor.model import Signature, Tensor, TensorSpec
 from predictor.refusals import NAMES_MAX, check_wanted, rejected, words
 
@@ -87,21 +87,46 @@ class SklearnModel:
 
     def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
         """The predictions as `output-0`, one row for each row that came."""
-        rows = self._rows(inputs)
+        outputs = _outputs(self._asked(self._method, self._rows(inputs)))
+        check_wanted(outputs, wanted)
+        return outputs
+
+    def trees(self) -> Trees | None:
+        """What explains its answers, where it is a tree, or many."""
+        scored = sklearn_explaining.scored_by(self._estimator)
+        if not scored or self._pandas is not None:
+            return None
+        return Trees(
+            model=self._estimator,
+            matrix=self._rows,
+            scores=lambda rows: np.asarray(self._asked(scored, rows)),
+        )
+
+    def scores(self) -> Run | None:
+        """Probabilities or decisions, where it answers with labels alone."""
+        method = sklearn_explaining.scores_of(self._estimator, self._method)
+        if not method:
+            return None
+
+        def run(inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+            del wanted
+            return {method: np.asarray(self._asked(method, self._rows(inputs)))}
+
+        return run
+
+    def _asked(self, method: str, rows: Any) -> Any:
+        """What a method of the estimator gives."""
         try:
             with warnings.catch_warnings():
                 if self._features and self._pandas is None:
                     warnings.filterwarnings("ignore", "X does not have valid feature names")
-                answer = getattr(self._estimator, self._method)(rows)
+                return getattr(self._estimator, method)(rows)
         except ValueError as error:  # scikit-learn's word for input it can not use
             _LOG.info("the model refused an input", exc_info=True)
             raise rejected(f"the model: {words(error)}") from None
         except Exception as error:  # noqa: BLE001 - anybody's code; logged, and answered 500
-            _LOG.exception("%s failed on an input of shape %s", self._method, rows.shape)
+            _LOG.exception("%s failed on an input of shape %s", method, rows.shape)
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
-        outputs = _outputs(answer)
-        check_wanted(outputs, wanted)
-        return outputs
 
     def describe(self) -> Signature:
         """What the metadata says. The outputs are those of a row of zeros, where it takes one."""
@@ -205,6 +230,8 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
         described=model.describe(),
         facts=model.facts(),
         is_rowwise=True,
+        trees=model.trees(),
+        scores=model.scores(),
     )
 
 

@@ -9,6 +9,7 @@ SciPy and scikit-learn, which it takes where it finds them.
 
 import importlib
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ from api.modelfiles import Kind
 from predictor import formats, library_threads, matrices, providers, tabular, xgboost_files
 from predictor.config import Settings
 from predictor.errors import LoadError
-from predictor.loaded import Loaded
+from predictor.loaded import Loaded, Run, Trees
 from predictor.model import Tensor
 from predictor.refusals import check_wanted, first_line, guarded
 
@@ -27,6 +28,7 @@ _LOG = logging.getLogger(__name__)
 PLATFORM = "xgboost"
 _IN_PLACE = "gbtree"  # the booster that answers the same from plain arrays, in less time
 _NO_TREES = "gblinear"
+_LABELS = ("multi:softmax", "binary:hinge")
 
 
 class XgboostModel:
@@ -58,8 +60,7 @@ class XgboostModel:
 
     def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
         """What the objective makes of each row, as `output-0`: values, classes, probabilities."""
-        rows = matrices.matrix(inputs, self._features, self._width)
-        numbers = tabular.numbers(rows, self._features, self.document.categories, unknown=None)
+        numbers = self._numbers(inputs)
         outputs = {tabular.OUTPUT: guarded(lambda: self._predict(numbers))}
         check_wanted(outputs, wanted)
         return outputs
@@ -73,6 +74,45 @@ class XgboostModel:
             found["classes"] = self.document.classes
         return found
 
+    def trees(self) -> Trees | None:
+        """What explains its answers; a linear booster has none."""
+        if self.document.booster == _NO_TREES:
+            return None
+        return Trees(
+            model=self.booster,
+            matrix=self._numbers,
+            scores=lambda rows: np.asarray(self._of_matrix(rows, output_margin=True)),
+            contributions=self._contributions,
+        )
+
+    def scores(self) -> Run | None:
+        """What classes are chosen by, where the objective answers with a class alone."""
+        if self.document.objective not in _LABELS:
+            return None
+
+        def run(inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+            del wanted
+            rows = self._numbers(inputs)
+            margins = guarded(lambda: self._of_matrix(rows, output_margin=True))
+            return {"margin": np.asarray(margins)}
+
+        return run
+
+    def _contributions(self, rows: Tensor) -> Tensor:
+        found = np.asarray(self._of_matrix(rows, pred_contribs=True))
+        return found[:, :, None] if found.ndim == 2 else found.transpose(0, 2, 1)
+
+    def _numbers(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        rows = matrices.matrix(inputs, self._features, self._width)
+        return tabular.numbers(rows, self._features, self.document.categories, unknown=None)
+
+    def _of_matrix(self, rows: Tensor, **asked: bool) -> Any:
+        """What the library gives for its own kind of matrix."""
+        assert self._xgboost is not None, "load comes first"
+        names = list(self._features) or None
+        matrix = self._xgboost.DMatrix(rows, feature_names=names, nthread=self._threads)
+        return self.booster.predict(matrix, **asked)
+
     def _predict(self, rows: Tensor) -> Tensor:
         assert self._xgboost is not None, "load comes first"
         if not len(rows):
@@ -80,9 +120,7 @@ class XgboostModel:
             return np.empty((0, *shape[1:]), np.float32)
         if self.document.booster == _IN_PLACE:
             return np.asarray(self.booster.inplace_predict(rows))
-        names = list(self._features) or None
-        matrix = self._xgboost.DMatrix(rows, feature_names=names, nthread=self._threads)
-        return np.asarray(self.booster.predict(matrix))
+        return np.asarray(self._of_matrix(rows))
 
     def _read(self, xgboost: ModuleType) -> None:
         here = xgboost.__version__
@@ -132,7 +170,6 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
     wants_gpu = providers.CUDA in settings.providers
     model = XgboostModel(path, threads=settings.threads, wants_gpu=wants_gpu)
     model.load()
-    has_trees = model.document.booster != _NO_TREES
     return Loaded(
         run=model.run,
         signature=None,
@@ -142,7 +179,8 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
         ),
         facts=model.facts(),
         is_rowwise=True,
-        trees=model.booster if has_trees else None,
+        trees=model.trees(),
+        scores=model.scores(),
     )
 
 
