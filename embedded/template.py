@@ -55,16 +55,21 @@ class TemplateZygote(Zygote):
         try:
             said = await self._speak(ours)
         except ZygoteError as error:
+            self.close()
             raise ZygoteError(_why(reading) or str(error)) from None
         finally:
             os.close(reading)
         self.is_ready = True
         return said
 
-    def _ended(self, code: int | None, number: int | None) -> None:
-        del code, number  # it is told by those it forked
+    def close(self) -> None:
+        """Speak with it no more: it ends by itself."""
         self.is_ready = False
         self._close()
+
+    def _ended(self, code: int | None, number: int | None) -> None:
+        del code, number  # it is told by those it forked
+        self.close()
         self._fail("the template ended before its model was open")
         for name in list(self._exits):
             self._exited(name, None, signal.SIGKILL)

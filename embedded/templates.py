@@ -52,19 +52,25 @@ class Templates:
 
     async def run(self) -> None:
         """Start what is wanted, one at a time; start again what died."""
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                template, pod = await self._wanted.get()
-                if template not in self._kept.values():
-                    continue
-                try:
-                    await template.start()
-                except ZygoteError as error:
-                    log.warning("%s: %s", template.name, error)
-                    self._events.warning(pod, "TemplateFailed", str(error))
-                    continue
-                log.info("%s is open", template.name)
-                tasks.create_task(self._watch(template))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    template, pod = await self._wanted.get()
+                    if template in self._kept.values() and await self._is_started(template, pod):
+                        tasks.create_task(self._watch(template))
+        finally:
+            for template in self._kept.values():
+                template.close()
+
+    async def _is_started(self, template: TemplateZygote, pod: Raw) -> bool:
+        try:
+            await template.start()
+        except ZygoteError as error:
+            log.warning("%s: %s", template.name, error)
+            self._events.warning(pod, "TemplateFailed", str(error))
+            return False
+        log.info("%s is open", template.name)
+        return True
 
     async def _watch(self, template: TemplateZygote) -> None:
         """The next Pod has another one started where this one died."""
