@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api.modelfiles import kind_of
-from predictor import config
+from predictor import artifacts, config
 from predictor.config import Settings
 from predictor.errors import LoadError
 
@@ -56,7 +56,7 @@ def _models(root: Path) -> dict[str, Path]:
         raise LoadError(f"--repository: cannot read {root}: {error.strerror}") from None
     found: dict[str, Path] = {}
     for entry in entries:
-        is_model = entry.is_dir() or kind_of(entry.name) is not None
+        is_model = entry.is_dir() or _is_model(entry)
         name = entry.name if entry.is_dir() else entry.stem
         if not is_model or not config.is_name(name):
             continue  # what lies beside models, and hidden folders
@@ -67,6 +67,17 @@ def _models(root: Path) -> dict[str, Path]:
     if len(found) > _MODELS_MAX:
         raise LoadError(f"--repository: {root} holds more than {_MODELS_MAX} models")
     return found
+
+
+def _is_model(file: Path) -> bool:
+    """By its name; where that says nothing, by what it starts with."""
+    if kind_of(file.name) is not None:
+        return True
+    try:
+        artifacts.find(file)
+    except LoadError:
+        return False
+    return True
 
 
 def size_bytes(path: Path) -> int:

@@ -12,8 +12,10 @@ def test_folders_and_model_files_are_models(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "b.onnx").write_bytes(b"xy")
     (tmp_path / "README.md").write_text("no model")
+    (tmp_path / "settings.json").write_text("{}")
+    (tmp_path / "light.txt").write_text("tree\nversion=v4\n")
     repository = Repository(tmp_path)
-    assert repository.names() == ["a", "b"]
+    assert repository.names() == ["a", "b", "light"]
     assert repository.path("b") == tmp_path / "b.onnx"
     assert repository.path("c") is None
     (tmp_path / "c.skops").write_bytes(b"")
