@@ -26,7 +26,7 @@ from predictor.fetch_uris import shown
 
 FETCH_FAILED = "ModelFetchFailed"
 FETCHING = "Fetching"
-_RETRY_FIRST_S = 10.0
+_RETRY_FIRST_S = 5.0
 _RETRY_MAX_S = 300.0
 _REMEMBERED_MAX = 1000  # Revisions whose model could not be fetched
 _MOUNTED = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_CA_BUNDLE", "AWS_SHARED_CREDENTIALS_FILE")

@@ -5,9 +5,11 @@ Must not know: the platform, or the Service that may exist already.
 """
 
 import argparse
+import secrets
 from pathlib import Path
 
 from api import keys
+from api.storage_uris import is_fetched
 from relight import config, sources
 from relight.containers import Run
 from relight.errors import UsageError
@@ -18,7 +20,7 @@ _EXAMPLE = """example:
   relight deploy iris --model ./better.onnx --canary 20
 
 What is not named stays as it is in a Service that exists. A local file whose content
-changed makes a new revision; so does a new --revision-name.
+changed makes a new revision; so do --refetch and a new --revision-name.
 """
 _CLASSES = {"kpa": keys.CLASS_KPA, "hpa": keys.CLASS_HPA, "relight": keys.CLASS_RELIGHT}
 _SCALING = {  # flag, metavar, what it says
@@ -88,6 +90,11 @@ def _add_revision(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_doing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--refetch",
+        action="store_true",
+        help="a new revision, for which a --model that lies elsewhere is asked for again",
+    )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it is ready")
     parser.add_argument("--wait-timeout", type=float, default=120.0, metavar="S")
     parser.add_argument("--dry-run", action="store_true", help="print the manifest, send nothing")
@@ -131,7 +138,16 @@ def _run(args: argparse.Namespace, folder: Path) -> tuple[Run, str | None]:
         providers=args.providers,
         threads=args.threads,
     )
-    return run, source.digest if source else None
+    return run, _seen(args, source)
+
+
+def _seen(args: argparse.Namespace, source: sources.Source | None) -> str | None:
+    """What tells this source from what it was before: its digest, if it lies here."""
+    if not args.refetch:
+        return source.digest if source else None
+    if not (args.model and is_fetched(args.model)):
+        raise UsageError("--refetch: give --model with the URI of what is fetched")
+    return f"refetched:{secrets.token_hex(8)}"
 
 
 def _environment(given: list[str]) -> dict[str, str | None]:

@@ -12,7 +12,7 @@ from api.modeldigests import pin
 from api.objects import Raw
 from controller import models
 from controller.models import ModelDigests, Resolutions
-from controller.pinning import Digest, Problem
+from controller.pinning import Digest, Problem, Underway
 from tests.controller.objects import a_revision
 from wire import folders
 
@@ -212,3 +212,20 @@ async def test_a_fault_of_our_own_concerns_one_revision_only() -> None:
         task.cancel()
     assert isinstance(found, Problem)
     assert found.reason == "ModelUnreadable"
+
+
+async def test_how_far_a_slow_one_is_is_told() -> None:
+    oracle = Oracle()
+    half = Underway(message="5 of 10 bytes", has_begun=True)
+    resolutions = Resolutions(
+        oracle.resolve,
+        wake=lambda _: oracle.woken.set(),
+        grace_s=0,
+        progress=lambda _: half,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(resolutions.run())
+        await asyncio.sleep(0)
+        for _ in range(3):
+            assert await resolutions.look(("ns", "r"), a_revision()) == half
+        running.cancel()

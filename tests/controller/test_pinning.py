@@ -5,6 +5,7 @@ import pytest
 from controller.pinning import (
     ModelFile,
     Problem,
+    fetched_model,
     model_file,
     needs_digest,
     pinned_digest,
@@ -74,3 +75,10 @@ def test_of_several_containers_the_one_with_a_port_serves() -> None:
     side, main = {"name": "side"}, {"name": "main", "ports": [{"containerPort": 1}]}
     assert serving_container({"spec": {"containers": [side, main]}}) == main
     assert serving_container({"spec": {"containers": [side]}}) == side
+
+
+def test_which_model_is_fetched() -> None:
+    assert fetched_model({"args": ["--model", "s3://b/m"]}) == "s3://b/m"
+    assert fetched_model({"args": ["--model_dir=hf://a/b"]}) == "hf://a/b"
+    for args in (["--model", "m.onnx"], ["--model", "hdfs://h/m"], ["--python", "s3://x:C"], []):
+        assert fetched_model({"args": args}) == ""

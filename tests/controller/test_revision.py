@@ -1,9 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from api.conditions import Condition
-from controller.pinning import MODEL_RETRY_S, Digest, Problem
+from controller.pinning import MODEL_RETRY_S, Digest, Problem, Underway
 from controller.revision import NOT_OWNED_RETRY_S, Observed, plan
 from controller.workload import make_deployment, make_podautoscaler
 from tests.controller.objects import (
@@ -424,6 +425,36 @@ def test_a_model_that_is_missing_is_told_and_looked_for_again() -> None:
     assert plan(seeing(told), now=LATER).status is None, "looking again is no news"
     again = plan(seeing(applied(revision, step), model=problem), now=LATER)
     assert (again.status, again.notes) == (None, ())
+
+
+def test_a_model_that_is_fetched_says_how_far_it_is() -> None:
+    revision = a_revision(spec=PREDICTOR)
+    asking = Underway(message="asking s3://b/m", has_begun=False)
+    step = plan(seeing(revision, model=asking), now=NOW)
+    assert condition(step.status, "ContainerHealthy")["reason"] == "Fetching"
+    assert condition(step.status)["status"] == "Unknown"
+    assert step.requeue_after_s == 1.0
+    half = Underway(message="5 of 10 bytes of s3://b/m", has_begun=True)
+    step = plan(seeing(applied(revision, step), model=half), now=LATER)
+    assert condition(step.status, "ContainerHealthy")["message"] == "5 of 10 bytes of s3://b/m"
+    found = Digest(text="sha256:ab", told="Fetched s3://b/m")
+    pinned = plan(seeing(revision, model=found), now=NOW)
+    assert [(n.type, n.reason, n.message) for n in pinned.notes] == [
+        ("Normal", "Fetched", "Fetched s3://b/m")
+    ]
+
+
+def test_what_was_said_of_a_fetch_that_failed_holds_until_something_comes() -> None:
+    revision = a_revision(spec=PREDICTOR)
+    final = Problem(reason="ModelFetchFailed", message="another digest", retry_s=None)
+    step = plan(seeing(revision, model=final), now=NOW)
+    assert step.requeue_after_s is None
+    failed = applied(revision, step)
+    asking = Underway(message="asking", has_begun=False)
+    assert plan(seeing(failed, model=asking), now=LATER).status is None
+    coming = replace(asking, has_begun=True)
+    again = plan(seeing(failed, model=coming), now=LATER)
+    assert condition(again.status, "ContainerHealthy")["status"] == "Unknown"
 
 
 def test_a_revision_that_is_going_is_left_alone() -> None:

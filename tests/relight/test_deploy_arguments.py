@@ -119,3 +119,15 @@ def test_two_sources_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> Non
         typed(Path("/"), "--model", "a", "--image", "b")
     assert caught.value.code == 2
     assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_a_model_that_lies_elsewhere_may_be_asked_for_again(tmp_path: Path) -> None:
+    words = ("--model", "https://h/m.onnx")
+    assert typed(tmp_path, *words).source_digest is None
+    first, second = (typed(tmp_path, *words, "--refetch").source_digest for _ in range(2))
+    assert first is not None
+    assert first.startswith("refetched:")
+    assert first != second
+    for wrong in ((), ("--model", "m.onnx", "--no-check")):
+        with pytest.raises(UsageError, match="--refetch: give --model with the URI"):
+            typed(tmp_path, *wrong, "--refetch")

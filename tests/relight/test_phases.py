@@ -62,6 +62,10 @@ CRASHED = {"reason": "CrashLoopBackOff", "message": "the file is no ONNX model"}
             seen(revision=(*STARTING, ("ContainerHealthy", "Unknown", "ResolvingDigests", ""))),
             "Revision iris-00002: reading the model's digest",
         ),
+        (
+            seen(revision=(*STARTING, ("ContainerHealthy", "Unknown", "Fetching", "1 of 2 MB"))),
+            "Revision iris-00002: fetching 1 of 2 MB",
+        ),
         (seen(revision=STARTING, pods=(pod(),)), "Revision iris-00002: loading model…"),
         (
             seen(revision=STARTING, pods=(pod(waiting=CRASHED),)),
