@@ -33,6 +33,7 @@ class TemplateZygote(Zygote):
         self.is_ready = False
         self._parent = parent
         self._gone = asyncio.Event()
+        self._fewer = asyncio.Event()  # one that it forked has ended
 
     @override
     async def start(self) -> dict[str, Any]:
@@ -80,6 +81,18 @@ class TemplateZygote(Zygote):
         """Return once it is gone."""
         await self._gone.wait()
         return 0
+
+    @override
+    def _exited(self, name: str, code: int | None, number: int | None) -> None:
+        super()._exited(name, code, number)
+        self._fewer.set()
+
+    async def retire(self) -> None:
+        """End it once all that it forked have ended: they may be answering."""
+        while self._exits:
+            self._fewer.clear()
+            await self._fewer.wait()
+        await self.stop()
 
     @override
     async def stop(self) -> None:

@@ -143,6 +143,7 @@ class Platform:
             base_env={**fetching_environment(), **self._environment},
             held=lambda: _pinned(self._revisions.objects.values()),
             wall_s=_wall_s,
+            bytes_max=settings.fetched_bytes,
         )
         self._sources = Sources(self._client)
         self._zygote = Zygote(env=self._environment, spares=settings.spares)
@@ -310,7 +311,7 @@ class Platform:
                 self._models.sweep(_pinned(revisions.objects.values()))
                 uids = (str(each["metadata"]["uid"]) for each in revisions.objects.values())
                 for gone in self._templates.keep(uids):
-                    stopping.create_task(gone.stop())
+                    stopping.create_task(gone.retire())
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(revisions.run())

@@ -1,5 +1,6 @@
 """Which Revisions have a zygote of their own: from their first Pod until they are gone."""
 
+import asyncio
 import hashlib
 import signal
 from typing import Any
@@ -51,13 +52,16 @@ async def test_the_second_pod_of_a_revision_is_forked_from_its_template() -> Non
         await machine.until_ready("b")
         assert list(template._exits)
         assert b'"template":true' in await machine.ask("b", "/v2/models/m")
-        await end(machine, "b")
         assert machine.templates is not None
         assert machine.templates.keep(["u1"]) == []
         (gone,) = machine.templates.keep(["u2"])
         assert gone is template
-        await gone.stop()
-        await gone.wait()
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(20):
+            retiring = tasks.create_task(gone.retire())
+            assert (await machine.ask("b")).startswith(b"HTTP/1.1 200")
+            assert not retiring.done()
+            await end(machine, "b")
+            await gone.wait()
 
 
 async def test_one_that_died_is_replaced_at_the_next_pod() -> None:
