@@ -23,6 +23,7 @@ from predictor.fetch_sources import of_fetches
 _SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
 _FROZEN_PERCENT_MAX = 90
 _FROZEN_BYTES_MAX = 1 << 60
+_FETCHED_BYTES_MAX = 1 << 60
 _STATE_SCHEMES = ("redis://", "rediss://", "unix://")
 _SOCKET_NAME = "/run/0123456789ab.sock"
 
@@ -46,6 +47,7 @@ class Settings:
     max_pods: int = 110  # the kubelet's default on a real node
     spares: int = 4
     state: str = ""  # where the autoscaler keeps its windows: a Redis, or "" for a file here
+    fetched: str = "100Gi"  # of disk for fetched models; what a Revision pins stays in any case
     frozen_memory: str = "25%"  # of what is available, or an amount; 0: nothing is frozen
 
     def __post_init__(self) -> None:
@@ -59,7 +61,7 @@ class Settings:
             raise SettingsError("--spares: expected 0 to 64")
         if self.state and not self.state.startswith(_STATE_SCHEMES):
             raise SettingsError(f"--state: expected one of {', '.join(_STATE_SCHEMES)} and so on")
-        _ = self.frozen
+        _ = self.frozen, self.fetched_bytes
         if not self.model_root.is_dir():
             raise SettingsError(f"--model-root: {self.model_root} is not a directory")
         if len(str(self.data_dir).encode()) + len(_SOCKET_NAME) >= _SOCKET_PATH_MAX:
@@ -67,6 +69,16 @@ class Settings:
                 f"--data-dir: {self.data_dir} is too long: replicas listen on Unix sockets in "
                 f"it, whose paths hold {_SOCKET_PATH_MAX - 1} bytes"
             )
+
+    @property
+    def fetched_bytes(self) -> int:
+        """How much fetched models may take. What a Revision pins stays in any case."""
+        amount = quantities.parse(self.fetched)
+        if amount is None or not 0 <= amount <= _FETCHED_BYTES_MAX:
+            raise SettingsError(
+                f"--fetched: expected an amount such as 100Gi, got {self.fetched[:40]!r}"
+            )
+        return int(amount)
 
     @property
     def frozen(self) -> Bounds:

@@ -18,6 +18,7 @@ from predictor.fetch_cache import ModelCache
 from predictor.fetch_sources import of_fetches
 from predictor.fetch_uris import progress
 
+BYTES_MAX = 100 << 30
 _AT_ONCE_MAX = 4  # models
 _LINE_BYTES_MAX = 1 << 20
 Tell = Callable[[int, str], None]  # bytes that came, and a sentence of it
@@ -49,8 +50,13 @@ class Fetcher:
         base_env: Mapping[str, str],
         held: Callable[[], Collection[str]],
         wall_s: Callable[[], float],
+        bytes_max: int = BYTES_MAX,
     ) -> None:
-        """`held` tells the digests of all that must stay; `base_env` is every process's."""
+        """`held` tells the digests of all that must stay, `bytes_max` what all may take.
+
+        `base_env` is every fetch's.
+        """
+        self._bytes_max = bytes_max
         self._cache_dir = cache_dir
         self._cache = ModelCache(cache_dir)
         self._base_env = base_env
@@ -88,7 +94,7 @@ class Fetcher:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "predictor.fetch", "--cache", str(self._cache_dir), "--keep", "-"),
-            *(*pinned, "--", uri),
+            *("--max-cache-bytes", str(self._bytes_max), *pinned, "--", uri),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,

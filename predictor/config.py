@@ -29,6 +29,7 @@ _TIMEOUT_MAX_S = 24 * 3600
 _BATCH_SIZE_MAX = 65_536
 PREPARED_DEFAULT_BYTES = 8 * 1024 * _MIB
 _BATCH_DELAY_DEFAULT_MS = 5.0  # KServe's batcher waits 5 s unless told otherwise
+_FETCHED_DEFAULT_BYTES = 100 * 1024 * _MIB
 _BATCH_DELAY_MAX_MS = 60_000.0
 
 # Set for the zygote so that it stays single-threaded; not meant for what it executes.
@@ -65,6 +66,7 @@ class Settings:
     cache_dir: Path  # of what can be made again; it need not be there
     prepared: bool  # load prepared models, and have them prepared
     prepared_bytes_max: int  # of all prepared models together
+    fetched_bytes_max: int  # of all fetched models together
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
     is_name_given: bool = True  # else it is the file's, and a settings file may know better
 
@@ -104,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
         "--prepared", choices=("auto", "off"), default="auto", help="prepared models (default auto)"
     )
     parser.add_argument(
+        "--fetched-bytes-max",
+        type=int,
+        default=_FETCHED_DEFAULT_BYTES,
+        metavar="N",
+        help="of all fetched models in the cache (default 100 GiB)",
+    )
+    parser.add_argument(
         "--prepared-bytes-max",
         type=int,
         default=PREPARED_DEFAULT_BYTES,
@@ -116,6 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-body-bytes", type=int, default=64 * _MIB, help="largest body (default 64 MiB)"
     )
+    _add_listening(parser)
+    return parser
+
+
+def _add_listening(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     port_help = "port (default: $PORT or 8080)"
     parser.add_argument("--port", "--http_port", type=int, default=-1, help=port_help)
@@ -124,7 +138,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--enable-grpc", "--enable_grpc", default="true", metavar="BOOL", help="default true"
     )
-    return parser
 
 
 _PARSER = _parser()  # once, before any fork: building it costs more than using it
@@ -175,6 +188,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         provider_options=provider_options.read(flags.provider_options),
         cache_dir=_cache_dir(flags.cache_dir, environment),
         prepared=flags.prepared == "auto",
+        fetched_bytes_max=_within("--fetched-bytes-max", flags.fetched_bytes_max, 0, 2**50),
         prepared_bytes_max=_within("--prepared-bytes-max", flags.prepared_bytes_max, 0, 2**50),
         model_digest=_digest(environment),
     )

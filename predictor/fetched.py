@@ -37,7 +37,8 @@ def local(settings: Settings) -> Settings:
 
 def _last_words(settings: Settings) -> dict[str, Any]:
     pinned = ("--digest", settings.model_digest) if settings.model_digest else ()
-    command = (sys.executable, "-m", "predictor.fetch", "--cache", str(settings.cache_dir))
+    command = [sys.executable, "-m", "predictor.fetch", "--cache", str(settings.cache_dir)]
+    command += ["--max-cache-bytes", str(settings.fetched_bytes_max)]
     last: dict[str, Any] = {}
     with subprocess.Popen(  # noqa: S603 - ourselves
         [*command, *pinned, "--", settings.model],

@@ -55,6 +55,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="SIZE",
         help="for replicas kept frozen: N%% of what is available, or 512Mi; 0: none",
     )
+    parser.add_argument(
+        "--fetched",
+        default="100Gi",
+        metavar="SIZE",
+        help="disk for fetched models; what a revision pins stays in any case",
+    )
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
@@ -88,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
             max_pods=args.max_pods,
             spares=args.spares,
             state=args.state,
+            fetched=args.fetched,
             frozen_memory=args.frozen_memory,
         )
         return run_platform(settings, announce=announce)

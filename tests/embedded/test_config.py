@@ -25,6 +25,8 @@ def settings(tmp_path: Path, **changes: Any) -> Settings:
         ({"max_pods": 0}, "--max-pods"),
         ({"spares": 65}, "--spares"),
         ({"frozen_memory": "91%"}, "--frozen-memory: expected 0% to 90%"),
+        ({"fetched": "much"}, "--fetched: expected an amount such as 100Gi, got 'much'"),
+        ({"fetched": "-1"}, "--fetched"),
         ({"frozen_memory": "much"}, "got 'much'"),
         ({"frozen_memory": "-1"}, "--frozen-memory"),
         ({"frozen_memory": "1e30"}, "--frozen-memory"),

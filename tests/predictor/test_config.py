@@ -119,6 +119,7 @@ def test_models_are_prepared_unless_that_is_off() -> None:
     settings = config.parse(["--model", "x.onnx"], {})
     assert settings.prepared
     assert settings.prepared_bytes_max == 8 * 1024**3
+    assert settings.fetched_bytes_max == 100 * 1024**3
     assert not config.parse(["--model", "x.onnx", "--prepared", "off"], {}).prepared
     with pytest.raises(SettingsError, match="--prepared"):
         config.parse(["--model", "x.onnx", "--prepared", "maybe"], {})
