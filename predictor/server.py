@@ -178,14 +178,14 @@ class Server:
         if asked is not None:
             waited_s = max(0.0, self.lane.active_s - call.arrived_s - run_s)
             headers += self._load.line(asked, waited_s=waited_s)
-        if self.is_draining:
+        if self._is_draining:
             exchange.keep_alive = False
         call.codec.send(exchange, 200, headers, encoded.body)
 
     def refused(self, call: Call, error: RequestError, *, status: int = 0) -> None:
         """Send a refusal, with the fault's own status unless another is given."""
         head, body = call.codec.refuse(error)
-        if self.is_draining:
+        if self._is_draining:
             call.exchange.keep_alive = False
         call.codec.send(call.exchange, status or error.status, head + self._identity, body)
 
@@ -194,7 +194,7 @@ class Server:
         return content + self._identity
 
     def _respond(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
-        if self.is_draining:
+        if self._is_draining:
             exchange.keep_alive = False
         exchange.respond(status, headers, body)
 
@@ -227,7 +227,7 @@ class Server:
             body = orjson.dumps(self.lane.statistics())
         elif answer is Answer.OPENAPI:
             body = self._document()
-        elif self.is_draining and answer in self._refusals:
+        elif self._is_draining and answer in self._refusals:
             status, body = 503, self._refusals[answer]
         else:
             body = self._answers[answer]

@@ -123,9 +123,9 @@ def test_outputs_may_be_chosen() -> None:
     assert [each.name for each in response.outputs] == ["z"]
 
 
-def test_raw_contents_are_not_copied() -> None:
-    values = np.arange(512, dtype=np.float32)
-    tensor = {"name": "x", "datatype": "FP32", "shape": [512]}
+def test_large_raw_contents_are_not_copied() -> None:
+    values = np.arange(8192, dtype=np.float32)
+    tensor = {"name": "x", "datatype": "FP32", "shape": [8192]}
     message = ModelInferRequest(inputs=[tensor], raw_input_contents=[values.tobytes()])
     body = message.SerializeToString()
     for shift in range(4):  # one of the four lies aligned

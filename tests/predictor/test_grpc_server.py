@@ -1,5 +1,6 @@
 """gRPC over a real socket, with Google's client."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 from predictor.errors import Fault, RequestError
 from predictor.grpc_messages import ModelInferRequest, message
 from tests.predictor.calling import HEALTH, INFERENCE, Caller
-from tests.predictor.talking import request
-from tests.predictor.test_server import DIGEST, Bench, Start, start
+from tests.predictor.talking import request as rest_request
+from tests.predictor.test_server import BODY, DIGEST, INFER, Bench, Start, start
 
 __all__ = ["start"]
 
@@ -76,6 +77,24 @@ async def test_each_call_ends_as_its_fault_says(start: Start) -> None:
             call = client.channel.unary_unary(f"/{service}/{method}")
             found, said = await code_of(call(b"\x12\x01m", timeout=20))
             assert found is code.UNIMPLEMENTED
+
+
+async def test_calls_and_rest_ride_in_one_batch(start: Start) -> None:
+    arguments = ("--max-batch-size", "8", "--max-batch-delay-ms", "1000")
+    async with start(*arguments) as bench, caller(bench) as client:
+        bench.model.go.clear()
+        statistics = bench.server.lane.statistics
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(client.unary("ModelInfer", infer()))
+            await bench.until(lambda: statistics()["running"] == 1)
+            second = group.create_task(client.unary("ModelInfer", infer(id="2")))
+            rest = group.create_task(bench.ask(rest_request("POST", INFER, BODY)))
+            await bench.until(lambda: statistics()["running"] == 3)
+            bench.model.go.set()
+        assert (await second).id == "2"
+        assert (await first).raw_output_contents == (await second).raw_output_contents
+        assert (await rest).json["outputs"][0]["data"] == [2.0, 4.0]
+        assert bench.model.runs == 2
 
 
 async def test_compressed_calls(start: Start) -> None:
@@ -225,6 +244,6 @@ async def test_reflection(start: Start) -> None:
 
 async def test_a_path_of_grpc_in_http(start: Start) -> None:
     async with start() as bench:
-        reply = await bench.ask(request("POST", f"/{INFERENCE}/ModelInfer", b"{}"))
+        reply = await bench.ask(rest_request("POST", f"/{INFERENCE}/ModelInfer", b"{}"))
         assert reply.status == 415
         assert "is a gRPC method: call it over HTTP/2" in reply.json["error"]
