@@ -19,6 +19,7 @@ from api.repositories import MLSERVER, TRITON, triton
 
 SIGNATURE = "signature.json"
 WARMUP = "warmup.json"
+BASELINE = "baseline.json"
 WARMUP_FOLDER = "warmup"  # any number of files
 PARTS_MAX = 10_000  # files of one model
 _DEPTH_MAX = 16
@@ -161,7 +162,7 @@ def _is_file(files: Files, path: str) -> bool:
 
 def _settings(files: Files, found: Found) -> Iterator[str]:
     """What is read beside the model: how it is served, its tensors, what warms it."""
-    names = [TRITON, MLSERVER, SIGNATURE, WARMUP]
+    names = [TRITON, MLSERVER, SIGNATURE, WARMUP, BASELINE]
     folders = {found.root, join(found.root, found.version)}
     if TRITON in files.entries(found.root).files:
         names += labels(triton(files.text(join(found.root, TRITON))))

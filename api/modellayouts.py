@@ -28,7 +28,15 @@ from api.repositories import MLSERVER, TRITON, Wanted, of_mlserver, of_triton
 _LOOKS_MAX = 64  # files whose content is looked at because their names say nothing
 _FOLDERS_MAX = 100  # sub-folders that are looked into for a model
 _SETTINGS = frozenset(
-    (TRITON, MLSERVER, "settings.json", "signature.json", "warmup.json", "labels.txt")
+    (
+        TRITON,
+        MLSERVER,
+        "settings.json",
+        "signature.json",
+        "warmup.json",
+        "baseline.json",
+        "labels.txt",
+    )
 )
 _NOBODYS = frozenset(("__pycache__", "lost+found", "__MACOSX"))
 _TORCH_WEIGHTS = (".safetensors", ".bin")

@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
-from predictor import binary_v2, explain_requests, explaining
+from predictor import binary_v2, explain_requests, explained, explaining
 from predictor.binary_v2 import LENGTH
 from predictor.config import Settings
 from predictor.errors import Fault, RequestError
 from predictor.explain_requests import Asked
-from predictor.explaining import Explained
+from predictor.explained import Explained
 from predictor.loaded import Loaded
 from predictor.model import Tensor
 from predictor.protocol import (
@@ -41,20 +41,20 @@ def of_model(
     settings: Settings, loaded: Loaded, *, v1: CodecV1, v2: CodecV2
 ) -> Mapping[Answer, Codec]:
     """The codec of each path."""
-    explained = explaining.of_model(loaded, batch_size_max=settings.batch_size_max)
+    known = explained.of_model(loaded, batch_size_max=settings.batch_size_max)
     head = {"model_name": settings.model_name}
     if settings.revision:
         head["model_version"] = settings.revision
-    explainer = _Explainer(loaded, explained)
+    explainer = _Explainer(loaded, known)
     return {Answer.EXPLAIN_V1: _V1(v1, explainer), Answer.EXPLAIN: _V2(v2, explainer, head)}
 
 
 class _Explainer:
     """From a decoded request to one that explains; `reply` is filled while it runs."""
 
-    def __init__(self, loaded: Loaded, explained: Explained) -> None:
+    def __init__(self, loaded: Loaded, known: Explained) -> None:
         self._own = loaded.explain
-        self._explained = explained
+        self._known = known
 
     def asked(self, request: InferRequest, asked: Asked) -> InferRequest:
         """What runs in place of an inference."""
@@ -71,7 +71,7 @@ class _Explainer:
         self, request: InferRequest, asked: Asked, found: list[Any]
     ) -> Generator[InferRequest, Mapping[str, Tensor], Mapping[str, Tensor]]:
         explanations = yield from explaining.steps(
-            self._explained, request.feeds, request.outputs, asked
+            self._known, request.feeds, request.outputs, asked
         )
         found.append([each.written() for each in explanations])
         return {}

@@ -63,11 +63,6 @@ def of_rows(outputs: Outputs, rows: int, asked: str, classes: Sequence[Any] = ()
     return [_picked(table, [int(best)]) for best in values.argmax(axis=1)]
 
 
-def of_scores(scores: Tensor, asked: str, name: str, classes: Sequence[Any] = ()) -> list[Target]:
-    """Of scores that trees add up to, (rows, values), in place of a model's output."""
-    return of_rows({name: scores}, len(scores), asked, classes)
-
-
 def _asked(outputs: Outputs, asked: str) -> tuple[str, int | None]:
     if not asked or (asked == ALL and asked not in outputs):
         return "", None

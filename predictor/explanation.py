@@ -27,7 +27,7 @@ class Explanation:
     base: float
     values: Tensor  # one a feature
     baseline: str
-    scale: str = "output"  # "raw": what the output is made from, such as log-odds
+    scale: str = "output"  # "score": what the output is made from, such as log-odds
     samples: int | None = None
     seed: int | None = None
     standard_error: float | None = None

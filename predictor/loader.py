@@ -44,6 +44,7 @@ def load(settings: Settings) -> Loaded:
         name=said.name,
         batching=said.batching,
         warmups=said.warmups,
+        baseline=said.baseline,
     )
 
 

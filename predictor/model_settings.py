@@ -6,6 +6,7 @@ Must not know: how a model is opened, or what its own file says.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from predictor.model import Signature
 
@@ -40,6 +41,7 @@ class ModelSettings:
     batching: Batching | None = None
     labels: Labels = field(default_factory=dict)  # of an output's classes, in their order
     warmups: tuple[Warmup, ...] = ()
+    baseline: Any = None  # of explanations
     providers: tuple[str, ...] = ()  # a hint: what to try where no flag says otherwise
     without_effect: tuple[str, ...] = ()  # fields that change nothing here, as they stand
 
@@ -54,6 +56,7 @@ def merged(first: ModelSettings, second: ModelSettings) -> ModelSettings:
         batching=first.batching or second.batching,
         labels=first.labels or second.labels,
         warmups=first.warmups + second.warmups,
+        baseline=second.baseline if first.baseline is None else first.baseline,
         providers=first.providers or second.providers,
         without_effect=first.without_effect + second.without_effect,
     )

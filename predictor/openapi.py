@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from predictor import openapi_explain
 from predictor import openapi_tensors as tensors
 from predictor.errors import Fault
 from predictor.loaded import Loaded
@@ -168,6 +169,12 @@ def _schemas(loaded: Loaded, model_name: str) -> Schema:
         "InferRequest": _infer_request(signature, described, model_name),
         "InferResponse": _infer_response(signature, model_name),
     }
+    found |= openapi_explain.schemas(
+        found["PredictRequest"],
+        found["InferRequest"],
+        found["InferResponse"],
+        is_own=loaded.explain is not None,
+    )
     for answer, schema in _PLAIN.items():
         found[f"{_schema_name(answer)}Response"] = schema() if callable(schema) else schema
     for answer in Answer:  # what later protocols add says of itself no more than that it is JSON

@@ -12,11 +12,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
-from api.modeldigests import SIGNATURE, WARMUP, WARMUP_FOLDER
+from api.modeldigests import BASELINE, SIGNATURE, WARMUP, WARMUP_FOLDER
 from api.modelfiles import ModelFileError
 from api.modellayouts import join, visible
 from api.repositories import MLSERVER, TRITON
-from predictor import config, mlserver_settings, signature_file, triton_settings, warmup_files
+from predictor import (
+    baseline_file,
+    config,
+    mlserver_settings,
+    signature_file,
+    triton_settings,
+    warmup_files,
+)
 from predictor.artifacts import Artifact
 from predictor.errors import LoadError
 from predictor.model_settings import ModelSettings, Warmup, merged
@@ -52,6 +59,7 @@ def _in(files: Folder, folder: str) -> ModelSettings:
     found = ModelSettings(warmups=tuple(_warmups(files, folder, entries.files, entries.folders)))
     readers: tuple[tuple[str, Callable[..., ModelSettings]], ...] = (
         (SIGNATURE, _signature),
+        (BASELINE, _baseline),
         (TRITON, partial(triton_settings.parse, read=partial(_beside, files, folder))),
         (MLSERVER, mlserver_settings.parse),
     )
@@ -64,6 +72,10 @@ def _in(files: Folder, folder: str) -> ModelSettings:
 
 def _signature(text: str, *, where: str) -> ModelSettings:
     return ModelSettings(signature=signature_file.parse(text, where=where), signature_by=where)
+
+
+def _baseline(text: str, *, where: str) -> ModelSettings:
+    return ModelSettings(baseline=baseline_file.parse(text, where=where))
 
 
 def _beside(files: Folder, folder: str, name: str) -> bytes:

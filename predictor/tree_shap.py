@@ -50,7 +50,8 @@ def run(
         _LOG.info("no attributions from the trees", exc_info=True)
         raise _refused(first_line(error)) from None
     if values.shape != (len(rows), rows.shape[1] + 1, scores.shape[1]):
-        raise _refused(f"they came in shape {list(values.shape)}")
+        told, needed = list(values.shape[1:]), [rows.shape[1] + 1, scores.shape[1]]
+        raise _refused(f"the trees tell of {told} values a row, where {needed} are needed")
     return {VALUES: values, SCORES: scores}
 
 

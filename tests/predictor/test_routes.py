@@ -49,7 +49,7 @@ def test_served_paths(path: bytes, answer: Answer) -> None:
         (b"/nothing", "nothing is served at /nothing"),
         (b"/v2/models/other/infer", "Model with name other does not exist."),
         (b"/v1/models/other:predict", "Model with name other does not exist."),
-        (b"/v1/models/m:explain", "nothing is served at /v1/models/m:explain"),
+        (b"/v1/models/m:regress", "nothing is served at /v1/models/m:regress"),
         (b"/v2/models/m/versions/1/infer", "Model m has no version '1' here; this replica serves"),
         (b"/v2/models/m/versions", "Model m has no version '' here"),
         (b"/v2/models/m/generate", "nothing is served at /v2/models/m/generate"),

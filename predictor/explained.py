@@ -1,0 +1,78 @@
+"""A model as far as explaining it goes, and what is run to find out about it.
+
+For: what explanations by trees and by swapping both need to know.
+Must not know: how explanations are found, HTTP, any library.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from predictor.errors import Fault, RequestError
+from predictor.explain_requests import Asked
+from predictor.explanation import Explanation
+from predictor.loaded import Loaded, Run, Trees
+from predictor.model import Signature, Tensor
+from predictor.protocol import InferRequest
+
+_CHUNK_ROWS = 256  # of one run: others wait for one at most
+
+Outputs = Mapping[str, Tensor]
+Steps = Generator[InferRequest, Outputs, list[Explanation]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A model, as far as explaining it goes."""
+
+    names: Sequence[str] = ()  # of a matrix's columns
+    classes: Sequence[Any] = ()
+    signature: Signature | None = None
+    scores: Run | None = None  # in place of the model's own run, which gives labels only
+    trees: Trees | None = None
+    output: str = "output-0"  # what the trees add up to
+    baseline: Any = None  # stored with the model
+    rows_max: int = _CHUNK_ROWS
+
+
+def of_model(loaded: Loaded, *, batch_size_max: int = 0) -> Explained:
+    """What there is to know of a model; no run of it gets more than a batch's rows."""
+    names, classes = (loaded.facts.get(name, ()) for name in ("feature_names", "classes"))
+    outputs = loaded.described.outputs if loaded.described else ()
+    return Explained(
+        names=tuple(map(str, names)) if isinstance(names, Sequence) else (),
+        classes=classes if isinstance(classes, Sequence) else (),
+        signature=loaded.signature,
+        scores=loaded.scores,
+        trees=loaded.trees,
+        output=outputs[0].name if outputs else "output-0",
+        baseline=loaded.baseline,
+        rows_max=min(_CHUNK_ROWS, batch_size_max or _CHUNK_ROWS),
+    )
+
+
+def scores_of(model: Explained, wanted: tuple[str, ...] | None, asked: Asked) -> Run | None:
+    """The run that tells more than labels, unless the labels' output is asked for by its name."""
+    is_named = wanted or asked.output == model.output or asked.output.startswith(f"{model.output}[")
+    return None if is_named else model.scores
+
+
+def rows_max_of(model: Explained) -> int:
+    """How many rows a run may have."""
+    for spec in model.signature.inputs if model.signature else ():
+        first = spec.shape[0] if spec.shape else 0
+        if first == 1:
+            return 1
+        if first != -1:
+            why = f"input '{spec.name}' has shape {list(spec.shape)}: it does not take single rows"
+            raise RequestError(Fault.NOT_EXPLAINED, why=why)
+    return model.rows_max
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """The outputs of one run after another."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

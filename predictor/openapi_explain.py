@@ -1,0 +1,79 @@
+"""Explanations in the OpenAPI document: a request for predictions, and how to explain them.
+
+For: what `:explain` takes and gives, as schemas.
+Must not know: models, routes, how the document is sent.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from predictor.explain_requests import METHODS, SAMPLES_MAX
+
+Schema = dict[str, Any]
+
+_NUMBER: Schema = {"type": "number"}
+_TEXT: Schema = {"type": "string"}
+_PARAMETERS: Schema = {
+    "type": ["object", "null"],
+    "properties": {
+        "samples": {"type": ["integer", "null"], "minimum": 1, "maximum": SAMPLES_MAX},
+        "seed": {"type": "integer", "minimum": 0},
+        "output": _TEXT,
+        "method": {"enum": list(METHODS)},
+        "baseline": {},
+    },
+    "additionalProperties": False,
+}
+_EXPLANATION: Schema = {
+    "type": "object",
+    "properties": {
+        "row": {"type": "integer", "minimum": 0},
+        "method": {"enum": ["tree_shap", "exact_shapley", "permutation_shapley"]},
+        "output": _TEXT,
+        "class": {},
+        "scale": {"enum": ["output", "score"]},
+        "prediction": _NUMBER,
+        "base_value": _NUMBER,
+        "attributions": {"type": "object", "additionalProperties": _NUMBER},
+        "additivity_error": _NUMBER,
+        "is_additive": {"type": "boolean"},
+        "baseline": _TEXT,
+        "samples": {"type": "integer"},
+        "seed": {"type": "integer"},
+        "standard_error": _NUMBER,
+        "note": _TEXT,
+    },
+    "required": ["row", "method", "output", "prediction", "base_value", "attributions"],
+    "additionalProperties": False,
+}
+
+
+def schemas(
+    predict: Schema, infer: Schema, answer: Schema, *, is_own: bool
+) -> Mapping[str, Schema]:
+    """Of both protocols' requests and answers; `is_own`: the model explains in its own words."""
+    explanations: Schema = {} if is_own else {"type": "array", "items": _EXPLANATION}
+    heads = {name: one for name, one in answer["properties"].items() if name != "outputs"}
+    required = [name for name in answer["required"] if name != "outputs"]
+    parameters: Schema = {"type": ["object", "null"], "maxProperties": 0} if is_own else _PARAMETERS
+    return {
+        "ExplainV1Request": _with(predict, parameters),
+        "ExplainRequest": _with(infer, parameters),
+        "ExplainV1Response": _object({"explanations": explanations}, ["explanations"]),
+        "ExplainResponse": _object(
+            {**heads, "explanations": explanations}, [*required, "explanations"]
+        ),
+    }
+
+
+def _with(request: Schema, parameters: Schema) -> Schema:
+    return {**request, "properties": {**request["properties"], "parameters": parameters}}
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
