@@ -81,7 +81,5 @@ def test_what_is_no_json_is_told(text: str) -> None:
 def test_another_kind_than_the_settings_speak_of() -> None:
     wanted = of_mlserver('{"implementation": "mlserver_lightgbm.LightGBMModel"}')
     wanted.check(Kind.LIGHTGBM, "m.bst")
-    with pytest.raises(
-        ModelFileError, match=r"holds m\.ubj, which is XGBoost, while"
-    ):
+    with pytest.raises(ModelFileError, match=r"holds m\.ubj, which is XGBoost, while"):
         wanted.check(Kind.XGBOOST, "m.ubj")
