@@ -232,6 +232,10 @@ def explain(path: Path, message: str, version: str) -> str:
         return f"{path} needs {needs}; ONNX Runtime {version} goes up to {limit}"
     if kernel := re.search(r"Could not find an implementation for (\S+)", message):
         return f"{path} needs {kernel[1]}, for which ONNX Runtime {version} has no kernel"
+    if operator := re.search(r"(\S+)\(-?\d+\) is not a registered function/op", message):
+        return f"{path} needs {operator[1]}, which ONNX Runtime {version} does not know"
+    if locale := re.search(r"Failed to construct locale with name:\s*([\w.-]+)", message):
+        return f"{path} needs the locale {locale[1]}, which this machine does not have"
     return f"ONNX Runtime {version} cannot load {path}: {reason}"
 
 

@@ -134,6 +134,24 @@ def test_a_datatype_without_a_kernel(tmp_path: Path) -> None:
     assert said == f"{path} needs Sin(7), for which ONNX Runtime 1.2 has no kernel"
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "Fatal error: ai.onnx.preview.training:Gradient(-1) is not a registered function/op",
+            "m.onnx needs ai.onnx.preview.training:Gradient, which ONNX Runtime 1.2 does not know",
+        ),
+        (
+            "Exception during initialization: Failed to construct locale with "
+            "name:en_US.UTF-8:locale::facet::_S_create_c_locale name not valid",
+            "m.onnx needs the locale en_US.UTF-8, which this machine does not have",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(message: str, said: str) -> None:
+    assert onnx_model.explain(Path("m.onnx"), message, "1.2") == said
+
+
 def test_where_onnx_runtime_threw_is_not_told() -> None:
     message = (
         "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Exception during initialization: "
