@@ -36,6 +36,15 @@ _REFUSALS = (
 _CLAIM = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 
 
+class FetchFailedError(Exception):
+    """A model was not fetched; the message is one sentence for a person."""
+
+    def __init__(self, message: str, *, is_final: bool) -> None:
+        """`is_final`: trying again later would end the same."""
+        super().__init__(message)
+        self.is_final = is_final
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
     """A model's place, taken apart."""
@@ -101,3 +110,9 @@ def refusal(uri: str) -> str:
         is_git = uri.startswith("http") and address.endswith(".git")
         return "no git repository is cloned: name an archive of it" if is_git else ""
     return "only paths, file://, pvc:// and " + ", ".join(f"{each}://" for each in FETCHED) + " are"
+
+
+def shown(uri: str) -> str:
+    """A URI without what may be secret: the signature in its query."""
+    start, mark, _ = uri.partition("?")
+    return f"{start}?…" if mark else start

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from api.storage_uris import FetchFailedError
 from predictor.fetch_cache import ModelCache
 from predictor.fetch_sources import of_fetches
 from predictor.fetch_uris import progress
@@ -22,14 +23,6 @@ BYTES_MAX = 100 << 30
 _AT_ONCE_MAX = 4  # models
 _LINE_BYTES_MAX = 1 << 20
 Tell = Callable[[int, str], None]  # bytes that came, and a sentence of it
-
-
-class FetchFailedError(Exception):
-    """A model was not fetched; the message is one sentence for a person."""
-
-    def __init__(self, message: str, *, is_final: bool) -> None:
-        super().__init__(message)
-        self.is_final = is_final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from cluster.events import EventRecorder
 from cluster.informer import Informer
 from controller import clusterconfig
 from controller.config import Settings as ControllerSettings
+from controller.fetched_models import FetchedModels
 from controller.models import ModelDigests
 from controller.server import Controller
 from embedded import hosts, runtimes, settings_maps
@@ -53,7 +54,7 @@ from embedded.config import (
 )
 from embedded.datadir import DataDirectory
 from embedded.deployments import DeploymentController
-from embedded.fetchedmodels import Pinning
+from embedded.fetchedmodels import RevisionFetch
 from embedded.fetching import Fetcher
 from embedded.freezing import Freezer
 from embedded.http import make_app
@@ -255,8 +256,9 @@ class Platform:
             kubelet = tasks.create_task(self._kubelet.run())
             await runtimes.install(self._client)
             await settings_maps.install(self._client)
-            digests = Pinning(
-                self._fetcher, self._sources, ModelDigests(self._settings.model_root).resolve
+            digests = FetchedModels(
+                RevisionFetch(self._fetcher, self._sources),
+                ModelDigests(self._settings.model_root).resolve,
             )
             controller = Controller(
                 self._client,

@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 from typing_extensions import override
 
+from api.storage_uris import shown
 from predictor.fetch_sources import CHUNK_BYTES, ChangedError, Item, Listing, refused
 from predictor.fetch_uris import (
     FetchError,
@@ -25,7 +26,6 @@ from predictor.fetch_uris import (
     is_name,
     is_same_host,
     redirected,
-    shown,
 )
 
 IO_S: Final = 30.0  # of silence, and of connecting

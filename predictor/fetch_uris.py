@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from api.storage_uris import FETCHED, refusal
+from api.storage_uris import FETCHED, refusal, shown
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 HUB = "https://huggingface.co"
@@ -145,12 +145,6 @@ def is_same_host(url: str, other: str) -> bool:
 def quoted(path: str) -> str:
     """A path as part of a URL."""
     return quote(path, safe="/")
-
-
-def shown(uri: str) -> str:
-    """A URI without what may be secret: the signature in its query."""
-    start, mark, _ = uri.partition("?")
-    return f"{start}?…" if mark else start
 
 
 def is_name(name: str) -> bool:

@@ -16,13 +16,14 @@ from typing import TypeVar
 
 from api.modeldigests import pin
 from api.modelfiles import ModelFileError
+from api.storage_uris import shown
 from predictor import fetch_archives
 from predictor.fetch_cache import Kept, ModelCache, key_of
 from predictor.fetch_http import WebSource
 from predictor.fetch_hub import HubSource
 from predictor.fetch_objects import ObjectSource
 from predictor.fetch_sources import CHUNK_BYTES, ChangedError, Item, Listing, Source
-from predictor.fetch_uris import FetchError, Place, amount, archive, place, shown
+from predictor.fetch_uris import FetchError, Place, amount, archive, place
 from wire import folders
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from api.kinds import PODS
-from controller.pinning import Digest, Problem, Underway
-from embedded.fetchedmodels import Pinning, cached, missed
-from embedded.fetching import Fetched, FetchFailedError
+from api.storage_uris import FetchFailedError
+from embedded.fetchedmodels import RevisionFetch, cached, missed
+from embedded.fetching import Fetched
 from embedded.launching import PredictorLaunch
 from embedded.modelstore import ModelError
 from tests.controller.objects import a_revision
@@ -44,92 +44,39 @@ class Fetches:
         return Fetched(path="/cache/m.onnx", digest=DIGEST)
 
 
-async def nowhere(_: Any) -> Digest | Problem:
-    return Digest(text="sha256:local")
-
-
 def revision(model: str = "https://h/m.onnx?sig=1", **container: Any) -> dict[str, Any]:
     made = {"name": "c", "image": "relight/predictor", "args": ["--model", model], **container}
     return a_revision(spec={"containers": [made]})
 
 
-def pinning(house: House, fetches: Any) -> Pinning:
-    return Pinning(fetches, house.around.sources, nowhere)
-
-
-async def test_a_digest_is_found_by_fetching(house: House) -> None:
-    fetches = Fetches()
-    found = await pinning(house, fetches).resolve(revision())
-    assert found == Digest(text=DIGEST, told=f"Fetched https://h/m.onnx?… ({DIGEST})")
-    assert fetches.asked == [("https://h/m.onnx?sig=1", "", {})]
-    assert await pinning(house, fetches).resolve(revision("m.onnx")) == Digest(text="sha256:local")
-
-
-async def test_how_far_it_is_can_be_asked(house: House) -> None:
-    fetches = Fetches()
-    fetches.going.clear()
-    digests = pinning(house, fetches)
-    async with asyncio.TaskGroup() as tasks:
-        asked = tasks.create_task(digests.resolve(revision()))
-        while not fetches.asked:
-            await asyncio.sleep(0)
-        assert digests.progress(revision()) == Underway(
-            message="asking https://h/m.onnx?…", has_begun=False
-        )
-        fetches.tell(5, "5 of 10 bytes")
-        assert digests.progress(revision()) == Underway(message="5 of 10 bytes", has_begun=True)
-        fetches.going.set()
-    assert isinstance(asked.result(), Digest)
-    assert digests.progress(revision()) is None
-
-
-async def test_what_may_pass_is_tried_again_later_and_what_can_not_is_not(house: House) -> None:
-    fetches = Fetches()
-    fetches.failure = FetchFailedError("no route", is_final=False)
-    digests = pinning(house, fetches)
-    first = await digests.resolve(revision())
-    assert first == Problem(reason="ModelFetchFailed", message="no route", retry_s=5.0)
-    soon = await digests.resolve(revision())
-    assert isinstance(soon, Problem)
-    assert soon.message == "no route"
-    assert len(fetches.asked) == 1, "not before its time"
-    for failure in digests._failures.values():
-        failure.due_s = 0.0
-    again = await digests.resolve(revision())
-    assert isinstance(again, Problem)
-    assert again.retry_s == 10.0
-    for failure in digests._failures.values():
-        failure.due_s = 0.0
-    fetches.failure = FetchFailedError("another digest", is_final=True)
-    last = await digests.resolve(revision())
-    assert last == Problem(reason="ModelFetchFailed", message="another digest", retry_s=None)
-    assert await digests.resolve(revision()) == last
-    assert len(fetches.asked) == 3
+def told(_done: int, _words: str) -> None:
+    pass
 
 
 async def test_credentials_are_the_containers(house: House) -> None:
     fetches = Fetches()
     env = [{"name": "AWS_ACCESS_KEY_ID", "value": "k"}, {"name": "PYTHONPATH", "value": "/evil"}]
-    await pinning(house, fetches).resolve(revision(env=env))
-    assert fetches.asked[0][2] == {"AWS_ACCESS_KEY_ID": "k"}
+    fetch = RevisionFetch(fetches, house.around.sources)  # type: ignore[arg-type]
+    assert await fetch(revision(env=env), "s3://b/m", told) == DIGEST
+    assert fetches.asked == [("s3://b/m", "", {"AWS_ACCESS_KEY_ID": "k"})]
     env = [{"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/secrets/key.json"}]
     mounts = [{"name": "v", "mountPath": "/secrets"}]
-    found = await pinning(house, fetches).resolve(revision(env=env, volumeMounts=mounts))
-    assert isinstance(found, Problem)
-    assert "GOOGLE_APPLICATION_CREDENTIALS: /secrets/key.json is in a volume" in found.message
+    with pytest.raises(FetchFailedError, match=r"/secrets/key\.json is in a volume") as caught:
+        await fetch(revision(env=env, volumeMounts=mounts), "gs://b/m", told)
+    assert caught.value.is_final
 
 
 async def test_a_secret_that_is_missing_is_told(house: House) -> None:
     sources = house.around.sources
-    digests = pinning(house, Fetches())
+    fetch = RevisionFetch(Fetches(), sources)  # type: ignore[arg-type]
     reference = {"secretKeyRef": {"name": "s3", "key": "id"}}
     made = revision(env=[{"name": "AWS_ACCESS_KEY_ID", "valueFrom": reference}])
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(sources.run())
-        found = await digests.resolve(made)
+        with pytest.raises(FetchFailedError, match='secret "s3" not found') as caught:
+            await fetch(made, "s3://b/m", told)
         following.cancel()
-    assert isinstance(found, Problem)
-    assert 'secret "s3" not found' in found.message
+    assert not caught.value.is_final
 
 
 def launch(model: str = "s3://b/m", digest: str = "") -> PredictorLaunch:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from api.storage_uris import FetchFailedError
 from embedded.config import inherited_environment
-from embedded.fetching import Fetched, Fetcher, FetchFailedError
+from embedded.fetching import Fetched, Fetcher
 from tests.predictor.fetch_servers import File, serving
 from tests.predictor.test_fetching import DIGEST, LARGE, MODEL
 
