@@ -157,10 +157,10 @@ class Passage:
             self.request_id,
             body,
         )
-        connection.send(self, data, exchange.method == b"HEAD", exchange.is_complete)
         if self._is_paused:
             self._is_paused = False
-            exchange.resume()
+            exchange.resume()  # first: what is sent may pause it again
+        connection.send(self, data, exchange.method == b"HEAD", exchange.is_complete)
 
     def _frame(self, body: bytes) -> tuple[bytes, bytes]:
         """Framing line, and framed body, of a body of which the client did not say the length."""

@@ -18,6 +18,7 @@ from wire.roster import Roster
 from wire.server import ServerProtocol
 
 H2C = [{"image": "mine", "ports": [{"name": "h2c", "containerPort": 9}]}]
+LOAD = ("endpoint-load-metrics", "TEXT named_metrics.tokens_in_flight=7")
 ECHO, TALK, FAIL, WAIT = (f"/a.B/{name}" for name in ("Echo", "Talk", "Fail", "Wait"))
 
 
@@ -55,7 +56,7 @@ class GrpcReplica:
 
     async def _echo(self, data: bytes, context: Any) -> bytes:
         self.calls += 1
-        await context.send_initial_metadata((("x-first", "1"),))
+        await context.send_initial_metadata((("x-first", "1"), LOAD))
         context.set_trailing_metadata((("x-last", "2"),))
         return b"echo " + data
 

@@ -11,9 +11,11 @@ from api import keys
 from tests.activator.callers import (
     ECHO,
     FAIL,
+    H2C,
     TALK,
     WAIT,
     Channel,
+    GrpcReplica,
     Receiver,
     calling,
     comes,
@@ -264,6 +266,49 @@ async def test_a_timeout_that_is_none() -> None:
         code, text = await status(channel.call(ECHO, metadata=(("relight-timeout", "soon"),)))
         assert code is CODE.INVALID_ARGUMENT
         assert "the Relight-Timeout header must be" in text
+
+
+async def test_calls_are_split_and_tagged_as_requests_are() -> None:
+    async with calling() as (it, replica, channel):
+        it.revision("app-2", containers=H2C)
+        it.route(("app-1", 50), ("app-2", 50), tag="new")
+        other = GrpcReplica(it.folder / "p2")
+        await other.start()
+        it.pod("p2", "app-2", containers=H2C)
+        await eventually(lambda: "default/app-2" in it.activator.statistics().revisions)
+        await it.ready(revision="default/app-2")
+        for _ in range(10):
+            await channel.call(ECHO)
+        assert (replica.calls, other.calls) == (5, 5)
+        tagged = (("knative-serving-tag", "new"),)
+        for _ in range(3):
+            await channel.call(ECHO, metadata=tagged)
+        assert (replica.calls, other.calls) == (5, 8)
+        await other.stop()
+
+
+async def test_a_replica_is_asked_for_its_load() -> None:
+    annotations = {keys.SCALING_METRIC: "tokens-in-flight", keys.SCALING_TARGET: "1000"}
+    settings = {"report_period_s": 0.02, "deadline_grain_s": 0.005}
+    async with calling(of_annotations=annotations, **settings) as (it, replica, channel):
+        waits = channel.call(WAIT)
+        await eventually(lambda: replica.running == 1)
+        call = channel.call(ECHO)
+        await call
+        assert replica.metadata[-1]["endpoint-load-metrics-format"] == "text"
+        assert "endpoint-load-metrics" not in dict(await call.initial_metadata())
+        await eventually(lambda: bool(it.stats) and it.stats[-1].tokens_in_flight == 7)
+        replica.go.set()
+        await waits
+
+
+async def test_a_large_call_is_paused_and_goes_on() -> None:
+    body = b"0" * 3_000_000
+    async with calling(is_ready=False) as (it, replica, channel):
+        call = channel.call(ECHO, body)
+        await eventually(lambda: it.now().queued == 1)
+        await comes(it, replica)
+        assert await call == b"echo " + body
 
 
 async def test_a_sink_is_told_of_calls() -> None:
