@@ -117,49 +117,75 @@ class Served:
         return await (self._binary if way == "binary" else self._json)(inputs)
 
     async def _json(self, inputs: Tensors) -> dict[str, Any]:
-        tensors = [{**_head(name, array), "data": plain(array)} for name, array in inputs.items()]
-        body = json.dumps({"inputs": tensors}, allow_nan=False).encode()
-        reply = await self.http(request("POST", f"/v2/models/{NAME}/infer", body))
-        assert reply.status == 200, reply.body
-        return {
-            one["name"]: np.array(one["data"], NUMPY.get(one["datatype"], "O")).reshape(
-                one["shape"]
-            )
-            for one in strict(reply.body)["outputs"]
-        }
+        reply = await self._infer(json_body(inputs))
+        return read_json(reply.body)
 
     async def _binary(self, inputs: Tensors) -> dict[str, Any]:
-        packed = {name: pack(array) for name, array in inputs.items()}
-        tensors = [
-            {**_head(name, array), "parameters": {"binary_data_size": len(packed[name])}}
-            for name, array in inputs.items()
-        ]
-        asked = {"inputs": tensors, "parameters": {"binary_data_output": True}}
-        head = json.dumps(asked).encode()
-        sizes = {"inference_header_content_length": str(len(head)), "content_type": BINARY}
-        body = head + b"".join(packed.values())
-        reply = await self.http(request("POST", f"/v2/models/{NAME}/infer", body, **sizes))
+        body, headers = binary_body(inputs)
+        reply = await self._infer(body, **headers)
+        return read_binary(reply.body, reply.headers)
+
+    async def _infer(self, body: bytes, **headers: str) -> Reply:
+        reply = await self.http(request("POST", f"/v2/models/{NAME}/infer", body, **headers))
         assert reply.status == 200, reply.body
-        at = int(reply.headers["inference-header-content-length"])
-        found = {}
-        for one in strict(reply.body[:at])["outputs"]:
-            start, at = at, at + one["parameters"]["binary_data_size"]
-            found[one["name"]] = unpack(reply.body[start:at], one["datatype"], one["shape"])
-        assert at == len(reply.body)
-        return found
+        return reply
 
     async def _grpc(self, inputs: Tensors) -> dict[str, Any]:
-        asked = ModelInferRequest(
-            model_name=NAME,
-            inputs=[_head(name, array) for name, array in inputs.items()],
-            raw_input_contents=[pack(array) for array in inputs.values()],
-        )
+        asked = ModelInferRequest(**grpc_fields(NAME, inputs))
         response = await self.caller.unary("ModelInfer", asked, timeout=PATIENCE_S * 5)
-        raw = response.raw_output_contents
-        return {
-            one.name: unpack(data, one.datatype, list(one.shape))
-            for one, data in zip(response.outputs, raw, strict=True)
-        }
+        return read_grpc(response)
+
+
+def json_body(inputs: Tensors) -> bytes:
+    """All of it JSON."""
+    tensors = [{**_head(name, array), "data": plain(array)} for name, array in inputs.items()]
+    return json.dumps({"inputs": tensors}, allow_nan=False).encode()
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    return {
+        one["name"]: np.array(one["data"], NUMPY.get(one["datatype"], "O")).reshape(one["shape"])
+        for one in strict(body)["outputs"]
+    }
+
+
+def binary_body(inputs: Tensors) -> tuple[bytes, dict[str, str]]:
+    """The binary extension, both ways; and its headers, with underscores."""
+    packed = {name: pack(array) for name, array in inputs.items()}
+    tensors = [
+        {**_head(name, array), "parameters": {"binary_data_size": len(packed[name])}}
+        for name, array in inputs.items()
+    ]
+    head = json.dumps({"inputs": tensors, "parameters": {"binary_data_output": True}}).encode()
+    headers = {"inference_header_content_length": str(len(head)), "content_type": BINARY}
+    return head + b"".join(packed.values()), headers
+
+
+def read_binary(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    at = int(headers["inference-header-content-length"])
+    found = {}
+    for one in strict(body[:at])["outputs"]:
+        start, at = at, at + one["parameters"]["binary_data_size"]
+        found[one["name"]] = unpack(body[start:at], one["datatype"], one["shape"])
+    assert at == len(body)
+    return found
+
+
+def grpc_fields(name: str, inputs: Tensors) -> dict[str, Any]:
+    """Of a ModelInferRequest with raw contents."""
+    return {
+        "model_name": name,
+        "inputs": [_head(each, array) for each, array in inputs.items()],
+        "raw_input_contents": [pack(array) for array in inputs.values()],
+    }
+
+
+def read_grpc(response: Any) -> dict[str, Any]:
+    """Of a ModelInferResponse with raw contents."""
+    return {
+        one.name: unpack(data, one.datatype, list(one.shape))
+        for one, data in zip(response.outputs, response.raw_output_contents, strict=True)
+    }
 
 
 def _head(name: str, array: Any) -> dict[str, Any]:
