@@ -11,6 +11,7 @@ from typing import Any
 from api.objects import Raw
 from api.pods import serving_index
 from api.storage_uris import FetchFailedError, is_fetched, shown
+from embedded import fetchcredentials
 from embedded.environment import Downward, MissingError, environment, references
 from embedded.fetching import Fetcher, Tell
 from embedded.launching import PredictorLaunch, is_mounted
@@ -18,10 +19,8 @@ from embedded.modelstore import ModelError
 from embedded.podstatus import terminated, waiting
 from embedded.residence import Residence
 from embedded.sources import Sources
-from predictor.fetch_sources import of_fetches
 
 FETCHING = "Fetching"
-_MOUNTED = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_CA_BUNDLE", "AWS_SHARED_CREDENTIALS_FILE")
 Report = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
@@ -34,28 +33,17 @@ class RevisionFetch:
 
     async def __call__(self, revision: Raw, uri: str, tell: Tell) -> str:
         """The digest of a Revision's model; FetchFailedError."""
-        try:
-            env = await self._credentials(revision)
-        except MissingError as error:
-            raise FetchFailedError(f"{shown(uri)}: {error}", is_final=False) from None
-        return (await self._fetcher.fetch(uri, "", env, tell)).digest
-
-    async def _credentials(self, revision: Raw) -> dict[str, str]:
-        """As the container would find them, ConfigMaps and Secrets included; MissingError."""
         spec, metadata = revision["spec"], revision["metadata"]
         if references(spec):
             await self._sources.known()
         lookup = self._sources.lookup(str(metadata["namespace"]))
         container = spec["containers"][serving_index(spec["containers"])]
-        env = of_fetches(environment(container, Downward(pod=revision), lookup))
-        for name in _MOUNTED:
-            if is_mounted(env.get(name, "/"), container):
-                raise FetchFailedError(
-                    f"{name}: {env[name]} is in a volume, which only a running container sees, "
-                    "and models are fetched before: give credentials in env",
-                    is_final=True,
-                )
-        return env
+        try:
+            env = environment(container, Downward(pod=revision), lookup)
+            with fetchcredentials.found(env, revision, container, lookup) as told:
+                return (await self._fetcher.fetch(uri, "", told, tell)).digest
+        except MissingError as error:
+            raise FetchFailedError(f"{shown(uri)}: {error}", is_final=False) from None
 
 
 def is_remote(launch: PredictorLaunch, container: Raw) -> bool:
@@ -85,11 +73,13 @@ async def missed(
             await report(waiting(FETCHING, await said.get()))
 
     async def fetch() -> str:
+        given = (home.pod, container, home.lookup)
         try:
-            found = await fetcher.fetch(
-                uri, launch.digest, launch.env, lambda _, words: said.put_nowait(words)
-            )
-        except FetchFailedError as error:
+            with fetchcredentials.found(launch.env, *given) as told:
+                found = await fetcher.fetch(
+                    uri, launch.digest, told, lambda _, words: said.put_nowait(words)
+                )
+        except (FetchFailedError, MissingError) as error:
             return str(error)
         home.fetched[uri] = found.digest
         home.event("Fetched", f"Fetched {shown(uri)} ({found.digest})")

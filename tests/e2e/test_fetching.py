@@ -7,7 +7,7 @@ import pytest
 from examples.running import Platform, send, wait_until
 from tests.e2e.conftest import SERVICES, at_zero, condition, infer_body, service
 from tests.predictor.fetch_servers import File, Server, s3, serving
-from tests.predictor.test_fetching import DIGEST, MODEL
+from tests.predictor.test_fetching import DIGEST, MODEL, an_archive
 
 pytestmark = pytest.mark.e2e
 OTHER = MODEL + b"\x12\x02ab"  # the name of the producer
@@ -95,6 +95,27 @@ def test_s3_with_the_credentials_of_a_secret(platform: Platform) -> None:
         wait_until(lambda: condition(platform, "bucket")["status"] != "Unknown", 60, "an answer")
         assert condition(platform, "bucket")["status"] == "True", condition(platform, "bucket")
     assert digest_of(platform, "bucket", "bucket.default.localhost") == DIGEST
+
+
+def test_an_inferenceservice_whose_model_is_in_an_archive(platform: Platform) -> None:
+    path = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices"
+    with serving(m__zip=an_archive(iris_x_1_x_model__onnx=MODEL)) as server:
+        uri = f"{server.url}/m.zip"
+        model = {"modelFormat": {"name": "onnx"}, "storageUri": uri}
+        made = {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "metadata": {"name": "zipped", "namespace": "default"},
+            "spec": {"predictor": {"minReplicas": 0, "model": model}},
+        }
+        assert send(platform.api, "localhost", path, made).status == 201
+        wait_until(lambda: _is_served(platform, f"{path}/zipped"), 60, "it to be ready")
+    assert digest_of(platform, "zipped", "zipped.default.localhost") == DIGEST
+
+
+def _is_served(platform: Platform, path: str) -> bool:
+    conditions = platform.get(path).get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def test_a_pod_that_nobody_pins_fetches_before_it_starts(platform: Platform) -> None:

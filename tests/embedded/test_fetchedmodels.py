@@ -61,7 +61,7 @@ async def test_credentials_are_the_containers(house: House) -> None:
     assert fetches.asked == [("s3://b/m", "", {"AWS_ACCESS_KEY_ID": "k"})]
     env = [{"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/secrets/key.json"}]
     mounts = [{"name": "v", "mountPath": "/secrets"}]
-    with pytest.raises(FetchFailedError, match=r"/secrets/key\.json is in a volume") as caught:
+    with pytest.raises(FetchFailedError, match=r"/secrets/key\.json is in volume") as caught:
         await fetch(revision(env=env, volumeMounts=mounts), "gs://b/m", told)
     assert caught.value.is_final
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.storage_uris import shown
 from predictor.fetch_uris import (
     FetchError,
     amount,
@@ -12,7 +13,6 @@ from predictor.fetch_uris import (
     progress,
     redirected,
     safe,
-    shown,
 )
 
 HEX = "0123456789abcdef" * 4

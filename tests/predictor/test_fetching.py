@@ -3,9 +3,9 @@ import io
 import os
 import threading
 import zipfile
-from collections import namedtuple
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -167,7 +167,7 @@ def test_limits_are_checked_before_and_while_it_comes(
         with pytest.raises(FetchError, match=r"is more than 1\.0 kB, which is the limit"):
             fetched(tmp_path, f"{server.url}/m.onnx", bytes_max=1000)
         server.files["/m.onnx"].headers = {}
-        monkeypatch.setattr("shutil.disk_usage", lambda _: namedtuple("Usage", "free")(1 << 20))
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
         with pytest.raises(FetchError, match=r"is 1\.0 MB, and the cache's disk has 1\.0 MB free"):
             fetched(tmp_path, f"{server.url}/m.onnx")
     assert not list((tmp_path / "models").glob("sha256-*"))
