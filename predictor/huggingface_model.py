@@ -29,7 +29,7 @@ from predictor.model import Generation, Piece, Tensor
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "huggingface"
-_OFFLINE = {
+ENVIRONMENT = {  # read at import
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -63,7 +63,7 @@ class HuggingFaceModel:
 
     def load(self) -> None:
         """Open both; LoadError names the folder."""
-        config.adopt(_OFFLINE)  # read at import
+        config.adopt(ENVIRONMENT)
         formats.imported(("torch", "transformers"), extra="huggingface")
         self._torch = torch = importlib.import_module("torch")
         torch_model.limit_threads(torch, self._settings.threads)

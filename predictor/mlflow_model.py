@@ -28,7 +28,8 @@ from predictor.refusals import check_wanted, words
 _LOG = logging.getLogger(__name__)
 PLATFORM = "mlflow"
 _OUTPUT = "output-0"
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+# Read at import.
+ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 _TABULAR = (Kind.SKOPS, Kind.PICKLE, Kind.XGBOOST, Kind.LIGHTGBM)
 _CLASSES = "multi:softmax"  # XGBoost's objective that answers with classes itself
 
@@ -236,7 +237,7 @@ def _by_mlflow(folder: Folder, settings: Settings, facts: dict[str, Any]) -> Loa
             "--trust-pickle (of an InferenceService: the annotation "
             'relight.dev/trust-pickle: "true")'
         )
-    config.adopt(_QUIET)  # read at import
+    config.adopt(ENVIRONMENT)
     formats.imported(("mlflow.pyfunc", "pandas"), extra="mlflow")
     pandas: Any = importlib.import_module("pandas")
     try:

@@ -66,7 +66,7 @@ class PfaModel:
 
     def load(self) -> None:
         """Read the document, make its engine, run its `begin`; LoadError names the file."""
-        titus = _titus()
+        titus = import_titus()
         document = self._read()
         try:
             with _no_warnings():
@@ -196,7 +196,7 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
     )
 
 
-def _titus() -> ModuleType:
+def import_titus() -> ModuleType:
     """titus, its engine included, with the two names that it misses while it is imported."""
     with _borrowed(np, "float_", np.float64), _borrowed(inspect, "getargspec", _arguments):
         formats.imported(["titus.genpy"], extra="pfa")

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from api.modelfiles import Kind
-from predictor import config, pfa_types, pmml_files, pmml_java, pmml_sklearn
+from predictor import config, formats, pfa_types, pmml_files, pmml_java, pmml_sklearn
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
@@ -142,6 +142,14 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
         facts=model.facts(),
         is_rowwise=True,
     )
+
+
+def import_engine() -> None:
+    """Import what evaluates documents here, before the fork of what serves one."""
+    if find_java(config.inherited()):
+        formats.imported(("py4j.java_gateway", "pypmml", "xml.parsers.expat"), extra="pmml")
+    else:
+        pmml_sklearn.import_estimators()
 
 
 def find_java(environment: Mapping[str, str]) -> str:

@@ -44,6 +44,12 @@ _NUMERIC = ("double", "float", "integer")
 _FEATURES = ("predictedValue", "probability")
 
 
+def import_estimators() -> None:
+    """Import whatever any document may need."""
+    modules = dict.fromkeys(module for module, _ in _CLASSES.values())
+    formats.imported([f"sklearn_pmml_model.{module}" for module in modules], extra="pmml")
+
+
 class SklearnEngine:
     """One model as a scikit-learn estimator."""
 

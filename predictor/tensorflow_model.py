@@ -37,7 +37,8 @@ PLATFORM = "tensorflow_savedmodel"  # Triton's word
 DEFAULT = "serving_default"
 _TAG = "serve"
 _UNDECLARED = "instances"  # V1's one input where the model declares none
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}  # greetings about oneDNN are not news
+# Read at import: greetings about oneDNN are not news.
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 _DATATYPES = {
     "bool": "BOOL",
     "uint8": "UINT8",
@@ -81,7 +82,7 @@ class SavedModel:
     def load(self) -> None:
         """Read the folder and run its warm-up requests; LoadError names it."""
         self._check_files()
-        config.adopt(_QUIET)  # read at import
+        config.adopt(ENVIRONMENT)
         formats.imported(("tensorflow",), extra="tensorflow")
         self._tf = tf = importlib.import_module("tensorflow")
         tf.get_logger().setLevel("ERROR")  # what it calls deprecated is what TF Serving does

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from predictor import config, confining, forking, replica, spares, templates
+from predictor import config, confining, forking, importing, replica, spares, templates
 from predictor.children import Children
 from predictor.errors import LoadError, SettingsError
 from predictor.forking import UnsafeForkError, adopt, check_safe
@@ -134,14 +134,14 @@ class Zygote:
         identity, kind = raw["id"], raw["kind"]
         if identity in self._children:
             raise ValueError(f"id {identity!r} is in use")
-        expected = {"predictor": 3, "template": 3, "exec": 2}[kind]
+        expected = {"predictor": 3, "template": 3, "libraries": 3, "exec": 2}[kind]
         if len(fds) != expected:
             raise ValueError(f"{kind} {identity}: {expected} descriptors expected, got {len(fds)}")
         try:
             if kind == "exec":
                 pid = self._spares.fork(lambda: replica.execute(_execution(raw, fds)))
-            elif kind == "template":
-                pid = self._spares.fork(lambda: _be_template(raw, fds))
+            elif kind in ("template", "libraries"):
+                pid = self._spares.fork(lambda: _be_zygote(raw, fds))
             else:
                 # A spare has a thread already, and cannot go where a confined one belongs.
                 is_free = not raw.get("confinement")
@@ -213,14 +213,20 @@ class Zygote:
             self._refill_in(0.0)
 
 
-def _be_template(raw: dict[str, Any], fds: list[int]) -> int:
-    """Be the zygote of one model: open it, then fork from here what serves it."""
+def _be_zygote(raw: dict[str, Any], fds: list[int]) -> int:
+    """Be another zygote, from which is forked what needs more than is in this one.
+
+    That is one model, opened, or libraries.
+    """
     control_fd, log_fd, status_fd = fds
     forking.redirect(log_fd)
     try:
         os.chdir(raw["cwd"])
         config.adopt(raw["env"])
-        templates.open_model(raw["args"], raw["env"])
+        if raw["kind"] == "template":
+            templates.open_model(raw["args"], raw["env"])
+        else:
+            importing.import_ahead(raw["packages"])
     except (LoadError, SettingsError, OSError) as error:
         replica.tell(status_fd, {"failed": str(error)})
         return 1
@@ -250,6 +256,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="predictor.zygote", allow_abbrev=False)
     parser.add_argument("--control-fd", type=int, required=True, metavar="N")
     parser.add_argument("--spares", type=int, default=4, metavar="K", help="0 to 64 (default 4)")
+    parser.add_argument(
+        "--packages", default="", metavar="A,B", help="libraries of formats to import before forks"
+    )
     flags = parser.parse_args(arguments)
     if not 0 <= flags.spares <= 64:
         parser.error(f"--spares: expected 0 to 64, got {flags.spares}")
@@ -257,6 +266,7 @@ def main(arguments: Sequence[str]) -> int:
     control = socket.socket(fileno=flags.control_fd)
     control.set_inheritable(False)
     try:
+        importing.import_ahead([name for name in flags.packages.split(",") if name])
         return Zygote(control, flags.spares).run()
     except (LoadError, UnsafeForkError) as error:
         sys.stderr.write(f"{error}\n")
