@@ -7,7 +7,7 @@ Must not know: queues, replicas, bodies.
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Generic, TypeVar
 
 import orjson
@@ -16,16 +16,16 @@ from activator import errors, pages, refusing
 from activator.call_pages import call_page
 from activator.config import Settings
 from activator.errors import About, Fault
-from activator.naming import MODEL_METHODS, Named
-from activator.peeking import Peek
 from activator.plans import Plan, client_request_id
 from activator.routing import Router
 from activator.statistics import Statistics
 from activator.targets import RevisionKey, Way
 from activator.throttler import Refusal
-from api import keys
+from api import keys, model_calls
+from api.model_calls import MODEL_METHODS, Named
 from wire import grpc
 from wire.exchange import Exchange
+from wire.peeking import Peek
 
 H = TypeVar("H")
 _TAG = keys.HEADER_TAG.encode()
@@ -141,7 +141,9 @@ class Planner(Generic[H]):
                 200, grpc.CONTENT_TYPE, grpc.framed(message), trailers=grpc.OK_TRAILERS
             )
         elif path in MODEL_METHODS:
-            Peek(exchange, self._named, self._unnamed).begin()
+            look = partial(model_calls.named, path, exchange.index.get(b"grpc-encoding", b""))
+            most = model_calls.BODY_BYTES_MAX
+            Peek(exchange, look, self._named, self._unnamed, bytes_max=most).begin()
         else:
             self.refuse(exchange, Fault.UNKNOWN_METHOD, About(request_id=self.request_id(exchange)))
 

@@ -1,34 +1,41 @@
-"""Read the first bytes of a gRPC call's body, then give the call back whole.
+"""Look at the first bytes of a body, then give the request back whole.
 
-For: calls on the bare host, whose model is named in their first message.
-Must not know: routes, queues, what becomes of the call.
+For: requests that say who is to answer them in their bodies.
+Must not know: what is looked for, who answers.
 """
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from activator.naming import BODY_BYTES_MAX, Named, named
 from wire.exchange import Exchange
 
-_ENCODING = b"grpc-encoding"
+T = TypeVar("T")
 
 
-class Peek:
-    """The receiver of a call until it has said its model. `found` or `failed` is called once.
+class Peek(Generic[T]):
+    """The receiver of a request until enough of it came. `found` or `failed` is called once.
 
-    `found(exchange, named, body)`: go on with the call by `exchange.again(body)`.
+    `look(body, is_enough)` gives what is looked for; None while more is needed, which is never
+    when `is_enough`: the body is whole, or as long as `bytes_max`. A ValueError says why it failed.
+    `found(exchange, what, body)` goes on with the request by `exchange.again(body)`.
     """
 
-    __slots__ = ("_body", "_exchange", "_failed", "_found", "_is_over")
+    __slots__ = ("_body", "_bytes_max", "_exchange", "_failed", "_found", "_is_over", "_look_for")
 
     def __init__(
         self,
         exchange: Exchange,
-        found: Callable[[Exchange, Named, bytes], None],
+        look: Callable[[bytes, bool], T | None],
+        found: Callable[[Exchange, T, bytes], None],
         failed: Callable[[Exchange, str], None],
+        *,
+        bytes_max: int,
     ) -> None:
         self._exchange = exchange
+        self._look_for = look
         self._found = found
         self._failed = failed
+        self._bytes_max = bytes_max
         self._body = b""
         self._is_over = False
 
@@ -60,10 +67,8 @@ class Peek:
         if self._is_over:
             return
         exchange, body = self._exchange, self._body
-        is_enough = is_whole or len(body) >= BODY_BYTES_MAX
-        encoding = exchange.index.get(_ENCODING, b"")
         try:
-            found = named(exchange.path, body, encoding, is_whole=is_enough)
+            found = self._look_for(body, is_whole or len(body) >= self._bytes_max)
         except ValueError as error:
             self._is_over = True
             self._failed(exchange, str(error))

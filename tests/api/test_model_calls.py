@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activator.naming import MODEL_METHODS, NAME_BYTES_MAX, Named, named
+from api.model_calls import MODEL_METHODS, NAME_BYTES_MAX, Named, named
 
 SERVICE = b"/inference.GRPCInferenceService/"
 INFER = SERVICE + b"ModelInfer"
@@ -39,21 +39,21 @@ def framed(message: bytes, *, flag: int = 0) -> bytes:
 def test_what_is_named(method: bytes, message: bytes, expected: Named) -> None:
     assert method in MODEL_METHODS
     body = framed(message)
-    assert named(method, body, b"", is_whole=True) == expected
-    assert named(method, body + framed(b"more"), b"", is_whole=False) == expected
+    assert named(method, b"", body, True) == expected
+    assert named(method, b"", body + framed(b"more"), False) == expected
     for coding, squeezed in (
         (b"gzip", gzip.compress(message)),
         (b"deflate", zlib.compress(message)),
     ):
-        assert named(method, framed(squeezed, flag=1), coding, is_whole=True) == expected
+        assert named(method, coding, framed(squeezed, flag=1), True) == expected
 
 
 def test_names_are_known_before_the_message_is_whole() -> None:
     message = text(1, b"model") + text(2, b"version") + b"\x3a\xff\xff\x03" + b"0" * 65_535
     body = framed(message)
-    assert named(INFER, body[:40], b"", is_whole=False) == Named(model=b"model", version=b"version")
+    assert named(INFER, b"", body[:40], False) == Named(model=b"model", version=b"version")
     for end in range(5 + len(text(1, b"model") + text(2, b"version"))):
-        assert named(INFER, body[:end], b"", is_whole=False) is None
+        assert named(INFER, b"", body[:end], False) is None
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_names_are_known_before_the_message_is_whole() -> None:
 )
 def test_what_names_none(body: bytes, encoding: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        named(INFER, body, encoding, is_whole=True)
+        named(INFER, encoding, body, True)
 
 
 def test_a_name_without_end_is_not_waited_for() -> None:
     body = framed(b"\x0a\xff\xff\x7f" + b"m" * (2 * NAME_BYTES_MAX))
     with pytest.raises(ValueError, match="it names no model"):
-        named(INFER, body, b"", is_whole=False)
+        named(INFER, b"", body, False)
 
 
 def test_paths_say_the_same() -> None:
@@ -89,7 +89,7 @@ def test_paths_say_the_same() -> None:
 @given(st.binary(max_size=60), st.sampled_from(sorted(MODEL_METHODS)), st.booleans())
 def test_any_bytes_name_something_or_nothing(body: bytes, method: bytes, is_whole: bool) -> None:
     try:
-        found = named(method, body, b"gzip", is_whole=is_whole)
+        found = named(method, b"gzip", body, is_whole)
     except ValueError as error:
         assert str(error).startswith("it")  # noqa: PT017 - either is right
     else:

@@ -1,6 +1,6 @@
 """Which model a gRPC call of the inference service is about: in its first bytes, not in its path.
 
-For: finding a model on the bare host, as a path of REST says it.
+For: finding a model where a path of REST would say it: on the bare host, among many in one replica.
 Must not know: connections, routes; nor messages beyond the two fields that name a model.
 """
 
@@ -10,15 +10,15 @@ from typing import Final
 
 _SERVICE: Final = b"/inference.GRPCInferenceService/"
 # Methods whose message begins with a model's name and version.
-_VERSIONED: Final = frozenset(
+VERSIONED: Final = frozenset(
     _SERVICE + method
     for method in (b"ModelInfer", b"ModelStreamInfer", b"ModelReady", b"ModelMetadata")
 )
 # Here KServe has the name in 1; Triton in 2, behind its repository's.
-_REPOSITORY: Final = frozenset(
+REPOSITORY: Final = frozenset(
     _SERVICE + method for method in (b"RepositoryModelLoad", b"RepositoryModelUnload")
 )
-MODEL_METHODS: Final = _VERSIONED | _REPOSITORY
+MODEL_METHODS: Final = VERSIONED | REPOSITORY
 _PREFIX_BYTES: Final = 5
 _LENGTH_DELIMITED: Final = 2
 _WINDOWS: Final = {b"gzip": 31, b"deflate": 15}
@@ -40,8 +40,11 @@ class Named:
         return model + (b"/versions/%b" % _quoted(self.version) if self.version else b"")
 
 
-def named(method: bytes, body: bytes, encoding: bytes, *, is_whole: bool) -> Named | None:
-    """What the start of a body names; None: more of it is needed. ValueError: nothing can."""
+def named(method: bytes, encoding: bytes, body: bytes, is_whole: bool) -> Named | None:
+    """What the start of a body names; None: more of it is needed. ValueError: nothing can.
+
+    `encoding` is what grpc-encoding says of a message that is compressed.
+    """
     if len(body) < _PREFIX_BYTES:
         if is_whole:
             raise ValueError("it has no message")
@@ -56,10 +59,10 @@ def named(method: bytes, body: bytes, encoding: bytes, *, is_whole: bool) -> Nam
         if not has_all and len(message) < NAME_BYTES_MAX:
             return None
         first, second = first or b"", second or b""
-    model = (second or first) if method in _REPOSITORY else first
+    model = (second or first) if method in REPOSITORY else first
     if not model:
         raise ValueError("it names no model")
-    return Named(model=model, version=second if method in _VERSIONED else b"")
+    return Named(model=model, version=second if method in VERSIONED else b"")
 
 
 def _fields(message: bytes) -> tuple[bytes | None, bytes | None]:
