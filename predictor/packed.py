@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from predictor import heap, repository_requests
+from predictor import grpc_codec, heap, packed_calls, repository_requests
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
@@ -29,7 +29,6 @@ from predictor.repository import Repository, size_bytes
 from predictor.repository_requests import Ask, Listed, State
 from predictor.server import Server
 from predictor.worker import Worker
-from wire import grpc
 from wire.exchange import Exchange
 from wire.parking import Parked
 
@@ -115,9 +114,15 @@ class PackedServer:
         """Take one request from the wire."""
         self._touched_s = self._loop.time()
         try:
-            if not repository_requests.is_whole(exchange, self._too_large):
+            if packed_calls.is_call(exchange):
+                has_grpc = self._settings.has_grpc
+                ask = packed_calls.take(exchange, self._refuse, is_served=has_grpc)
+            elif repository_requests.is_whole(exchange, self._too_large):
+                ask = repository_requests.read(exchange)
+            else:
                 return
-            ask = _ask(exchange)
+            if ask is None:
+                return
             if ask.what == "model":
                 self._pass_on(ask.name, exchange)
             else:
@@ -357,12 +362,15 @@ class PackedServer:
     def _say(self, exchange: Exchange, body: Any, status: int) -> None:
         if self._is_draining:
             exchange.keep_alive = False
-        exchange.respond(status, JSON, orjson.dumps(body))
+        if packed_calls.is_call(exchange):
+            packed_calls.say(exchange, body)
+        else:
+            exchange.respond(status, JSON, orjson.dumps(body))
 
     def _refuse(self, exchange: Exchange, error: RequestError) -> None:
-        if grpc.is_grpc(exchange.index.get(b"content-type")):
-            text = grpc.status_lines(grpc.code_of(error.status), str(error))
-            exchange.respond(200, grpc.CONTENT_TYPE + text, b"")
+        if packed_calls.is_call(exchange):
+            head, body = grpc_codec.refusal(error)
+            exchange.respond(200, head, body)
             return
         headers = JSON
         if error.fault is Fault.WRONG_METHOD:
@@ -372,10 +380,3 @@ class PackedServer:
 
 def _not_ready(name: str) -> RequestError:
     return RequestError(Fault.NOT_READY, name=name)
-
-
-def _ask(exchange: Exchange) -> Ask:
-    if grpc.is_grpc(exchange.index.get(b"content-type")):
-        why = "this predictor serves many models, by REST"
-        raise RequestError(Fault.UNSERVED, what="gRPC", why=why)
-    return repository_requests.read(exchange)

@@ -30,9 +30,17 @@ def identity() -> bytes:
 
 
 class Bench:
-    def __init__(self, server: PackedServer, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        server: PackedServer,
+        session: aiohttp.ClientSession,
+        path: Path,
+        connections: serving.Connections,
+    ) -> None:
         self.server = server
         self.session = session
+        self.path = path
+        self.connections = connections
 
     async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         async with self.session.request(method, HOST + path, json=body) as reply:
@@ -72,7 +80,7 @@ def start(short_path: Path) -> Start:
         accepting = await serving.listen(server, settings, listener, connections)
         connector = aiohttp.UnixConnector(str(short_path / "s"))
         async with aiohttp.ClientSession(connector=connector) as session:
-            bench = Bench(server, session)
+            bench = Bench(server, session, short_path / "s", connections)
             yield bench
         await bench.until(lambda: not connections.transports and not server.is_busy)
         accepting.close()
