@@ -7,7 +7,7 @@ Must not know: Pods, Revisions, or how a model is fetched.
 import asyncio
 import json
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,7 +90,6 @@ class Fetcher:
             *("--max-cache-bytes", str(self._bytes_max), *pinned, "--", uri),
             stdin=PIPE,
             stdout=PIPE,
-            stderr=DEVNULL,
             env={**self._base_env, **of_fetches(env)},
             start_new_session=True,  # a Ctrl-C is ours to pass on
             limit=_LINE_BYTES_MAX,

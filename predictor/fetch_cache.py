@@ -89,10 +89,16 @@ class ModelCache:
 
     @contextlib.contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """One process at a time; the lock is the kernel's, and goes with whoever holds it."""
-        with (self.root / "locks" / key).open("ab") as file:
+        """One process at a time; the lock is the kernel's, and goes with whoever holds it.
+
+        Keys share 4096 locks: of two that meet, one waits for the other.
+        """
+        with self._lock(key).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    def _lock(self, key: str) -> Path:
+        return self.root / "locks" / key[:3]
 
     def workspace(self, key: str) -> Path:
         """The folder of a fetch on its way. Only for who holds the key's lock."""
@@ -166,6 +172,10 @@ class ModelCache:
             for folder in self.root.glob("sha256-*"):
                 if folder.is_dir() and not folder.with_name(f"{folder.name}.json").exists():
                     self._remove(folder.name)
+        for note in (self.root / "index").glob("*.json"):
+            known = self.known(note.stem)
+            if known is None or not (self.root / f"{_name(known.digest)}.json").exists():
+                note.unlink(missing_ok=True)
         for folder in (self.root / "partial").glob("*"):
             with contextlib.suppress(OSError):
                 is_old = now_s - folder.stat().st_mtime > LEFTOVER_S
@@ -175,7 +185,7 @@ class ModelCache:
 
     def _tried(self, key: str) -> int | None:
         """A key's lock, if nobody has it."""
-        descriptor = os.open(self.root / "locks" / key, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        descriptor = os.open(self._lock(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

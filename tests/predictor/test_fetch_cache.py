@@ -63,10 +63,14 @@ def test_leftovers_go_when_they_are_old_and_nobodys(tmp_path: Path) -> None:
         at = NOW_S if key == "new" else NOW_S - LEFTOVER_S - 1
         os.utime(cache.root / "partial" / key, (at, at))
     (cache.root / ".trash-1").mkdir()
+    cache.note("here", uri="u", version="1", digest=DIGESTS[0])
+    cache.note("gone", uri="u", version="1", digest=DIGESTS[1])
     with cache.locked("held"):
         cache.sweep(now_s=NOW_S)
     assert sorted(each.name for each in (cache.root / "partial").iterdir()) == ["held", "new"]
     assert not (cache.root / ".trash-1").exists()
+    assert cache.known("here") is not None
+    assert cache.known("gone") is None
     assert cache.find(DIGESTS[0], now_s=NOW_S) is not None
 
 
