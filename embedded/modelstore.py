@@ -21,6 +21,7 @@ from typing_extensions import override
 from api.modelcode import pin_code
 from api.modeldigests import Fingerprint, Pin, Readable, fingerprint, pin
 from api.modelfiles import ModelFileError
+from api.storage_uris import refusal
 from wire import folders
 from wire.folders import Folder
 
@@ -71,9 +72,7 @@ class ModelStore:
     def _source(self, model: str) -> Path:
         parts = urlsplit(model)
         if parts.scheme not in ("", "file"):
-            raise ModelError(
-                f'"{model}": only local paths and file:// are served by this version of Relight'
-            )
+            raise ModelError(f'"{model}": {refusal(model) or "nothing fetches models here"}')
         return self._model_root / (unquote(parts.path) if parts.scheme else model)
 
     def _kept(self, source: Path, digest: str) -> Path | None:

@@ -58,7 +58,8 @@ async def test_a_changed_file_is_refused(store: ModelStore, tmp_path: Path) -> N
     [
         ("gone.onnx", "No such file"),
         (".", "holds no file"),
-        ("s3://bucket/m.onnx", "only local paths and file://"),
+        ("s3://bucket/m.onnx", "nothing fetches models here"),
+        ("hdfs://host/m.onnx", "HDFS is not read"),
     ],
 )
 async def test_what_can_not_be_read_is_named(store: ModelStore, model: str, words: str) -> None:
