@@ -1,6 +1,6 @@
 # The verbs. `make help` lists them; .ci/run and README.md call the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check sim conformance clients formats bench up docs manifests clean
+.PHONY: help setup demo test check sim conformance clients formats golden bench up docs manifests clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 CLIENTS ?= .clients
 # Where the libraries of `make formats` are installed, likewise.
 FORMATS ?= .formats
+# Where the models of `make golden` are put.
+MODELS ?= .models
 # cpu or gpu: which build of ONNX Runtime (see docs/decisions/0002-dependencies.md).
 RUNTIME ?= cpu
 FOLDERS := relight embedded activator autoscaler controller predictor cluster wire api telemetry
@@ -60,6 +62,14 @@ formats: setup $(FORMATS)/.formats-installed ## models of PyTorch, TensorFlow, t
 	@RELIGHT_FORMATS=$(abspath $(FORMATS)) $(FORMATS)/bin/python -m pytest -q -p no:cacheprovider \
 	  $(addprefix tests/predictor/test_,$(HEAVY:=.py))
 
+$(MODELS)/.fetched: hack/real_models.sh | setup
+	@hack/real_models.sh $(MODELS)
+	@touch $@
+
+golden: setup $(MODELS)/.fetched ## real models and the onnx package's own against known answers
+	@RELIGHT_MODELS=$(abspath $(MODELS)) RELIGHT_GOLDEN=all \
+	  $(BIN)/python -m pytest -q -p no:cacheprovider tests/golden
+
 bench: setup ## every benchmark, one after the other (some need root for Debian's nginx)
 	@for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
@@ -75,4 +85,4 @@ docs: setup ## check that the documentation tells the truth
 	@$(BIN)/python -m pytest -q tests/test_docs.py
 
 clean: ## remove what make and the demo made
-	@rm -rf $(VENV) .clients .peers .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .clients .models .peers .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
