@@ -51,12 +51,13 @@ class Replica:
 class Platform:
     """The other end of the control socket."""
 
-    def __init__(self, folder: Path, spares: int) -> None:
+    def __init__(self, folder: Path, spares: int, packages: str = "") -> None:
         self.folder = folder
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(PATIENCE_S)
         single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
         flags = ["--control-fd", str(theirs.fileno()), "--spares", str(spares)]
+        flags += ["--packages", packages] if packages else []
         with (folder / "zygote.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "predictor.zygote", *flags],
@@ -135,9 +136,9 @@ class Platform:
 
 
 @contextlib.contextmanager
-def platform(folder: Path, *, spares: int = 1) -> Iterator[Platform]:
+def platform(folder: Path, *, spares: int = 1, packages: str = "") -> Iterator[Platform]:
     """A zygote that is ready, and nothing of it left afterwards."""
-    found = Platform(folder, spares)
+    found = Platform(folder, spares, packages)
     try:
         ready = found.event()
         assert ready["event"] == "zygote-ready", ready
