@@ -13,8 +13,8 @@ MODELS ?= .models
 # cpu or gpu: which build of ONNX Runtime (see docs/decisions/0002-dependencies.md).
 RUNTIME ?= cpu
 FOLDERS := relight embedded activator autoscaler controller predictor cluster wire api telemetry
-HEAVY := importing torch_archive torch_tensors torch_model tensorflow_graph tensorflow_warmup tensorflow_model \
-  generating huggingface_folder huggingface_answers huggingface_model mlflow_folder mlflow_model
+HEAVY := torch_archive torch_tensors torch_model tensorflow_graph tensorflow_warmup tensorflow_model \
+  importing generating huggingface_folder huggingface_answers huggingface_model mlflow_folder mlflow_model
 SEED ?= 0
 RUNS ?= 200
 BENCHMARKS := cold_start burst proxy_overhead predictor_overhead autoscaler_tick api_list simulator_fidelity frozen prepared predictor batching
