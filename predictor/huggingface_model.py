@@ -75,7 +75,7 @@ class HuggingFaceModel:
             self._open(transformers)
         except LoadError:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever files make it raise
+        except BaseException as error:  # noqa: BLE001 - whatever files make it raise
             _LOG.debug("loading %s failed", self.folder.path, exc_info=True)
             raise LoadError(self._explain(error, transformers)) from None
         self.tokens_max = self._limit()

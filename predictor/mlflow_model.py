@@ -248,7 +248,7 @@ def _by_mlflow(folder: Folder, settings: Settings, facts: dict[str, Any]) -> Loa
         raise LoadError(
             f"{folder.path} needs the package {error.name}, which is not installed"
         ) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a folder makes it raise
+    except BaseException as error:  # noqa: BLE001 - whatever a folder makes it raise
         _LOG.debug("loading %s failed", folder.path, exc_info=True)
         said = f"{type(error).__name__}: {words(error)}"
         raise LoadError(f"{folder.path} cannot be loaded by MLflow: {said}") from None

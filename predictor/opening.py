@@ -38,7 +38,7 @@ def open_measured(settings: Settings) -> Opened:
         loaded = loading.load(settings)
     except LoadError as error:
         return Opened(settings=settings, failure=str(error))
-    except Exception as error:  # noqa: BLE001 - one model of many: logged, and told
+    except BaseException as error:  # noqa: BLE001 - one model of many: logged, and told
         _LOG.exception("opening %s failed", settings.model_name)
         return Opened(settings=settings, failure=f"{type(error).__name__}; the log says more")
     return Opened(

@@ -48,7 +48,7 @@ class PythonModel:
         try:
             self._model = found()
             self._model.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code; logged
+        except BaseException as error:  # noqa: BLE001 - a user's code; logged
             _LOG.exception("%s failed to load", self._class_name)
             raise LoadError(
                 f"loading {self._class_name} from {self.path} raised {_name(error)}"
@@ -58,7 +58,7 @@ class PythonModel:
         """What the model declares, checked."""
         try:
             declared = self._model.signature()
-        except Exception as error:  # noqa: BLE001 - a user's code; logged
+        except BaseException as error:  # noqa: BLE001 - a user's code; logged
             _LOG.exception("%s.signature failed", self._class_name)
             raise LoadError(
                 f"{self._class_name}.signature in {self.path} raised {_name(error)}"
@@ -82,7 +82,7 @@ class PythonModel:
             outputs: Any = self._model.predict(own)
         except InvalidInputError as error:
             raise RequestError(Fault.REJECTED, detail=str(error)) from None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code; logged
+        except BaseException as error:  # noqa: BLE001 - a user's code; logged
             _LOG.exception("%s.predict failed", self._class_name)
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
         if not isinstance(outputs, Mapping) or not outputs:
@@ -98,7 +98,7 @@ class PythonModel:
             found: Any = self._model.explain(own)
         except InvalidInputError as error:
             raise RequestError(Fault.REJECTED, detail=str(error)) from None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code; logged
+        except BaseException as error:  # noqa: BLE001 - a user's code; logged
             _LOG.exception("%s.explain failed", self._class_name)
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
         if not isinstance(found, Mapping):
@@ -121,7 +121,7 @@ class PythonModel:
         except SyntaxError as error:
             where = f"line {error.lineno} of {error.filename}"
             raise LoadError(f"{self.path} cannot be imported: {where}: {error.msg}") from None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code; logged
+        except BaseException as error:  # noqa: BLE001 - a user's code; logged
             _LOG.exception("importing %s failed", self.path)
             raise LoadError(f"importing {self.path} raised {_name(error)}") from None
         return module
@@ -166,7 +166,10 @@ def _is_model(found: object) -> bool:
 
 
 def _name(error: BaseException) -> str:
-    said = " ".join(str(error).split())[:_MESSAGE_CHARACTERS_MAX]
+    try:
+        said = " ".join(str(error).split())[:_MESSAGE_CHARACTERS_MAX]
+    except Exception:  # noqa: BLE001 - a user's code
+        said = ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

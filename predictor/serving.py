@@ -99,7 +99,7 @@ async def serve(
         _LOG.error("%s", opened)
         report({"failed": str(opened)})
         return 1
-    if isinstance(opened, Exception):
+    if isinstance(opened, BaseException):
         report({"failed": "the predictor failed while loading; the log says why"})
         raise opened
     load_ms = (time.perf_counter() - started_s) * 1000
@@ -232,16 +232,16 @@ async def listen(
     return await loop.create_server(factory, sock=listener, backlog=BACKLOG)
 
 
-def load_aside(worker: Worker, load: Callable[[], T]) -> "asyncio.Future[T | Exception]":
+def load_aside(worker: Worker, load: Callable[[], T]) -> "asyncio.Future[T | BaseException]":
     """Load on the worker's thread, so that the loop hears a stop meanwhile."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[T | Exception] = loop.create_future()
+    future: asyncio.Future[T | BaseException] = loop.create_future()
 
     def work() -> None:
-        outcome: T | Exception
+        outcome: T | BaseException
         try:
             outcome = load()
-        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
             outcome = error
         with contextlib.suppress(RuntimeError):  # the loop is closed: stopped meanwhile
             loop.call_soon_threadsafe(_settle, future, outcome)

@@ -173,7 +173,7 @@ class SklearnModel:
                 return reader.load(self.path)
         except MemoryError:
             raise LoadError(f"{self.path} needs more memory than there is") from None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file makes it raise
+        except BaseException as error:  # noqa: BLE001 - whatever a file makes it raise
             _LOG.debug("loading %s failed", self.path, exc_info=True)
             raise LoadError(self._explain(error, version)) from None
         names = ", ".join(sorted(untrusted)[:NAMES_MAX])

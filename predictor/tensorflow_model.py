@@ -92,7 +92,7 @@ class SavedModel:
             self._check_consent(graph)
         try:
             self._open(tf.compat.v1, list(graph.meta_info_def.tags))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file makes it raise
+        except BaseException as error:  # noqa: BLE001 - whatever a file makes it raise
             _LOG.debug("loading %s failed", self.path, exc_info=True)
             raise LoadError(self._explain(error)) from None
         self._warm()

@@ -85,7 +85,7 @@ class TorchModel:
                 self._open()
         except (LoadError, RequestError):
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file makes it raise
+        except BaseException as error:  # noqa: BLE001 - whatever a file makes it raise
             _LOG.debug("loading %s failed", self.path, exc_info=True)
             raise LoadError(self._explain(error)) from None
 

@@ -122,6 +122,6 @@ def _measure(run: Run, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None)
         return Outcome(run(feeds, wanted), None, time.perf_counter() - started_s)
     except RequestError as error:
         return Outcome(None, error, time.perf_counter() - started_s)
-    except (Exception, SystemExit):  # noqa: BLE001 - a boundary: the thread would end with it
+    except BaseException:  # noqa: BLE001 - a boundary: the thread would end with it
         _LOG.exception("the run failed outside the model")
         return Outcome(None, RequestError(Fault.BUG), time.perf_counter() - started_s)

@@ -229,6 +229,6 @@ def _guarded(work: Callable[[], Any]) -> Any:
         raise
     except InvalidInputError as error:
         raise RequestError(Fault.REJECTED, detail=str(error)) from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - anybody's code; logged, answered
+    except BaseException as error:  # noqa: BLE001 - anybody's code; logged, answered
         _LOG.exception("the model failed while it wrote")
         raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None

@@ -75,6 +75,12 @@ def test_its_neighbours_can_be_imported(python_file: File, tmp_path: Path) -> No
         ("def f(:", "cannot be imported: line 3 of"),
         ("import no_such_module_x", "raised ModuleNotFoundError: No module named"),
         ("raise SystemExit(3)", "raised SystemExit: 3"),
+        ("raise KeyboardInterrupt", "raised KeyboardInterrupt"),
+        ("class E(Exception):\n  __str__ = None\nraise E", "raised E"),
+        (
+            "class Mine(Model):\n  def load(self): raise BaseException('p')",
+            "raised BaseException: p",
+        ),
         ("class Mine(Model):\n  def __init__(self): raise ValueError('a\\nb')", "ValueError: a b"),
         (
             "class Mine(Model):\n  def load(self): raise OSError('no weights')",

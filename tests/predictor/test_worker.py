@@ -87,3 +87,21 @@ async def test_what_escapes_a_run_is_a_fault_without_details() -> None:
     assert isinstance(outcome.error, RequestError)
     assert outcome.error.status == 500
     assert "secret" not in str(outcome.error)
+
+
+async def test_what_no_one_catches_fails_one_run_and_not_the_thread() -> None:
+    """PanicException of libraries in Rust, and CancelledError, are no Exceptions."""
+
+    class Panic(BaseException):
+        pass
+
+    def panics(feeds: dict[str, Tensor], wanted: Wanted) -> Mapping[str, Tensor]:
+        raise Panic
+
+    worker = Worker(asyncio.get_running_loop())
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    worker.run_there(panics, {}, None, future.set_result)
+    outcome = await asyncio.wait_for(future, 10)
+    assert (outcome.outputs, outcome.error and outcome.error.status) == (None, 500)
+    assert (await run_there(worker, Recorder())).outputs is not None
+    assert worker.run_here(panics, {}, None).outputs is None
