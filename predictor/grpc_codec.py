@@ -178,6 +178,8 @@ class GrpcCodec:
             if self._outputs is not None and output.name not in self._outputs:
                 expected = ", ".join(self._outputs)
                 raise RequestError(Fault.UNKNOWN_OUTPUT, name=output.name, expected=expected)
+            if output.name in names:
+                raise RequestError(Fault.REPEATED_OUTPUT, name=output.name)
             names[output.name] = None
         return tuple(names) or None
 

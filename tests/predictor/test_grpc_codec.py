@@ -178,6 +178,10 @@ WRONG: list[tuple[Any, str]] = [
     ),
     ({"inputs": TYPED, "outputs": [{"name": "q"}]}, "unknown output 'q': the model gives y, z"),
     (
+        {"inputs": TYPED, "outputs": [{"name": "y"}, {"name": "y"}]},
+        "output 'y' is asked for twice",
+    ),
+    (
         {"inputs": [tensor(parameters={"shared_memory_region": {"string_param": "r"}})]},
         "input 'x': parameter 'shared_memory_region': shared memory",
     ),
