@@ -15,7 +15,7 @@ import pytest
 
 from predictor import forking, importing, libraries
 from predictor.errors import LoadError
-from tests.predictor.talking import Client, infer_body, request
+from tests.predictor.talking import Client, request
 from tests.predictor.zygotes import Platform, platform
 
 DATA = Path(__file__).parents[2].parent / "shared/data/kserve"
@@ -115,7 +115,8 @@ def asking(metadata: Any) -> bytes:
         value: Any = "fox" if spec["datatype"] == "BYTES" else 1
         named = {"name": spec["name"], "shape": shape, "datatype": spec["datatype"]}
         tensors.append({**named, "data": [value] * math.prod(shape)})
-    return json.dumps({"inputs": tensors}).encode() if tensors else infer_body([[1.0] * 4])
+    unknown = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0] * 4}
+    return json.dumps({"inputs": tensors or [unknown]}).encode()
 
 
 def shared_kib(pid: int, files: str) -> int:
