@@ -35,6 +35,7 @@ class Target(NamedTuple):
 class _Table(NamedTuple):
     """The numbers of an answer in columns."""
 
+    outputs: tuple[str, ...]
     names: tuple[str, ...]
     labels: tuple[Any, ...]
     read: Read
@@ -49,8 +50,9 @@ def of_rows(outputs: Outputs, rows: int, asked: str, classes: Sequence[Any] = ()
     table = _named(outputs, name, classes) if name else _found(outputs, classes)
     if table is None:
         return _stays(outputs, _label(outputs), rows)
+    for each in table.outputs:
+        _check_rows(each, outputs[each], rows)
     values = table.read(outputs)
-    _check_rows(table.names[0], values, rows)
     if asked == ALL:
         return [_picked(table, range(len(table.names)))] * rows
     if index is not None:
@@ -94,7 +96,7 @@ def _found(outputs: Outputs, classes: Sequence[Any]) -> _Table | None:
     def read(answer: Outputs) -> Tensor:
         return np.column_stack([_flat(answer, name) for name in names])
 
-    return _Table(names, (None,) * len(names), read, is_choice=True)
+    return _Table(names, names, (None,) * len(names), read, is_choice=True)
 
 
 def _named(outputs: Outputs, name: str, classes: Sequence[Any]) -> _Table:
@@ -104,10 +106,11 @@ def _named(outputs: Outputs, name: str, classes: Sequence[Any]) -> _Table:
         raise _refused(f"output '{name}' has shape {shape}; a number or a row of them is needed")
     width = array.shape[1] if array.ndim == 2 else 1
     if width == 1:
-        return _Table((name,), (None,), lambda answer: _flat(answer, name)[:, None], False)
+        one = (name,)
+        return _Table(one, one, (None,), lambda answer: _flat(answer, name)[:, None], False)
     labels = tuple(classes) if len(classes) == width else (None,) * width
     names = tuple(f"{name}[{index}]" for index in range(width))
-    return _Table(names, labels, lambda answer: _array(answer, name), True)
+    return _Table((name,), names, labels, lambda answer: _array(answer, name), True)
 
 
 def _picked(table: _Table, columns: Sequence[int]) -> Target:

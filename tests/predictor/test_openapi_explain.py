@@ -1,0 +1,39 @@
+"""Schemas of explanations."""
+
+import jsonschema
+import orjson
+import pytest
+
+from predictor import openapi, routes
+from tests.predictor.explain_bench import MATRIX, explain, linear, model
+
+
+def schemas(**fields: object) -> dict[str, object]:
+    loaded = model(linear, signature=MATRIX, described=MATRIX, **fields)
+    table = routes.table("m", "m-1")
+    document = openapi.document(table, loaded, model_name="m", revision="m-1")
+    found: dict[str, object] = orjson.loads(document)
+    return found
+
+
+def check(document: dict[str, object], name: str, value: object) -> None:
+    schema = {**document, "$ref": f"#/components/schemas/{name}"}
+    jsonschema.Draft202012Validator(schema).validate(value)
+
+
+def test_answers_are_what_the_schemas_say() -> None:
+    document = schemas()
+    row = [[1.0, 2.0, 3.0]]
+    found = [each.written() for each in explain(model(linear), x=row)]
+    check(document, "ExplainV1Response", {"explanations": found})
+    check(document, "ExplainResponse", {"model_name": "m", "explanations": found})
+    check(document, "ExplainV1Request", {"instances": row, "parameters": {"seed": 1}})
+    with pytest.raises(jsonschema.ValidationError, match="'sed'"):
+        check(document, "ExplainV1Request", {"instances": row, "parameters": {"sed": 1}})
+
+
+def test_a_model_s_own_words_are_free() -> None:
+    document = schemas(explain=lambda inputs: {})
+    check(document, "ExplainV1Response", {"explanations": {"why": 1}})
+    with pytest.raises(jsonschema.ValidationError, match="expected to be empty"):
+        check(document, "ExplainRequest", {"inputs": [], "parameters": {"seed": 1}})
