@@ -27,7 +27,13 @@ from predictor.refusals import rejected, words
 
 _LOG = logging.getLogger(__name__)
 NAME = "pmml4s"
-_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
+_OPTIONS = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-XX:-UsePerfData",
+    "-XX:ErrorFile=/dev/null",  # else a report in the user's folder; what failed is told
+)
 _START_S = 30  # it takes 0.3 s
 _PREDICTED, _PROBABILITY = "predicted_", "probability_"
 

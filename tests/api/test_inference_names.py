@@ -13,4 +13,5 @@ def test_frameworks_are_no_fields_of_a_pod() -> None:
 
 
 def test_what_can_be_asked_for_is_preferred() -> None:
-    assert RUNTIME_PROTOCOLS[: len(PROTOCOLS)] == PROTOCOLS
+    assert [each for each in RUNTIME_PROTOCOLS if each in PROTOCOLS] == list(PROTOCOLS)
+    assert RUNTIME_PROTOCOLS[0] == PROTOCOLS[0]

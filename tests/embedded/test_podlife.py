@@ -87,19 +87,20 @@ async def test_a_pinned_model_that_changed_is_refused(tmp_path: Path) -> None:
         assert "changed since the revision was made" in await failure(machine)
 
 
-async def test_pinned_code_that_changed_is_refused(tmp_path: Path) -> None:
+async def test_pinned_code_runs_from_its_copy_or_not_at_all(tmp_path: Path) -> None:
     code = tmp_path / "m.py"
     code.write_text((ROOT / "examples/wordcount.py").read_text())
     pinned = f"sha256:{hashlib.sha256(code.read_bytes()).hexdigest()}"
-    made = {
-        "args": ["--python", f"{code}:WordCount", "--model-name", "m"],
-        "annotations": {"relight.dev/model-digest": pinned},
-    }
+    made = {"args": ["--python", f"{code}:WordCount", "--model-name", "m"]}
+    annotations = {"relight.dev/model-digest": pinned}
     async with running() as machine:
-        await machine.create_pod("same", **made)
+        await machine.create_pod("same", **made, annotations=annotations)
         await machine.until_ready("same")
-        code.write_text(code.read_text() + "# changed")
-        await machine.create_pod("p", **made)
+        code.write_text("raise RuntimeError('another version')")
+        await machine.create_pod("copy", **made, annotations=annotations)
+        await machine.until_ready("copy")
+        never = {"relight.dev/model-digest": "sha256:" + "0" * 64}
+        await machine.create_pod("p", **made, annotations=never)
         assert "changed since the revision was made" in await failure(machine)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import pytest
 
-from predictor import config, serving
+from predictor import config, loading, serving
 from predictor.batches import refusal
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
@@ -281,9 +281,9 @@ def test_the_refusal_is_of_the_flag_and_comes_at_load(identity_model: Callable[.
     path = identity_model("FP32", [1, 2])
     settings = config.parse(["--model", str(path), "--max-batch-size", "4"], {})
     with pytest.raises(LoadError, match=r"^--max-batch-size: .* can not be batched: input 'x'"):
-        serving._load(settings)
+        loading.load(settings)
     settings = config.parse(["--model", str(identity_model()), "--max-batch-size", "4"], {})
-    assert serving._load(settings).signature is not None
+    assert loading.load(settings).signature is not None
 
 
 @pytest.mark.parametrize(
