@@ -142,8 +142,14 @@ class Planner(Generic[H]):
             )
         elif path in MODEL_METHODS:
             look = partial(model_calls.named, path, exchange.index.get(b"grpc-encoding", b""))
-            most = model_calls.BODY_BYTES_MAX
-            Peek(exchange, look, self._named, self._unnamed, bytes_max=most).begin()
+            Peek(
+                exchange,
+                look,
+                self._named,
+                self._unnamed,
+                bytes_max=model_calls.BODY_BYTES_MAX,
+                wait_s=self._settings.client.body_s,
+            ).begin()
         else:
             self.refuse(exchange, Fault.UNKNOWN_METHOD, About(request_id=self.request_id(exchange)))
 

@@ -19,6 +19,7 @@ from wire.exchange import Exchange
 from wire.peeking import Peek
 
 _BODY_BYTES_MAX = 65_536
+_WAIT_S = 60.0  # for the name of a model
 _OWN: dict[str, What] = {
     "ServerLive": "live",
     "ServerReady": "server ready",
@@ -119,6 +120,7 @@ def _of_model(exchange: Exchange, refuse: Callable[[Exchange, RequestError], Non
         lambda exchange, _, body: exchange.again(body),
         lambda exchange, why: refuse(exchange, _nameless(why)),
         bytes_max=most,
+        wait_s=_WAIT_S,
     ).begin()
     return None
 
