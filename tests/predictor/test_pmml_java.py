@@ -1,5 +1,6 @@
 """The Java process of a PMML model: it starts, answers, is replaced, and never stays behind."""
 
+import gc
 import os
 import shutil
 import signal
@@ -52,6 +53,7 @@ def wait_until_gone(pid: int) -> None:
 
 
 @needs_java
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_process_that_ends_is_replaced(engine: JavaEngine) -> None:
     assert engine.evaluate(ROWS)[0]["y"] == 2.5
     first = engine.process_id
@@ -62,6 +64,7 @@ def test_a_process_that_ends_is_replaced(engine: JavaEngine) -> None:
     assert caught.value.status == 500
     assert engine.evaluate(ROWS)[0]["y"] == 2.5
     assert engine.process_id != first
+    gc.collect()  # py4j leaves the socket to the process that ended
 
 
 @needs_java
