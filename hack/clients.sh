@@ -22,5 +22,14 @@ echo "clients: $("$python" --version), into $venv (takes a minute or two)"
   kubernetes-asyncio==36.1.0 \
   lightkube==1.0.1 \
   lightkube-models==1.37.0.8 \
+  openai==3.54.0 \
   'tritonclient[grpc,http]==2.73.0'
+
+# Programs whose requirements contradict the others' or each other's: one environment each.
+for package in mlserver==1.7.1 schemathesis==4.32.5; do
+  own=$venv/apart/${package%%==*}
+  echo "clients: $package, into $own"
+  "$python" -m venv "$own"
+  "$own/bin/pip" install --quiet --disable-pip-version-check "$package"
+done
 echo "clients: done"

@@ -52,6 +52,20 @@ def clients() -> Path:
 
 
 @pytest.fixture(scope="session")
+def apart() -> Callable[[str], Path]:
+    """A program of an environment that is its own, as its requirements contradict the others'."""
+    environment = (ROOT / os.environ.get("RELIGHT_CLIENTS", ".clients")).absolute()
+
+    def find(name: str) -> Path:
+        program = environment / "apart" / name / "bin" / name
+        if not program.exists():
+            pytest.skip(f"no {name} at {program}: run make clients, or set RELIGHT_CLIENTS")
+        return program
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def versions(clients: Path) -> dict[str, str]:
     """What is installed there."""
     done = subprocess.run(

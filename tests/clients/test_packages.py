@@ -172,6 +172,49 @@ def test_kserve_grpc(run: Run) -> None:
     assert found["code"] == "NOT_FOUND"
 
 
+WRITER = """
+import numpy as np
+from predictor.model import Model, Piece
+
+class Writer(Model):
+    def generate(self, prompt, how):
+        words = prompt.split()
+        for at, word in enumerate(words[:how.max_tokens], 1):
+            reason = "length" if at == how.max_tokens else "eos_token" if at == len(words) else ""
+            yield Piece(text=f" {word}", token=at, logprob=-0.5, finish_reason=reason)
+
+    def chat_prompt(self, messages):
+        return " ".join(f"{one['role']}: {one['content']}" for one in messages)
+
+    def embed(self, texts):
+        return np.array([[len(text), 0.5] for text in texts], np.float32)
+
+    def count_tokens(self, text):
+        return len(text.split())
+"""
+
+
+def test_openai(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "writer.py").write_text(WRITER)
+    program = f"{tmp_path}/writer.py:Writer"
+    found = run("openai_client", "openai", "kubernetes", writer=program)
+    for seen in found.values():
+        assert seen["models"] == ["openai-writer"]
+        assert seen["completion"] == [" one two three", "stop"]
+        assert seen["tokens"] == [" one", " two", " three"]
+        usage = {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6}
+        assert seen["usage"] == usage
+        assert seen["chat"] == [" system: short user:", "length"]
+        assert seen["streamed"] == seen["accumulated"] == " system: short user: hello there"
+        assert seen["streamed_tokens"] == 5
+        assert seen["words"] == [" one", " two", ""]
+        assert seen["packed"] == [[1.0, 0.5], [4.0, 0.5]]
+        assert seen["plain"] == [[4.0, 0.5]]
+        assert seen["unknown"][:2] == ["NotFoundError", "model_not_found"]
+        assert seen["tools"][0] == "BadRequestError"
+        assert "tools" in seen["tools"][2]
+
+
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
     datasets = pytest.importorskip("sklearn.datasets", reason="pip install 'relight[sklearn]'")
