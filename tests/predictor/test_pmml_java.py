@@ -64,7 +64,8 @@ def test_a_process_that_ends_is_replaced(engine: JavaEngine) -> None:
     assert caught.value.status == 500
     assert engine.evaluate(ROWS)[0]["y"] == 2.5
     assert engine.process_id != first
-    gc.collect()  # py4j leaves the socket to the process that ended
+    del caught  # whose traceback holds py4j's socket to the process that ended
+    gc.collect()
 
 
 @needs_java
