@@ -20,10 +20,9 @@ from predictor.datatypes import DATATYPES, Datatype
 from predictor.errors import Fault, RequestError
 from predictor.grpc_messages import DecodeError, ModelInferRequest, ModelInferResponse
 from predictor.model import Signature, Tensor, TensorSpec
-from predictor.protocol import NO_HEADERS, Encoded, InferRequest
+from predictor.protocol import NO_HEADERS, Encoded, InferRequest, Outlet
 from predictor.raw_tensors import Buffer
 from wire import grpc
-from wire.exchange import Exchange
 from wire.grpc import Code, GrpcError
 
 # Where the values of a datatype travel, when typed.
@@ -77,7 +76,7 @@ class GrpcCodec:
         pieces = self.write(request, outputs)
         return Encoded(_HEAD, b"".join((grpc.prefix(sum(map(len, pieces))), *pieces)))
 
-    def send(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+    def send(self, exchange: Outlet, status: int, headers: bytes, body: bytes) -> None:
         """See `Codec`: a refusal's status is in its head already."""
         exchange.respond(200, headers, body, trailers=grpc.OK_TRAILERS if status == 200 else b"")
 

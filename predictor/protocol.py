@@ -15,7 +15,6 @@ from predictor.datatypes import word
 from predictor.errors import Fault, RequestError
 from predictor.loaded import Run
 from predictor.model import Tensor
-from wire.exchange import Exchange
 
 NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 JSON = b"content-type: application/json\r\n"
@@ -43,6 +42,18 @@ class Encoded(NamedTuple):
     body: bytes
 
 
+class Outlet(Protocol):
+    """Where an answer is written: an exchange of wire's, which no codec needs to know."""
+
+    @property
+    def index(self) -> Mapping[bytes, bytes]:
+        """The request's headers, names in lower case."""
+        ...
+
+    def respond(self, status: int, headers: bytes, body: bytes, trailers: bytes = b"") -> None:
+        """Send a whole answer."""
+
+
 class Codec(Protocol):
     """One protocol, for one model. `index`: the request's headers, names in lower case."""
 
@@ -54,7 +65,7 @@ class Codec(Protocol):
         """Raises RequestError for what the protocol can not carry."""
         ...
 
-    def send(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+    def send(self, exchange: Outlet, status: int, headers: bytes, body: bytes) -> None:
         """Write an answer, or a refusal."""
 
     def refuse(self, error: RequestError) -> Encoded:
@@ -65,7 +76,7 @@ class Codec(Protocol):
 class PlainCodec:
     """What protocols over plain HTTP have in common: a status, and faults in JSON."""
 
-    def send(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+    def send(self, exchange: Outlet, status: int, headers: bytes, body: bytes) -> None:
         """See `Codec`. An answer is compressed for who asks for it."""
         if b"accept-encoding" in exchange.index and status == 200:
             lines, body = coding.deflated(body, exchange.index[b"accept-encoding"])

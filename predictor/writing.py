@@ -21,7 +21,7 @@ from predictor.calls import Call, Front
 from predictor.errors import Fault, RequestError
 from predictor.loaded import Loaded
 from predictor.model import InvalidInputError, Piece, Tensor
-from predictor.protocol import JSON, Codec, Encoded, InferRequest
+from predictor.protocol import JSON, Codec, Encoded, InferRequest, Outlet
 from predictor.text_answers import Answers, event_of
 from predictor.text_requests import TextRequest
 from wire.exchange import Exchange
@@ -46,7 +46,7 @@ class FaultCodec:
         """Never asked."""
         raise NotImplementedError
 
-    def send(self, exchange: Exchange, status: int, headers: bytes, body: bytes) -> None:
+    def send(self, exchange: Outlet, status: int, headers: bytes, body: bytes) -> None:
         """See `Codec`."""
         exchange.respond(status, headers, body)
 
