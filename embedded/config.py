@@ -18,6 +18,7 @@ from embedded.frozen import Bounds
 from embedded.node import Facts
 from embedded.security import Owner
 from predictor.fetch_sources import of_fetches
+from predictor.libraries import SETS
 
 # sun_path holds 108 bytes on Linux and 104 elsewhere; the rest is "/run/<12 hex>.sock".
 _SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
@@ -48,6 +49,8 @@ class Settings:
     spares: int = 4
     state: str = ""  # where the autoscaler keeps its windows: a Redis, or "" for a file here
     fetched: str = "100Gi"  # of disk for fetched models; what a Revision pins stays in any case
+    libraries: tuple[str, ...] = ()  # sets that are imported before any model needs them
+    libraries_max: int = 4  # sets that are kept imported; 0: none
     frozen_memory: str = "25%"  # of what is available, or an amount; 0: nothing is frozen
 
     def __post_init__(self) -> None:
@@ -59,6 +62,7 @@ class Settings:
             raise SettingsError("--max-pods: expected 1 to 10000")
         if not 0 <= self.spares <= 64:
             raise SettingsError("--spares: expected 0 to 64")
+        self._check_libraries()
         if self.state and not self.state.startswith(_STATE_SCHEMES):
             raise SettingsError(f"--state: expected one of {', '.join(_STATE_SCHEMES)} and so on")
         _ = self.frozen, self.fetched_bytes
@@ -79,6 +83,14 @@ class Settings:
                 f"--fetched: expected an amount such as 100Gi, got {self.fetched[:40]!r}"
             )
         return int(amount)
+
+    def _check_libraries(self) -> None:
+        if not 0 <= self.libraries_max <= len(SETS):
+            raise SettingsError(f"--libraries-max: expected 0 to {len(SETS)}")
+        if unknown := ", ".join(sorted(set(self.libraries) - SETS.keys())):
+            raise SettingsError(f"--libraries: expected some of {', '.join(SETS)}, got {unknown}")
+        if len(set(self.libraries)) > self.libraries_max:
+            raise SettingsError(f"--libraries: more than --libraries-max, {self.libraries_max}")
 
     @property
     def frozen(self) -> Bounds:

@@ -240,8 +240,7 @@ class ContainerLife:
             return terminated(1, None, str(error), self._home.now())
         if self._resting is not None:
             self._resting.made_of(request)
-        if self._around.templates is not None:
-            process.born_of(self._around.templates.zygote_for(self._home.pod, request))
+        process.born_of(await self._plan.parent(launch, request))
         if self._listener is None:
             self._listener = listen(self._socket_path)
         self._launch(process, request, (self._listener.fileno(),))

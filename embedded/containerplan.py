@@ -30,6 +30,7 @@ from embedded.podfiles import write_confinement
 from embedded.podlog import PodLog
 from embedded.residence import Residence
 from embedded.security import Credentials
+from embedded.zygote import Zygote
 
 _MODELS_AT = "/mnt/relight-model"  # where another user reads what our folder keeps to ourselves
 _MESSAGE_BYTES_MAX = 4096
@@ -57,6 +58,7 @@ class ContainerPlan:
         containers = home.spec.get("containers") or ()
         self.is_serving = not is_init and container is containers[home.serving]
         self.folder = home.folder / self.name
+        self._model = ""  # as we find it
         self._copy = ("", "")  # where the model is read from, and what its owner calls it
 
     def next(self) -> Start | Refusal:
@@ -144,12 +146,13 @@ class ContainerPlan:
     async def predictor_request(self, launch: PredictorLaunch, confinement: str) -> dict[str, Any]:
         """What asks for our predictor; ModelError, MountError, VolumeError."""
         args, models = launch.args, self.home.around.models
-        copy = original = ""
+        copy = original = self._model = ""
         if launch.model and not is_mounted(launch.model, self.container):
             original = launch.model
             copy = fetchedmodels.cached(launch, self.container, self.home) or (
                 await models.prepare(original, launch.digest)
             )
+            self._model = copy
         elif launch.code:
             original = launch.code.rpartition(":")[0]
             copy = await models.prepare_code(original, launch.digest)
@@ -162,6 +165,15 @@ class ContainerPlan:
             args = with_model(args, copy)
             self._copy = (copy, original)
         return {"kind": "predictor", "args": args, **self._rest(launch.env, confinement)}
+
+    async def parent(self, launch: PredictorLaunch, request: Mapping[str, Any]) -> Zygote:
+        """Who forks our predictor as quickly as can be."""
+        around, zygote = self.home.around, self.home.around.zygote
+        if around.templates is not None:
+            zygote = around.templates.zygote_for(self.home.pod, request)
+        if around.libraries is not None and zygote is around.zygote:
+            return await around.libraries.zygote_for(self._model, launch.digest)
+        return zygote
 
     def _rest(self, env: Mapping[str, str], confinement: str) -> dict[str, Any]:
         """What of a request is the same for whatever runs in the container."""

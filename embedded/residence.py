@@ -26,6 +26,7 @@ from embedded.environment import Downward, Lookup, MissingError, SourceKind, ref
 from embedded.fetching import Fetcher
 from embedded.freezing import Freezer
 from embedded.launching import has_default_readiness, sidecar_ports
+from embedded.libraries import LibraryZygotes
 from embedded.modelstore import ModelStore
 from embedded.podfiles import PodFiles, VolumeError
 from embedded.podstatus import ContainerFate, pod_status
@@ -61,7 +62,8 @@ class Surroundings:
     capacity: Mapping[str, Decimal] = field(default_factory=dict)
     fetcher: Fetcher | None = None  # None: only what lies here is served
     freezer: Freezer | None = None  # None: nothing is frozen
-    templates: Templates | None = None  # None: all are forked by `zygote`
+    templates: Templates | None = None  # None: no Revision has one
+    libraries: LibraryZygotes | None = None  # None: all are forked by `zygote`
 
 
 class Residence:

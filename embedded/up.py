@@ -59,6 +59,7 @@ from embedded.fetching import Fetcher
 from embedded.freezing import Freezer
 from embedded.http import make_app
 from embedded.kubelet import Kubelet
+from embedded.libraries import LibraryZygotes
 from embedded.modelstore import ModelStore
 from embedded.node import node
 from embedded.proxying import Services
@@ -164,6 +165,9 @@ class Platform:
         self._capacity = machine_capacity(folder.path)
         self._freezer = Freezer(self._client, settings.frozen, clock=_wall_s)
         self._templates = Templates(self._zygote, self._events)
+        self._libraries = LibraryZygotes(
+            self._zygote, sets_max=settings.libraries_max, ahead=settings.libraries
+        )
         self._kubelet = Kubelet(
             self._surroundings(),
             pods_dir=folder.pods,
@@ -184,6 +188,7 @@ class Platform:
             capacity=self._capacity,
             freezer=self._freezer,
             templates=self._templates,
+            libraries=self._libraries,
             run_dir=self._folder.run,
             work_dir=self._settings.model_root,
             base_env=self._environment,
@@ -247,6 +252,7 @@ class Platform:
                     self._keep_zygote(),
                     self._keep_models(tasks),
                     self._templates.run(),
+                    self._libraries.run(),
                 )
             ]
             await self._activator.started()
@@ -305,12 +311,14 @@ class Platform:
                 log.warning("%s", error)
 
     async def _keep_models(self, stopping: asyncio.TaskGroup) -> None:
-        """Drop what is kept for Revisions when they are gone: copies of models, templates."""
+        """Drop what is kept for Revisions when they are gone: their models, zygotes of theirs."""
         revisions = self._revisions
 
         def changed(old: Raw | None, new: Raw | None) -> None:
             if new is None:
-                self._models.sweep(_pinned(revisions.objects.values()))
+                pinned = _pinned(revisions.objects.values())
+                self._models.sweep(pinned)
+                self._libraries.keep(pinned)
                 uids = (str(each["metadata"]["uid"]) for each in revisions.objects.values())
                 for gone in self._templates.keep(uids):
                     stopping.create_task(gone.retire())

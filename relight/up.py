@@ -44,6 +44,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--max-pods", type=int, default=110, metavar="N")
     parser.add_argument("--spares", type=int, default=4, metavar="N", help="replicas forked ahead")
     parser.add_argument(
+        "--libraries",
+        default="",
+        metavar="A,B",
+        help="of formats, as sklearn,xgboost: imported ahead; else when a model needs them",
+    )
+    parser.add_argument(
+        "--libraries-max", type=int, default=4, metavar="N", help="sets of libraries kept imported"
+    )
+    parser.add_argument(
         "--state",
         default="",
         metavar="URL",
@@ -93,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
             model_root=args.model_root.absolute(),
             max_pods=args.max_pods,
             spares=args.spares,
+            libraries=tuple(name for name in args.libraries.split(",") if name),
+            libraries_max=args.libraries_max,
             state=args.state,
             fetched=args.fetched,
             frozen_memory=args.frozen_memory,

@@ -21,6 +21,7 @@ from embedded.deployments import DeploymentController
 from embedded.freezing import Freezer
 from embedded.frozen import Bounds, Memory
 from embedded.kubelet import Kubelet
+from embedded.libraries import LibraryZygotes
 from embedded.memory import read as read_memory
 from embedded.modelstore import ModelStore
 from embedded.residence import Surroundings
@@ -46,6 +47,7 @@ class Machine:
     released: list[str] = field(default_factory=list)
     freezer: Freezer | None = None
     templates: Templates | None = None
+    libraries: LibraryZygotes | None = None
 
     async def create_pod(self, name: str, **container: Any) -> dict[str, Any]:
         return await self.client.create(PODS, pod(name, **container))
@@ -164,6 +166,7 @@ async def running(
         if bounds is not None:
             freezer = Freezer(client, bounds, clock=time.time, read_memory=memory)
         templates = Templates(zygote, events)
+        libraries = LibraryZygotes(zygote, sets_max=2)
         around = Surroundings(
             client=client,
             zygote=zygote,
@@ -179,6 +182,7 @@ async def running(
             release=release,
             freezer=freezer,
             templates=templates,
+            libraries=libraries,
         )
         room = Room(pods_max=max_pods, capacity=machine_capacity(folder))
         kubelet = Kubelet(around, pods_dir=folder / "pods", room=room)
@@ -188,10 +192,16 @@ async def running(
         async with asyncio.TaskGroup() as tasks:
             parts = [
                 tasks.create_task(part)
-                for part in (events.run(), deployments.run(), zygote.wait(), templates.run())
+                for part in (
+                    events.run(),
+                    deployments.run(),
+                    zygote.wait(),
+                    templates.run(),
+                    libraries.run(),
+                )
             ]
             running_kubelet = tasks.create_task(kubelet.run())
-            yield Machine(folder, client, kubelet, zygote, released, freezer, templates)
+            yield Machine(folder, client, kubelet, zygote, released, freezer, templates, libraries)
             kubelet.stop()
             await asyncio.wait([running_kubelet], timeout=DEADLINE_S)
             assert running_kubelet.done(), "a life did not end"
