@@ -112,6 +112,13 @@ def digest(sums: Mapping[str, str], *, is_file: bool) -> str:
     return f"sha256:{hashlib.sha256(lines.encode(errors='surrogateescape')).hexdigest()}"
 
 
+def pair(model: str, transformer: str) -> str:
+    """The one digest of a model and of the code around it, whose digests are known."""
+    parts = {"model": model, "transformer": transformer}
+    sums = {name: each.removeprefix("sha256:") for name, each in parts.items()}
+    return digest(sums, is_file=False)
+
+
 def labels(said: textproto.Message) -> Iterator[str]:
     """The files of labels that config.pbtxt names, of all its outputs."""
     for output in said.get("output", ()):

@@ -38,8 +38,8 @@ R = TypeVar("R", bound=Rider)
 
 def refusal(loaded: Loaded) -> str:
     """Why a model's requests can not be joined along axis 0; "" where they can."""
-    if loaded.is_rowwise:
-        return ""
+    if loaded.is_rowwise or loaded.unbatchable:
+        return loaded.unbatchable
     if loaded.signature is None:
         return "the model declares no signature, so nobody knows whether axis 0 is a batch"
     for role, specs in (("input", loaded.signature.inputs), ("output", loaded.signature.outputs)):

@@ -67,6 +67,8 @@ class Settings:
     prepared: bool  # load prepared models, and have them prepared
     prepared_bytes_max: int  # of all prepared models together
     fetched_bytes_max: int  # of all fetched models together
+    transformer_file: str = ""  # code around the model, "" for none
+    transformer_class: str = ""
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
     is_name_given: bool = True  # else it is the file's, and a settings file may know better
 
@@ -92,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--models-max", type=int, default=0, metavar="N", help="open ones (0: any)")
     parser.add_argument("--python", default="", metavar="FILE.py:CLASS", help="a Model in Python")
+    around_help = "a Transformer in Python around it"
+    parser.add_argument("--transformer", default="", metavar="FILE.py:CLASS", help=around_help)
     name_help = "name in paths (default: $K_SERVICE)"
     parser.add_argument("--model-name", "--model_name", default="", help=name_help)
     parser.add_argument("--trust-pickle", action="store_true", help="load pickles: they run code")
@@ -153,7 +157,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         if sentence := refusal(unknown):
             raise SettingsError(sentence)
         raise SettingsError(f"unknown argument '{unknown[0]}'")
-    python_file, python_class = _python(flags.python)
+    python_file, python_class = _python("--python", flags.python)
+    transformer_file, transformer_class = _python("--transformer", flags.transformer)
     if [bool(flags.model), bool(python_file), bool(flags.repository)].count(True) != 1:
         raise SettingsError(
             "give exactly one of --model URI, --python FILE.py:CLASS and --repository DIR"
@@ -168,6 +173,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         models_max=_within("--models-max", flags.models_max, 0, 100_000),
         python_file=python_file,
         python_class=python_class,
+        transformer_file=transformer_file,
+        transformer_class=transformer_class,
         model_name=_model_name(flags, environment),
         is_name_given=bool(flags.model_name or environment.get(keys.ENV_SERVICE)),
         providers=_providers(flags.providers),
@@ -236,12 +243,12 @@ def adopt(environment: Mapping[str, str]) -> None:
             ours[name] = value
 
 
-def _python(text: str) -> tuple[str, str]:
+def _python(flag: str, text: str) -> tuple[str, str]:
     if not text:
         return "", ""
     file, colon, name = text.rpartition(":")
     if not colon or not file or not name.isidentifier():
-        raise SettingsError(f"--python: expected FILE.py:CLASS, got '{text}'")
+        raise SettingsError(f"{flag}: expected FILE.py:CLASS, got '{text}'")
     return file, name
 
 

@@ -37,6 +37,7 @@ class Loaded:
     provider: str = ""  # what ONNX Runtime really uses; "" for other models
     facts: Mapping[str, Any] = field(default_factory=dict)  # more of the metadata: "parameters"
     is_rowwise: bool = False  # a row in, a row out, whatever the signature says
+    unbatchable: str = ""  # why requests can not be joined, whatever the signature says
     metrics: Callable[[], Mapping[Any, Any]] | None = None  # what the model says of its load
     prepare: Callable[[], None] | None = None  # makes its next loads faster; takes its time
     name: str = ""  # by its settings files; one that was given goes before

@@ -8,8 +8,17 @@ import dataclasses
 import urllib.parse
 from pathlib import Path
 
+from api.modeldigests import pair
 from api.storage_uris import refusal
-from predictor import artifacts, declared, fetched, formats, python_model, settings_files
+from predictor import (
+    artifacts,
+    declared,
+    fetched,
+    formats,
+    python_model,
+    settings_files,
+    transforming,
+)
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
@@ -22,6 +31,8 @@ def load(settings: Settings) -> Loaded:
     (warmups.py); one without them is ready once it is open, as a replica woken for a request
     would otherwise run twice before its first answer.
     """
+    if settings.transformer_file:
+        return _load_pair(settings)
     if settings.python_file:
         return _load_python(settings)
     settings = fetched.local(settings)
@@ -46,6 +57,16 @@ def load(settings: Settings) -> Loaded:
         warmups=said.warmups,
         baseline=said.baseline,
     )
+
+
+def _load_pair(settings: Settings) -> Loaded:
+    """A model with a transformer around it. A digest that is pinned is that of both."""
+    path = resolve(settings.transformer_file)
+    alone = dataclasses.replace(settings, transformer_file="", transformer_class="")
+    opened = load(alone)
+    digest = settings.model_digest or pair(opened.digest, artifacts.code_digest(path))
+    found = transforming.around(opened, path, settings.transformer_class)
+    return dataclasses.replace(found, digest=digest)
 
 
 def _load_python(settings: Settings) -> Loaded:

@@ -116,3 +116,28 @@ class Model:
     def count_tokens(self, text: str) -> int:
         """How many tokens a prompt is, for the usage that OpenAI's clients are told."""
         raise NotImplementedError
+
+
+class Transformer:
+    """Code around a model in any format, in its process. Made without arguments, as a Model.
+
+    Calls never overlap. What `signature` declares is what clients see; without one, inputs
+    arrive as a request declares them.
+    """
+
+    is_rowwise = False  # True: each row is transformed by itself, so requests can be joined
+
+    def load(self) -> None:
+        """Open what it needs. An exception here fails the replica, with its message."""
+
+    def signature(self) -> Signature | None:
+        """The tensors that clients send and get, read once after `load`; None accepts any."""
+        return None
+
+    def preprocess(self, inputs: dict[str, Tensor]) -> Mapping[str, Tensor]:
+        """What clients send, as the model takes it; raise InvalidInputError to answer 400."""
+        return inputs
+
+    def postprocess(self, outputs: dict[str, Tensor]) -> Mapping[str, Tensor]:
+        """What the model gives, as clients get it."""
+        return outputs

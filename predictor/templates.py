@@ -81,6 +81,8 @@ def refusal(settings: Settings) -> str:
     """Why these settings can not be a template's; "" where they can."""
     if settings.python_file:
         return "a model in Python may hold what a fork breaks (--python)"
+    if settings.transformer_file:
+        return "a transformer in Python may hold what a fork breaks (--transformer)"
     if settings.threads > 1:
         return f"its session would have {settings.threads} threads (--threads)"
     chosen = onnx_session.choose(runtime(), Wish(providers=settings.providers)).providers
