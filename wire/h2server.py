@@ -169,8 +169,10 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
     @override
     def _sent_end(self, stream: Stream) -> None:
         is_whole = stream.is_remote_done
-        if not is_whole:
-            self._write(rst_stream(stream.id, NO_ERROR))  # the rest of the request is not needed
+        if not is_whole and stream.left != 0:
+            # The rest of the request is not needed. Where only the flag of its end is missing, a
+            # reset would meet clients that send it alone (httpx), and these take it for a fault.
+            self._write(rst_stream(stream.id, NO_ERROR))
         self._forget(stream, is_broken=not is_whole)
 
     @override

@@ -150,6 +150,20 @@ async def test_an_answer_that_overtakes_its_request_tells_the_client_to_stop() -
     client.close()
 
 
+async def test_an_answer_that_overtakes_only_the_flag_of_the_end_resets_nothing() -> None:
+    """Clients such as httpx send the flag in a frame of its own, and fail if they meet a reset."""
+    client = Client(App())
+    post = [*POST, (b"content-length", b"3")]
+    client.feed(head(1, post, is_end=False) + body(1, b"abc", is_end=False))
+    client.app.seen[0].exchange.respond(200, b"", b"abc")
+    assert ends(client.wire.frames()) == []
+    assert client.feed(body(1, b"")) == []
+    assert client.feed(head(3)) == []
+    client.app.seen[1].exchange.respond(200, b"", b"")
+    assert client.wire.frames()[0].stream_id == 3
+    client.close()
+
+
 async def test_no_upgrade_is_asked_for_and_none_is_made() -> None:
     client = Client(App())
     client.feed(head(1))
