@@ -12,6 +12,7 @@ import orjson
 _JSON = b"content-type: application/json\r\n"
 _TEXT = b"content-type: text/plain\r\n"
 _VERSION = version("relight")
+_EXTENSIONS = ("binary_tensor_data",)  # what goes through to our predictors
 
 Page = tuple[bytes, bytes]  # header lines, body
 
@@ -28,7 +29,8 @@ def page(path: bytes, models: Sequence[str]) -> Page | None:
         case b"/":
             return _json({"status": "alive"})
         case b"/v2":
-            return _json({"name": "relight", "version": _VERSION, "extensions": []})
+            extensions = list(_EXTENSIONS)
+            return _json({"name": "relight", "version": _VERSION, "extensions": extensions})
         case b"/v2/health/live":
             return _json({"live": True})
         case b"/v2/health/ready":

@@ -174,7 +174,7 @@ class PackedServer:
                 self._say(exchange, {"ready": not self._is_draining}, status)
                 return
             case "server":
-                extensions = ["model_repository"]
+                extensions = ["binary_tensor_data", "model_repository"]
                 body = {"name": "relight", "version": _VERSION, "extensions": extensions}
             case "stats":
                 body = self._statistics()

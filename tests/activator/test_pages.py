@@ -24,7 +24,8 @@ def test_clients_may_ask_the_server_before_a_model(path: bytes, content: object)
 def test_the_server_describes_itself() -> None:
     found = page(b"/v2", [])
     assert found is not None
-    assert orjson.loads(found[1])["name"] == "relight"
+    told = orjson.loads(found[1])
+    assert (told["name"], told["extensions"]) == ("relight", ["binary_tensor_data"])
 
 
 def test_health_and_what_is_not_there() -> None:

@@ -109,7 +109,7 @@ async def test_the_platform_s_questions(start: Start) -> None:
     async with start() as bench:
         assert await bench.ask("GET", "/healthz") == (200, {"ready": True})
         assert (await bench.ask("GET", "/v1/models"))[1] == {"models": ["a", "b", "c"]}
-        assert (await bench.ask("GET", "/v2"))[1]["extensions"] == ["model_repository"]
+        assert (await bench.ask("GET", "/v2"))[1]["extensions"] == ["binary_tensor_data", "model_repository"]
         await bench.infer("a")
         found = (await bench.ask("GET", "/relight/stats"))[1]
         assert found["models"]["a"]["requests"] == 1
