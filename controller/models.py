@@ -14,7 +14,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from api.modelcode import pin_code
-from api.modeldigests import Fingerprint, fingerprint, pin
+from api.modeldigests import Fingerprint, fingerprint, pair, pin
 from api.modelfiles import ModelFileError
 from api.objects import Raw
 from controller.pinning import (
@@ -65,7 +65,14 @@ class ModelDigests:
             return found
         path = self._model_root / found.path
         async with self._readers:
-            return await asyncio.to_thread(self._digest, path, is_code=found.is_code)
+            digest = await asyncio.to_thread(self._digest, path, is_code=found.is_code)
+            if isinstance(digest, Problem) or not found.transformer:
+                return digest
+            path = self._model_root / found.transformer
+            around = await asyncio.to_thread(self._digest, path, is_code=True)
+        if isinstance(around, Problem):
+            return around
+        return Digest(text=pair(digest.text, around.text))
 
     def _digest(self, path: Path, *, is_code: bool) -> Digest | Problem:
         try:

@@ -21,6 +21,7 @@ MODEL_MISSING = "ModelMissing"
 MODEL_NOT_A_FILE = "ModelNotAFile"
 MODEL_UNREADABLE = "ModelUnreadable"
 MODEL_UNSUPPORTED = "ModelUnsupported"
+_TRANSFORMER = "--transformer"
 
 
 MODEL_RETRY_S = 10.0  # a model that is missing may be put there later
@@ -60,6 +61,7 @@ class ModelFile:
 
     path: str
     is_code: bool = False  # a Python file, pinned with the neighbours it imports
+    transformer: str = ""  # the Python file of the code around it, pinned with it
 
 
 def needs_digest(revision: Raw) -> bool:
@@ -95,7 +97,7 @@ def is_predictor(container: Mapping[str, Any]) -> bool:
 def fetched_model(container: Mapping[str, Any]) -> str:
     """The URI of a model that must be fetched; empty if there is none."""
     args = [str(arg) for arg in container.get("args") or ()]
-    if _flag(args, "--python"):
+    if _flag(args, "--python") or _flag(args, _TRANSFORMER):
         return ""
     model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
     return model if is_fetched(model) else ""
@@ -106,16 +108,25 @@ def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
     args = [str(arg) for arg in container.get("args") or ()]
     python = _flag(args, "--python")
     model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
+    around = _flag(args, _TRANSFORMER)
+    transformer = around.rpartition(":")[0] or around
     if python:
-        return ModelFile(path=python.rpartition(":")[0] or python, is_code=True)
+        path = python.rpartition(":")[0] or python
+        return ModelFile(path=path, is_code=True, transformer=transformer)
     if not model:
         message = f"{keys.PREDICTOR_IMAGE} needs --model, --python or --repository in args"
         return Problem(reason=MODEL_MISSING, message=message)
     parts = urlsplit(model)
     if not parts.scheme:
-        return ModelFile(path=model)
+        return ModelFile(path=model, transformer=transformer)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return ModelFile(path=unquote(parts.path))
+        return ModelFile(path=unquote(parts.path), transformer=transformer)
+    if transformer and is_fetched(model):
+        message = (
+            f'"{model}" with {_TRANSFORMER}: the two are pinned together, and a model that is '
+            "fetched is pinned alone; use a local model, or a transformer component"
+        )
+        return Problem(reason=MODEL_UNSUPPORTED, message=message)
     message = f'"{model}": {refusal(model) or "it is fetched by replicas, not where this runs"}'
     return Problem(reason=MODEL_UNSUPPORTED, message=message)
 

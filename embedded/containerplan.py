@@ -24,6 +24,7 @@ from embedded.launching import (
     is_mounted,
     launch_of,
     with_model,
+    with_transformer,
 )
 from embedded.mounts import Mount
 from embedded.podfiles import write_confinement
@@ -32,6 +33,7 @@ from embedded.residence import Residence
 from embedded.security import Credentials
 from embedded.zygote import Zygote
 
+_CODE_AT = "/mnt/relight-transformer"  # see below
 _MODELS_AT = "/mnt/relight-model"  # where another user reads what our folder keeps to ourselves
 _MESSAGE_BYTES_MAX = 4096
 _HOSTS = Path("/etc/hosts")
@@ -146,8 +148,14 @@ class ContainerPlan:
     async def predictor_request(self, launch: PredictorLaunch, confinement: str) -> dict[str, Any]:
         """What asks for our predictor; ModelError, MountError, VolumeError."""
         args, models = launch.args, self.home.around.models
-        copy = original = self._model = ""
-        if launch.model and not is_mounted(launch.model, self.container):
+        copy = original = around = self._model = ""
+        if launch.transformer and launch.digest and not is_mounted(launch.model, self.container):
+            original = launch.model or launch.code.rpartition(":")[0]
+            code = "" if launch.model else original
+            file = launch.transformer.rpartition(":")[0]
+            copy, around = await models.prepare_pair(launch.model, code, file, launch.digest)
+            self._model = copy if launch.model else ""
+        elif launch.model and not is_mounted(launch.model, self.container):
             original = launch.model
             copy = fetchedmodels.cached(launch, self.container, self.home) or (
                 await models.prepare(original, launch.digest)
@@ -156,14 +164,15 @@ class ContainerPlan:
         elif launch.code:
             original = launch.code.rpartition(":")[0]
             copy = await models.prepare_code(original, launch.digest)
+        if (copy or around) and self._is_particular and self._is_of_another_user:
+            mounts = [_mount(copy, _MODELS_AT), _mount(around, _CODE_AT)]
+            confinement = self._confinement(launch.env, *filter(None, mounts))
+            copy, around = _moved(copy, _MODELS_AT), _moved(around, _CODE_AT)
         if copy:
-            if self._is_particular and self._is_of_another_user:
-                folder = str(Path(copy).parent.resolve())
-                mount = Mount(source=folder, target=_MODELS_AT, is_read_only=True)
-                confinement = self._confinement(launch.env, mount)
-                copy = f"{_MODELS_AT}/{Path(copy).name}"
             args = with_model(args, copy)
             self._copy = (copy, original)
+        if around:
+            args = with_transformer(args, around)
         return {"kind": "predictor", "args": args, **self._rest(launch.env, confinement)}
 
     async def parent(self, launch: PredictorLaunch, request: Mapping[str, Any]) -> Zygote:
@@ -223,6 +232,16 @@ class ContainerPlan:
             return log.failure
         is_file_only = self.container.get("terminationMessagePolicy") == "File"
         return "" if is_file_only or (self.is_init and not is_error) else log.tail()
+
+
+def _mount(copy: str, target: str) -> Mount | None:
+    """Where a process of another user sees the folder that a copy of ours is in."""
+    source = str(Path(copy).parent.resolve())
+    return Mount(source=source, target=target, is_read_only=True) if copy else None
+
+
+def _moved(copy: str, target: str) -> str:
+    return f"{target}/{Path(copy).name}" if copy else ""
 
 
 def _group_of(uid: int) -> int:

@@ -16,6 +16,7 @@ from api.pods import serving_index
 from embedded.environment import expanded
 
 _CODE = "--python"  # a predictor's flag that names FILE.py:CLASS
+_TRANSFORMER = "--transformer"  # another one
 
 # Kubernetes: 10 s doubling to 300 s. On a laptop the person who mends the model is waiting.
 BACKOFF_FIRST_S = 1.0
@@ -31,6 +32,7 @@ class PredictorLaunch:
     model: str  # path or URI of the --model flag, or ""
     code: str  # FILE.py:CLASS of the --python flag, or ""
     digest: str
+    transformer: str = ""  # FILE.py:CLASS of the --transformer flag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,10 @@ def launch_of(pod: Raw, container: Raw, env: Mapping[str, str]) -> Launch:
     digest = (pod["metadata"].get("annotations") or {}).get(MODEL_DIGEST, "")
     model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
     code = _flag(args, _CODE)
-    return PredictorLaunch(args=args, env=env, model=model, code=code, digest=digest)
+    around = _flag(args, _TRANSFORMER)
+    return PredictorLaunch(
+        args=args, env=env, model=model, code=code, digest=digest, transformer=around
+    )
 
 
 def is_mounted(path: str, container: Raw) -> bool:
@@ -123,18 +128,27 @@ def _flag(args: Sequence[str], flag: str) -> str:
 
 def with_model(args: Sequence[str], path: str) -> tuple[str, ...]:
     """The same arguments with another path of the model, or of the file with its class."""
+    return _with(args, (*FLAGS, _CODE), path)
+
+
+def with_transformer(args: Sequence[str], path: str) -> tuple[str, ...]:
+    """The same arguments with another path of the transformer's file."""
+    return _with(args, (_TRANSFORMER,), path)
+
+
+def _with(args: Sequence[str], flags: Sequence[str], path: str) -> tuple[str, ...]:
     replaced = list(args)
     for index, arg in enumerate(args):
         name, equals, value = arg.partition("=")
-        if name in (*FLAGS, _CODE) and equals:
+        if name in flags and equals:
             replaced[index] = f"{name}={_repointed(name, value, path)}"
-        elif name in (*FLAGS, _CODE) and index + 1 < len(replaced):
+        elif name in flags and index + 1 < len(replaced):
             replaced[index + 1] = _repointed(name, args[index + 1], path)
     return tuple(replaced)
 
 
 def _repointed(flag: str, value: str, path: str) -> str:
-    return f"{path}:{value.rpartition(':')[2]}" if flag == _CODE else path
+    return f"{path}:{value.rpartition(':')[2]}" if flag in (_CODE, _TRANSFORMER) else path
 
 
 def backoff_s(restarts: int) -> float:

@@ -7,9 +7,11 @@ Must not know: Pods, what a model contains, or who asked for it.
     <root>/sha256-<hex>/model.onnx         a model that is one file, under its own name
     <root>/sha256-<hex>/model.onnx, w.bin  one that was named, with what belongs to it beside it
     <root>/sha256-<hex>/iris/1/model.onnx  one of more files in a folder, under the folder's name
+    <root>/sha256-<hex>/parts.json         of a model and a transformer, each kept by its own
 """
 
 import asyncio
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -19,11 +21,13 @@ from urllib.parse import unquote, urlsplit
 from typing_extensions import override
 
 from api.modelcode import pin_code
-from api.modeldigests import Fingerprint, Pin, Readable, fingerprint, pin
+from api.modeldigests import Fingerprint, Pin, Readable, fingerprint, pair, pin
 from api.modelfiles import ModelFileError
 from api.storage_uris import refusal
 from wire import folders
 from wire.folders import Folder
+
+_PARTS = "parts.json"  # of a pair: the digests of its model and its transformer
 
 
 class ModelError(Exception):
@@ -59,15 +63,52 @@ class ModelStore:
         source = self._model_root / file
         return str(await asyncio.to_thread(self._code, source, digest) or "") if digest else ""
 
+    async def prepare_pair(
+        self, model: str, code: str, transformer: str, digest: str
+    ) -> tuple[str, str]:
+        """The paths of a model, by URI or as `code`, and of the code around it: pinned together.
+
+        The second is "" where that did not change, as of `prepare_code`; so is the first of code.
+        """
+        source = self._source(model) if model else self._model_root / code
+        around = self._model_root / transformer
+        parts = await asyncio.to_thread(self._parted, source, bool(code), around, digest)
+        return (
+            await (self.prepare(model, parts[0]) if model else self.prepare_code(code, parts[0])),
+            await self.prepare_code(transformer, parts[1]),
+        )
+
     def sweep(self, digests: Collection[str]) -> None:
         """Remove the copies that none of these digests names."""
-        kept = {self._folder(digest).name for digest in digests} | self._copying
+        pairs = [part for digest in digests for part in self._parts(digest)]
+        kept = {self._folder(digest).name for digest in (*digests, *pairs)} | self._copying
         for folder in self._root.iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _folder(self, digest: str) -> Path:
         return self._root / digest.replace(":", "-")
+
+    def _parts(self, digest: str) -> list[str]:
+        """The digests of a pair's two, where they are known."""
+        try:
+            found: list[str] = json.loads((self._folder(digest) / _PARTS).read_text())
+        except (OSError, ValueError):
+            return []
+        return found
+
+    def _parted(self, source: Path, is_code: bool, transformer: Path, digest: str) -> list[str]:
+        """The digests of a pair's two, found while both are what was pinned, and then kept."""
+        if known := self._parts(digest):
+            return known
+        found = [_digest(source, pin_code if is_code else pin), _digest(transformer, pin_code)]
+        _require(source, pair(*found), digest, also=f" with {transformer}")
+        folder = self._folder(digest)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{_PARTS}"
+        part.write_text(json.dumps(found))
+        part.replace(folder / _PARTS)
+        return found
 
     def _source(self, model: str) -> Path:
         parts = urlsplit(model)
@@ -161,9 +202,19 @@ def _placed(found: Pin, copied: Path, folder: Path, name: str) -> Path:
     return folder / names[found.load]
 
 
-def _require(source: Path, found: str, digest: str) -> None:
+def _digest(source: Path, pinned: Callable[[Readable, str], Pin]) -> str:
+    """As Revisions pin it."""
+    try:
+        return pinned(*folders.of(source)).digest
+    except ModelFileError as error:
+        raise ModelError(f"{source} {error}") from None
+    except OSError as error:
+        raise ModelError(f"{source}: {error.strerror or error}") from error
+
+
+def _require(source: Path, found: str, digest: str, *, also: str = "") -> None:
     if found != digest:
         raise ModelError(
-            f"{source} changed since the revision was made "
+            f"{source}{also} changed since the revision was made "
             f"(pinned {digest[:19]}…, found {found[:19]}…): deploy it again"
         )

@@ -15,7 +15,7 @@ Raw = Mapping[str, Any]
 
 # Arguments of our predictor that take one value, in the order they are written.
 _MODEL, _PYTHON = "--model", "--python"
-_OPTIONS = (_MODEL, _PYTHON, "--model-name", "--providers", "--threads")
+_OPTIONS = (_MODEL, _PYTHON, "--transformer", "--model-name", "--providers", "--threads")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Run:
 
     model: str | None = None  # a URI or an absolute path
     python: str | None = None  # FILE.py:CLASS, the path absolute
+    transformer: str | None = None  # the same, around either
     image: str | None = None
     command: tuple[str, ...] = ()
     args: tuple[str, ...] | None = None
@@ -40,7 +41,14 @@ class Run:
     @property
     def options(self) -> dict[str, str]:
         """What was said of our predictor, by the name of its argument."""
-        said = (self.model, self.python, self.model_name, self.providers, self.threads)
+        said = (
+            self.model,
+            self.python,
+            self.transformer,
+            self.model_name,
+            self.providers,
+            self.threads,
+        )
         return {
             name: str(value)
             for name, value in zip(_OPTIONS, said, strict=True)

@@ -56,6 +56,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--python", metavar="FILE.py:CLASS", help="a model written in Python")
     one.add_argument("--image", metavar="IMG", help="any program that listens on $PORT")
     group.add_argument(
+        "--transformer", metavar="FILE.py:CLASS", help="code around the model, in its process"
+    )
+    group.add_argument(
         "--command",
         nargs=argparse.REMAINDER,
         default=[],
@@ -126,10 +129,16 @@ def _run(args: argparse.Namespace, folder: Path) -> tuple[Run, str | None]:
     python = (
         sources.python(args.python, folder=folder, is_checked=is_checked) if args.python else None
     )
-    source = model or python
+    transformer = (
+        sources.python(args.transformer, folder=folder, is_checked=is_checked, flag="--transformer")
+        if args.transformer
+        else None
+    )
+    source = sources.paired(model or python, transformer)
     run = Run(
         model=model.text if model else None,
         python=python.text if python else None,
+        transformer=transformer.text if transformer else None,
         image=args.image,
         command=tuple(args.command),
         args=None if args.arg is None else tuple(args.arg),

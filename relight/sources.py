@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from api.modelcode import pin_code
-from api.modeldigests import Pin, Readable, pin
+from api.modeldigests import Pin, Readable, pair, pin
 from api.modelfiles import ModelFileError
 from relight.errors import UsageError
 from wire import folders
@@ -34,16 +34,25 @@ def model(given: str, *, folder: Path, is_checked: bool) -> Source:
     return Source(text=str(path.absolute()), digest=digest)
 
 
-def python(given: str, *, folder: Path, is_checked: bool) -> Source:
+def python(given: str, *, folder: Path, is_checked: bool, flag: str = "--python") -> Source:
     """A class in a local file, as FILE.py:CLASS."""
     file, separator, name = given.rpartition(":")
     if not separator or not name.isidentifier():
-        raise UsageError(f"--python: expected FILE.py:CLASS, got {given}")
+        raise UsageError(f"{flag}: expected FILE.py:CLASS, got {given}")
     path = (folder / Path(file).expanduser()).absolute()
     if is_checked and path.is_dir():
-        raise UsageError(f"--python: {path} is a directory; name a file")
-    digest = _digest("--python", path, pin_code) if is_checked else None
+        raise UsageError(f"{flag}: {path} is a directory; name a file")
+    digest = _digest(flag, path, pin_code) if is_checked else None
     return Source(text=f"{path}:{name}", digest=digest)
+
+
+def paired(model: Source | None, transformer: Source | None) -> Source | None:
+    """A model with the digest of both, where there is code around it."""
+    if transformer is None or model is None:
+        return model or transformer
+    digests = (model.digest, transformer.digest)
+    known = [digest for digest in digests if digest is not None]
+    return Source(text=model.text, digest=pair(*known) if len(known) == len(digests) else None)
 
 
 def _digest(flag: str, path: Path, pinned: Callable[[Readable, str], Pin]) -> str:

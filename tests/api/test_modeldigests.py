@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.modeldigests import Fingerprint, Pin, digest, fingerprint, pin
+from api.modeldigests import Fingerprint, Pin, digest, fingerprint, pair, pin
 from api.modelfiles import ModelFileError
 from tests.api.test_modellayouts import HF, ONNX, Memory
 
@@ -42,6 +42,13 @@ def test_a_file_is_known_by_its_own_sum() -> None:
     assert version == Pin(root="iris", names=("2/m.onnx",), load="2/m.onnx", digest=expected.digest)
 
 
+def test_a_model_and_the_code_around_it_have_one() -> None:
+    model, code = sha(b"model"), sha(b"code")
+    expected = f"sha256:{sha(f'{model}  model{chr(10)}{code}  transformer{chr(10)}'.encode())}"
+    assert pair(f"sha256:{model}", f"sha256:{code}") == expected
+    assert pair(f"sha256:{code}", f"sha256:{model}") != expected
+
+
 def test_a_named_file_may_hold_anything() -> None:
     assert pin(Read({"m": b"whatever"}), "m").digest == f"sha256:{sha(b'whatever')}"
 
@@ -52,6 +59,7 @@ def test_a_named_file_may_hold_anything() -> None:
         ({"1/m.onnx": ONNX, "config.pbtxt": b'name: "x"'}, {"2.txt": b"", "0/m.onnx": ONNX}),
         ({"m.onnx": ONNX, "signature.json": b"{}", "warmup/1.json": b"{}"}, {"data.csv": b""}),
         ({"1/m.onnx": ONNX, "1/signature.json": b"{}", "warmup.json": b"[]"}, {}),
+        ({"m.onnx": ONNX, "baseline.json": b"[1]"}, {"background.json": b""}),
         (
             {
                 "1/m.onnx": ONNX,

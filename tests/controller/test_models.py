@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.modelcode import pin_code
-from api.modeldigests import pin
+from api.modeldigests import pair, pin
 from api.objects import Raw
 from controller import models
 from controller.models import ModelDigests, Resolutions
@@ -124,6 +124,29 @@ async def test_code_is_pinned_with_its_neighbours(tmp_path: Path) -> None:
     refused = await digests.resolve(made)
     assert isinstance(refused, Problem)
     assert "is a folder: name the Python file" in refused.message
+
+
+async def test_a_model_is_pinned_with_the_code_around_it(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text("import columns")
+    (tmp_path / "columns.py").write_text("N = 1")
+    (tmp_path / "m.py").write_text("")
+    args = ["--python", "m.py:Mine", "--transformer", "t.py:Towns"]
+    container = {"name": "c", "image": "relight/predictor", "args": args}
+    made = a_revision(spec={"containers": [container]})
+    digests = ModelDigests(tmp_path)
+    parts = (pin_code(*folders.of(tmp_path / name)).digest for name in ("m.py", "t.py"))
+    found = await digests.resolve(made)
+    assert found == Digest(text=pair(*parts))
+    (tmp_path / "columns.py").write_text("N = 2")
+    assert await digests.resolve(made) != found
+    (tmp_path / "t.py").unlink()
+    refused = await digests.resolve(made)
+    assert isinstance(refused, Problem)
+    assert "t.py does not exist" in refused.message
+    (tmp_path / "m.py").unlink()
+    refused = await digests.resolve(made)
+    assert isinstance(refused, Problem)
+    assert "m.py does not exist" in refused.message
 
 
 async def test_a_file_that_is_being_written_is_not_pinned(

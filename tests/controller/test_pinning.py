@@ -37,6 +37,21 @@ def test_which_file_it_is(args: list[str], path: str) -> None:
     assert model_file(container(*args)) == ModelFile(path=path, is_code=is_code)
 
 
+@pytest.mark.parametrize("flag", [["--transformer", "t.py:Towns"], ["--transformer=t.py:Towns"]])
+def test_the_code_around_a_model_is_pinned_with_it(flag: list[str]) -> None:
+    found = model_file(container("--model", "m.onnx", *flag))
+    assert found == ModelFile(path="m.onnx", transformer="t.py")
+    found = model_file(container("--model", "file:///m.onnx", *flag))
+    assert found == ModelFile(path="/m.onnx", transformer="t.py")
+    found = model_file(container("--python", "m.py:Mine", *flag))
+    assert found == ModelFile(path="m.py", is_code=True, transformer="t.py")
+    fetched = container("--model", "s3://bucket/m.onnx", *flag)
+    assert fetched_model(fetched) == ""
+    refused = model_file(fetched)
+    assert isinstance(refused, Problem)
+    assert "use a local model, or a transformer component" in refused.message
+
+
 @pytest.mark.parametrize(
     ("args", "reason"),
     [

@@ -12,6 +12,7 @@ from embedded.launching import (
     launch_of,
     sidecar_ports,
     with_model,
+    with_transformer,
 )
 
 POD = {"metadata": {"name": "p", "annotations": {"relight.dev/model-digest": "sha256:ab"}}}
@@ -38,6 +39,15 @@ def test_a_class_is_launched_from_another_file_of_the_same_code(args: list[str])
     assert (launch.model, launch.code) == ("", "a/m.py:Mine")
     moved = with_model(launch.args, "/copies/m.py")
     assert " ".join(moved).replace("=", " ") == "--python /copies/m.py:Mine"
+
+
+def test_the_code_around_a_model_can_lie_elsewhere_too() -> None:
+    args = ["--model", "m.onnx", "--transformer", "a/t.py:Towns"]
+    launch = launch_of(POD, container(image="relight/predictor", args=args), {})
+    assert isinstance(launch, PredictorLaunch)
+    assert (launch.model, launch.transformer) == ("m.onnx", "a/t.py:Towns")
+    moved = with_transformer(with_model(launch.args, "/copies/m.onnx"), "/copies/t.py")
+    assert moved == ("--model", "/copies/m.onnx", "--transformer", "/copies/t.py:Towns")
 
 
 def test_variables_in_a_command_are_expanded_as_kubernetes_does() -> None:

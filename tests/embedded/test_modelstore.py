@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from api.modeldigests import pair
 from embedded.modelstore import ModelError, ModelStore
 
 
@@ -156,6 +157,36 @@ async def test_code_is_run_where_it_lies_until_it_changes(
     (work / "m.py").write_bytes(b"code")
     with pytest.raises(ModelError, match="changed since"):
         await store.prepare_code("m.py", digest(b"other"))
+
+
+async def test_a_pair_is_kept_by_what_it_was_pinned_to(store: ModelStore, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / "m.onnx").write_bytes(b"first")
+    (work / "t.py").write_bytes(b"T = 1")
+    pinned = pair(digest(b"first"), digest(b"T = 1"))
+    with pytest.raises(ModelError, match=r"m.onnx with .*t.py changed since"):
+        await store.prepare_pair("m.onnx", "", "t.py", pair(digest(b"first"), digest(b"")))
+    copy, code = await store.prepare_pair("m.onnx", "", "t.py", pinned)
+    assert (Path(copy).read_bytes(), code) == (b"first", "")
+    (work / "m.onnx").write_bytes(b"second")
+    (work / "t.py").write_bytes(b"T = 2")
+    store.sweep({pinned})
+    again, code = await store.prepare_pair("m.onnx", "", "t.py", pinned)
+    assert (again, Path(code).read_bytes()) == (copy, b"T = 1")
+    with pytest.raises(ModelError, match="No such file"):
+        await store.prepare_pair("m.onnx", "", "gone.py", digest(b"x"))
+    store.sweep(())
+    assert not list((tmp_path / "models").iterdir())
+
+
+async def test_a_class_can_have_code_around_it(store: ModelStore, tmp_path: Path) -> None:
+    for name in ("m.py", "t.py"):
+        (tmp_path / "work" / name).write_bytes(name.encode())
+    pinned = pair(digest(b"m.py"), digest(b"t.py"))
+    assert await store.prepare_pair("", "m.py", "t.py", pinned) == ("", "")
+    (tmp_path / "work" / "m.py").write_bytes(b"changed")
+    copy, around = await store.prepare_pair("", "m.py", "t.py", pinned)
+    assert (Path(copy).read_bytes(), around) == (b"m.py", "")
 
 
 async def test_sweep_keeps_what_is_pinned(store: ModelStore, tmp_path: Path) -> None:

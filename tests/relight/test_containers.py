@@ -83,3 +83,11 @@ def test_the_old_container_is_not_touched() -> None:
     before = repr(OLD)
     containers.build(Run(model="/b.onnx", env={"A": "9"}, args=("--x",)), OLD)
     assert repr(OLD) == before
+
+
+def test_code_around_a_model_is_kept_when_the_model_changes() -> None:
+    run = Run(model="/a.onnx", transformer="/t.py:Towns")
+    container = containers.build(run, None)
+    assert container["args"] == ["--model", "/a.onnx", "--transformer", "/t.py:Towns"]
+    changed = containers.build(Run(model="/b.onnx"), container)
+    assert changed["args"] == ["--model", "/b.onnx", "--transformer", "/t.py:Towns"]

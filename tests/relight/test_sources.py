@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from api.modeldigests import pair
 from relight import sources
 from relight.errors import UsageError
 
@@ -88,3 +89,20 @@ def test_code_is_fingerprinted_with_the_neighbours_it_imports(tmp_path: Path) ->
     first = sources.python("m.py:Model", folder=tmp_path, is_checked=True)
     (tmp_path / "columns.py").write_text("N = 2")
     assert sources.python("m.py:Model", folder=tmp_path, is_checked=True).digest != first.digest
+
+
+def test_a_model_with_code_around_it_changes_when_either_does(tmp_path: Path) -> None:
+    for name in ("a.onnx", "t.py"):
+        (tmp_path / name).write_bytes(name.encode())
+    model = sources.model("a.onnx", folder=tmp_path, is_checked=True)
+    code = sources.python("t.py:T", folder=tmp_path, is_checked=True, flag="--transformer")
+    assert model.digest is not None
+    assert code.digest is not None
+    both = sources.Source(text=model.text, digest=pair(model.digest, code.digest))
+    assert sources.paired(model, code) == both
+    assert sources.paired(model, None) == model
+    assert sources.paired(None, code) == code
+    remote = sources.model("s3://bucket/a.onnx", folder=tmp_path, is_checked=True)
+    assert sources.paired(remote, code) == remote
+    with pytest.raises(UsageError, match=r"--transformer: expected FILE.py:CLASS, got t.py"):
+        sources.python("t.py", folder=tmp_path, is_checked=True, flag="--transformer")
