@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ ROOT = Path(__file__).parent.parent
 SERVICES_PER_MODEL = 10
 WINDOW = "6s"
 MEGABYTE = 1 << 20
+ROWS = [[5.0 + x, 3.0 + y, 1.5 + 4 * x, 0.2 + x + y] for x in (0, 0.5, 1) for y in (0, 0.3, 0.6)]
+CLASSES = [row[2] > 3 for row in ROWS]
+IRIS = {"name": "input-0", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}
 
 
 @dataclass
@@ -55,8 +59,19 @@ class Case:
         return f"{self.name}-{turn % SERVICES_PER_MODEL}"
 
 
-def cases(folder: Path) -> list[Case]:
-    """A tiny model and a real one of 3 MB."""
+def cases(names: Sequence[str]) -> list[Case]:
+    """A tiny model and a real one of 3 MB, where none are named."""
+    found = onnx_cases(ROOT / ".demo") if not names or set(names) - FORMATS.keys() else []
+    made = [
+        Case(name, FORMATS[name](ROOT / ".demo"), json.dumps({"inputs": [IRIS]}).encode())
+        for name in names
+        if name in FORMATS
+    ]
+    return [case for case in (*found, *made) if not names or case.name in names]
+
+
+def onnx_cases(folder: Path) -> list[Case]:
+    """Those whose library is in every zygote."""
     tensor = {"name": "celsius", "shape": [1, 1], "datatype": "FP32", "data": [100.0]}
     model, _ = filetype.fetch(folder)
     return [
@@ -71,6 +86,33 @@ def cases(folder: Path) -> list[Case]:
             json.dumps(filetype.request((ROOT / "Makefile").read_bytes())).encode(),
         ),
     ]
+
+
+def of_sklearn(folder: Path) -> Path:
+    """A scaled support vector machine, as skops keeps it."""
+    import skops.io
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    folder.mkdir(exist_ok=True)
+    path = folder / "flowers.skops"
+    skops.io.dump(make_pipeline(StandardScaler(), SVC()).fit(ROWS, CLASSES), path)
+    return path
+
+
+def of_xgboost(folder: Path) -> Path:
+    """A hundred trees."""
+    import xgboost
+
+    folder.mkdir(exist_ok=True)
+    path = folder / "flowers.ubj"
+    data = xgboost.DMatrix(ROWS, label=CLASSES)
+    xgboost.train({"objective": "binary:logistic", "nthread": 1}, data, 100).save_model(path)
+    return path
+
+
+FORMATS = {"sklearn": of_sklearn, "xgboost": of_xgboost}
 
 
 def raw_request(host: str, model: str, body: bytes) -> bytes:
@@ -233,13 +275,28 @@ def main() -> int:
     """Measure and print; exit 0 when every request was answered."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=100, help="cold starts of each model")
-    runs = parser.parse_args().runs
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        choices=("tiny", "magika", *FORMATS),
+        help="may be repeated; tiny and magika",
+    )
+    parser.add_argument(
+        "--libraries-max",
+        default="4",
+        metavar="N",
+        help="of the platform; 0: each replica imports the library of its format",
+    )
+    flags = parser.parse_args()
+    runs = flags.runs
     os.chdir(ROOT)
     with tempfile.TemporaryDirectory(prefix="relight-", dir="/tmp") as name:
         folder = Path(name)
-        found = cases(ROOT / ".demo")
+        found = cases(flags.model)
+        args = ("--frozen-memory", "0", "--libraries-max", flags.libraries_max)
         # A frozen replica is no cold start: benchmarks/frozen.py measures those.
-        with Platform(folder / "d", cwd=ROOT, args=("--frozen-memory", "0")) as platform:
+        with Platform(folder / "d", cwd=ROOT, args=args) as platform:
             deploy(platform, found)
             for turn in range(runs):
                 for case in found:
