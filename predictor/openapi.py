@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from predictor import openapi_explain
+from predictor import openapi_explain, openapi_text
 from predictor import openapi_tensors as tensors
 from predictor.errors import Fault
 from predictor.loaded import Loaded
@@ -29,13 +29,6 @@ _STATUSES = sorted({fault.status for fault in Fault} - {501})
 _TEXT: Schema = {"type": "string"}
 _TRUTH: Schema = {"type": "boolean"}
 _ANY: Schema = {"type": "object"}
-_TEXTS: Mapping[str, Schema] = {  # how a path ends, and what a request to it has to have
-    "/generate": {"text_input": _TEXT},
-    "/generate_stream": {"text_input": _TEXT},
-    "/chat/completions": {"messages": {"type": "array", "items": _ANY, "minItems": 1}},
-    "/completions": {"prompt": {"type": ["string", "array"]}},
-    "/embeddings": {"input": {"type": ["string", "array"]}},
-}
 WORDS = {
     Answer.ALIVE: "Whether the process answers",
     Answer.LIVE: "Whether the server is live",
@@ -71,7 +64,7 @@ def document(
             "version": revision or loaded.digest or "0",
             "description": f"The model {model_name}, served by Relight. Digest: {loaded.digest}.",
         },
-        "paths": _paths(routes) | _text_paths(text_paths),
+        "paths": _paths(routes) | openapi_text.paths(text_paths, model_name=model_name),
         "components": {"schemas": _schemas(loaded, model_name)},
     }
     return json.dumps(found).encode()
@@ -105,23 +98,6 @@ def _repository_path(path: str) -> Schema:
         },
     }
     return {path: {"post": operation}}
-
-
-def _text_paths(raw_paths: Iterable[bytes]) -> Schema:
-    """What text goes to: V2's generate, and paths of OpenAI's, whose answers may be streams."""
-    found: Schema = {}
-    for path in sorted(raw.decode() for raw in raw_paths):
-        answers: Schema = {"description": "The answer", "content": {_JSON: {"schema": _ANY}}}
-        operation: Schema = {"operationId": f"text{_slug(path)}", "responses": {"200": answers}}
-        wanted = next((fields for end, fields in _TEXTS.items() if path.endswith(end)), None)
-        if wanted is not None:
-            answers["content"]["text/event-stream"] = {}
-            schema = _object(wanted, is_open=True)
-            operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": schema}}}
-        refusal = {"description": "A refusal, with its reason"}
-        operation["responses"]["default"] = {**refusal, "content": {_JSON: {"schema": _ANY}}}
-        found[path] = {"get" if wanted is None else "post": operation}
-    return found
 
 
 def _operation(answer: Answer, path: str, *, is_post: bool) -> Schema:
@@ -283,7 +259,8 @@ def _infer_request(
 ) -> Schema:
     inputs: Schema = {"type": "array", "items": tensors.any_tensor()}
     parameters = tensors.PARAMETERS
-    outputs: Schema = _object({"name": _TEXT, "parameters": parameters}, optional=("parameters",))
+    output: Schema = _object({"name": _TEXT, "parameters": parameters}, optional=("parameters",))
+    outputs: Schema = {"type": ["array", "null"], "items": output}
     if signature is not None:
         count = len(signature.inputs)
         inputs = _list_of(signature.inputs) | {"minItems": count, "maxItems": count}
@@ -292,20 +269,33 @@ def _infer_request(
             for spec in signature.inputs
         ]
         if signature.outputs:
-            names = {"enum": [spec.name for spec in signature.outputs]}
-            outputs = {**outputs, "properties": {"name": names, "parameters": parameters}}
+            outputs |= _each_once([spec.name for spec in signature.outputs], output)
     fields = {
         "id": {"type": ["string", "null"]},
         "model_name": {"const": model_name},
         "parameters": parameters,
         "inputs": inputs,
-        "outputs": {"type": ["array", "null"], "items": outputs},
+        "outputs": outputs,
     }
     schema = _object(fields, optional=("id", "model_name", "parameters", "outputs"))
     known = signature or described
     examples = [tensors.example(spec) for spec in known.inputs] if known else []
     is_whole = bool(examples) and all(examples)
     return {**schema, "examples": [{"inputs": examples}]} if is_whole else schema
+
+
+def _each_once(names: Sequence[str], one: Schema) -> Schema:
+    """A list of outputs by name, none of them twice."""
+    items = {**one, "properties": {**one["properties"], "name": {"enum": list(names)}}}
+    twice = [
+        {
+            "contains": {"properties": {"name": {"const": name}}, "required": ["name"]},
+            "minContains": 0,
+            "maxContains": 1,
+        }
+        for name in names
+    ]
+    return {"items": items, "maxItems": len(names), "allOf": twice}
 
 
 def _infer_response(signature: Signature | None, model_name: str) -> Schema:

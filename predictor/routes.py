@@ -8,6 +8,7 @@ import enum
 import urllib.parse
 from typing import NamedTuple
 
+from predictor import coding
 from predictor.errors import Fault, RequestError
 
 
@@ -109,3 +110,12 @@ def check_method(route: Route, method: bytes, path: bytes) -> None:
             expected=route.method.decode(),
             got=method.decode(errors="replace"),
         )
+
+
+def remedy(error: RequestError, route: Route | None) -> bytes:
+    """Header lines that say what would have been taken: a method, or encodings."""
+    if error.fault is Fault.WRONG_METHOD and route is not None:
+        return b"allow: %b\r\n" % route.method
+    if error.fault is Fault.ENCODED:
+        return b"accept-encoding: %b\r\n" % coding.served().encode()
+    return b""

@@ -122,11 +122,7 @@ class Server:
             if grpc.is_grpc(exchange.index.get(b"content-type")) and exchange.is_http2:
                 self._grpc.refuse(exchange, error)
                 return
-            headers = self._head
-            if error.fault is Fault.WRONG_METHOD and route is not None:
-                headers += b"allow: %b\r\n" % route.method
-            if error.fault is Fault.ENCODED:
-                headers += b"accept-encoding: %b\r\n" % coding.served().encode()
+            headers = self._head + routes.remedy(error, route)
             self._respond(exchange, error.status, headers, error.body)
 
     def _other(self, exchange: Exchange, answer: Answer) -> None:

@@ -7,7 +7,7 @@ What can not be honoured is refused by name; what changes nothing (`user`, `meta
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from predictor.datatypes import word
@@ -16,15 +16,16 @@ from predictor.model import Generation
 from predictor.protocol import parse_object
 
 PROMPTS_MAX = 128
-_TEXTS_MAX = 2048  # OpenAI's limit of inputs to one embeddings call
-_STOPS_MAX = 16
-_TOKENS_MAX = 1 << 20
+TEXTS_MAX = 2048  # OpenAI's limit of inputs to one embeddings call
+STOPS_MAX = 16
+TOKENS_MAX = 1 << 20
+TEMPERATURE_MAX = 2.0
 _COMPLETION_TOKENS = 16  # OpenAI's default
 _CHAT_TOKENS = 1024  # OpenAI: as many as the model can; a replica promises less
-_HINTS = {"model", "user", "metadata", "store", "service_tier", "safety_identifier"}
+HINTS = {"model", "user", "metadata", "store", "service_tier", "safety_identifier"}
 _GENERATION = {"max_tokens", "temperature", "top_p", "stop", "seed"}
 # Fields of OpenAI's that say what happens without them; any other value is refused.
-_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "n": (1, None),
     "best_of": (1, None),
     "echo": (False, None),
@@ -69,7 +70,9 @@ def generate(body: bytes, *, is_stream: bool) -> TextRequest:
     text = raw.get("text_input")
     if type(text) is not str:
         raise _bad("text_input", "text", word(text))
-    parameters = raw.get("parameters") or {}
+    parameters = raw.get("parameters")
+    if parameters is None:
+        parameters = {}
     if type(parameters) is not dict:
         raise _bad("parameters", "an object", word(parameters))
     for name in parameters:
@@ -85,7 +88,7 @@ def completion(body: bytes, *, model_name: str) -> TextRequest:
     raw = _openai(body, {"prompt", "logprobs"}, model_name)
     prompts = _texts(raw.get("prompt"), "prompt", PROMPTS_MAX)
     logprobs = raw.get("logprobs")
-    if logprobs is not None and logprobs not in (0, 1):
+    if not _is_among(logprobs, (0, 1, None)):
         raise _bad("logprobs", "0 or 1: those of the tokens that were chosen", repr(logprobs))
     how = _generation(raw, "", tokens=_COMPLETION_TOKENS)
     return _streamed(raw, TextRequest(prompts=prompts, how=how, has_details=logprobs is not None))
@@ -101,11 +104,11 @@ def chat(body: bytes, *, model_name: str) -> TextRequest:
         got = "an empty list" if messages == [] else word(messages)
         raise _bad("messages", "a list of messages", got)
     read = tuple(_message(one, f"messages[{at}]") for at, one in enumerate(messages))
-    if raw.get("max_completion_tokens") is not None:
-        raw = {**raw, "max_tokens": raw["max_completion_tokens"]}
-    if raw.get("top_logprobs"):
+    if not _is_among(raw.get("top_logprobs"), (0, None)):
         raise _bad("top_logprobs", "0: log probabilities are of chosen tokens", "more")
     how = _generation(raw, "", tokens=_CHAT_TOKENS)
+    tokens = _whole(raw, "max_completion_tokens", "", None, 1, TOKENS_MAX)
+    how = how if tokens is None else replace(how, max_tokens=tokens)
     details = _flag(raw, "logprobs", "logprobs")
     return _streamed(raw, TextRequest(messages=read, how=how, has_details=details))
 
@@ -113,19 +116,19 @@ def chat(body: bytes, *, model_name: str) -> TextRequest:
 def embeddings(body: bytes, *, model_name: str) -> EmbeddingRequest:
     """OpenAI's POST /v1/embeddings."""
     raw = parse_object(body)
-    _only(raw, {"input", "encoding_format", *_HINTS}, _NEUTRAL)
+    _only(raw, {"input", "encoding_format", *HINTS}, NEUTRAL)
     _check_model(raw, model_name)
     form = raw.get("encoding_format")
     if form not in (None, "float", "base64"):
         raise _bad("encoding_format", "float or base64", repr(form))
     return EmbeddingRequest(
-        texts=_texts(raw.get("input"), "input", _TEXTS_MAX), is_base64=form == "base64"
+        texts=_texts(raw.get("input"), "input", TEXTS_MAX), is_base64=form == "base64"
     )
 
 
 def _openai(body: bytes, own: set[str], model_name: str) -> dict[str, Any]:
     raw = parse_object(body)
-    _only(raw, {*own, *_GENERATION, *_HINTS, "stream", "stream_options"}, _NEUTRAL)
+    _only(raw, {*own, *_GENERATION, *HINTS, "stream", "stream_options"}, NEUTRAL)
     _check_model(raw, model_name)
     return raw
 
@@ -144,8 +147,13 @@ def _only(raw: Mapping[str, Any], known: set[str], neutral: Mapping[str, tuple[A
             continue
         if name not in neutral:
             raise RequestError(Fault.UNKNOWN_FIELD, field=name)
-        if value not in neutral[name]:
+        if not _is_among(value, neutral[name]):
             raise RequestError(Fault.NOT_HONOURED, field=name)
+
+
+def _is_among(value: Any, known: tuple[Any, ...]) -> bool:
+    """Whether it is one of these; in Python true is 1, in JSON it is not."""
+    return any(type(value) is type(one) and value == one for one in known)
 
 
 def _streamed(raw: Mapping[str, Any], request: TextRequest) -> TextRequest:
@@ -170,10 +178,10 @@ def _streamed(raw: Mapping[str, Any], request: TextRequest) -> TextRequest:
 def _generation(raw: Mapping[str, Any], prefix: str, *, tokens: int) -> Generation:
     stop = raw.get("stop")
     return Generation(
-        max_tokens=_whole(raw, "max_tokens", prefix, tokens, 1, _TOKENS_MAX) or tokens,
-        temperature=_number(raw, "temperature", prefix, 2.0),
+        max_tokens=_whole(raw, "max_tokens", prefix, tokens, 1, TOKENS_MAX) or tokens,
+        temperature=_number(raw, "temperature", prefix, TEMPERATURE_MAX),
         top_p=_number(raw, "top_p", prefix, 1.0),
-        stop=() if stop is None else _texts(stop, f"{prefix}stop", _STOPS_MAX),
+        stop=() if stop is None else _texts(stop, f"{prefix}stop", STOPS_MAX),
         seed=_whole(raw, "seed", prefix, None, -(2**63), 2**63 - 1),
     )
 

@@ -58,7 +58,8 @@ class TextServer:
         except RequestError as error:
             fault = self._openai if b"/v1/" in path else self._v2
             status, body = fault.fault(error)
-            exchange.respond(status, self._front.heading(JSON), body)
+            head = JSON + routes.remedy(error, route)
+            exchange.respond(status, self._front.heading(head), body)
 
     def listed(self) -> dict[str, object]:
         """What OpenAI's clients read of GET /v1/models."""

@@ -36,6 +36,7 @@ FIXED = Signature(
     outputs=[TensorSpec(name="y", datatype="INT8", shape=(3,))],
 )
 BRAIN = Signature(inputs=[TensorSpec(name="x", datatype="BF16", shape=(1,))], outputs=[])
+ROW = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}
 SIGNATURES = {"one": ONE, "several": SEVERAL, "fixed": FIXED, "none": None, "bf16": BRAIN}
 
 
@@ -127,6 +128,8 @@ def test_an_example_of_a_model_that_only_describes_itself() -> None:
         ("InferRequest", {"inputs": []}),
         ("InferRequest", {"inputs": [{"name": "z", "datatype": "FP32", "shape": [1, 2]}]}),
         ("InferRequest", {"inputs": "x"}),
+        ("InferRequest", {"inputs": [ROW], "outputs": [{"name": "y"}, {"name": "y"}]}),
+        ("InferRequest", {"inputs": [ROW], "outputs": [{"name": "z"}]}),
         ("PredictRequest", {"instances": []}),
         ("PredictRequest", {"instances": [[1.0]]}),
         ("PredictRequest", {"instances": [["a", "b"]]}),
