@@ -163,6 +163,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         raise SettingsError(
             "give exactly one of --model URI, --python FILE.py:CLASS and --repository DIR"
         )
+    if transformer_file and flags.repository:
+        raise SettingsError("--transformer: it is around one model, not around a repository's")
     _check_repository(flags)
     port = flags.port if flags.port != -1 else _number(environment, keys.ENV_PORT, 8080, 0, 65535)
     batch_size_max, batch_delay_s = _batching(flags)

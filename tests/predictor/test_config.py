@@ -125,3 +125,12 @@ def test_models_are_prepared_unless_that_is_off() -> None:
         config.parse(["--model", "x.onnx", "--prepared", "maybe"], {})
     with pytest.raises(SettingsError, match="--prepared-bytes-max: expected 0"):
         config.parse(["--model", "x.onnx", "--prepared-bytes-max", "-1"], {})
+
+
+def test_a_transformer_is_around_one_model() -> None:
+    settings = config.parse(["--model", "m.onnx", "--transformer", "a/t.py:Towns"], {})
+    assert (settings.transformer_file, settings.transformer_class) == ("a/t.py", "Towns")
+    with pytest.raises(SettingsError, match=r"^--transformer: expected FILE.py:CLASS, got 't.py'"):
+        config.parse(["--model", "m.onnx", "--transformer", "t.py"], {})
+    with pytest.raises(SettingsError, match=r"^--transformer: it is around one model"):
+        config.parse(["--repository", "models", "--transformer", "t.py:Towns"], {})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from predictor.errors import LoadError, RequestError
-from predictor.python_model import PythonModel
+from predictor.python_model import PythonModel, open_model
 
 File = Callable[[str], Path]
 
@@ -163,3 +163,19 @@ def test_a_model_may_tell_its_load(python_file: File) -> None:
     metrics = opened(python_file(code), "Double").defined("load_metrics")
     assert metrics is not None
     assert metrics() == {"tokens_in_flight": 7}
+
+
+def test_a_model_may_explain_itself(python_file: File) -> None:
+    code = "class Mine(Model):\n  def explain(self, inputs):\n    return {}\n"
+    loaded = open_model(python_file(code.format("{'why': inputs['x'] * 2}")), "Mine")
+    assert loaded.explain is not None
+    assert loaded.explain({"x": np.ones(1)})["why"].tolist() == [2]
+    for body, said in (
+        ("[1]", "Mine.explain gave list, not a dict"),
+        ("1 / 0", r"the model failed on this request \(ZeroDivisionError\)"),
+    ):
+        broken = open_model(python_file(code.format(body)), "Mine").explain
+        assert broken is not None
+        with pytest.raises(RequestError, match=said):
+            broken({})
+    assert open_model(python_file(DOUBLE), "Double").explain is None
