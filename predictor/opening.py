@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from predictor import loading
+from predictor import heap, loading
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
@@ -41,10 +41,12 @@ def open_measured(settings: Settings) -> Opened:
     except BaseException as error:  # noqa: BLE001 - one model of many: logged, and told
         _LOG.exception("opening %s failed", settings.model_name)
         return Opened(settings=settings, failure=f"{type(error).__name__}; the log says more")
+    load_s = time.perf_counter() - started_s
+    heap.give_back()  # the file's own bytes, and what the library read it into, are no more needed
     return Opened(
         settings=loading.completed(settings, loaded),
         loaded=loaded,
-        load_s=time.perf_counter() - started_s,
+        load_s=load_s,
         memory_bytes=max(0, own_bytes() - before),
     )
 

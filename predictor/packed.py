@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -52,7 +53,8 @@ class _Model:
 
     state: State = State.STANDBY
     reason: str = ""
-    size_bytes: int = 0  # as it was when it was last open
+    size_bytes: int = 0  # the least it took: what ran beside an opening is in what it took
+    opens: int = 0
     server: Server | None = None
     worker: Worker | None = None
     waiting: dict[_Waiter, None] = field(default_factory=dict)
@@ -262,7 +264,7 @@ class PackedServer:
                 del self._wanted[name]  # open already, or nobody waits any more
                 self._failed(name, model, "it is not in the repository any more")
                 continue
-            size = model.size_bytes or size_bytes(path)
+            size = self._expected_bytes(model, path)
             if not self._packing.fits_alone(size):
                 del self._wanted[name]
                 limit = self._settings.models_bytes_max
@@ -275,6 +277,13 @@ class PackedServer:
             self._evict(victims)
             del self._wanted[name]
             self._open(name, model)
+
+    def _expected_bytes(self, model: _Model, path: Path) -> int:
+        """What it took; the first time may have brought its library, which stays."""
+        on_disk = size_bytes(path)
+        if model.opens == 1 and self._packing.bytes_max:
+            return max(on_disk, min(model.size_bytes, self._packing.bytes_max))
+        return model.size_bytes or on_disk
 
     def _open(self, name: str, model: _Model) -> None:
         self._is_opening = True
@@ -297,7 +306,10 @@ class PackedServer:
             self._start(name, model, opened.settings, opened.loaded)
             path = self._repository.path(name)
             on_disk = size_bytes(path) if path is not None else 0
-            model.size_bytes = max(opened.memory_bytes, on_disk)
+            measured = opened.memory_bytes
+            least = min(measured, model.size_bytes) if model.opens else measured
+            model.size_bytes = max(least, on_disk)
+            model.opens += 1
             self._packing.opened(name, size_bytes=model.size_bytes, cost_s=opened.load_s)
             _LOG.info(
                 "opened %s: %.1f MiB in %.1f ms",

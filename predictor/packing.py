@@ -48,6 +48,11 @@ class Packing:
         """What is open."""
         return tuple(self._open)
 
+    @property
+    def bytes_max(self) -> int:
+        """Of all that is open together; 0 is no limit."""
+        return self._bytes_max
+
     def fits_alone(self, size_bytes: int) -> bool:
         """Whether a model could ever be opened."""
         return not self._bytes_max or size_bytes <= self._bytes_max

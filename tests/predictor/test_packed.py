@@ -109,7 +109,10 @@ async def test_the_platform_s_questions(start: Start) -> None:
     async with start() as bench:
         assert await bench.ask("GET", "/healthz") == (200, {"ready": True})
         assert (await bench.ask("GET", "/v1/models"))[1] == {"models": ["a", "b", "c"]}
-        assert (await bench.ask("GET", "/v2"))[1]["extensions"] == ["binary_tensor_data", "model_repository"]
+        assert (await bench.ask("GET", "/v2"))[1]["extensions"] == [
+            "binary_tensor_data",
+            "model_repository",
+        ]
         await bench.infer("a")
         found = (await bench.ask("GET", "/relight/stats"))[1]
         assert found["models"]["a"]["requests"] == 1
@@ -141,9 +144,24 @@ async def test_memory_is_a_limit(start: Start, monkeypatch: pytest.MonkeyPatch) 
         assert (await bench.states())["d"] == "READY"
 
 
+async def test_a_library_that_came_with_the_first_is_not_held_against_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([2**21, 1000, 1000])
+
+    def open_first_large(settings: config.Settings) -> opening.Opened:
+        return replace(opening.open_measured(settings), memory_bytes=next(sizes))
+
+    monkeypatch.setattr(packed, "open_measured", open_first_large)
+    async with start("--models-memory-mib", "1") as bench:
+        for name in "aba":
+            assert (await bench.infer(name))[0] == 200
+        assert bench.server._packing.used_bytes < 2**20
+
+
 async def test_one_that_could_never_fit_is_told_so(start: Start) -> None:
     async with start("--models-memory-mib", "1") as bench:
-        bench.server._models["a"].size_bytes = 2**21
+        bench.server._models["a"].size_bytes, bench.server._models["a"].opens = 2**21, 2
         status, body = await bench.infer("a")
         assert status == 503
         assert "needs 2097152 bytes, and all have 1048576 together" in body["error"]
