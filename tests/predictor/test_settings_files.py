@@ -91,3 +91,11 @@ def test_what_is_wrong_names_the_file(
         read(tmp_path, **{"model.onnx": ONNX, name: content})
     assert words in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_a_baseline_of_explanations(tmp_path: Path) -> None:
+    files: dict[str, object] = {"1/model.onnx": ONNX, "baseline.json": [1, 2]}
+    assert read(tmp_path, **files).baseline == [1, 2]
+    assert read(tmp_path, **{"1/baseline.json": {"a": 1}}).baseline == {"a": 1}
+    with pytest.raises(LoadError, match=r"1/baseline.json: expected a row or a list of rows"):
+        read(tmp_path, **{"1/baseline.json": "3"})
