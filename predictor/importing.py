@@ -3,19 +3,24 @@
 For: a zygote in which libraries are there that would take a replica a second each.
 Must not know: control messages, which models are served, or who wants a zygote.
 
-Importing is all that is done: a pool of threads that a library starts when it first works would
-be lost in a child, or waited for. Each library here was tried: after its import there is one
-thread, and a child loads a model and answers (tests/predictor/test_importing.py).
+Next to nothing else is done: a pool of threads that a library starts when it first works would be
+lost in a child, or waited for. Each library here was tried: there is one thread after its import,
+and a child loads a model, starts its own and answers (tests/predictor/test_importing.py).
 """
 
 import importlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import ModuleType
+from typing import Any
 
-from predictor import config, forking, formats, libraries
+import numpy as np
+
+from predictor import config, forking, formats, libraries, library_threads
 from predictor.errors import LoadError
 
+_LOG = logging.getLogger(__name__)
 # What opening a model imports beside a package, where it is there.
 _MORE: Mapping[str, tuple[str, ...]] = {
     "sklearn": (
@@ -60,6 +65,12 @@ def import_ahead(packages: Sequence[str]) -> None:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is wrong with it
             said = f"{type(error).__name__}: {error}"
             raise LoadError(f"the package {package} cannot be imported: {said}") from None
+    if "sklearn" in packages:
+        try:
+            _rehearse()
+        except Exception:  # noqa: BLE001 - whatever a version makes of it: nothing needs it
+            _LOG.warning("a rehearsal of scikit-learn failed", exc_info=True)
+    library_threads.remember()
     try:
         forking.check_safe()
     except forking.UnsafeForkError:
@@ -88,3 +99,16 @@ def _import(package: str) -> None:
     for module in _MORE.get(package, ()):
         with suppress(ImportError):  # of another version, or not installed
             importlib.import_module(module)
+
+
+def _rehearse() -> None:
+    """Do what every estimator does at first: sums in one thread, and looks for plug-ins."""
+    pipeline: Any = importlib.import_module("sklearn.pipeline")
+    scaler: Any = importlib.import_module("sklearn.preprocessing").StandardScaler()
+    linear: Any = importlib.import_module("sklearn.linear_model").LogisticRegression()
+    rows = np.array([[0.0], [1.0], [2.0], [3.0]])
+    model = pipeline.make_pipeline(scaler, linear).fit(rows, [0, 0, 1, 1])
+    with suppress(ImportError):
+        skops: Any = importlib.import_module("skops.io")
+        model = skops.loads(skops.dumps(model))
+    model.predict(rows)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from predictor import forking, importing, libraries
+from predictor import forking, importing, libraries, library_threads
 from predictor.errors import LoadError
 from tests.predictor.talking import Client, request
 from tests.predictor.zygotes import Platform, platform
@@ -47,11 +47,11 @@ def kserves(name: str) -> Make:
 
 
 def estimator(folder: Path) -> Path:
-    trees = pytest.importorskip("sklearn.tree")
+    """One that starts OpenMP's threads."""
+    ensemble = pytest.importorskip("sklearn.ensemble")
     path = folder / "m.joblib"
-    importlib.import_module("joblib").dump(
-        trees.DecisionTreeClassifier().fit([[0.0] * 4, [5.0] * 4], [0, 1]), path
-    )
+    model = ensemble.HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=1)
+    importlib.import_module("joblib").dump(model.fit([[0.0] * 4, [5.0] * 4], [0, 1]), path)
     return path
 
 
@@ -144,19 +144,18 @@ def test_a_child_of_what_imported_it_answers(
         zygote = Libraries(it, name, packages)
         assert zygote.event()["event"] == "zygote-ready", zygote.own.log.read_text()
         flags = ["--model-name", "m", "--trust-pickle", "--threads", "2"]
-        for _ in range(2):
-            replica = zygote.start("--model", str(model), *flags)
-            client = Client(replica.path)
-            metadata = client.ask(request("GET", "/v2/models/m")).json
-            asked = request("POST", "/v2/models/m/infer", asking(metadata))
-            answer = client.ask(asked)
-            assert answer.status == 200, answer.body
-            client.close()
-            pid = zygote.started(replica)
-            assert Path(f"/proc/{pid}/stat").read_text().split()[3] == str(zygote.own.pid)
-            assert not files or shared_kib(pid, files) > 0
-            zygote.say(op="signal", id=replica.id, signal=signal.SIGTERM)
-            assert zygote.event()["code"] == 0
+        replica = zygote.start("--model", str(model), *flags)
+        client = Client(replica.path)
+        metadata = client.ask(request("GET", "/v2/models/m")).json
+        asked = request("POST", "/v2/models/m/infer", asking(metadata))
+        answer = client.ask(asked)
+        assert answer.status == 200, answer.body
+        client.close()
+        pid = zygote.started(replica)
+        assert Path(f"/proc/{pid}/stat").read_text().split()[3] == str(zygote.own.pid)
+        assert not files or shared_kib(pid, files) > 0
+        zygote.say(op="signal", id=replica.id, signal=signal.SIGTERM)
+        assert zygote.event()["code"] == 0
         zygote.control.close()
         it.say(op="signal", id=name, signal=signal.SIGTERM)
         assert it.event()["event"] == "exited"
@@ -207,6 +206,22 @@ def test_one_that_leaves_threads_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(importing, "_import", lambda _: None)
     monkeypatch.setattr(importing, "_ours", lambda _: ())
+    monkeypatch.setattr(library_threads, "remember", lambda: None)
     monkeypatch.setattr(forking, "check_safe", unsafe)
     with pytest.raises(LoadError, match="importing torch leaves threads running"):
         importing.import_ahead(["torch"])
+
+
+def test_a_rehearsal_that_fails_is_told_and_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails() -> None:
+        raise TypeError("another version")
+
+    monkeypatch.setattr(importing, "_import", lambda _: None)
+    monkeypatch.setattr(importing, "_ours", lambda _: ())
+    monkeypatch.setattr(importing, "_rehearse", fails)
+    monkeypatch.setattr(library_threads, "remember", lambda: None)
+    monkeypatch.setattr(forking, "check_safe", lambda: None)
+    importing.import_ahead(["sklearn"])
+    assert "another version" in caplog.text
