@@ -50,7 +50,7 @@ def steps(
     if total > SAMPLES_MAX:
         got = f"{rows.rows} rows that need {total}"
         expected = f"rows that need at most {SAMPLES_MAX} samples together"
-        raise RequestError(Fault.BAD_FIELD, field="instances", expected=expected, got=got)
+        raise RequestError(Fault.BAD_FIELD, field="rows", expected=expected, got=got)
     parts: list[Outputs] = []
     for start in range(0, rows.rows, game.rows_max):
         end = min(start + game.rows_max, rows.rows)
@@ -59,6 +59,8 @@ def steps(
         parts.append(part)
     outputs = explained.joined(parts)
     targets = explain_targets.of_rows(outputs, rows.rows, output, classes)
+    values_count = sum(len(target.names) for target in targets)
+    explained.check_size(len(rows.names), values_count, said=f"{values_count} outputs")
     found: list[Explanation] = []
     for row, target in enumerate(targets):
         make, cost = plans[row]

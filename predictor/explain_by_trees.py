@@ -49,6 +49,8 @@ def steps(
             output, is_output = name, known is None
             break
     targets = explain_targets.of_rows({output: scores}, rows.rows, asked.output, model.classes)
+    values_count = sum(len(target.names) for target in targets)
+    explained.check_size(len(rows.names), values_count, said=f"{values_count} outputs")
     made = partial(
         Explanation,
         method="tree_shap",

@@ -17,6 +17,7 @@ from predictor.loaded import Loaded, Run, Trees
 from predictor.model import Signature, Tensor
 from predictor.protocol import InferRequest
 
+VALUES_MAX = 262_144  # attributions in one answer, which is written in one go
 _CHUNK_ROWS = 256  # of one run: others wait for one at most
 
 Outputs = Mapping[str, Tensor]
@@ -69,6 +70,14 @@ def rows_max_of(model: Explained) -> int:
             why = f"input '{spec.name}' has shape {list(spec.shape)}: it does not take single rows"
             raise RequestError(Fault.NOT_EXPLAINED, why=why)
     return model.rows_max
+
+
+def check_size(features: int, values: int, *, said: str) -> None:
+    """RequestError for an answer that would be too large; `said` is what there is too much of."""
+    if features * values > VALUES_MAX:
+        expected = f"at most {VALUES_MAX} attributions in an answer"
+        got = f"{said} of {features} features"
+        raise RequestError(Fault.BAD_FIELD, field="rows", expected=expected, got=got)
 
 
 def joined(parts: Sequence[Outputs]) -> Outputs:

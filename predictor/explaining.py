@@ -26,6 +26,7 @@ def steps(model: Explained, feeds: Feeds, wanted: tuple[str, ...] | None, asked:
     """All explanations of a request, in the order of its rows; RequestError says why none."""
     rows_max = explained.rows_max_of(model)
     found = features.of(feeds, model.names)
+    explained.check_size(len(found.names), found.rows, said=f"{found.rows} rows")
     scores = explained.scores_of(model, wanted, asked)
     baseline, said = _given(model, asked)
     swapped: Feeds | None = None

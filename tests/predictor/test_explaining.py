@@ -102,3 +102,22 @@ def test_bad_rows_are_the_model_s_to_refuse() -> None:
 
     with pytest.raises(RequestError, match="input 'x': expected shape"):
         explain(model(refusing, trees=trees(matrix=lambda feeds: refusing(feeds["x"]))), x=ROW)
+
+
+def test_an_answer_has_its_bounds() -> None:
+    expected = "expected at most 262144 attributions in an answer, got "
+    with pytest.raises(RequestError, match=f"^rows: {expected}100000 rows of 3 features"):
+        explain(model(linear), x=np.ones((100_000, 3)))
+
+    def many(x: Tensor) -> Tensor:
+        return np.repeat(linear(x)[:, None], 1000, axis=1)
+
+    (one,) = explain(model(many), x=ROW)
+    assert one.output == "y[0]"
+    for loaded in (model(many), model(many, trees=trees(scores=many, contributions=wide))):
+        with pytest.raises(RequestError, match=f"{expected}100000 outputs of 3 features"):
+            explain(loaded, Asked(output="all"), x=np.ones((100, 3)))
+
+
+def wide(rows: Tensor) -> Tensor:
+    return np.zeros((len(rows), 4, 1000))
