@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -6,9 +7,10 @@ import orjson
 import pytest
 
 from embedded.containerplan import ContainerPlan, Start
-from embedded.launching import CommandLaunch, Refusal
+from embedded.launching import CommandLaunch, PredictorLaunch, Refusal
 from embedded.mounts import Mount
 from embedded.podlog import PodLog
+from embedded.residence import Residence
 from tests.embedded.test_residence import House, house
 
 __all__ = ["house"]
@@ -143,3 +145,65 @@ def test_a_table_that_the_container_brings_is_left(tmp_path: Path) -> None:
     file = hosting(tmp_path, mounts=[own])._confinement({})
     assert "127.0.0.1" not in Path(file).read_text()
     assert not (tmp_path / "kserve-container/hosts").exists()
+
+
+class Pairs:
+    """A store of models whose model is copied and whose transformer is as it says."""
+
+    def __init__(self, around: str) -> None:
+        self.around = around
+        self.asked: list[tuple[str, ...]] = []
+
+    async def prepare_pair(self, *asked: str) -> tuple[str, str]:
+        self.asked.append(asked)
+        return "/copies/m.onnx", self.around
+
+
+@pytest.mark.parametrize("around", ["", "/copies/t.py"])
+async def test_a_transformer_is_kept_with_its_model(house: House, around: str) -> None:
+    models: Any = Pairs(around)
+    home = await house.home("a")
+    changed: Any = replace(home.around, models=models)
+    home = Residence(home.pod, changed, house.folder)
+    plan = ContainerPlan(home.spec["containers"][0], home, is_init=False)
+    args = ("--model", "m.onnx", "--transformer", "code/t.py:Towns")
+    launch = PredictorLaunch(
+        args=args, env={}, model="m.onnx", code="", digest="sha256:a", transformer=args[-1]
+    )
+    request = await plan.predictor_request(launch, "")
+    file = "/copies/t.py" if around else "code/t.py"
+    assert request["args"] == ("--model", "/copies/m.onnx", "--transformer", f"{file}:Towns")
+    assert models.asked == [("m.onnx", "", "code/t.py", "sha256:a")]
+    assert plan.in_their_words("/copies/m.onnx is bad") == "m.onnx is bad"
+
+
+async def test_another_user_reads_both_where_they_are_put(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: Any = Pairs("/copies/2/t.py")
+    home = await house.home("a")
+    changed: Any = replace(home.around, models=models)
+    home = Residence(home.pod, changed, house.folder)
+    plan = ContainerPlan(home.spec["containers"][0], home, is_init=False)
+    monkeypatch.setattr(ContainerPlan, "_is_particular", True)
+    monkeypatch.setattr(ContainerPlan, "_is_of_another_user", True)
+    seen: list[Mount] = []
+
+    def confinement(_plan: object, _env: object, *mounts: Mount) -> str:
+        seen.extend(mounts)
+        return "/c.json"
+
+    monkeypatch.setattr(ContainerPlan, "_confinement", confinement)
+    args = ("--python", "m.py:Mine", "--transformer", "t.py:Towns")
+    launch = PredictorLaunch(
+        args=args, env={}, model="", code="m.py:Mine", digest="sha256:a", transformer=args[-1]
+    )
+    request = await plan.predictor_request(launch, "")
+    assert models.asked == [("", "m.py", "t.py", "sha256:a")]
+    assert [(mount.source, mount.target) for mount in seen] == [
+        ("/copies", "/mnt/relight-model"),
+        ("/copies/2", "/mnt/relight-transformer"),
+    ]
+    assert request["args"][1] == "/mnt/relight-model/m.onnx:Mine"
+    assert request["args"][3] == "/mnt/relight-transformer/t.py:Towns"
+    assert request["confinement"] == "/c.json"
