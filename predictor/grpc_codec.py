@@ -22,6 +22,7 @@ from predictor.grpc_messages import DecodeError, ModelInferRequest, ModelInferRe
 from predictor.model import Signature, Tensor, TensorSpec
 from predictor.protocol import NO_HEADERS, Encoded, InferRequest, Outlet
 from predictor.raw_tensors import Buffer
+from predictor.refusals import check_wanted
 from wire import grpc
 from wire.grpc import Code, GrpcError
 
@@ -117,6 +118,8 @@ class GrpcCodec:
         response = ModelInferResponse(
             model_name=self._name, model_version=self._version, id=request.id or ""
         )
+        if request.outputs and self._outputs is None:
+            check_wanted(outputs, request.outputs)
         found: list[tuple[Any, str, Tensor, Datatype]] = []
         for name in request.outputs or outputs:
             array = outputs.get(name)

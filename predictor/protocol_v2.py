@@ -15,6 +15,7 @@ from predictor.datatypes import DATATYPES, Datatype
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor, TensorSpec
 from predictor.protocol import JSON, NO_HEADERS, Encoded, InferRequest, PlainCodec, parse_object
+from predictor.refusals import check_wanted
 
 _REQUEST_FIELDS = frozenset({"id", "parameters", "inputs", "outputs", "model_name"})
 _INPUT_FIELDS = frozenset({"name", "shape", "datatype", "parameters", "data"})
@@ -77,6 +78,8 @@ class CodecV2(PlainCodec):
         if request.id is not None:
             answer["id"] = request.id
         names = request.outputs or outputs
+        if request.outputs and self._outputs is None:
+            check_wanted(outputs, request.outputs)
         if request.reply is not None:
             return _mixed(answer, names, outputs, request.reply)
         answer["outputs"] = found = [_output(name, outputs) for name in names]

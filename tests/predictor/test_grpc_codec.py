@@ -15,6 +15,7 @@ from predictor.errors import Fault, RequestError
 from predictor.grpc_codec import GrpcCodec
 from predictor.grpc_messages import ModelInferRequest, ModelInferResponse
 from predictor.model import Signature, TensorSpec
+from predictor.protocol import InferRequest
 from wire import grpc
 
 SIGNATURE = Signature(
@@ -121,6 +122,13 @@ def test_outputs_may_be_chosen() -> None:
     assert request.outputs == ("z",)
     response = answer(CODEC, request, {"z": np.array(["a"], object)})
     assert [each.name for each in response.outputs] == ["z"]
+
+
+def test_a_chosen_output_that_nobody_promised_is_the_callers_fault() -> None:
+    request = InferRequest(None, {}, ("z",))
+    with pytest.raises(RequestError, match="unknown output 'z': the model gives y") as caught:
+        FREE.write(request, {"y": np.zeros(1)})
+    assert caught.value.status == 400
 
 
 def test_large_raw_contents_are_not_copied() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from predictor.errors import RequestError
 from predictor.model import Signature, TensorSpec
+from predictor.protocol import InferRequest
 from predictor.protocol_v2 import CodecV2, metadata
 
 SIGNATURE = Signature(
@@ -205,6 +206,13 @@ def test_a_chosen_output_that_the_model_did_not_give_is_our_fault() -> None:
     with pytest.raises(RequestError, match="output 'z' is missing") as caught:
         CODEC.encode(request, {"y": np.zeros(1)})
     assert caught.value.status == 500
+
+
+def test_a_chosen_output_that_nobody_promised_is_the_callers_fault() -> None:
+    request = InferRequest(None, {}, ("z",))
+    with pytest.raises(RequestError, match="unknown output 'z': the model gives y") as caught:
+        FREE.encode(request, {"y": np.zeros(1)})
+    assert caught.value.status == 400
 
 
 def test_metadata_has_minus_one_for_variable_dimensions() -> None:
