@@ -95,6 +95,8 @@ class LibraryZygotes:
             why = "it ended"
         except ZygoteError as error:
             why = str(error)
+        finally:
+            zygote.close()
         if self._kept.get(name) is zygote:
             log.warning("%s: %s; replicas import for themselves meanwhile", zygote.name, why)
             del self._kept[name]
