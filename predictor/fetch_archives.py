@@ -21,6 +21,14 @@ FILES_MAX = 10_000
 RATIO_MAX = 200  # times the archive's own size, where that is more than _RATIO_FROM_BYTES
 _RATIO_FROM_BYTES = 256 << 20
 _ENCRYPTED = 0x1
+_HEAD_BYTES_MAX = 32 << 20  # of all long names and attributes, which tarfile reads whole and keeps
+_HEADS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -115,9 +123,34 @@ def _broken(name: str, error: Exception) -> FetchError:
     return FetchError(f"{name} can not be unpacked: {str(error) or type(error).__name__}")
 
 
+class _Archive(tarfile.TarFile):
+    """An archive whose members' heads are bounded."""
+
+    head_bytes = 0
+
+
+class _Member(tarfile.TarInfo):
+    """A member of it: tarfile alone would read gigabytes of zeros as a name."""
+
+    def _proc_member(self, archive: _Archive) -> tarfile.TarInfo:
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("it holds a sparse file")
+        if self.type in _HEADS:
+            archive.head_bytes += self.size
+            if archive.head_bytes > _HEAD_BYTES_MAX:
+                limit = amount(_HEAD_BYTES_MAX)
+                raise tarfile.ReadError(f"its names and attributes are more than {limit}")
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]
+
+    def _proc_gnusparse_00(self, *_: object) -> None:
+        raise tarfile.ReadError("it holds a sparse file")
+
+    _proc_gnusparse_01 = _proc_gnusparse_10 = _proc_gnusparse_00
+
+
 def _tar(file: Path, name: str) -> Generator[tuple[str, IO[bytes]], None, None]:
     mode = "r:" if archive(name) == ".tar" else "r:gz"
-    with tarfile.open(file, mode) as opened:  # type: ignore[call-overload]
+    with _Archive.open(file, mode, tarinfo=_Member) as opened:  # type: ignore[call-overload]
         for count, member in enumerate(opened):
             if count > 2 * FILES_MAX:
                 raise FetchError(f"{name} holds more than {FILES_MAX} files: refused")

@@ -14,7 +14,8 @@ from api.storage_uris import FETCHED, refusal, shown
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 HUB = "https://huggingface.co"
 REDIRECTS_MAX = 5
-_PIN = re.compile(r"#sha256[:=]([0-9a-f]{64})")
+_PIN = re.compile(r"#sha256[:=]([0-9a-f]{64})", re.IGNORECASE)
+_LIKE_A_PIN = re.compile(r"#(sha|md5)", re.IGNORECASE)
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _REVISION = re.compile(r"[\w./-]+")
 
@@ -63,7 +64,9 @@ def place(uri: str) -> Place:
     match = _PIN.search(uri)
     digest = ""
     if match is not None and match.end() == len(uri):
-        uri, digest = uri[: match.start()], f"sha256:{match[1]}"
+        uri, digest = uri[: match.start()], f"sha256:{match[1].lower()}"
+    if _LIKE_A_PIN.search(uri):
+        raise FetchError(f'"{shown(uri)}" ends in no digest: write #sha256= and 64 hex digits')
     try:
         parts = urlsplit(uri)
         _ = parts.hostname, parts.port

@@ -40,6 +40,34 @@ def link(name: str, mode: int = stat.S_IFLNK | 0o777) -> zipfile.ZipInfo:
     return info
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_name_of_gigabytes_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, 3 * GIB
+    file = tmp_path / "a.tar"
+    file.write_bytes(info.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(FetchError, match="its names and attributes are more than"):
+        unpack(file, "a.tar", tmp_path / "out", bytes_max=GIB)
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes"),
+    [
+        (tarfile.GNUTYPE_SPARSE, {}),
+        (tarfile.REGTYPE, {"GNU.sparse.map": "0,1"}),
+        (tarfile.REGTYPE, {"GNU.sparse.size": "5"}),
+        (tarfile.REGTYPE, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}),
+    ],
+)
+def test_sparse_files_are_refused(tmp_path: Path, kind: bytes, attributes: dict[str, str]) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as opened:
+        info = tarfile.TarInfo("model.onnx")
+        info.type, info.pax_headers = kind, attributes
+        opened.addfile(info)
+    with pytest.raises(FetchError, match="it holds a sparse file"):
+        unpack(tmp_path / "a.tar", "a.tar", tmp_path / "out", bytes_max=GIB)
+
+
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz"])
 def test_files_and_folders_come_out(tmp_path: Path, name: str) -> None:
     entries = (("./m/1/model.onnx", b"weights"), ("m/config.pbtxt", b"x" * 3000))

@@ -36,6 +36,7 @@ def test_a_uri_taken_apart(uri: str, parts: tuple[str, ...]) -> None:
     assert (found.scheme, found.where, found.path, found.revision, found.name) == parts
     pinned = place(f"{uri}#sha256={HEX}")
     assert (pinned.uri, pinned.digest) == (uri, f"sha256:{HEX}")
+    assert place(f"{uri}#sha256={HEX.upper()}") == pinned
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,8 @@ def test_a_uri_taken_apart(uri: str, parts: tuple[str, ...]) -> None:
         ("https://h/x\r\nhost: y", "a control character"),
         ("https://acct.blob.core.windows.net/c/m", "Azure"),
         ("https://h/repo.git", "git"),
+        ("https://h/x#sha256=ab", "ends in no digest"),
+        ("https://h/x#sha512=" + "a" * 128, "ends in no digest"),
         ("s3:///x", "names no bucket"),
         ("hf://repo", "names no repository"),
         ("hf://org/repo:/x", "names no repository"),
