@@ -15,8 +15,8 @@ import yaml
 from api.modelfiles import Kind, ModelFileError, kind_of
 from api.modellayouts import join, located
 from embedded.forkedzygote import ForkedZygote
-from embedded.librarysets import AHEAD, LibrarySets
 from embedded.zygote import Zygote, ZygoteError
+from embedded.zygotesets import AHEAD, ZygoteSets
 from predictor import libraries
 from wire import folders
 
@@ -31,7 +31,7 @@ class LibraryZygotes:
     def __init__(self, parent: Zygote, *, sets_max: int, ahead: Sequence[str] = ()) -> None:
         self._parent = parent
         self._ahead = tuple(ahead)
-        self._sets = LibrarySets(sets_max=sets_max)
+        self._sets = ZygoteSets(sets_max=sets_max)
         self._kept: dict[str, ForkedZygote] = {}
         self._known: dict[str, str] = {}  # sets by digest
         self._changed = asyncio.Event()

@@ -11,7 +11,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -242,19 +242,7 @@ class Platform:
     ) -> None:
         """Run the components until told to stop; replicas end before their zygote does."""
         async with asyncio.TaskGroup() as tasks:
-            parts = [
-                tasks.create_task(part)
-                for part in (
-                    self._events.run(),
-                    self._deployments.run(),
-                    self._autoscaler.run(),
-                    self._activator.run(),
-                    self._keep_zygote(),
-                    self._keep_models(tasks),
-                    self._templates.run(),
-                    self._libraries.run(),
-                )
-            ]
+            parts = [tasks.create_task(part) for part in self._parts(tasks)]
             await self._activator.started()
             host, port = self._activator.address
             activator = _authority(host, port)
@@ -298,6 +286,17 @@ class Platform:
             await asyncio.wait([kubelet], timeout=_STOP_S)
             for part in (*parts, kubelet):
                 part.cancel()
+
+    def _parts(self, tasks: asyncio.TaskGroup) -> Iterator[Coroutine[Any, Any, None]]:
+        """What runs from the start."""
+        yield self._events.run()
+        yield self._deployments.run()
+        yield self._autoscaler.run()
+        yield self._activator.run()
+        yield self._keep_zygote()
+        yield self._keep_models(tasks)
+        yield self._templates.run()
+        yield self._libraries.run()
 
     async def _keep_zygote(self) -> None:
         """Start another zygote when one dies; the Pods' lives start their processes again."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.kinds import PODS
-from embedded import librarysets
+from embedded import zygotesets
 from embedded.forkedzygote import ForkedZygote
 from embedded.libraries import LibraryZygotes, set_of
 from tests.embedded.machine import FAHRENHEIT, Machine, container_status, running
@@ -18,8 +18,8 @@ PFA = b'{"input":"double","output":"double","action":{"+":["input",1.0]}}'
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(librarysets, "START_AFTER_S", 0.0)
-    monkeypatch.setattr(librarysets, "AGAIN_FIRST_S", 0.0)
+    monkeypatch.setattr(zygotesets, "START_AFTER_S", 0.0)
+    monkeypatch.setattr(zygotesets, "AGAIN_FIRST_S", 0.0)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_one_that_died_is_started_again_and_its_replicas_with_it(document:
 async def test_it_ends_when_no_revision_has_such_a_model(
     document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(librarysets, "LINGER_S", 0.0)
+    monkeypatch.setattr(zygotesets, "LINGER_S", 0.0)
     async with running() as machine:
         await machine.create_pod(**pinned(document, "a"))
         await machine.until_ready("a")
@@ -128,7 +128,7 @@ async def test_it_ends_when_no_revision_has_such_a_model(
 async def test_one_that_can_not_be_is_told_and_the_pods_are_served(
     document: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(librarysets, "AGAIN_FIRST_S", 600.0)
+    monkeypatch.setattr(zygotesets, "AGAIN_FIRST_S", 600.0)
     monkeypatch.setattr("predictor.libraries.SETS", {"pfa": ("no.such",)})
     async with running() as machine:
         await machine.create_pod(**pinned(document, "a"))
@@ -160,8 +160,8 @@ async def test_others_have_none(document: Path) -> None:
 async def test_some_are_there_ahead() -> None:
     async with running() as machine:
         made = LibraryZygotes(machine.zygote, sets_max=1, ahead=["pfa"])
-        made._sets.asked("pfa", librarysets.AHEAD, 0.0)
-        assert made._sets.due(0.0, busy=()) == librarysets.Due(start=("pfa",))
+        made._sets.asked("pfa", zygotesets.AHEAD, 0.0)
+        assert made._sets.due(0.0, busy=()) == zygotesets.Due(start=("pfa",))
 
 
 FLAVOURS = [

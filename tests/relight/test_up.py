@@ -49,7 +49,7 @@ def test_flags_become_settings(started: Platform, tmp_path: Path) -> None:
     words = (
         f"up --data-dir {tmp_path}/d --host 127.0.0.2 --port 0 --api-port 1 --domain example.com "
         f"--model-root {tmp_path} --max-pods 5 --spares 0 --state redis://h "
-        "--frozen-memory 1Gi --fetched 1Gi"
+        "--frozen-memory 1Gi --fetched 1Gi --libraries pfa,tflite --libraries-max 3"
     )
     assert main(words.split()) == 0
     assert started.settings == Settings(
@@ -63,6 +63,8 @@ def test_flags_become_settings(started: Platform, tmp_path: Path) -> None:
         spares=0,
         frozen_memory="1Gi",
         fetched="1Gi",
+        libraries=("pfa", "tflite"),
+        libraries_max=3,
         state="redis://h",
     )
 

@@ -36,7 +36,7 @@ class Due:
     end: tuple[str, ...] = ()
 
 
-class LibrarySets:
+class ZygoteSets:
     """All of them, by name."""
 
     def __init__(self, *, sets_max: int) -> None:

@@ -5,21 +5,21 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.librarysets import (
+from embedded.zygotesets import (
     AGAIN_FIRST_S,
     AGAIN_MAX_S,
     AHEAD,
     LINGER_S,
     START_AFTER_S,
     Due,
-    LibrarySets,
+    ZygoteSets,
 )
 
 NOTHING = Due()
 
 
-def sets(sets_max: int = 2) -> LibrarySets:
-    return LibrarySets(sets_max=sets_max)
+def sets(sets_max: int = 2) -> ZygoteSets:
+    return ZygoteSets(sets_max=sets_max)
 
 
 def test_one_is_started_once_a_little_after_it_was_asked_for() -> None:
