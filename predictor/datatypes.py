@@ -77,6 +77,7 @@ def _table() -> dict[str, Datatype]:
 _NUMBERS = frozenset({int, float})
 _SPELLED = _NUMBERS | {str}  # as nonfinite.py spells some
 
+_FEW = 32  # values that are compared sooner than numpy is asked to watch for overflow
 RANK_MAX = 32  # numpy stops at 64; no model comes near
 # Of a tensor without values, whose sizes cost the caller nothing and a model may multiply out.
 EMPTY_SIZES_MAX = 2**24
@@ -161,6 +162,8 @@ def _fill(name: str, flat: list[Any], datatype: Datatype) -> Tensor:
         if wanted == "f" and kinds <= _SPELLED:
             if str in kinds:
                 flat = _numbers(name, flat, datatype)
+            if 0 < len(flat) <= _FEW and datatype.low <= min(flat) <= max(flat) <= datatype.high:
+                return np.array(flat, datatype.dtype)  # to ask numpy to look costs more
             with np.errstate(over="raise"):
                 return np.array(flat, datatype.dtype)
         if wanted in "iu" and kinds <= _NUMBERS:
