@@ -140,10 +140,11 @@ async def running(
     machine: Abilities | None = None,
     bounds: Bounds | None = None,
     memory: Callable[[], Memory] = read_memory,
+    ahead: Sequence[str] = (),
 ) -> AsyncIterator[Machine]:
     """`strays` are uids of Pods that left their logs behind; `machine` what it can do.
 
-    `bounds` of what may be frozen; nothing is without.
+    `bounds` of what may be frozen; nothing is without. `ahead` are sets of libraries.
     """
     with tempfile.TemporaryDirectory(prefix="rl-", dir="/tmp") as name:
         folder = Path(name)
@@ -166,7 +167,7 @@ async def running(
         if bounds is not None:
             freezer = Freezer(client, bounds, clock=time.time, read_memory=memory)
         templates = Templates(zygote, events)
-        libraries = LibraryZygotes(zygote, sets_max=2)
+        libraries = LibraryZygotes(zygote, sets_max=2, ahead=ahead)
         around = Surroundings(
             client=client,
             zygote=zygote,

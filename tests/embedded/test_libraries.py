@@ -10,7 +10,7 @@ import pytest
 from api.kinds import PODS
 from embedded import zygotesets
 from embedded.forkedzygote import ForkedZygote
-from embedded.libraries import LibraryZygotes, set_of
+from embedded.libraries import set_of
 from tests.embedded.machine import FAHRENHEIT, Machine, container_status, running
 
 PFA = b'{"input":"double","output":"double","action":{"+":["input",1.0]}}'
@@ -158,10 +158,12 @@ async def test_others_have_none(document: Path) -> None:
 
 
 async def test_some_are_there_ahead() -> None:
-    async with running() as machine:
-        made = LibraryZygotes(machine.zygote, sets_max=1, ahead=["pfa"])
-        made._sets.asked("pfa", zygotesets.AHEAD, 0.0)
-        assert made._sets.due(0.0, busy=()) == zygotesets.Due(start=("pfa",))
+    async with running(ahead=["pfa"]) as machine:
+        zygote = await ready(machine)
+        assert machine.libraries is not None
+        machine.libraries.keep([])
+        assert machine.libraries._sets.next_s() is None, "it stays"
+        assert zygote.is_ready
 
 
 FLAVOURS = [
