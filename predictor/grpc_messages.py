@@ -116,11 +116,6 @@ def message(name: str) -> Any:
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(name))
 
 
-def method_path(service: str, method: str) -> str:
-    """The path that a method is called by."""
-    return f"/{service}/{method}"
-
-
 ModelInferRequest: Final = message("inference.ModelInferRequest")
 ModelInferResponse: Final = message("inference.ModelInferResponse")
 ModelStreamInferResponse: Final = message("inference.ModelStreamInferResponse")

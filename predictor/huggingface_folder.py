@@ -48,7 +48,6 @@ class Folder:
     top: Path
     task: Task
     is_safetensors: bool
-    has_code: bool  # its author's own, beside config.json
     model_type: str = ""
     pooling: str = "mean_tokens"
     is_normalized: bool = False
@@ -69,7 +68,6 @@ def look(top: Path, *, is_trusted: bool) -> Folder:
         top=top,
         task=Task.EMBED if modules else _task(path, settings),
         is_safetensors=is_safe,
-        has_code=bool(settings.get("auto_map")),
         model_type=str(settings.get("model_type", "")),
         pooling=pooling or "mean_tokens",
         is_normalized=is_normalized,

@@ -14,7 +14,6 @@ PREFIX_BYTES = 5  # a flag, and the length of the message behind it
 CONTENT_TYPE = b"content-type: application/grpc\r\n"
 TE = b"te: trailers\r\n"  # that a caller takes trailers: some servers insist on it
 OK_TRAILERS = b"grpc-status: 0\r\n"
-ENCODINGS = b"identity,deflate,gzip"
 # zlib's window bits: the header that each coding has. gRPC's deflate is zlib's.
 _WINDOWS = {b"gzip": 31, b"deflate": 15}
 _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
@@ -106,11 +105,6 @@ def timeout_s(value: bytes) -> float | None:
     """The seconds of a grpc-timeout; None for what is none."""
     found = _TIMEOUT.fullmatch(value)
     return int(found[1]) * _UNITS_S[found[2]] if found is not None else None
-
-
-def timeout_line(timeout_s: float) -> bytes:
-    """The header for so many seconds: in milliseconds, rounded up, at most gRPC's eight digits."""
-    return b"grpc-timeout: %dm\r\n" % max(1, min(99_999_999, -int(-timeout_s * 1000 // 1)))
 
 
 def framed(message: bytes) -> bytes:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from predictor import grpc_messages
 from predictor.grpc_messages import DESCRIPTIONS, ModelInferRequest, message
 
 
@@ -70,7 +69,3 @@ def test_others_may_register_the_same_names() -> None:
     )
     assert theirs is not ModelInferRequest
     assert theirs.FromString(ModelInferRequest(id="7").SerializeToString()).id == "7"
-
-
-def test_paths() -> None:
-    assert grpc_messages.method_path("a.B", "C") == "/a.B/C"

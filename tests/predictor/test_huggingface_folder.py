@@ -36,7 +36,7 @@ def failure(path: Path, *, is_trusted: bool = False) -> str:
 )
 def test_the_architecture_names_the_task(tmp_path: Path, architecture: str, task: Task) -> None:
     found = look(folder(tmp_path, architectures=[architecture]), is_trusted=False)
-    assert (found.task, found.is_safetensors, found.has_code) == (task, True, False)
+    assert (found.task, found.is_safetensors) == (task, True)
 
 
 def test_what_is_not_served_is_named(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_weights_and_consent(tmp_path: Path) -> None:
     (path / "pytorch_model.bin").touch()
     assert "--trust-pickle" in failure(path)
     found = look(path, is_trusted=True)
-    assert (found.is_safetensors, found.has_code) == (False, True)
+    assert not found.is_safetensors
 
 
 def test_sentence_transformers(tmp_path: Path) -> None:

@@ -145,14 +145,6 @@ def test_timeouts(value: bytes, expected_s: float | None) -> None:
     assert found == (None if expected_s is None else pytest.approx(expected_s))
 
 
-@pytest.mark.parametrize(
-    ("timeout_s", "said"),
-    [(1.0, b"1000m"), (0.0001, b"1m"), (0.0, b"1m"), (0.1001, b"101m"), (1e9, b"99999999m")],
-)
-def test_a_timeout_is_said_in_milliseconds(timeout_s: float, said: bytes) -> None:
-    assert grpc.timeout_line(timeout_s) == b"grpc-timeout: %b\r\n" % said
-
-
 @given(st.text(max_size=50))
 def test_a_message_survives_its_header(text: str) -> None:
     quoted = grpc.quoted(text)
