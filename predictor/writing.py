@@ -149,6 +149,7 @@ class TextCall(_Call):
                 for piece in pieces:
                     if self._has_left():
                         return
+                    _check(piece)
                     self._written[index].append(piece)
                     if self._asked.is_stream:
                         self._loop.call_soon_threadsafe(self._piece, index, piece)
@@ -219,6 +220,14 @@ class TextCall(_Call):
             self._is_taking.set()
         else:
             self._is_taking.clear()
+
+
+def _check(piece: object) -> None:
+    """What a model yields is anybody's."""
+    if not isinstance(piece, Piece) or not isinstance(piece.text, str):
+        got = type(piece).__name__
+        detail = f"its generate yielded {got}, not a Piece of text"
+        raise RequestError(Fault.BAD_OUTPUT, detail=detail)
 
 
 def _guarded(work: Callable[[], Any]) -> Any:

@@ -2,10 +2,12 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import orjson
+import pytest
 
-from predictor.model import InvalidInputError
+from predictor.model import InvalidInputError, Piece
 from tests.predictor import text_bench
 from tests.predictor.text_bench import HOST
 
@@ -36,6 +38,14 @@ async def test_a_model_that_fails_midway_says_so_in_the_stream(short_path: Path)
         assert await bench.post(GENERATE, {"text_input": "a"}) == (422, {"error": "not a poem"})
         status, body = await bench.post("/v1/embeddings", {"input": "a"})
         assert (status, body["error"]["message"]) == (400, "not a poem")
+
+
+@pytest.mark.parametrize("piece", ["text", None, Piece(text=5)])  # type: ignore[arg-type] # on purpose
+@pytest.mark.parametrize("path", [STREAM, GENERATE])
+async def test_what_is_no_piece_is_refused(short_path: Path, path: str, piece: Any) -> None:
+    async with text_bench.start(short_path, generate=lambda *_: (one for one in [piece])) as bench:
+        status, body = await bench.post(path, {"text_input": "a"})
+        assert (status, "not a Piece of text" in body["error"]) == (424, True)
 
 
 async def test_a_client_that_leaves_ends_the_writing(short_path: Path) -> None:
