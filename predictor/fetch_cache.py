@@ -62,18 +62,28 @@ class ModelCache:
 
     def find(self, digest: str, *, now_s: float) -> Kept | None:
         """The model of a digest; None where it is not, or not wholly, there."""
-        name = _name(digest)
-        note = self.root / f"{name}.json"
-        said = _read(note)
+        kept, note = self._whole(digest), self._note(digest)
+        if kept is not None:
+            with contextlib.suppress(OSError):  # a read-only cache, or somebody else's
+                if now_s - note.stat().st_mtime > _TOUCH_AFTER_S:
+                    os.utime(note, (now_s, now_s))
+        return kept
+
+    def _whole(self, digest: str) -> Kept | None:
+        """A model with all the bytes that its note counts: a file may be cut after it came."""
+        said = _read(self._note(digest))
         if said is None:
             return None
-        path = self.root / name / str(said["load"])
-        if not path.exists():
+        folder = self.root / _name(digest)
+        path, size = folder / str(said["load"]), int(said["bytes"])
+        try:
+            is_whole = path.exists() and _size(folder) == size
+        except OSError:  # it is being removed
             return None
-        with contextlib.suppress(OSError):  # a read-only cache, or somebody else's
-            if now_s - note.stat().st_mtime > _TOUCH_AFTER_S:
-                os.utime(note, (now_s, now_s))
-        return Kept(digest=digest, path=path, size=int(said["bytes"]))
+        return Kept(digest=digest, path=path, size=size) if is_whole else None
+
+    def _note(self, digest: str) -> Path:
+        return self.root / f"{_name(digest)}.json"
 
     # -- for who fetches ---------------------------------------------------------------------
 
@@ -113,18 +123,17 @@ class ModelCache:
 
     def place(self, folder: Path, digest: str, *, load: str) -> None:
         """Take in a complete folder that is on this file system."""
-        size = 0
+        size = _size(folder)
         for path in folder.rglob("*"):
             if path.is_dir():
                 path.chmod(0o755)
             else:
-                size += path.stat().st_size
                 path.chmod(0o444)
                 _sync(path)
         name = _name(digest)
         with self.locked("all"):
-            target, note = self.root / name, self.root / f"{name}.json"
-            if not (note.exists() and target.exists()):
+            target, note = self.root / name, self._note(digest)
+            if self._whole(digest) is None:
                 self._remove(name)
                 if not load:  # a folder is served: it is kept in one
                     load = "model"
@@ -134,11 +143,14 @@ class ModelCache:
                 folder.rename(target)
                 _sync(self.root)
                 _write(note, {"load": load, "bytes": size})
-            elif kind_of(load) is not None and kind_of((_read(note) or {}).get("load", "")) is None:
+                return
+            known = str((_read(note) or {}).get("load", ""))
+            if kind_of(load) is not None and kind_of(known) is None:
                 # The same bytes, under a name that says what they are.
                 (target / load).unlink(missing_ok=True)
-                (folder / load).rename(target / load)
+                os.link(target / known, target / load)
                 _write(note, {"load": load, "bytes": size})
+                (target / known).unlink()
 
     def note(self, key: str, *, uri: str, version: str, digest: str) -> None:
         """Remember what a URI led to."""
@@ -200,6 +212,12 @@ class ModelCache:
         with contextlib.suppress(FileNotFoundError):
             (self.root / name).rename(gone / name)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files; of one with two names once."""
+    facts = (path.stat() for path in folder.rglob("*") if not path.is_dir())
+    return sum({fact.st_ino: fact.st_size for fact in facts}.values())
 
 
 def _name(digest: str) -> str:

@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,21 +32,37 @@ def test_what_is_placed_is_found(tmp_path: Path) -> None:
     assert ModelCache(tmp_path / "none").find(DIGESTS[0], now_s=NOW_S) is None
 
 
-@pytest.mark.parametrize("damage", ["no note", "half a note", "no file"])
+@pytest.mark.parametrize(
+    "damage", ["no note", "half a note", "no file", "cut file", "longer file", "no folder"]
+)
 def test_what_is_not_whole_is_not_found_and_is_replaced(tmp_path: Path, damage: str) -> None:
     cache = filled(tmp_path, DIGESTS[0])
     note = cache.root / f"{DIGESTS[0].replace(':', '-')}.json"
+    folder = note.with_suffix("")
     if damage == "no note":
         note.unlink()
     elif damage == "half a note":
         note.write_text('{"load": "m.o')
+    elif damage == "no folder":
+        shutil.rmtree(folder)
+    elif damage == "no file":
+        (folder / "m.onnx").unlink()
     else:
-        (cache.root / DIGESTS[0].replace(":", "-") / "m.onnx").unlink()
+        (folder / "m.onnx").chmod(0o644)
+        (folder / "m.onnx").write_bytes(bytes(99 if damage == "cut file" else 101))
     assert cache.find(DIGESTS[0], now_s=NOW_S) is None
-    if damage == "no note":
-        cache.sweep(now_s=NOW_S)
-        assert not note.with_suffix("").exists()
-        filled(tmp_path / "again", DIGESTS[0])
+    filled(tmp_path, DIGESTS[0])  # fetched once more
+    kept = cache.find(DIGESTS[0], now_s=NOW_S)
+    assert kept is not None
+    assert kept.path.read_bytes() == bytes(100)
+
+
+def test_a_model_without_its_note_is_swept(tmp_path: Path) -> None:
+    cache = filled(tmp_path, DIGESTS[0])
+    note = cache.root / f"{DIGESTS[0].replace(':', '-')}.json"
+    note.unlink()
+    cache.sweep(now_s=NOW_S)
+    assert not note.with_suffix("").exists()
 
 
 def test_the_longest_unused_goes_first_and_what_is_held_stays(tmp_path: Path) -> None:
@@ -83,7 +100,21 @@ def test_a_name_that_says_what_the_bytes_are_wins(tmp_path: Path) -> None:
         cache.place(tmp_path / f"{at}", DIGESTS[0], load=name)
     kept = cache.find(DIGESTS[0], now_s=NOW_S)
     assert kept is not None
-    assert kept.path.name == "m.onnx"
+    assert [each.name for each in kept.path.parent.iterdir()] == ["m.onnx"]
+
+
+def test_files_beside_the_one_that_is_loaded_count(tmp_path: Path) -> None:
+    cache = ModelCache(tmp_path)
+    cache.prepare()
+    (tmp_path / "new").mkdir()
+    for name in ("m.onnx", "weights.bin"):
+        (tmp_path / "new" / name).write_bytes(bytes(10))
+    cache.place(tmp_path / "new", DIGESTS[0], load="m.onnx")
+    kept = cache.find(DIGESTS[0], now_s=NOW_S)
+    assert kept is not None
+    assert (kept.path.name, kept.size) == ("m.onnx", 20)
+    kept.path.with_name("weights.bin").unlink()
+    assert cache.find(DIGESTS[0], now_s=NOW_S) is None
 
 
 def test_an_index_remembers_a_uri_and_its_endpoint(tmp_path: Path) -> None:
