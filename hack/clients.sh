@@ -15,6 +15,7 @@ fi
 echo "clients: $("$python" --version), into $venv (takes a minute or two)"
 "$python" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
+  grpcio-reflection==1.81.1 \
   kopf==1.45.2 \
   kr8s==0.20.15 \
   kserve==0.21.0 \

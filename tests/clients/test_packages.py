@@ -165,6 +165,15 @@ def test_tritonclient_grpc(run: Run, tmp_path: Path) -> None:
     assert found["unload"].startswith("StatusCode.UNIMPLEMENTED RepositoryModelUnload is not")
 
 
+def test_a_client_that_knows_nothing_beforehand(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(ECHO)
+    echo = f"{tmp_path}/echo.py:Echo"
+    found = run("reflection", "grpcio-reflection", "kubernetes", echo=echo)
+    assert {"grpc.health.v1.Health", "inference.GRPCInferenceService"} <= set(found["services"])
+    assert {"ModelInfer", "ModelMetadata", "ServerReady"} <= set(found["methods"])
+    assert found["values"] == [1.0, 2.0]
+
+
 def test_kserve_grpc(run: Run) -> None:
     found = run("kserve_grpc", "kserve", "kubernetes")
     assert found["raw"] == found["typed"] == ["7", [32.0, 212.0]]

@@ -61,6 +61,25 @@ def ksvc(name: str, **labels: str) -> dict[str, Any]:
     }
 
 
+def serve_python(name: str, program: str) -> str:
+    """Make a Service of a model in Python, FILE.py:CLASS; its host, once it is ready."""
+    from kubernetes import client, config
+
+    config.load_kube_config(KUBECONFIG)
+    api = client.CustomObjectsApi()
+    group = ("serving.knative.dev", "v1", NAMESPACE, "services")
+    body = ksvc(name)
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    container["args"] = ["--python", program]
+    api.create_namespaced_custom_object(*group, body)
+
+    def ready() -> Any:
+        found = api.get_namespaced_custom_object(*group, name)
+        return found if is_ready(found) else None
+
+    return str(until(ready, f"{name} to be ready")["status"]["url"]).partition("//")[2]
+
+
 def isvc(name: str, **labels: str) -> dict[str, Any]:
     """An InferenceService of the same model."""
     uri = f"file://{Path(SETTINGS['fahrenheit'])}"

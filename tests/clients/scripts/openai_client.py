@@ -4,31 +4,13 @@ from typing import Any
 
 import facts
 import openai
-from kubernetes import client, config
 
 NAME = "openai-writer"
-GROUP = ("serving.knative.dev", "v1", facts.NAMESPACE, "services")
 PROMPT = "one two three"
 TALK: Any = [
     {"role": "system", "content": "short"},
     {"role": "user", "content": [{"type": "text", "text": "hello there"}]},
 ]
-
-
-def serve() -> str:
-    """A Service of a model that repeats what it is asked; its host."""
-    config.load_kube_config(facts.KUBECONFIG)
-    api = client.CustomObjectsApi()
-    body = facts.ksvc(NAME)
-    (container,) = body["spec"]["template"]["spec"]["containers"]
-    container["args"] = ["--python", facts.SETTINGS["writer"]]
-    api.create_namespaced_custom_object(*GROUP, body)
-
-    def ready() -> Any:
-        found = api.get_namespaced_custom_object(*GROUP, NAME)
-        return found if facts.is_ready(found) else None
-
-    return str(facts.until(ready, f"{NAME} to be ready")["status"]["url"]).partition("//")[2]
 
 
 def refusal(act: Any) -> list[Any]:
@@ -88,7 +70,7 @@ def completions(api: Any) -> Any:
 
 
 def main() -> None:
-    host = serve()
+    host = facts.serve_python(NAME, facts.SETTINGS["writer"])
     facts.tell(plain=seen("/v1", host), kserve=seen("/openai/v1", host))
 
 

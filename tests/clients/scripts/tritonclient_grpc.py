@@ -8,29 +8,11 @@ import grpc
 import ml_dtypes
 import numpy as np
 import tritonclient.grpc as triton
-from kubernetes import client, config
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 NAME = "tritonclient-grpc-echo"
-GROUP = ("serving.knative.dev", "v1", facts.NAMESPACE, "services")
 CODINGS = (None, "gzip", "deflate")
-
-
-def serve() -> str:
-    """A Service of a model that answers with what it is given; its host."""
-    config.load_kube_config(facts.KUBECONFIG)
-    api = client.CustomObjectsApi()
-    body = facts.ksvc(NAME)
-    (container,) = body["spec"]["template"]["spec"]["containers"]
-    container["args"] = ["--python", facts.SETTINGS["echo"]]
-    api.create_namespaced_custom_object(*GROUP, body)
-
-    def ready() -> Any:
-        found = api.get_namespaced_custom_object(*GROUP, NAME)
-        return found if facts.is_ready(found) else None
-
-    return str(facts.until(ready, f"{NAME} to be ready")["status"]["url"]).partition("//")[2]
 
 
 def tensors() -> dict[str, Any]:
@@ -105,7 +87,7 @@ def typed(address: str) -> list[float]:
 
 
 def main() -> None:
-    host = serve()
+    host = facts.serve_python(NAME, facts.SETTINGS["echo"])
     address = facts.SETTINGS["activator"].partition("//")[2]
     server = triton.InferenceServerClient(address)
     by_host = triton.InferenceServerClient(address, channel_args=[("grpc.default_authority", host)])
