@@ -33,11 +33,11 @@ async def send_watch(
     """Write events, one JSON object a line, until the time is over or someone leaves."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.enable_chunked_encoding()
-    await response.prepare(request)
     loop = asyncio.get_running_loop()
     end_s = loop.time() + timeout_s
     next_bookmark_s = loop.time() + BOOKMARK_PERIOD_S
     try:
+        await response.prepare(request)
         while (now_s := loop.time()) < end_s and not _is_gone(request):
             if bookmark is not None and now_s >= next_bookmark_s and not watcher.waiting:
                 await response.write(_line(bookmark(), render))
@@ -55,7 +55,7 @@ async def send_watch(
     except ApiError as error:
         await response.write(orjson.dumps({"type": "ERROR", "object": error.to_status()}) + b"\n")
     except ConnectionError:
-        pass  # the client left while something was being written
+        pass  # the client left, before the head of the answer even
     finally:
         watcher.close()
     return response

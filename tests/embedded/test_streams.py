@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from api.kinds import PODS
@@ -46,6 +46,30 @@ def serving(
     app = web.Application()
     app.router.add_get("/", handle)
     return app
+
+
+async def test_a_client_that_left_before_the_head_leaves_no_watcher_and_no_error(
+    watcher: Watcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = asyncio.Event()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        try:
+            return await streams.send_watch(
+                request, watcher, render=lambda event: event.object, bookmark=None, timeout_s=60
+            )
+        finally:
+            done.set()
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    async with asyncio.timeout(DEADLINE_S), TestServer(app) as server, ClientSession() as session:
+        with pytest.raises(ClientError):
+            await session.get(server.make_url("/"))
+        await done.wait()
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def lines(app: web.Application, count: int | None = None) -> list[dict[str, Any]]:
