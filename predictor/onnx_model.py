@@ -226,6 +226,8 @@ def explain(path: Path, message: str, version: str) -> str:
     reason = " ".join(reason.split())[:_REASON_CHARACTERS_MAX].rstrip(".")
     if "Protobuf parsing failed" in reason or "No graph was found" in reason:
         return _explain_bytes(path)
+    if "bad_alloc" in message or "Failed to allocate memory" in message:
+        return f"{path} needs more memory than there is"
     if opset := re.search(r"Opset (\d+) is under.* domain (\S+) is till opset (\d+)", message):
         got, domain, limit = opset.groups()
         needs = f"opset {got} of {domain}"

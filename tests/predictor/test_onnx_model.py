@@ -146,6 +146,12 @@ def test_a_datatype_without_a_kernel(tmp_path: Path) -> None:
             "name:en_US.UTF-8:locale::facet::_S_create_c_locale name not valid",
             "m.onnx needs the locale en_US.UTF-8, which this machine does not have",
         ),
+        ("std::bad_alloc", "m.onnx needs more memory than there is"),
+        (
+            "Exception during initialization: bfc_arena.cc:376 Failed to allocate memory for "
+            "requested buffer of size 4096",
+            "m.onnx needs more memory than there is",
+        ),
     ],
 )
 def test_what_is_missing_is_named(message: str, said: str) -> None:
