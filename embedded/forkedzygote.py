@@ -9,8 +9,10 @@ ends with it.
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -31,6 +33,7 @@ class ForkedZygote(Zygote):
         self._asked = {**asked, "spares": spares}
         self.is_ready = False
         self._parent = parent
+        self._pid = 0
         self._gone = asyncio.Event()
         self._fewer = asyncio.Event()  # one that it forked has ended
 
@@ -44,7 +47,7 @@ class ForkedZygote(Zygote):
                 self.name,
                 self._asked,
                 (theirs.fileno(), 2, writing),
-                on_start=lambda _: None,
+                on_start=self._born,
                 on_exit=self._ended,
             )
         finally:
@@ -57,8 +60,12 @@ class ForkedZygote(Zygote):
             raise ZygoteError(_why(reading) or str(error)) from None
         finally:
             os.close(reading)
+        self.inherited_bytes = _beyond_parent(self._pid)
         self.is_ready = True
         return said
+
+    def _born(self, pid: int) -> None:
+        self._pid = pid
 
     def close(self) -> None:
         """Speak with it no more: it ends by itself."""
@@ -107,6 +114,21 @@ class ForkedZygote(Zygote):
                 await self._gone.wait()
         except TimeoutError:
             self._parent.signal(self.name, signal.SIGKILL)
+
+
+def _beyond_parent(pid: int) -> int:
+    """Bytes of private writable memory, as RLIMIT_DATA counts it, that its parent has not."""
+    try:
+        own, parent = _status(pid, "VmData"), _status(_status(pid, "PPid"), "VmData")
+    except OSError:
+        return 0  # nobody tells, or it is gone
+    return max(0, own - parent) * 1024
+
+
+def _status(pid: int, name: str) -> int:
+    text = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"^{name}:\s+([0-9]+)", text, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def _why(descriptor: int) -> str:

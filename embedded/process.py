@@ -186,14 +186,15 @@ class ReplicaProcess:
     def _bound(self, pid: int) -> None:
         """Set the Pod's limits on its process, as far as the system lets us without cgroups.
 
-        Memory bounds private writable memory (RLIMIT_DATA): an allocation beyond it fails.
+        Memory bounds private writable memory (RLIMIT_DATA): an allocation beyond it fails. What
+        a zygote of its own kind had before the fork counts there too, and is added.
         CPU bounds the number of cores the process may run on.
         """
         self.pid = pid
         try:
             if self._limits.memory_bytes is not None:
-                bound = (self._limits.memory_bytes, self._limits.memory_bytes)
-                resource.prlimit(pid, resource.RLIMIT_DATA, bound)
+                bound = self._limits.memory_bytes + self._zygote.inherited_bytes
+                resource.prlimit(pid, resource.RLIMIT_DATA, (bound, bound))
             if self._limits.cores is not None:
                 allowed = sorted(os.sched_getaffinity(0))
                 os.sched_setaffinity(pid, allowed[: self._limits.cores])

@@ -51,6 +51,7 @@ class Zygote:
         self._process: asyncio.subprocess.Process | None = None
         self._socket: socket.socket | None = None
         self._outbox: deque[tuple[bytes, list[int]]] = deque()
+        self.inherited_bytes = 0  # what its forks share that is not theirs to answer for
         self._starts: dict[str, StartCallback] = {}
         self._exits: dict[str, ExitCallback] = {}
         self._is_ready: asyncio.Future[dict[str, Any]] | None = None

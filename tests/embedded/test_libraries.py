@@ -1,6 +1,7 @@
 """Zygotes of sets of libraries: which models have one, who is forked from it, when it ends."""
 
 import hashlib
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,10 @@ async def test_limits_and_a_mount_hold_there_too(document: Path) -> None:
         await machine.until_ready("b")
         (name,) = zygote._exits
         assert name.split("/")[1] == "user-container"
+        forks = Path(f"/proc/{zygote._pid}/task/{zygote._pid}/children").read_text().split()
+        bounds = {resource.prlimit(int(pid), resource.RLIMIT_DATA)[0] for pid in forks}
+        assert (1 << 30) + zygote.inherited_bytes in bounds
+        assert zygote.inherited_bytes > 0
         assert (await machine.ask("b")).startswith(b"HTTP/1.1 200")
 
 
