@@ -114,6 +114,9 @@ class Process:
         self._timer: asyncio.TimerHandle | None = None
         self._is_dead = self._is_asked_to_end = False
 
+    def born_of(self, zygote: object) -> None:
+        """Which zygote forks it makes no difference here."""
+
     def launch(self, request: Mapping[str, Any], fds: tuple[int, ...]) -> None:
         machine, env = self._machine, request["env"]
         loop: Any = asyncio.get_running_loop()
