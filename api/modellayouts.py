@@ -25,6 +25,7 @@ from api.modelfiles import (
 from api.modelrefusals import BY_SUFFIX
 from api.repositories import MLSERVER, TRITON, Wanted, of_mlserver, of_triton
 
+_CHOOSE = "name the one to serve, or all with --repository"
 _LOOKS_MAX = 64  # files whose content is looked at because their names say nothing
 _FOLDERS_MAX = 100  # sub-folders that are looked into for a model
 _SETTINGS = frozenset(
@@ -205,9 +206,7 @@ def _here(files: Files, at: str, wanted: Wanted) -> tuple[Kind, str] | None:
     if len(models) > 1:
         where = f" in {at}" if at else ""
         names = listed([path for _, path in models])
-        raise ModelFileError(
-            f"holds {len(models)} model files{where} ({names}): name the one to serve"
-        )
+        raise ModelFileError(f"holds {len(models)} model files{where} ({names}): {_CHOOSE}")
     if models:
         wanted.check(*models[0])
         return models[0]
@@ -291,7 +290,7 @@ def _only_folder(files: Files, folders: Sequence[str]) -> Found | None:
             refusals.append(ModelFileError(f"has a folder {name}, which {error}"))
     if len(found) > 1:
         names = listed([model.root for model in found])
-        raise ModelFileError(f"holds {len(found)} models ({names}): name the one to serve")
+        raise ModelFileError(f"holds {len(found)} models ({names}): {_CHOOSE}")
     if not found and refusals:
         raise refusals[0]
     return found[0] if found else None

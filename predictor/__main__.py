@@ -37,11 +37,11 @@ def main(arguments: Sequence[str]) -> int:
     def report(fact: dict[str, Any]) -> None:
         if "ready" in fact:
             _LOG.info(
-                "serving %s at http://%s:%d on %s (loaded in %.1f ms)",
+                "serving %s at http://%s:%d%s (loaded in %.1f ms)",
                 settings.model_name,
                 host,
                 port,
-                fact["provider"] or "python",
+                f" on {fact['provider']}" if fact["provider"] else "",
                 fact["load_ms"],
             )
             for also in listeners[1:]:

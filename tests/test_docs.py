@@ -65,6 +65,22 @@ def test_links_lead_somewhere(page: str, target: str) -> None:
     assert (ROOT / page).parent.joinpath(target).exists()
 
 
+def test_anchors_are_headings() -> None:
+    dead = [
+        f"{page.relative_to(ROOT)}: {path}#{anchor}"
+        for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+        for path, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text())
+        if anchor not in headings((page.parent / path) if path else page)
+    ]
+    assert dead == []
+
+
+def headings(page: Path) -> set[str]:
+    """What GitHub makes of a page's headings."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in found}
+
+
 def test_the_code_map_names_every_folder() -> None:
     architecture = (ROOT / "docs/architecture.md").read_text()
     folders = [p.parent.name for p in ROOT.glob("*/__init__.py") if p.parent.name != "tests"]

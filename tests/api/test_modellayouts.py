@@ -144,7 +144,10 @@ def test_mlservers_settings_name_the_file(uri: str, path: str) -> None:
         ({"a.onnx": ONNX, "b.onnx": ONNX}, "2 model files (a.onnx, b.onnx): name the one to serve"),
         ({"1/a.onnx": ONNX, "2/a.onnx": ONNX, "2/b.pkl": PICKLE}, "2 model files in 2 (2/a.onnx,"),
         ({"a.txt": b"a", "b.txt": b"b"}, "holds a.txt, b.txt, none of which is a model"),
-        ({"s/m.onnx": ONNX, "x/m.onnx": ONNX}, "holds 2 models (s, x): name the one to serve"),
+        (
+            {"s/m.onnx": ONNX, "x/m.onnx": ONNX},
+            "holds 2 models (s, x): name the one to serve, or all with --repository",
+        ),
         ({"s/a.onnx": ONNX, "s/b.onnx": ONNX}, "has a folder s, which holds 2 model files in s"),
         ({f"f{n:02}": b"" for n in range(20)}, "f07 and 12 more, none"),
         ({f"f{n:02}.txt": b"t" for n in range(70)}, "holds 70 files that may be models"),
