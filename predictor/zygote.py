@@ -266,7 +266,8 @@ def main(arguments: Sequence[str]) -> int:
     control = socket.socket(fileno=flags.control_fd)
     control.set_inheritable(False)
     try:
-        importing.import_ahead([name for name in flags.packages.split(",") if name])
+        if flags.packages:
+            importing.import_ahead(flags.packages.split(","))
         return Zygote(control, flags.spares).run()
     except (LoadError, UnsafeForkError) as error:
         sys.stderr.write(f"{error}\n")
