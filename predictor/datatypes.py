@@ -248,6 +248,13 @@ def check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
                 )
 
 
+def check_wanted(outputs: Mapping[str, Tensor], wanted: tuple[str, ...] | None) -> None:
+    """RequestError for an output that was asked for and is not there."""
+    for name in wanted or ():
+        if name not in outputs:
+            raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=", ".join(outputs))
+
+
 def describe(name: str, array: Tensor) -> Datatype:
     """The datatype of an output; RequestError when there is none (complex, dates …)."""
     datatype = of_array(array)

@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 
 from predictor import datatypes, elements, raw_tensors
-from predictor.datatypes import DATATYPES, Datatype
+from predictor.datatypes import DATATYPES, Datatype, check_wanted
 from predictor.errors import Fault, RequestError
 from predictor.grpc_messages import DecodeError, ModelInferRequest, ModelInferResponse
 from predictor.model import Signature, Tensor, TensorSpec
 from predictor.protocol import NO_HEADERS, Encoded, InferRequest, Outlet
 from predictor.raw_tensors import Buffer
-from predictor.refusals import check_wanted
 from wire import grpc
 from wire.grpc import Code, GrpcError
 

@@ -15,10 +15,11 @@ import numpy as np
 from api.modelfiles import Kind
 from predictor import formats, library_threads, lightgbm_files, matrices, tabular
 from predictor.config import Settings
+from predictor.datatypes import check_wanted
 from predictor.errors import LoadError
 from predictor.loaded import Loaded, Trees
 from predictor.model import Tensor
-from predictor.refusals import check_wanted, first_line, guarded
+from predictor.refusals import first_line, guarded
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "lightgbm"

@@ -19,11 +19,12 @@ import numpy as np
 from api.modelfiles import Kind
 from predictor import config, datatypes, fitting, formats, huggingface_model, mlflow_folder
 from predictor.config import Settings
+from predictor.datatypes import check_wanted
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.mlflow_folder import Declared, Folder, Inner
 from predictor.model import Signature, Tensor, TensorSpec
-from predictor.refusals import check_wanted, words
+from predictor.refusals import words
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "mlflow"

@@ -26,10 +26,11 @@ from typing_extensions import override
 from api.modelfiles import Kind
 from predictor import formats, pfa_code, pfa_types
 from predictor.config import Settings
+from predictor.datatypes import check_wanted
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor
-from predictor.refusals import NAMES_MAX, check_wanted, guarded, words
+from predictor.refusals import NAMES_MAX, guarded, words
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "pfa"

@@ -17,10 +17,11 @@ import numpy as np
 from api.modelfiles import Kind
 from predictor import config, formats, pfa_types, pmml_files, pmml_java, pmml_sklearn
 from predictor.config import Settings
+from predictor.datatypes import check_wanted
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
-from predictor.refusals import check_wanted, guarded
+from predictor.refusals import guarded
 
 PLATFORM = "pmml"
 _SHARE = "probability("  # JPMML's name for a class's probability

@@ -11,11 +11,10 @@ import orjson
 
 from predictor import binary_v2, datatypes, elements, nonfinite, parameters_v2, raw_tensors
 from predictor.binary_v2 import LENGTH, Section
-from predictor.datatypes import DATATYPES, Datatype
+from predictor.datatypes import DATATYPES, Datatype, check_wanted
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor, TensorSpec
 from predictor.protocol import JSON, NO_HEADERS, Encoded, InferRequest, PlainCodec, parse_object
-from predictor.refusals import check_wanted
 
 _REQUEST_FIELDS = frozenset({"id", "parameters", "inputs", "outputs", "model_name"})
 _INPUT_FIELDS = frozenset({"name", "shape", "datatype", "parameters", "data"})

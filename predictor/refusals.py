@@ -5,11 +5,10 @@ Must not know: any library, HTTP, or which protocol asked.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
 from predictor.errors import Fault, RequestError
-from predictor.model import Tensor
 
 _LOG = logging.getLogger(__name__)
 _WORDS_MAX = 300
@@ -43,13 +42,6 @@ def guarded(call: Callable[[], T], *, refusing: tuple[type[Exception], ...] = ()
     except Exception as error:  # noqa: BLE001 - anybody's code; logged, and answered 500
         _LOG.exception("the model failed on a request")
         raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
-
-
-def check_wanted(outputs: Mapping[str, Tensor], wanted: tuple[str, ...] | None) -> None:
-    """RequestError for an output that was asked for and is not there."""
-    for name in wanted or ():
-        if name not in outputs:
-            raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=", ".join(outputs))
 
 
 def rejected(detail: str) -> RequestError:

@@ -21,10 +21,11 @@ import numpy as np
 from api.modelfiles import Kind
 from predictor import datatypes, library_threads, matrices, sklearn_explaining
 from predictor.config import Settings
+from predictor.datatypes import check_wanted
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded, Run, Trees
 from predictor.model import Signature, Tensor, TensorSpec
-from predictor.refusals import NAMES_MAX, check_wanted, rejected, words
+from predictor.refusals import NAMES_MAX, rejected, words
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "sklearn"

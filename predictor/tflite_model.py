@@ -16,10 +16,11 @@ import numpy as np
 from api.modelfiles import Kind
 from predictor import formats, library_threads
 from predictor.config import Settings
+from predictor.datatypes import check_wanted
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Signature, Tensor, TensorSpec
-from predictor.refusals import check_wanted, first_line, rejected
+from predictor.refusals import first_line, rejected
 
 _LOG = logging.getLogger(__name__)
 PLATFORM = "tensorflow_lite"

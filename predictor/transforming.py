@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from predictor import batches, datatypes
-from predictor.datatypes import DATATYPES
+from predictor.datatypes import DATATYPES, check_wanted
 from predictor.errors import LoadError, RequestError
 from predictor.loaded import Loaded, Run
 from predictor.model import Signature, Tensor, TensorSpec, Transformer
-from predictor.refusals import check_wanted
 from predictor.user_code import UserCode, bad_output
 
 _MODULE = "relight_user_transformer"

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from predictor.datatypes import check_wanted
 from predictor.errors import RequestError
-from predictor.refusals import check_wanted, first_line, guarded, words
+from predictor.refusals import first_line, guarded, words
 
 
 def fail(error: Exception) -> None:
