@@ -169,9 +169,9 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
     @override
     def _sent_end(self, stream: Stream) -> None:
         is_whole = stream.is_remote_done
-        if not is_whole and stream.left != 0:
-            # The rest of the request is not needed. Where only the flag of its end is missing, a
-            # reset would meet clients that send it alone (httpx), and these take it for a fault.
+        if not is_whole and (stream.left is None or stream.left > stream.room):
+            # The rest of the request is not needed. Where the client may send it all the same, it
+            # is dropped: many (curl, httpx) lose the answer if a reset comes while they send.
             self._write(rst_stream(stream.id, NO_ERROR))
         self._forget(stream, is_broken=not is_whole)
 

@@ -150,17 +150,29 @@ async def test_an_answer_that_overtakes_its_request_tells_the_client_to_stop() -
     client.close()
 
 
-async def test_an_answer_that_overtakes_only_the_flag_of_the_end_resets_nothing() -> None:
-    """Clients such as httpx send the flag in a frame of its own, and fail if they meet a reset."""
+@pytest.mark.parametrize(("length", "pieces"), [(3, [b"abc", b""]), (65_535, [b"a" * 65_535])])
+async def test_an_answer_that_overtakes_what_the_client_may_send_resets_nothing(
+    length: int, pieces: list[bytes]
+) -> None:
+    """Clients such as curl and httpx lose the answer if a reset comes while they send."""
     client = Client(App())
-    post = [*POST, (b"content-length", b"3")]
-    client.feed(head(1, post, is_end=False) + body(1, b"abc", is_end=False))
+    post = [*POST, (b"content-length", b"%d" % length)]
+    *early, last = pieces
+    client.feed(head(1, post, is_end=False) + b"".join(body(1, x, is_end=False) for x in early))
     client.app.seen[0].exchange.respond(200, b"", b"abc")
     assert ends(client.wire.frames()) == []
-    assert client.feed(body(1, b"")) == []
+    assert ends(client.feed(body(1, last))) == []
     assert client.feed(head(3)) == []
     client.app.seen[1].exchange.respond(200, b"", b"")
     assert client.wire.frames()[0].stream_id == 3
+    client.close()
+
+
+async def test_a_body_beyond_the_window_is_told_to_stop() -> None:
+    client = Client(App())
+    client.feed(head(1, [*POST, (b"content-length", b"65536")], is_end=False))
+    client.app.seen[0].exchange.respond(404, b"", b"")
+    assert ends(client.wire.frames()) == [("RstStream", 1, ours.NO_ERROR)]
     client.close()
 
 
