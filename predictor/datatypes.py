@@ -8,6 +8,7 @@ data only. JSON has no NaN and no infinity either: nonfinite.py says how they ar
 refused by name, because nobody can tell a missing value from a computed NaN.
 """
 
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from importlib import import_module
 from itertools import chain
