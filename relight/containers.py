@@ -16,6 +16,7 @@ Raw = Mapping[str, Any]
 # Arguments of our predictor that take one value, in the order they are written.
 _MODEL, _PYTHON = "--model", "--python"
 _OPTIONS = (_MODEL, _PYTHON, "--transformer", "--model-name", "--providers", "--threads")
+_TRUST = "--trust-pickle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Run:
     model_name: str | None = None
     providers: str | None = None
     threads: int | None = None
+    trust_pickle: bool = False
 
     @property
     def has_source(self) -> bool:
@@ -97,15 +99,17 @@ def _predictor(run: Run, container: Raw) -> dict[str, Any]:
         options.pop(_PYTHON, None)
     options |= run.options
     extra = rest if run.args is None else list(run.args)
+    if run.trust_pickle and _TRUST not in extra:
+        extra = [*extra, _TRUST]
     args = [word for name in _OPTIONS if name in options for word in (name, options[name])]
     image = container.get("image") or keys.PREDICTOR_IMAGE
     return {**container, "image": image, "args": args + extra}
 
 
 def _program(run: Run, container: Raw) -> dict[str, Any]:
-    if run.options:
+    if said := [*run.options, *([_TRUST] if run.trust_pickle else [])]:
         raise UsageError(
-            f"{', '.join(run.options)}: only for Relight's own predictor; pass arguments to "
+            f"{', '.join(said)}: only for Relight's own predictor; pass arguments to "
             "another image with --arg"
         )
     if run.image and run.image != container.get("image"):

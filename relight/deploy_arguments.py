@@ -74,6 +74,11 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--model-name", metavar="NAME", help="name in /v1 and /v2 paths")
     group.add_argument("--providers", metavar="LIST", help="ONNX Runtime's, in order of preference")
     group.add_argument("--threads", type=int, metavar="N", help="threads of one replica")
+    group.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="consent to a model file that can run any code; stays for what is deployed next",
+    )
     group.add_argument("--no-check", action="store_true", help="do not look at local files")
 
 
@@ -146,6 +151,7 @@ def _run(args: argparse.Namespace, folder: Path) -> tuple[Run, str | None]:
         model_name=args.model_name,
         providers=args.providers,
         threads=args.threads,
+        trust_pickle=args.trust_pickle,
     )
     return run, _seen(args, source)
 

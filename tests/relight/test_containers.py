@@ -91,3 +91,13 @@ def test_code_around_a_model_is_kept_when_the_model_changes() -> None:
     assert container["args"] == ["--model", "/a.onnx", "--transformer", "/t.py:Towns"]
     changed = containers.build(Run(model="/b.onnx"), container)
     assert changed["args"] == ["--model", "/b.onnx", "--transformer", "/t.py:Towns"]
+
+
+def test_consent_to_a_pickle_is_written_once_and_stays() -> None:
+    container = containers.build(Run(model="/a.joblib", trust_pickle=True), None)
+    assert container["args"] == ["--model", "/a.joblib", "--trust-pickle"]
+    again = containers.build(Run(model="/b.joblib", trust_pickle=True), container)
+    assert again["args"] == ["--model", "/b.joblib", "--trust-pickle"]
+    assert containers.build(Run(threads=2), again)["args"][-1] == "--trust-pickle"
+    with pytest.raises(UsageError, match="--trust-pickle: only for Relight's own predictor"):
+        containers.build(Run(image="example/other", trust_pickle=True), None)
