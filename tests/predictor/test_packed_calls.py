@@ -83,7 +83,8 @@ async def test_the_platforms_questions(start: Start) -> None:
         assert (await client.unary("ServerReady")).ready
         assert (await client.unary("Check", service=HEALTH)).status == 1
         metadata = await client.unary("ServerMetadata")
-        assert (metadata.name, list(metadata.extensions)) == ("relight", ["model_repository"])
+        extensions = ["binary_tensor_data", "model_repository"]
+        assert (metadata.name, list(metadata.extensions)) == ("relight", extensions)
         bench.server.is_draining = True
         assert not (await client.unary("ServerReady")).ready
         assert (await client.unary("Check", service=HEALTH)).status == 2
