@@ -35,6 +35,7 @@ class Explained:
     trees: Trees | None = None
     output: str = "output-0"  # what the trees add up to
     baseline: Any = None  # stored with the model
+    baseline_by: str = ""  # who says so
     rows_max: int = _CHUNK_ROWS
 
 
@@ -50,6 +51,7 @@ def of_model(loaded: Loaded, *, batch_size_max: int = 0) -> Explained:
         trees=loaded.trees,
         output=outputs[0].name if outputs else "output-0",
         baseline=loaded.baseline,
+        baseline_by=loaded.baseline_by,
         rows_max=min(_CHUNK_ROWS, batch_size_max or _CHUNK_ROWS),
     )
 

@@ -70,4 +70,4 @@ def _given(model: Explained, asked: Asked) -> tuple[Any, str]:
         return None, ""
     if asked.baseline is not None:
         return asked.baseline, "parameters.baseline"
-    return (model.baseline, "baseline.json") if model.baseline is not None else (None, "")
+    return (model.baseline, model.baseline_by) if model.baseline is not None else (None, "")

@@ -8,7 +8,7 @@ import dataclasses
 import urllib.parse
 from pathlib import Path
 
-from api.modeldigests import pair
+from api.modeldigests import BASELINE, pair
 from api.storage_uris import refusal
 from predictor import (
     artifacts,
@@ -55,7 +55,7 @@ def load(settings: Settings) -> Loaded:
         name=said.name,
         batching=said.batching,
         warmups=said.warmups,
-        baseline=said.baseline,
+        **({} if said.baseline is None else {"baseline": said.baseline, "baseline_by": BASELINE}),
     )
 
 

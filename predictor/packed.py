@@ -214,9 +214,7 @@ class PackedServer:
         model.state, model.reason = State.UNLOADED, "unloaded"
         for waiter in tuple(model.waiting):
             self._let(model, waiter, partial(self._refuse, waiter.exchange, _not_ready(name)))
-        self._when_idle(
-            model, lambda: self._closed_by_hand(name, model, exchange), asked_s=self._loop.time()
-        )
+        self._when_idle(model, partial(self._closed_by_hand, name, model, exchange))
 
     def _closed_by_hand(self, name: str, model: _Model, exchange: Exchange) -> None:
         if model.server is not None and model.state is State.UNLOADED:
@@ -224,12 +222,12 @@ class PackedServer:
             self._close(name, model, State.UNLOADED)
         self._say(exchange, {"name": name, "unload": True}, 200)
 
-    def _when_idle(self, model: _Model, then: Callable[[], None], *, asked_s: float) -> None:
+    def _when_idle(self, model: _Model, then: Callable[[], None]) -> None:
         """Its requests end within the timeout; so does this."""
         if model.server is None or not model.server.is_busy:
             then()
         else:
-            self._loop.call_later(_LOOK_S, partial(self._when_idle, model, then, asked_s=asked_s))
+            self._loop.call_later(_LOOK_S, self._when_idle, model, then)
 
     # -- waiting for a model -----------------------------------------------------------------
 
@@ -328,7 +326,15 @@ class PackedServer:
         model.worker = Worker(self._loop)
         model.server = Server(settings, loaded, model.worker)
         model.server.is_draining = self._is_draining
+        model.server.lane.on_stuck = partial(self._stuck, name, model)
         model.state, model.reason = State.READY, ""
+
+    def _stuck(self, name: str, model: _Model, seconds: float) -> None:
+        """One that does not return is given up; the next request opens it anew."""
+        _LOG.error("%s has not returned for %d s: it is given up", name, seconds)
+        if model.server is not None:
+            self._packing.closed(name)
+            self._close(name, model, State.STANDBY)
 
     def _failed(self, name: str, model: _Model, why: str) -> None:
         if not model.waiting:

@@ -7,8 +7,9 @@ A document type declaration is refused as such: PMML needs none, and entities th
 end or read other files are declared nowhere else.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.parsers import expat
 
@@ -31,6 +32,7 @@ class Field:
     name: str
     optype: str
     datatype: str
+    middle: float | None = None  # of its first interval with two ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class _Scan:
                 datatype=given.get("dataType", ""),
             )
             self.found.fields[one.name] = one
+        elif name == "Interval" and depth == 4 and self._path[2] == "DataField":
+            self._interval(given)
         elif name == "Segmentation":
             self.found.methods.add(given.get("multipleModelMethod", ""))
         elif depth == 4 and self._path[1] == self.found.model:
@@ -122,6 +126,15 @@ class _Scan:
 
     def doctype(self, *_: Any) -> None:
         raise LoadError("declares a document type (<!DOCTYPE ...>), which PMML needs none of")
+
+    def _interval(self, given: Mapping[str, str]) -> None:
+        name, one = next(reversed(self.found.fields.items()))
+        try:
+            middle = (float(given["leftMargin"]) + float(given["rightMargin"])) / 2
+        except (KeyError, ValueError):  # open on a side; what is no number, the engine will say
+            return
+        if one.middle is None and math.isfinite(middle):
+            self.found.fields[name] = replace(one, middle=middle)
 
     def _root(self, name: str, given: Mapping[str, str]) -> None:
         if name != "PMML":

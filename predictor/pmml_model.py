@@ -103,7 +103,18 @@ class PmmlModel:
         document = self.document
         found: dict[str, Any] = {"engine": self.engine_name, "model": document.model}
         found["pmml_version"] = document.version
+        found["feature_names"] = list(document.inputs)
         return found | ({"function": document.function} if document.function else {})
+
+    def middles(self) -> dict[str, float] | None:
+        """A row within the document's bounds, to explain others by; None where it has none.
+
+        Zeros are outside of many documents' intervals, and what is outside has no answer.
+        """
+        known = self.document.fields
+        found = {name: known[name].middle for name in self.document.inputs}
+        middles = {name: value for name, value in found.items() if value is not None}
+        return middles if found and len(middles) == len(found) else None
 
     def _chosen(self) -> Engine:
         document = self.document
@@ -142,6 +153,8 @@ def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
         described=model.describe(),
         facts=model.facts(),
         is_rowwise=True,
+        baseline=model.middles(),
+        baseline_by="the middle of each field's interval",
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +220,20 @@ async def test_who_leaves_or_waits_too_long_is_forgotten(start: Start) -> None:
         await asyncio.wait([asking])
         await bench.until(lambda: not bench.server._models["b"].waiting)
         bench.server._is_opening = False
+
+
+async def test_one_that_does_not_return_is_given_up_and_opened_anew(start: Start) -> None:
+    async with start(timeout_s=0.1) as bench:
+        assert (await bench.infer("a"))[0] == 200
+        first = bench.server._models["a"].server
+        assert first is not None
+        held = threading.Event()
+        first.lane._run = lambda feeds, wanted: held.wait(20) and {}
+        first.lane._worker.forget()
+        assert (await bench.infer("a"))[0] == 504
+        await bench.until(lambda: bench.server._models["a"].server is None)
+        assert (await bench.infer("a"))[0] == 200
+        held.set()
 
 
 async def test_other_paths_are_not_served(start: Start) -> None:

@@ -49,3 +49,15 @@ def test_a_document_that_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("predictor.pmml_files.BYTES_MAX", 100)
     with pytest.raises(LoadError, match="is larger than"):
         read(TREE.encode())
+
+
+def test_the_middle_of_a_field_is_that_of_its_first_closed_interval() -> None:
+    dictionary = (
+        '<DataField name="a"><Interval leftMargin="1"/><Interval leftMargin="1" rightMargin="4"/>'
+        '<Interval leftMargin="8" rightMargin="9"/></DataField>'
+        '<DataField name="b"><Interval leftMargin="x" rightMargin="4"/></DataField>'
+        '<DataField name="c"/>'
+    )
+    text = f"<PMML version='4.2'><DataDictionary>{dictionary}</DataDictionary><TreeModel/></PMML>"
+    found = read(text.encode()).fields
+    assert {name: one.middle for name, one in found.items()} == {"a": 2.5, "b": None, "c": None}
