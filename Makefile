@@ -16,6 +16,7 @@ FOLDERS := relight embedded activator autoscaler controller predictor cluster wi
 HEAVY := torch_archive torch_tensors torch_model tensorflow_graph tensorflow_warmup tensorflow_model \
   importing generating huggingface_folder huggingface_answers huggingface_model mlflow_folder mlflow_model
 SEED ?= 0
+WORKERS ?= 3
 RUNS ?= 200
 BENCHMARKS := cold_start burst proxy_overhead predictor_overhead autoscaler_tick api_list simulator_fidelity frozen prepared predictor batching
 
@@ -31,8 +32,8 @@ setup: $(VENV)/.installed ## make .venv in this checkout with everything in it
 demo: setup ## a real model from zero: scaled, rolled out, rolled back, in two minutes
 	@$(BIN)/python -m examples.demo
 
-test: setup ## run the tests
-	@$(BIN)/python -m pytest -q
+test: setup ## run the tests, three files at a time: most of them wait
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 check: setup ## style, types, arrows between folders, sizes
 	@$(BIN)/ruff check .

@@ -63,7 +63,7 @@ WAYS = {
     "expect": (["--header", "Expect: 100-continue"], BODY),
     "chunked, expect": (["-H", "Transfer-Encoding: chunked", "-H", "Expect: 100-continue"], BODY),
     "compressed answer": (["--compressed"], BODY),
-    "gzip": (["--header", "Content-Encoding: gzip"], gzip.compress(BODY)),
+    "gzip": (["--header", "Content-Encoding: gzip"], gzip.compress(BODY, mtime=0)),
     "http/1.0": (["--http1.0"], BODY),
     "http/2 offered": (["--http2"], BODY),
     "http/2": (["--http2-prior-knowledge"], BODY),

@@ -11,7 +11,7 @@ from relight.errors import UsageError
 CSV = b"timestamp,duration\n10.0,0.2\n10.5,0.3\n"
 
 
-@pytest.mark.parametrize("packed", [CSV, gzip.compress(CSV), b"\xef\xbb\xbf" + CSV])
+@pytest.mark.parametrize("packed", [CSV, gzip.compress(CSV, mtime=0), b"\xef\xbb\xbf" + CSV])
 def test_packed_or_not(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "trace"
     path.write_bytes(packed)
@@ -22,14 +22,14 @@ def test_packed_or_not(tmp_path: Path, packed: bytes) -> None:
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(CSV))))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(CSV, mtime=0))))
     assert len(tracefiles.load("-")) == 2
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (gzip.compress(CSV)[:-9], "no whole gzip file"),
+        (gzip.compress(CSV, mtime=0)[:-9], "no whole gzip file"),
         (b"\x1f\x8bnonsense and more", "no whole gzip file"),
         (b"\x28\xb5\x2f\xfd....", "packed by zstd; unpack it first"),
         (b"PK\x03\x04....", "packed by zip"),
