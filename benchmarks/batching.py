@@ -10,7 +10,8 @@ and without `--max-batch-size 32` (and the default delay of 5 ms), interleaved. 
     python -m benchmarks.batching [--rounds 5] [--seconds 3]
 
 The last line has, for both, the ratio of requests a second and of p99 with batching to those
-without. Budget: dense gains, tiny loses at most 3 %.
+without. Result (2 quiet EPYC cores): 4.17 and 0.09 for dense, 1.65 and 0.41 for tiny.
+Budget: dense gains, tiny loses at most 3 %.
 """
 
 import argparse
