@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.cold_start import cases, is_ready, raw_request
+from benchmarks.cold_start import is_ready, onnx_cases, raw_request
 from examples.running import Platform, send, wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +29,7 @@ NAME = "burst"
 
 def deploy(platform: Platform) -> bytes:
     """The tiny model at concurrency 1; returns the request to send."""
-    case = cases(ROOT / ".demo")[0]
+    case = onnx_cases(ROOT / ".demo")[0]
     container = {"image": "relight/predictor", "args": ["--model", str(case.path)]}
     annotations = {"autoscaling.knative.dev/window": "6s"}
     template = {

@@ -169,7 +169,7 @@ def main() -> int:
     os.chdir(ROOT)
     with tempfile.TemporaryDirectory(prefix="relight-", dir="/tmp") as name:
         folder = Path(name)
-        found = [Waking(case) for case in cold_start.cases(ROOT / ".demo")]
+        found = [Waking(case) for case in cold_start.onnx_cases(ROOT / ".demo")]
         for each in found:
             signalled(each, folder, runs)
         measure(found, folder, runs)
