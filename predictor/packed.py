@@ -139,12 +139,12 @@ class PackedServer:
 
     def _pass_on(self, name: str, exchange: Exchange) -> None:
         model = self._known(name)
+        if model.state is State.UNLOADED:
+            raise RequestError(Fault.NOT_READY, name=name)
         if model.server is not None:
             self._packing.used(name)
             model.server.on_request(exchange)
             return
-        if model.state is State.UNLOADED:
-            raise RequestError(Fault.NOT_READY, name=name)
         waiter = _Waiter(exchange=exchange, go_on=lambda: None)
         parked = Parked(exchange, partial(self._gone, model, waiter))
         waiter.go_on = parked.go_on
@@ -202,10 +202,10 @@ class PackedServer:
         model = self._known(name)
         done = partial(self._say, exchange, {"name": name, "load": True}, 200)
         if model.server is not None:
+            model.state = State.READY  # though it may just be unloaded
             done()
             return
-        model.state = State.STANDBY  # by hand: whatever it was
-        waiter = _Waiter(exchange=exchange, go_on=done)
+        model.state, waiter = State.STANDBY, _Waiter(exchange=exchange, go_on=done)
         Parked(exchange, partial(self._gone, model, waiter))
         self._wait(name, model, waiter)
 

@@ -16,6 +16,7 @@ from onnx import helper
 from predictor import config, opening, packed, serving
 from predictor.packed import PackedServer
 from predictor.repository import Repository
+from predictor.repository_requests import State
 from predictor.worker import Worker
 from tests.predictor.onnx_files import build
 
@@ -182,6 +183,26 @@ async def test_by_hand(start: Start) -> None:
         assert (await bench.infer("a"))[0] == 200
         unknown = (404, {"error": "Model with name z does not exist."})
         assert await bench.ask("POST", "/v2/repository/models/z/load") == unknown
+
+
+async def test_one_that_is_being_unloaded_takes_nothing_more(start: Start) -> None:
+    async with start() as bench:
+        assert (await bench.infer("a"))[0] == 200
+        server = bench.server._models["a"].server
+        assert server is not None
+        held = threading.Event()
+        server.lane._run = lambda feeds, wanted: held.wait(20) and {"y": feeds["x"]}
+        server.lane._worker.forget()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(bench.infer("a"))
+            await bench.until(lambda: server.is_busy)
+            unloading = group.create_task(bench.ask("POST", "/v2/repository/models/a/unload"))
+            await bench.until(lambda: bench.server._models["a"].state is State.UNLOADED)
+            assert (await bench.infer("a"))[0] == 503
+            held.set()
+        assert running.result()[0] == 200
+        assert unloading.result()[0] == 200
+        assert (await bench.states())["a"] == "UNAVAILABLE"
 
 
 async def test_a_damaged_model_is_told_to_whoever_asks_and_mended_ones_are_opened(
