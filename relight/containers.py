@@ -99,6 +99,8 @@ def _predictor(run: Run, container: Raw) -> dict[str, Any]:
         options.pop(_PYTHON, None)
     options |= run.options
     extra = rest if run.args is None else list(run.args)
+    if run.args is None and (run.model or run.python):
+        extra = [word for word in extra if word != _TRUST]  # consent is to one model
     if run.trust_pickle and _TRUST not in extra:
         extra = [*extra, _TRUST]
     args = [word for name in _OPTIONS if name in options for word in (name, options[name])]

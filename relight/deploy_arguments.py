@@ -77,7 +77,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--trust-pickle",
         action="store_true",
-        help="consent to a model file that can run any code; stays for what is deployed next",
+        help="consent to a model that can run any code; another --model needs it anew",
     )
     group.add_argument("--no-check", action="store_true", help="do not look at local files")
 

@@ -99,5 +99,6 @@ def test_consent_to_a_pickle_is_written_once_and_stays() -> None:
     again = containers.build(Run(model="/b.joblib", trust_pickle=True), container)
     assert again["args"] == ["--model", "/b.joblib", "--trust-pickle"]
     assert containers.build(Run(threads=2), again)["args"][-1] == "--trust-pickle"
+    assert containers.build(Run(model="/c.joblib"), again)["args"] == ["--model", "/c.joblib"]
     with pytest.raises(UsageError, match="--trust-pickle: only for Relight's own predictor"):
         containers.build(Run(image="example/other", trust_pickle=True), None)
