@@ -255,6 +255,7 @@ async def test_one_that_does_not_return_is_given_up_and_opened_anew(start: Start
         await bench.until(lambda: bench.server._models["a"].server is None)
         assert (await bench.infer("a"))[0] == 200
         held.set()
+        await bench.until(lambda: not first.is_busy)
 
 
 async def test_other_paths_are_not_served(start: Start) -> None:
