@@ -7,10 +7,13 @@ import pytest
 from examples.running import Platform, send, wait_until
 from tests.e2e.conftest import SERVICES, at_zero, condition, infer_body, service
 from tests.predictor.fetch_servers import File, Server, s3, serving
-from tests.predictor.test_fetching import DIGEST, MODEL, an_archive
+from tests.predictor.test_fetching import MODEL, an_archive
 
 pytestmark = pytest.mark.e2e
-OTHER = MODEL + b"\x12\x02ab"  # the name of the producer
+# Bytes that no other test of this platform serves: by the name of the producer.
+SERVED = MODEL + b"\x12\x02ef"
+OTHER = MODEL + b"\x12\x02ab"
+PINNED = f"sha256:{hashlib.sha256(SERVED).hexdigest()}"
 
 
 def digest_of(platform: Platform, name: str, host: str) -> str:
@@ -28,14 +31,14 @@ def events(platform: Platform, name: str) -> list[str]:
 def test_fetched_once_and_served_when_its_server_is_gone(platform: Platform) -> None:
     host = "remote.default.localhost"
     window = ("--window", "6s")
-    with serving(m__onnx=MODEL) as server:
+    with serving(m__onnx=SERVED) as server:
         uri = f"{server.url}/m.onnx"
         platform.relight("deploy", "remote", "--model", uri, *window)
-        assert digest_of(platform, "remote", host) == DIGEST
+        assert digest_of(platform, "remote", host) == PINNED
         assert "Fetched" in events(platform, "remote-00001")
-        kept = platform.folder / "cache/models" / DIGEST.replace(":", "-") / "m.onnx"
-        assert kept.read_bytes() == MODEL
-        assert not (platform.folder / "models" / DIGEST.replace(":", "-")).exists(), "held twice"
+        kept = platform.folder / "cache/models" / PINNED.replace(":", "-") / "m.onnx"
+        assert kept.read_bytes() == SERVED
+        assert not (platform.folder / "models" / PINNED.replace(":", "-")).exists(), "held twice"
         platform.relight("deploy", "remote", "--model", uri, *window)
         assert len(server.gets) == 2, "a look and a fetch; nothing changed since"
         server.files["/m.onnx"] = File(OTHER)
@@ -43,23 +46,23 @@ def test_fetched_once_and_served_when_its_server_is_gone(platform: Platform) -> 
         other = f"sha256:{hashlib.sha256(OTHER).hexdigest()}"
         assert digest_of(platform, "remote", host) == other
         old = "remote-00001.default.localhost"
-    assert digest_of(platform, "remote", old) == DIGEST  # from zero, without its server
+    assert digest_of(platform, "remote", old) == PINNED  # from zero, without its server
     at_zero(platform, "remote")
     assert digest_of(platform, "remote", host) == other
 
 
 def test_what_is_not_what_was_wanted_is_refused_and_not_kept(platform: Platform) -> None:
-    with serving(m__onnx=MODEL) as server:
+    with serving(m__onnx=SERVED) as server:
         wanted = "0" * 64
-        made = service("pinned", "--model", f"{server.url}/m.onnx#sha256={wanted}")
+        made = service("held-fast", "--model", f"{server.url}/m.onnx#sha256={wanted}")
         assert send(platform.api, "localhost", SERVICES, made).status == 201
-        wait_until(lambda: condition(platform, "pinned")["status"] == "False", 60, "the refusal")
-    path = "/apis/serving.knative.dev/v1/namespaces/default/revisions/pinned-00001"
+        wait_until(lambda: condition(platform, "held-fast")["status"] == "False", 60, "the refusal")
+    path = "/apis/serving.knative.dev/v1/namespaces/default/revisions/held-fast-00001"
     conditions = platform.get(path)["status"]["conditions"]
     ready = next(each for each in conditions if each["type"] == "Ready")
     assert ready["reason"] == "ModelFetchFailed"
-    assert f"expected sha256:{wanted}, got {DIGEST}" in ready["message"]
-    assert not platform.pods("pinned")
+    assert f"expected sha256:{wanted}, got {PINNED}" in ready["message"]
+    assert not platform.pods("held-fast")
     assert not list((platform.folder / "cache/models/partial").iterdir())
 
 
@@ -69,7 +72,7 @@ def test_a_model_that_comes_later_is_found_then(platform: Platform) -> None:
         assert send(platform.api, "localhost", SERVICES, made).status == 201
         wait_until(lambda: condition(platform, "late")["status"] == "False", 60, "the refusal")
         assert "there is nothing (HTTP 404)" in condition(platform, "late")["message"]
-        server.files["/m.onnx"] = File(MODEL)
+        server.files["/m.onnx"] = File(SERVED)
         wait_until(lambda: condition(platform, "late")["status"] == "True", 60, "it to be found")
 
 
@@ -84,7 +87,7 @@ def test_s3_with_the_credentials_of_a_secret(platform: Platform) -> None:
     path = "/api/v1/namespaces/default/secrets"
     assert send(platform.api, "localhost", path, secret).status == 201
     with Server() as server:
-        s3(server, "b", {"dir/1/model.onnx": MODEL, "dir/README": b"x"}, key_id="AK")
+        s3(server, "b", {"dir/1/model.onnx": SERVED, "dir/README": b"x"}, key_id="AK")
         env = [
             {"name": "AWS_ENDPOINT_URL", "value": server.url},
             {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
@@ -94,12 +97,12 @@ def test_s3_with_the_credentials_of_a_secret(platform: Platform) -> None:
         assert send(platform.api, "localhost", SERVICES, made).status == 201
         wait_until(lambda: condition(platform, "bucket")["status"] != "Unknown", 60, "an answer")
         assert condition(platform, "bucket")["status"] == "True", condition(platform, "bucket")
-    assert digest_of(platform, "bucket", "bucket.default.localhost") == DIGEST
+    assert digest_of(platform, "bucket", "bucket.default.localhost") == PINNED
 
 
 def test_an_inferenceservice_whose_model_is_in_an_archive(platform: Platform) -> None:
     path = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices"
-    with serving(m__zip=an_archive(iris_x_1_x_model__onnx=MODEL)) as server:
+    with serving(m__zip=an_archive(iris_x_1_x_model__onnx=SERVED)) as server:
         uri = f"{server.url}/m.zip"
         model = {"modelFormat": {"name": "onnx"}, "storageUri": uri}
         made = {
@@ -110,7 +113,7 @@ def test_an_inferenceservice_whose_model_is_in_an_archive(platform: Platform) ->
         }
         assert send(platform.api, "localhost", path, made).status == 201
         wait_until(lambda: _is_served(platform, f"{path}/zipped"), 60, "it to be ready")
-    assert digest_of(platform, "zipped", "zipped.default.localhost") == DIGEST
+    assert digest_of(platform, "zipped", "zipped.default.localhost") == PINNED
 
 
 def _is_served(platform: Platform, path: str) -> bool:
@@ -120,7 +123,7 @@ def _is_served(platform: Platform, path: str) -> bool:
 
 def test_a_pod_that_nobody_pins_fetches_before_it_starts(platform: Platform) -> None:
     path = "/api/v1/namespaces/default/pods"
-    with serving(m__onnx=MODEL) as server:
+    with serving(m__onnx=SERVED) as server:
         container = {
             "name": "c",
             "image": "relight/predictor",
