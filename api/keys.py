@@ -78,6 +78,10 @@ LOGGER = "relight.dev/logger"  # on a template: {"url":, "mode":, "metadataHeade
 KEEP_ALIVE = "relight.dev/keep-alive"  # on a template: cheap, balanced or fast
 TEMPLATE = "relight.dev/template"  # on a template: "true" keeps its model open to fork from
 
+WARM_POOL = "relight.dev/warm-pool"  # on a Namespace: how many warm Pods, or "auto"
+POOL = "relight.dev/pool"  # label of warm Pods; annotation of what may claim them: which pool
+ADDRESS = "relight.dev/address"  # on a Lease: IP:PORT at which its holder is reached
+
 EXAMPLE_CHECKSUM = "knative.dev/example-checksum"  # on a ConfigMap: of its `_example`
 
 # Autoscaler classes.

@@ -107,6 +107,36 @@ CUSTOMRESOURCEDEFINITIONS = Resource(
     False,
 )
 
+# Of clusters only: Kubernetes' own, and what stands beside it there.
+REPLICASETS = Resource("apps", "v1", "replicasets", "ReplicaSet", "replicaset", ("rs",), ("all",))
+ENDPOINTSLICES = Resource(
+    "discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "endpointslice"
+)
+ENDPOINTSLICES_V1BETA1 = Resource(
+    "discovery.k8s.io", "v1beta1", "endpointslices", "EndpointSlice", "endpointslice"
+)
+HTTPROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", "httproute")
+VALIDATINGWEBHOOKCONFIGURATIONS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    "validatingwebhookconfiguration",
+    (),
+    ("api-extensions",),
+    False,
+)
+MUTATINGWEBHOOKCONFIGURATIONS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "mutatingwebhookconfigurations",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfiguration",
+    (),
+    ("api-extensions",),
+    False,
+)
+
 # What is served already. A kind is added here by the change that serves it.
 ALL = (
     NAMESPACES,
