@@ -15,6 +15,7 @@ class Settings:
 
     defaults: Defaults = field(default_factory=Defaults)  # config-autoscaler
     progress_deadline_s: float = 600.0  # config-deployment; activation takes longer: give up
+    config_namespace: str = "knative-serving"  # where ConfigMaps of settings are
     tick_s: float = 2.0  # a decision a Revision this often
     journal_length_max: int = 200  # decisions remembered for each Revision
     shelf_length_max: int = 20_000  # and for all that sleep, beside 8 for each
@@ -25,6 +26,6 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name != "defaults" and not 0 < value < float("inf"):
+            if each.name not in {"defaults", "config_namespace"} and not 0 < value < float("inf"):
                 name = each.name.removesuffix("_s").replace("_", "-")
                 raise ValueError(f"{name} = {value}, must be positive and finite")

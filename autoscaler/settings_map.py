@@ -1,6 +1,6 @@
 """Settings that whoever runs a cluster keeps in ConfigMaps, followed while the autoscaler runs.
 
-For: `config-autoscaler` and `config-deployment` of namespace knative-serving, into Settings.
+For: `config-autoscaler` and `config-deployment` of one namespace, into Settings.
 Must not know: which Revisions there are, or what a setting does.
 
 On one machine the API server refuses a map that can not be read when it is written. Anywhere
@@ -10,7 +10,7 @@ else such a map is told of, and what was read last stays; keys of a later Knativ
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from api import autoscaler_config, deployment_config
 from api.autoscaler_config import SettingsError
@@ -18,8 +18,6 @@ from api.kinds import CONFIGMAPS
 from autoscaler.config import Settings
 from cluster.client import Client
 from cluster.informer import Informer
-
-NAMESPACE: Final = "knative-serving"
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ class SettingsMap:
     ) -> None:
         self._settings = settings
         self._on_change = on_change
-        self._maps = Informer(client, CONFIGMAPS, NAMESPACE, is_optional=True)
+        self._maps = Informer(client, CONFIGMAPS, settings.config_namespace, is_optional=True)
         self._maps.on_change(self._follow)
 
     async def run(self) -> None:
@@ -55,14 +53,15 @@ class SettingsMap:
     def _follow(self, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
         name = str((new or old or {})["metadata"]["name"])
         data = (new or {}).get("data") or {}
+        namespace = self._settings.config_namespace
         try:
             found = updated(self._settings, name, data)
         except SettingsError as error:
-            _LOG.warning("ConfigMap %s/%s: %s; the settings stay", NAMESPACE, name, error)
+            _LOG.warning("ConfigMap %s/%s: %s; the settings stay", namespace, name, error)
             return
         if name == autoscaler_config.NAME:
             for key in autoscaler_config.unknown(data):
-                _LOG.warning("ConfigMap %s/%s: %s is not a key we know", NAMESPACE, name, key)
+                _LOG.warning("ConfigMap %s/%s: %s is not a key we know", namespace, name, key)
         if found != self._settings:
             self._settings = found
             self._on_change(found)

@@ -29,6 +29,8 @@ class Address:
 
     url: str
     token: str | None = None
+    token_file: Path | None = None  # where `token` was read, and its successors will be
+    ca_file: Path | None = None  # likewise
     ca: bytes | None = None
     client_certificate: bytes | None = None
     client_key: bytes | None = None
@@ -81,6 +83,7 @@ def load_kubeconfig(path: Path, *, context: str = "") -> Address:
     return Address(
         url=cluster["server"],
         token=_token(path, user),
+        token_file=_token_file(path, user),
         ca=_pem(path, cluster, "certificate-authority"),
         client_certificate=_pem(path, user, "client-certificate"),
         client_key=_pem(path, user, "client-key"),
@@ -96,7 +99,13 @@ def load_service_account(*, host: str, port: str, folder: Path = SERVICE_ACCOUNT
     except OSError as error:
         raise CredentialsError(f"no service account at {folder}: {error.strerror}") from error
     shown = f"[{host}]" if ":" in host else host
-    return Address(url=f"https://{shown}:{port}", token=token, ca=ca)
+    return Address(
+        url=f"https://{shown}:{port}",
+        token=token,
+        token_file=folder / "token",
+        ca=ca,
+        ca_file=folder / "ca.crt",
+    )
 
 
 def _named(path: Path, raw: Mapping[str, Any], field: str, inner: str, name: Any) -> dict[str, Any]:
@@ -114,6 +123,12 @@ def _token(path: Path, user: Mapping[str, Any]) -> str | None:
     if user.get("tokenFile"):
         return _read(path, user["tokenFile"]).decode().strip()
     return None
+
+
+def _token_file(path: Path, user: Mapping[str, Any]) -> Path | None:
+    return (
+        None if user.get("token") or not user.get("tokenFile") else path.parent / user["tokenFile"]
+    )
 
 
 def _pem(path: Path, raw: Mapping[str, Any], field: str) -> bytes | None:

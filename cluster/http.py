@@ -4,7 +4,7 @@ For: components that run apart from the API server they talk to.
 Must not know: whether that server is ours or a cluster's.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal
 
 import aiohttp
@@ -31,14 +31,20 @@ class HttpClient:
         self,
         base_url: str,
         session: aiohttp.ClientSession,
-        token: str | None = None,
+        token: str | Callable[[], str] | None = None,
         *,
         request_timeout_s: float = 30.0,
         field_manager: str = "relight",
+        only_namespace: str | None = None,
     ) -> None:
+        """`token`: the bearer's, or who knows the one of now.
+
+        `only_namespace`: what would be read of all namespaces is read of this one.
+        """
         self._base_url = base_url.rstrip("/")
         self._session = session
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = token
+        self._only_namespace = only_namespace
         self._timeout = aiohttp.ClientTimeout(total=request_timeout_s)
         self._field_manager = field_manager
 
@@ -61,6 +67,7 @@ class HttpClient:
             params["limit"] = str(page.limit)
         if page.continue_token:
             params["continue"] = page.continue_token
+        namespace = namespace or self._only_namespace
         raw = await self._call("GET", self._url(resource, namespace), params=params)
         # Lists carry their kind once; objects read alone carry it each. Callers see one shape.
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
@@ -144,9 +151,9 @@ class HttpClient:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.total)
         try:
             async with self._session.get(
-                self._url(resource, namespace),
+                self._url(resource, namespace or self._only_namespace),
                 params=params,
-                headers=self._headers,
+                headers=self._headers(),
                 timeout=timeout,
             ) as response:
                 if response.status != 200:
@@ -155,6 +162,10 @@ class HttpClient:
                     yield _event(line)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnavailableError(f"watch of {resource.plural} broke: {error!r}") from error
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token() if callable(self._token) else self._token
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _url(
         self, resource: Resource, namespace: str | None, name: str = "", subresource: str = ""
@@ -176,7 +187,7 @@ class HttpClient:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        sent = self._headers | {"Accept": "application/json"}
+        sent = self._headers() | {"Accept": "application/json"}
         data = None
         if body is not None:
             data = _encode(body)

@@ -17,6 +17,7 @@ class Settings:
     """What the controller is told about its surroundings."""
 
     domain: str = "localhost"  # public hosts are <route>.<namespace>.<domain>
+    config_namespace: str = "knative-serving"  # where ConfigMaps of settings are
     external_port: int | None = None  # of the activator, from outside; None or 80: not shown
     model_root: Path = field(default_factory=Path)  # relative model paths start here
     # Objects worked on at once. Where the API server is in this process, work does not wait:

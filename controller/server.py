@@ -94,7 +94,7 @@ class Controller:
             for resource in WATCHED
         }
         self._config = ClusterConfig()
-        self._configmaps = Informer(client, CONFIGMAPS, clusterconfig.NAMESPACE, is_optional=True)
+        self._configmaps = Informer(client, CONFIGMAPS, settings.config_namespace, is_optional=True)
         self._view = View({each: found.objects for each, found in self._informers.items()})
         self._manager = Manager(self._reconcile, workers_max=settings.workers_max)
         self._digests = Resolutions(
@@ -157,7 +157,7 @@ class Controller:
             self._events.warning(new or {}, "InvalidConfiguration", str(error))
             return
         for key, why in unserved(name, data).items():
-            place = f"{clusterconfig.NAMESPACE}/{name}"
+            place = f"{self._settings.config_namespace}/{name}"
             _LOG.warning("%s of ConfigMap %s is not served: %s", key, place, why)
         if config.collection != self._config.collection:
             for each in self._view.keys(CONFIGURATIONS):

@@ -8,7 +8,7 @@ from api.autoscaler_config import SettingsError
 from api.kinds import CONFIGMAPS, NAMESPACES
 from autoscaler.config import Settings
 from autoscaler.server import Autoscaler
-from autoscaler.settings_map import NAMESPACE, SettingsMap, updated
+from autoscaler.settings_map import SettingsMap, updated
 from tests.autoscaler.world import EPOCH_S, World
 
 
@@ -26,16 +26,16 @@ async def put(world: World, name: str, **data: str) -> None:
     patch = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": "knative-serving"},
         "data": named,
     }
-    await world.client.patch(CONFIGMAPS, NAMESPACE, name, patch, kind="apply")
+    await world.client.patch(CONFIGMAPS, "knative-serving", name, patch, kind="apply")
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     with World.made() as made:
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "knative-serving"}}
         await made.client.create(NAMESPACES, body)
         yield made
 
@@ -55,7 +55,7 @@ async def test_settings_follow_the_maps(world: World, caplog: pytest.LogCaptureF
         assert (await told.get()).defaults.stable_window_s == 40.0
         await put(world, "config-deployment", progress_deadline="9s")
         assert (await told.get()).progress_deadline_s == 9.0
-        await world.client.delete(CONFIGMAPS, NAMESPACE, "config-autoscaler")
+        await world.client.delete(CONFIGMAPS, "knative-serving", "config-autoscaler")
         found = await told.get()
         assert (found.defaults, found.progress_deadline_s) == (Settings().defaults, 9.0)
         task.cancel()

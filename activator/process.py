@@ -1,0 +1,62 @@
+"""The activator as a process of a cluster: its flags, and how it is put together.
+
+For: `python -m activator`.
+Must not know: how any part works; a flag is a line of `FLAGS`, and a part a line of `serve`.
+"""
+
+import argparse
+import asyncio
+import random
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from activator.config import Settings
+from activator.server import Activator
+from api.stats import Stat
+from cluster import connecting, flags, running
+from cluster.flags import PORT, Flag, listed, number, text, whole
+
+FLAGS: Final = (
+    Flag("--host", text, "the address to listen on for requests", "0.0.0.0", "HOST"),  # noqa: S104 - a Service leads here
+    Flag("--port", PORT, "the port for requests; 0: a free one", 8080, "PORT"),
+    Flag("--domain", text, "hosts are SERVICE.NAMESPACE.DOMAIN", "localhost", "DOMAIN"),
+    Flag(
+        "--inside-network",
+        listed,
+        "who may call what is cluster-local, as 10.0.0.0/8; else this machine alone",
+        None,
+        "CIDR",
+        is_repeated=True,
+        sets="inside_networks",
+    ),
+    Flag("--queue-depth-max", whole(1), "requests held for a revision", metavar="N"),
+    Flag("--queue-bytes-max", whole(1), "bytes of their bodies", metavar="BYTES"),
+    Flag("--body-bytes-max", whole(1), "bytes of one request's body", metavar="BYTES"),
+    Flag("--timeout-s-max", number(1), "the longest wait a caller may ask for", metavar="SECONDS"),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until told to stop; the exit code."""
+    return running.run(parse(arguments), "activator", serve)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was asked for; SystemExit with a sentence for what makes no sense."""
+    about = "Hold each request until a replica has room, then forward it."
+    return flags.parser("python -m activator", about, (*flags.COMMON, *FLAGS)).parse_args(arguments)
+
+
+async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
+    """Run every part until `stop` is set."""
+    reporter = args.pod_name or socket.gethostname()
+    settings = flags.filled(args, FLAGS, Settings, reporter=reporter)
+    address = connecting.locate(args.kubeconfig)
+    async with connecting.connect(address, only_namespace=args.namespace) as client:
+        activator = Activator(client, settings, report=_drop, rng=random.Random())  # noqa: S311 - ids and traffic splits, no secrets
+        await running.together(stop, activator.run())
+
+
+def _drop(stats: Sequence[Stat]) -> None:
+    """Nobody is told yet."""
