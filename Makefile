@@ -1,6 +1,6 @@
 # The verbs. `make help` lists them; .ci/run and README.md call the same ones.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check sim conformance clients formats golden bench up docs manifests clean
+.PHONY: help setup demo test check sim conformance cluster-test clients formats golden bench up docs manifests clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +21,7 @@ RUNS ?= 200
 BENCHMARKS := cold_start burst proxy_overhead predictor_overhead autoscaler_tick api_list simulator_fidelity frozen prepared predictor batching
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: pyproject.toml hack/setup.sh
 	@hack/setup.sh $(VENV) $(RUNTIME)
@@ -47,6 +47,9 @@ sim: setup ## the whole platform in virtual time under faults: make sim SEED=7 R
 
 conformance: setup ## the same behaviours on our server and a real one: make conformance KUBECONFIG=...
 	@hack/conformance.sh $(BIN)/python $(if $(filter command line,$(origin KUBECONFIG)),"$(KUBECONFIG)")
+
+cluster-test: setup ## the whole platform on a real cluster, if one can be had: make cluster-test KUBECONFIG=...
+	@hack/cluster.sh $(BIN)/python $(if $(filter command line,$(origin KUBECONFIG)),"$(KUBECONFIG)")
 
 $(CLIENTS)/.installed: hack/clients.sh | setup
 	@hack/clients.sh $(CLIENTS)

@@ -29,4 +29,5 @@ class Front(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(ENVIRONMENT["PORT"])), Front).serve_forever()
+    host = ENVIRONMENT.get("HOST", "127.0.0.1")  # in a Pod: 0.0.0.0
+    ThreadingHTTPServer((host, int(ENVIRONMENT["PORT"])), Front).serve_forever()

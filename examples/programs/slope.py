@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -55,4 +56,5 @@ class Slope(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", options.http_port), Slope).serve_forever()
+    host = os.environ.get("HOST", "127.0.0.1")  # noqa: TID251 - in a Pod: 0.0.0.0
+    ThreadingHTTPServer((host, options.http_port), Slope).serve_forever()
