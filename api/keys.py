@@ -80,6 +80,8 @@ TEMPLATE = "relight.dev/template"  # on a template: "true" keeps its model open 
 
 WARM_POOL = "relight.dev/warm-pool"  # on a Namespace: how many warm Pods, or "auto"
 POOL = "relight.dev/pool"  # label of warm Pods; annotation of what may claim them: which pool
+DIRECT = "relight.dev/direct"  # on a PodAutoscaler: "true" where Pods count and limit themselves
+PUBLISHED = "relight.dev/published"  # label of core Services: whose address one is
 ADDRESS = "relight.dev/address"  # on a Lease: IP:PORT at which its holder is reached
 
 EXAMPLE_CHECKSUM = "knative.dev/example-checksum"  # on a ConfigMap: of its `_example`
@@ -93,6 +95,8 @@ CLASS_RELIGHT = "relight.autoscaling.knative.dev"
 HEADER_TAG = "knative-serving-tag"
 HEADER_TIMEOUT = "relight-timeout"  # seconds this caller will wait, held and executed together
 HEADER_REQUEST_ID = "x-request-id"
+HEADER_TO_REVISION = "knative-serving-revision"  # with the next: past the Host, from inside only
+HEADER_TO_NAMESPACE = "knative-serving-namespace"
 HEADER_PROXY = "k-proxy-request"  # "activator": already counted there
 HEADER_PROBE = "k-network-probe"
 HEADER_HASH = "k-network-hash"
@@ -114,6 +118,9 @@ HEADER_SERVER_TIMING = "server-timing"  # queue;dur= fork;dur= load;dur= run;dur
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # written by `kubectl rollout restart`
 
+SERVICE_NAME = "kubernetes.io/service-name"  # label of an EndpointSlice: whose it is
+SLICE_MANAGER = "endpointslice.kubernetes.io/managed-by"  # and who writes it
+
 # Environment of a replica, as in Knative's runtime contract.
 ENV_PORT = "PORT"
 ENV_SERVICE = "K_SERVICE"
@@ -125,6 +132,7 @@ ENV_ACTIVATOR = "RELIGHT_ACTIVATOR"
 ENV_MODEL_DIGEST = "RELIGHT_MODEL_DIGEST"
 ENV_CONCURRENCY = "RELIGHT_CONTAINER_CONCURRENCY"
 ENV_TIMEOUT_S = "RELIGHT_TIMEOUT_S"
+ENV_LINGER_S = "RELIGHT_LINGER_S"  # on SIGTERM go on accepting for so long, unready; default 0
 ENV_CACHE = "RELIGHT_CACHE"  # folder of what can be made again: fetched and prepared models
 ENV_PREDICT_PROBA = "PREDICT_PROBA"
 

@@ -26,6 +26,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CONCURRENCY_MAX = 1000
 _TIMEOUT_DEFAULT_S = 300
 _TIMEOUT_MAX_S = 24 * 3600
+_LINGER_MAX_S = 600
 _BATCH_SIZE_MAX = 65_536
 PREPARED_DEFAULT_BYTES = 8 * 1024 * _MIB
 _BATCH_DELAY_DEFAULT_MS = 5.0  # KServe's batcher waits 5 s unless told otherwise
@@ -70,6 +71,7 @@ class Settings:
     transformer_file: str = ""  # code around the model, "" for none
     transformer_class: str = ""
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
+    linger_s: int = 0  # told to leave, it goes on accepting for so long: some still send here
     is_name_given: bool = True  # else it is the file's, and a settings file may know better
 
 
@@ -200,6 +202,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         fetched_bytes_max=_within("--fetched-bytes-max", flags.fetched_bytes_max, 0, 2**50),
         prepared_bytes_max=_within("--prepared-bytes-max", flags.prepared_bytes_max, 0, 2**50),
         model_digest=_digest(environment),
+        linger_s=_number(environment, keys.ENV_LINGER_S, 0, 0, _LINGER_MAX_S),
     )
 
 

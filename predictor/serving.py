@@ -120,8 +120,10 @@ async def serve(
         rest = _Rest(life, server, listeners[0], connections, report, facts)
         await rest.obey(told, stopped)
     await stopped
-    life.stop(now_s=loop.time())
     server.is_draining = True
+    if settings.linger_s:
+        await _linger(settings.linger_s)
+    life.stop(now_s=loop.time())
     for each, one in zip(listeners, accepting, strict=True):
         await draining.empty_backlog(each)
         one.close()
@@ -175,6 +177,11 @@ class _Rest:
         self.server.is_draining = False
         self.server.restarted(f"resume;dur={resumed_ms:.2f}")
         self.report({"ready": True, "resumed_ms": resumed_ms, **self.facts})
+
+
+async def _linger(seconds: float) -> None:
+    """Serve on, unready: who comes past the activator learns late that this address is leaving."""
+    await asyncio.sleep(seconds)
 
 
 def _open(settings: Settings) -> Loaded | Repository:

@@ -159,6 +159,33 @@ async def test_a_stop_while_loading_ends_it_at_once(
     (path.parent / "load").touch()
 
 
+async def test_told_to_leave_it_lingers_unready_and_serves_who_still_comes(
+    serve: Serve, identity_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    over = asyncio.Event()
+
+    async def linger(seconds: float) -> None:
+        asked.append(seconds)
+        await over.wait()
+
+    monkeypatch.setattr(serving, "_linger", linger)
+    async with serve("--model", str(identity_model()), RELIGHT_LINGER_S="7") as served:
+        await served.until(lambda: bool(served.facts))
+        stop()
+        await served.until(lambda: bool(asked))
+        assert asked == [7]
+        for ask, status in ((READY, 503), (INFER, 200)):
+            reader, writer = await served.connect()  # a new connection each
+            writer.write(ask)
+            reply = await read_reply(reader)
+            assert reply.status == status
+            assert reply.headers["connection"] == "close"
+            writer.close()
+        over.set()
+        assert await served.code() == 0
+
+
 async def test_nothing_is_lost_when_it_is_stopped(
     serve: Serve, python_file: Callable[[str], Path]
 ) -> None:
