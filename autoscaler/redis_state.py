@@ -11,19 +11,15 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from autoscaler.keeping import StoreError
+from autoscaler.redis_urls import AnyRedis, close_redis, open_redis
 from autoscaler.scaler import Key
 
-SCHEMES: Final = ("redis://", "rediss://", "unix://")
 HASH: Final = "relight:autoscaler:windows"
 _TIMEOUT_S: Final = 2.0  # to connect, and of every answer
 _SCAN: Final = 1000  # fields in one answer: others' commands have a go in between
-_CONNECTIONS_MAX: Final = 2
 
 
 class RedisWindows:
@@ -33,13 +29,7 @@ class RedisWindows:
         """ValueError names what is wrong with the URL."""
         self._name = name
         try:
-            self._redis: Redis = Redis.from_url(
-                url,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=timeout_s,
-                max_connections=_CONNECTIONS_MAX,
-                retry=Retry(NoBackoff(), 0),  # the keeper tries again, and counts
-            )
+            self._redis: AnyRedis = open_redis(url, timeout_s=timeout_s)
         except (ValueError, TypeError) as error:
             raise ValueError(f"not the URL of a Redis: {error}") from error
 
@@ -69,14 +59,14 @@ class RedisWindows:
     async def close(self) -> None:
         """Let go of the connections."""
         with _told():
-            await self._redis.aclose()
+            await close_redis(self._redis)
 
 
 @contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError) as error:
+    except (RedisError, RedisClusterException, OSError) as error:
         raise StoreError(f"Redis: {error}") from error
 
 

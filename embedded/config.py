@@ -25,7 +25,6 @@ _SOCKET_PATH_MAX = 108 if sys.platform == "linux" else 104
 _FROZEN_PERCENT_MAX = 90
 _FROZEN_BYTES_MAX = 1 << 60
 _FETCHED_BYTES_MAX = 1 << 60
-_STATE_SCHEMES = ("redis://", "rediss://", "unix://")
 _SOCKET_NAME = "/run/0123456789ab.sock"
 
 
@@ -63,8 +62,8 @@ class Settings:
         if not 0 <= self.spares <= 64:
             raise SettingsError("--spares: expected 0 to 64")
         self._check_libraries()
-        if self.state and not self.state.startswith(_STATE_SCHEMES):
-            raise SettingsError(f"--state: expected one of {', '.join(_STATE_SCHEMES)} and so on")
+        if self.state and not self.state.startswith("@") and "://" not in self.state:
+            raise SettingsError("--state: expected redis://HOST, or another form, or @FILE")
         _ = self.frozen, self.fetched_bytes
         if not self.model_root.is_dir():
             raise SettingsError(f"--model-root: {self.model_root} is not a directory")

@@ -33,7 +33,7 @@ def settings(tmp_path: Path, **changes: Any) -> Settings:
         ({"frozen_memory": "much"}, "got 'much'"),
         ({"frozen_memory": "-1"}, "--frozen-memory"),
         ({"frozen_memory": "1e30"}, "--frozen-memory"),
-        ({"state": "http://h"}, "--state: expected one of redis://"),
+        ({"state": "localhost:6379"}, "--state: expected redis://HOST"),
         ({"model_root": Path("/nowhere")}, "--model-root: /nowhere"),
         ({"data_dir": Path("/tmp/" + "x" * 100)}, "--data-dir"),
     ],
