@@ -38,6 +38,7 @@ class Informer:
         namespace: str | None = None,
         label_selector: str = "",
         *,
+        field_selector: str = "",
         is_optional: bool = False,
         keep: Keep = _whole,
     ) -> None:
@@ -53,6 +54,7 @@ class Informer:
         self._resource = resource
         self._namespace = namespace
         self._label_selector = label_selector
+        self._field_selector = field_selector  # where one may see only what is named
         self._objects: dict[Key, dict[str, Any]] = {}
         self._callbacks: list[Callback] = []
         self._synced = asyncio.Event()
@@ -126,7 +128,11 @@ class Informer:
         page = Page(limit=_PAGE)
         while True:
             found = await self._client.list(
-                self._resource, self._namespace, label_selector=self._label_selector, page=page
+                self._resource,
+                self._namespace,
+                label_selector=self._label_selector,
+                field_selector=self._field_selector,
+                page=page,
             )
             current.update((_key(obj), self._keep(obj)) for obj in found.items)
             if not found.continue_token:
@@ -146,6 +152,7 @@ class Informer:
             self._namespace,
             resource_version=self._version,
             label_selector=self._label_selector,
+            field_selector=self._field_selector,
         )
         self._failures += 1  # until an event proves the server well: no spinning on empty streams
         async for event in events:

@@ -109,6 +109,19 @@ async def test_only_selected_objects_are_held(served: Served) -> None:
     assert changes == [(None, "in"), ("in", None)]
 
 
+async def test_one_object_by_its_name_is_held(served: Served) -> None:
+    """Who may see no other lists and watches by the name."""
+    await served.direct.create(PODS, pod("a"))
+    informer = Informer(served.direct, PODS, "default", field_selector="metadata.name=b")
+    async with running(informer) as changes:
+        assert not informer.objects
+        await served.direct.create(PODS, pod("c"))
+        await served.direct.create(PODS, pod("b"))
+        await until(lambda: informer.objects)
+        assert changes == [(None, "b")]
+        assert list(informer.objects) == [("default", "b")]
+
+
 async def test_it_lists_again_when_the_server_forgot(served: Served) -> None:
     client = FaultyClient(served)
     await client.create(PODS, pod("kept"))
