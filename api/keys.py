@@ -82,6 +82,9 @@ WARM_POOL = "relight.dev/warm-pool"  # on a Namespace: how many warm Pods, or "a
 POOL = "relight.dev/pool"  # label of warm Pods; annotation of what may claim them: which pool
 DIRECT = "relight.dev/direct"  # on a PodAutoscaler: "true" where Pods count and limit themselves
 PUBLISHED = "relight.dev/published"  # label of core Services: whose address one is
+MODEL_OF = "relight.dev/model-of"  # label of a Pod that finds a model: of which Revision
+ATTEMPT = "relight.dev/attempt"  # on such a Pod: how often it failed before
+WAITS = "relight.dev/waits"  # on a PodAutoscaler: why its deadline stands still
 ADDRESS = "relight.dev/address"  # on a Lease: IP:PORT at which its holder is reached
 
 EXAMPLE_CHECKSUM = "knative.dev/example-checksum"  # on a ConfigMap: of its `_example`
@@ -133,6 +136,7 @@ ENV_MODEL_DIGEST = "RELIGHT_MODEL_DIGEST"
 ENV_CONCURRENCY = "RELIGHT_CONTAINER_CONCURRENCY"
 ENV_TIMEOUT_S = "RELIGHT_TIMEOUT_S"
 ENV_LINGER_S = "RELIGHT_LINGER_S"  # on SIGTERM go on accepting for so long, unready; default 0
+ENV_HOST = "RELIGHT_HOST"  # the address to listen on, where no flag says
 ENV_CACHE = "RELIGHT_CACHE"  # folder of what can be made again: fetched and prepared models
 ENV_PREDICT_PROBA = "PREDICT_PROBA"
 

@@ -9,12 +9,12 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from api.model_reports import FETCH_FAILED
 from api.objects import Raw
 from api.storage_uris import FetchFailedError, shown
 from controller.models import Resolve
 from controller.pinning import Digest, Problem, Underway, fetched_model, serving_container
 
-FETCH_FAILED = "ModelFetchFailed"
 _RETRY_FIRST_S = 5.0
 _RETRY_MAX_S = 300.0
 _REMEMBERED_MAX = 1000  # Revisions whose model could not be fetched

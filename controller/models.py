@@ -13,14 +13,12 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from api.model_reports import MODEL_MISSING, MODEL_NOT_A_FILE, MODEL_UNREADABLE
 from api.modelcode import pin_code
 from api.modeldigests import Fingerprint, fingerprint, pair, pin
 from api.modelfiles import ModelFileError
 from api.objects import Raw
 from controller.pinning import (
-    MODEL_MISSING,
-    MODEL_NOT_A_FILE,
-    MODEL_UNREADABLE,
     Digest,
     Problem,
     Resolution,

@@ -11,16 +11,13 @@ from urllib.parse import unquote, urlsplit
 
 from api import keys
 from api.images import is_predictor_image
+from api.model_reports import MODEL_MISSING, MODEL_UNSUPPORTED
 from api.modelfiles import FLAGS
 from api.objects import Raw
 from api.pods import serving_index
 from api.storage_uris import is_fetched, refusal
 from controller.children import annotations_of
 
-MODEL_MISSING = "ModelMissing"
-MODEL_NOT_A_FILE = "ModelNotAFile"
-MODEL_UNREADABLE = "ModelUnreadable"
-MODEL_UNSUPPORTED = "ModelUnsupported"
 _TRANSFORMER = "--transformer"
 
 

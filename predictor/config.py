@@ -30,6 +30,7 @@ _LINGER_MAX_S = 600
 _BATCH_SIZE_MAX = 65_536
 PREPARED_DEFAULT_BYTES = 8 * 1024 * _MIB
 _BATCH_DELAY_DEFAULT_MS = 5.0  # KServe's batcher waits 5 s unless told otherwise
+_HOST_DEFAULT = "127.0.0.1"
 _FETCHED_DEFAULT_BYTES = 100 * 1024 * _MIB
 _BATCH_DELAY_MAX_MS = 60_000.0
 
@@ -136,7 +137,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_listening(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    host_help = f"address to listen on (default: ${keys.ENV_HOST} or {_HOST_DEFAULT})"
+    parser.add_argument("--host", default="", help=host_help)
     port_help = "port (default: $PORT or 8080)"
     parser.add_argument("--port", "--http_port", type=int, default=-1, help=port_help)
     grpc_help = "one more port, for gRPC, which is served on the other too (default: none)"
@@ -184,7 +186,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         providers=_providers(flags.providers),
         threads=_within("--threads", flags.threads, 1, 1024),
         body_bytes_max=_within("--max-body-bytes", flags.max_body_bytes, 1, 2**40),
-        host=flags.host,
+        host=flags.host or environment.get(keys.ENV_HOST) or _HOST_DEFAULT,
         port=_within("--port", port, 0, 65535),
         grpc_port=_grpc_port(flags),
         has_grpc=_has_grpc(flags),

@@ -205,6 +205,11 @@ class ModelCache:
             return None
         return descriptor
 
+    def remove(self, digest: str) -> None:
+        """It is not what it is called."""
+        with self.locked("all"):
+            self._remove(_name(digest))
+
     def _remove(self, name: str) -> None:
         """First what says that it is complete; then, at once, its name."""
         (self.root / f"{name}.json").unlink(missing_ok=True)

@@ -16,12 +16,13 @@ from unittest.mock import patch
 from activator.config import Settings as ActivatorSettings
 from activator.server import Activator
 from api import keys
+from api.model_reports import MODEL_MISSING
 from api.objects import Raw
 from autoscaler.config import Settings as AutoscalerSettings
 from autoscaler.server import Autoscaler
 from cluster.events import EventRecorder
 from controller.config import Settings as ControllerSettings
-from controller.pinning import MODEL_MISSING, Digest, Problem, serving_container
+from controller.pinning import Digest, Problem, serving_container
 from controller.server import Controller
 from embedded.deployments import DeploymentController
 from embedded.freezing import Freezer
