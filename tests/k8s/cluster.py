@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from cluster.auth import Address, load_kubeconfig
 
@@ -25,6 +25,7 @@ ENTRY_NAME = "cluster-test-entry"
 KNATIVE = "/apis/serving.knative.dev/v1"
 KSERVE = "/apis/serving.kserve.io/v1beta1"
 Raw = dict[str, Any]
+TOLD: list[str] = []  # lines for the end of the run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,9 @@ class Cluster:
         told = os.environ
         return cls(
             kubeconfig=Path(told["RELIGHT_CLUSTER"]),
-            state=Path(told["RELIGHT_CLUSTER_STATE"]) if told.get("RELIGHT_CLUSTER_STATE") else None,
+            state=Path(told["RELIGHT_CLUSTER_STATE"])
+            if told.get("RELIGHT_CLUSTER_STATE")
+            else None,
             kind=told.get("RELIGHT_CLUSTER_KIND", ""),
             host=told.get("RELIGHT_CLUSTER_HOST", ""),
             images=tuple(told.get("RELIGHT_CLUSTER_TAGS", "").split()),
@@ -79,6 +82,10 @@ class Cluster:
     def __post_init__(self) -> None:
         self._address = load_kubeconfig(self.kubeconfig)
         self._tls = self._address.ssl_context()
+
+    def tell(self, text: str) -> None:
+        """Show it at the end of the run, whatever becomes of the test."""
+        TOLD.extend(text.splitlines())
 
     # -- as a user ----------------------------------------------------------------------------
 
@@ -331,11 +338,3 @@ def isvc(name: str, uri: str, **predictor: Any) -> Raw:
         "metadata": {"name": name, "annotations": {"autoscaling.knative.dev/window": "6s"}},
         "spec": {"predictor": {"minReplicas": 0, "model": model, **predictor}},
     }
-
-
-def selector(labels: Mapping[str, str]) -> str:
-    return quote(",".join(f"{key}={value}" for key, value in labels.items()))
-
-
-def shown(lines: Sequence[str]) -> str:
-    return "\n  ".join(("", *lines))

@@ -1,4 +1,4 @@
-"""The end-to-end suite on a real cluster: skipped unless hack/cluster.sh (make cluster-test) runs it.
+"""The end-to-end suite on a real cluster: skipped unless `make cluster-test` runs it.
 
 Every test has a namespace of its own, which goes with all that is in it.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.k8s import models
-from tests.k8s.cluster import SYSTEM, Cluster, wait_until
+from tests.k8s.cluster import SYSTEM, TOLD, Cluster, wait_until
 
 CLUSTER = "RELIGHT_CLUSTER"
 HERE = Path(__file__).parent
@@ -33,9 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cluster() -> Cluster:
     """The cluster, with the platform installed and ready (test_install.py looks closer)."""
     found = Cluster.from_environment()
-    wait_until(
-        lambda: all(found.of(each) for each in COMPONENTS), 60, f"our Pods in {SYSTEM}"
-    )
+    wait_until(lambda: all(found.of(each) for each in COMPONENTS), 60, f"our Pods in {SYSTEM}")
     return found
 
 
@@ -73,3 +71,9 @@ def _tell(cluster: Cluster, namespace: str) -> None:
     print(cluster.kubectl("get", kinds, "-n", namespace, "-o", "wide", check=False).stdout)  # noqa: T201
     for component in COMPONENTS:
         print(cluster.logs(component))  # noqa: T201
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures and tables of tests that passed, too."""
+    for line in TOLD:
+        terminalreporter.write_line(line)

@@ -1,8 +1,10 @@
 """Requests all the time, from a client that behaves as an ingress does, and what became of them.
 
-Each request has a connection of its own, through the activators' Service. A connection that
-breaks before its answer came is tried once more, as every ingress does with a request that may
-be repeated; both are counted. Whatever is answered counts as it is: nothing else is retried.
+Each request has a connection of its own, through the activators' Service or, in turn, to each
+of several addresses. A connection that breaks before its answer came is tried once more (at the
+next address), as every ingress does with a request that may be repeated; both are counted. With
+`patience_s` it is tried for so long: a Service's one address leads to a dead process, too, until
+Kubernetes has noticed. Whatever is answered counts as it is: nothing else is retried.
 """
 
 import http.client
@@ -10,7 +12,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -26,13 +28,22 @@ class Load:
     """A load for the time of a `with`; at its end nothing may have failed unless told so."""
 
     def __init__(
-        self, entry: str, host: str, path: str = "/", body: Any = None, *, workers: int = 4
+        self,
+        entry: str | Sequence[str],
+        host: str,
+        path: str = "/",
+        body: Any = None,
+        *,
+        workers: int = 4,
+        patience_s: float = 0.0,
     ) -> None:
         self.answered: Counter[str] = Counter()  # by Revision
         self.broken = 0
         self.failures: list[str] = []
         self.slowest_s = 0.0
-        self._what = (entry, host, path, body)
+        self._entries = itertools.cycle([entry] if isinstance(entry, str) else entry)
+        self._what = (host, path, body)
+        self._patience_s = patience_s
         self._done = threading.Event()
         self._lock = threading.Lock()
         self._workers = [threading.Thread(target=self._work) for _ in range(workers)]
@@ -90,13 +101,15 @@ class Load:
                     self.answered[answer.headers.get("relight-revision", "")] += 1
 
     def _ask(self) -> Answer:
-        entry, host, path, body = self._what
+        ends = time.monotonic() + self._patience_s
         for attempt in itertools.count():
+            with self._lock:
+                entry = next(self._entries)
             try:
-                return send(entry, host, path, body)
+                return send(entry, *self._what)
             except BROKEN:
                 with self._lock:
                     self.broken += 1
-                if attempt:
+                if attempt and time.monotonic() > ends:
                     raise
         raise AssertionError

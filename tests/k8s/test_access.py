@@ -1,0 +1,88 @@
+"""Least privilege, proved: every right that a component used was granted, and none is idle.
+
+It runs last (conftest.py), on the audit log that hack/cluster.sh has the API server write.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.k8s.access import Right, granted, table, used
+from tests.k8s.cluster import SYSTEM, Cluster
+from tests.k8s.conftest import COMPONENTS
+
+pytestmark = pytest.mark.e2e
+
+# Granted, and not used in this suite: each with the reason why it is there. `*` is any.
+IDLE: dict[tuple[str, str, str, str], str] = {}
+# Granted to everyone by Kubernetes itself.
+EVERYONES = ("/api", "/apis", "/openapi", "/version", "/healthz", "/readyz", "/livez")
+
+
+def roles_of(cluster: Cluster, account: str) -> list[dict[str, Any]]:
+    """The rules that bindings give a ServiceAccount of ours; none may be one we did not ship."""
+    group = "/apis/rbac.authorization.k8s.io/v1"
+    found = []
+    for kind, home in (("clusterrolebindings", "clusterroles"), ("rolebindings", "roles")):
+        for binding in cluster.items(f"{group}/{kind}"):
+            subjects = binding.get("subjects") or ()
+            wanted = {"kind": "ServiceAccount", "name": account, "namespace": SYSTEM}
+            if not any(wanted.items() <= each.items() for each in subjects):
+                continue
+            ref, space = binding["roleRef"], binding["metadata"].get("namespace")
+            is_role = ref["kind"] == "Role"
+            path = f"{group}/namespaces/{space}/roles" if is_role else f"{group}/clusterroles"
+            found.append(cluster.get(f"{path}/{ref['name']}"))
+            assert ref["name"] != "cluster-admin", f"{home}: {account} may do everything"
+    return found
+
+
+@pytest.fixture(scope="session")
+def log(cluster: Cluster) -> Path:
+    if cluster.state is None or not (cluster.state / "audit/log").exists():
+        pytest.skip("nobody here can read the audit log of this cluster's API server")
+    return cluster.state / "audit/log"
+
+
+def test_nothing_was_forbidden(log: Path) -> None:
+    _, forbidden = used(log)
+    assert sorted(set(forbidden)) == []
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_what_was_used_is_what_was_granted(cluster: Cluster, log: Path, component: str) -> None:
+    uses = used(log)[0].get(component)
+    assert uses, f"{component} asked nothing under its ServiceAccount"
+    grants = granted(roles_of(cluster, component))
+    cluster.tell("\n".join(table(component, uses, grants)))
+    beyond = [each for each in uses if each not in grants and not is_everyones(each)]
+    assert beyond == []
+    idle = sorted(each for each in grants - uses.keys() if reason(component, each) is None)
+    assert idle == [], "granted and never used: take it away, or say why in IDLE"
+
+
+def is_everyones(right: Right) -> bool:
+    group, resource, verb = right
+    return (not group and resource.startswith(EVERYONES) and verb == "get") or group.startswith(
+        "authorization.k8s.io"
+    )
+
+
+def reason(component: str, right: Right) -> str | None:
+    for known, told in IDLE.items():
+        if all(want in ("*", have) for want, have in zip(known, (component, *right), strict=True)):
+            return told
+    return None
+
+
+def test_no_role_of_ours_has_a_star_or_all_secrets(cluster: Cluster) -> None:
+    for component in COMPONENTS:
+        for role in roles_of(cluster, component):
+            text = json.dumps(role["rules"])
+            assert '"*"' not in text, role["metadata"]["name"]
+            is_everywhere = "namespace" not in role["metadata"]
+            for rule in role["rules"]:
+                names_secrets = "secrets" in rule.get("resources", ())
+                assert not (is_everywhere and names_secrets), "secrets of every namespace"

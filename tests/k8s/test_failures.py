@@ -1,0 +1,193 @@
+"""Under load: Pods deleted, components crashed, our own version upgraded. No request may fail."""
+
+import http.client
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.k8s.cluster import SYSTEM, Cluster, isvc, service, wait_until
+from tests.k8s.load import Load
+from tests.k8s.node import crash
+from tests.k8s.test_serving import celsius
+
+pytestmark = pytest.mark.e2e
+LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases"
+INFER = "/v2/models/steady/infer"
+FAILOVER_S = 15.0
+
+
+@pytest.fixture
+def host(cluster: Cluster, namespace: str, model_server: str) -> str:
+    """A model with two replicas that stay."""
+    made = isvc("steady", f"{model_server}/fahrenheit.onnx", minReplicas=2)
+    cluster.apply(made, namespace=namespace)
+    found = cluster.until_isvc(namespace, "steady")
+    wait_until(
+        lambda: len(ready(cluster.replicas(namespace, "steady-predictor"))) == 2, 60, "two replicas"
+    )
+    return found
+
+
+def ready(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        pod
+        for pod in pods
+        if any(
+            each["type"] == "Ready" and each["status"] == "True"
+            for each in pod["status"].get("conditions", ())
+        )
+    ]
+
+
+@pytest.fixture(autouse=True)
+def settled(cluster: Cluster) -> Iterator[None]:
+    """What one test broke is whole again before the next."""
+    yield
+    until_whole(cluster)
+
+
+def until_whole(cluster: Cluster, deadline_s: float = 120) -> None:
+    def is_whole() -> bool:
+        for each in cluster.items(f"/apis/apps/v1/namespaces/{SYSTEM}/deployments"):
+            told, wanted = each.get("status") or {}, each["spec"]["replicas"]
+            counts = (told.get(f"{kind}Replicas", 0) for kind in ("available", "updated"))
+            is_current = told.get("observedGeneration") == each["metadata"]["generation"]
+            if not is_current or told.get("replicas") != wanted or set(counts) != {wanted}:
+                return False
+        return True
+
+    wait_until(is_whole, deadline_s, "our components to be whole again")
+
+
+def test_a_deleted_pod_drains(cluster: Cluster, namespace: str, host: str) -> None:
+    before = {each["metadata"]["name"] for each in cluster.replicas(namespace, "steady-predictor")}
+    with Load(cluster.entry, host, INFER, celsius()) as load:
+        load.more()
+        for name in sorted(before):
+            cluster.kubectl("delete", "pod", name, "-n", namespace, "--wait=false")
+            load.until(
+                lambda name=name: (  # type: ignore[misc] # a lambda with a default
+                    len(found := ready(cluster.replicas(namespace, "steady-predictor"))) == 2
+                    and name not in {each["metadata"]["name"] for each in found}
+                ),
+                60,
+                "another replica",
+            )
+        load.more()
+    cluster.tell(f"a deleted Pod: {load.told()}")
+    assert load.failures == []
+    assert load.broken == 0
+
+
+def leader(cluster: Cluster, component: str) -> tuple[str, dict[str, Any]]:
+    """Who leads, and its Pod."""
+    name = cluster.get(f"{LEASES}/{component}")["spec"].get("holderIdentity") or ""
+    return name, next((p for p in cluster.of(component) if p["metadata"]["name"] == name), {})
+
+
+def test_a_crash_of_an_activator(cluster: Cluster, namespace: str, host: str) -> None:
+    """One of two is killed: neither callers of the Service nor an ingress that knows both fail."""
+    pods = ready(cluster.of("activator"))
+    assert len(pods) >= 2
+    victim, *_ = pods
+    addresses = [f"{each['status']['podIP']}:{port_of(each)}" for each in pods]
+    by_service = Load(cluster.entry, host, INFER, celsius(), workers=2, patience_s=10)
+    by_pods = Load(addresses, host, INFER, celsius(), workers=2)
+    restarts = victim["status"]["containerStatuses"][0]["restartCount"]
+    with by_service, by_pods:
+        by_service.more()
+        by_pods.more()
+        crash(cluster, victim)
+        path = f"/api/v1/namespaces/{SYSTEM}/pods/{victim['metadata']['name']}"
+        by_pods.until(
+            lambda: (
+                cluster.get(path)["status"]["containerStatuses"][0]["restartCount"] > restarts
+                and ready([cluster.get(path)])
+            ),
+            90,
+            "the activator to be back",
+        )
+        by_service.more()
+        by_pods.more()
+    cluster.tell(f"a killed activator, by its Service: {by_service.told()}")
+    cluster.tell(f"a killed activator, by an ingress: {by_pods.told()}")
+    assert by_pods.failures == []
+    assert by_service.failures == []
+
+
+def port_of(pod: dict[str, Any]) -> int:
+    ports = pod["spec"]["containers"][0]["ports"]
+    return int(next(each["containerPort"] for each in ports if each["name"] == "http"))
+
+
+@pytest.mark.parametrize("component", ["autoscaler", "controller"])
+def test_a_crash_of_a_leader(cluster: Cluster, namespace: str, host: str, component: str) -> None:
+    """Another leads within 15 s; meanwhile nothing fails, and nothing is scaled down in error."""
+    before, victim = leader(cluster, component)
+    replicas = {p["metadata"]["name"] for p in cluster.replicas(namespace, "steady-predictor")}
+    with Load(cluster.entry, host, INFER, celsius()) as load:
+        load.more()
+        crash(cluster, victim)
+        wait_until(
+            lambda: leader(cluster, component)[0] not in ("", before),
+            FAILOVER_S,
+            f"another {component} to lead",
+        )
+        load.more()
+    cluster.tell(f"a killed {component}: {load.told()}")
+    assert load.failures == []
+    assert load.broken == 0
+    after = {p["metadata"]["name"] for p in cluster.replicas(namespace, "steady-predictor")}
+    assert after == replicas
+
+
+def test_from_zero_while_no_autoscaler_leads(cluster: Cluster, namespace: str) -> None:
+    """A request that comes just after the leader died is held for what the next one does."""
+    container = {"image": "example/hello:1", "command": ["python3", "examples/programs/hello.py"]}
+    annotations = {"autoscaling.knative.dev/initial-scale": "0"}
+    cluster.apply(
+        service("late", container, annotations=annotations, timeoutSeconds=60), namespace=namespace
+    )
+    found = cluster.until_service(namespace, "late")
+    cluster.until_zero(namespace, "late")
+    _, victim = leader(cluster, "autoscaler")
+    crash(cluster, victim)
+    answer = cluster.ask(found)
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize("component", ["activator", "autoscaler", "controller"])
+def test_a_rolling_restart_of_a_component(
+    cluster: Cluster, namespace: str, host: str, component: str
+) -> None:
+    with Load(cluster.entry, host, INFER, celsius()) as load:
+        load.more()
+        cluster.kubectl("rollout", "restart", f"deployment/{component}", "-n", SYSTEM)
+        cluster.kubectl(
+            "rollout", "status", f"deployment/{component}", "-n", SYSTEM, "--timeout=90s"
+        )
+        load.more()
+    cluster.tell(f"a restarted {component}: {load.told()}")
+    assert load.failures == []
+
+
+def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: str) -> None:
+    """`relight install` of the next tag while requests come: all of it rolls, none fails."""
+    _, following = cluster.images
+    images = [f"--images={cluster.prefix}"] if cluster.prefix else []
+    with Load(cluster.entry, host, INFER, celsius()) as load:
+        load.more()
+        cluster.relight("install", "--overlay", "ha", "--tag", following, *images)
+        load.until(lambda: is_running(cluster, following), 180, f"{following} everywhere")
+        until_whole(cluster)
+        load.more()
+    cluster.tell(f"an upgrade: {load.told()}")
+    assert load.failures == []
+    assert cluster.ask(host, INFER, celsius()).status == http.client.OK
+
+
+def is_running(cluster: Cluster, tag: str) -> bool:
+    pods = [p for each in ("activator", "autoscaler", "controller") for p in cluster.of(each)]
+    images = {p["spec"]["containers"][0]["image"].rpartition(":")[2] for p in pods}
+    return images == {tag}
