@@ -79,7 +79,8 @@ KEEP_ALIVE = "relight.dev/keep-alive"  # on a template: cheap, balanced or fast
 TEMPLATE = "relight.dev/template"  # on a template: "true" keeps its model open to fork from
 
 WARM_POOL = "relight.dev/warm-pool"  # on a Namespace: how many warm Pods, or "auto"
-POOL = "relight.dev/pool"  # label of warm Pods; annotation of what may claim them: which pool
+POOL = "relight.dev/pool"  # label of a warm Pod: which pool it is of, until it is claimed
+CLAIMED = "relight.dev/claimed"  # on a Pod that was warm: when it was claimed
 DIRECT = "relight.dev/direct"  # on a PodAutoscaler: "true" where Pods count and limit themselves
 PUBLISHED = "relight.dev/published"  # label of core Services: whose address one is
 MODEL_OF = "relight.dev/model-of"  # label of a Pod that finds a model: of which Revision
@@ -138,6 +139,7 @@ ENV_TIMEOUT_S = "RELIGHT_TIMEOUT_S"
 ENV_LINGER_S = "RELIGHT_LINGER_S"  # on SIGTERM go on accepting for so long, unready; default 0
 ENV_HOST = "RELIGHT_HOST"  # the address to listen on, where no flag says
 ENV_CACHE = "RELIGHT_CACHE"  # folder of what can be made again: fetched and prepared models
+ENV_CLAIM_KEY = "RELIGHT_CLAIM_KEY"  # of a warm Pod: what a claim has to name
 ENV_PREDICT_PROBA = "PREDICT_PROBA"
 
 # Environment that KServe sets, and that it reads on containers of the user's own.

@@ -105,6 +105,14 @@ class Spares:
                 return True
         return False
 
+    def want(self, wanted: int) -> None:
+        """Keep so many from now on; with none, those that wait are let go."""
+        if wanted < 0:
+            raise ValueError(f"{wanted} spares")
+        self._wanted = wanted
+        if not wanted:
+            self.dismiss()
+
     def dismiss(self) -> None:
         """Let all that wait go: they see the end of their channel."""
         for spare in self._waiting:

@@ -125,6 +125,8 @@ class Zygote:
                 self._start(raw, data, fds, received_ns)
             case "signal":
                 self._children.signal(raw["id"], raw["signal"])
+            case "spares":
+                self._spares.want(raw["wanted"])
             case "stop":
                 self._stop(STOP_GRACE_S)
             case other:
