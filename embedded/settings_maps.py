@@ -1,15 +1,11 @@
 """The ConfigMaps whose settings are read, put there when a platform starts: all defaults.
 
-For: `kubectl edit configmap config-autoscaler -n knative-serving`, as on any cluster with Knative,
-     and admitting objects by what it says now.
+For: `kubectl edit configmap config-autoscaler -n knative-serving`, as on any cluster with Knative.
 Must not know: what the settings do.
 """
 
-from collections.abc import Callable
 from typing import Final
 
-from api import autoscaler_config
-from api.autoscaler_config import Defaults, SettingsError
 from api.keys import EXAMPLE_CHECKSUM
 from api.kinds import CONFIGMAPS, NAMESPACES, Resource
 from api.objects import Raw
@@ -38,24 +34,3 @@ def _map(name: str) -> Raw:
     annotations = {EXAMPLE_CHECKSUM: checksum(text)}
     metadata = {"name": name, "namespace": NAMESPACE, "annotations": annotations}
     return {"metadata": metadata, "data": {EXAMPLE_KEY: text}}
-
-
-class LiveDefaults:
-    """What `config-autoscaler` says now. `read` finds the stored object at no cost."""
-
-    def __init__(self, read: Callable[[], Raw | None]) -> None:
-        self._read = read
-        self._version = ""
-        self._found = Defaults()
-
-    def __call__(self) -> Defaults:
-        """The settings; one that can not be read (it was stored by others) changes nothing."""
-        stored = self._read()
-        version = "" if stored is None else str(stored["metadata"].get("resourceVersion"))
-        if version != self._version:
-            self._version = version
-            try:
-                self._found = autoscaler_config.parse_known((stored or {}).get("data") or {})
-            except SettingsError:
-                return self._found  # the controller logs and tells why
-        return self._found

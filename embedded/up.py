@@ -26,6 +26,7 @@ from api import autoscaler_config
 from api.admission import admit
 from api.keys import ENV_ACTIVATOR, ENV_CACHE, MODEL_DIGEST
 from api.kinds import CONFIGMAPS, REVISIONS
+from api.live_defaults import LiveDefaults
 from api.objects import Raw, rfc3339
 from autoscaler import admin as autoscaler_admin
 from autoscaler.config import Settings as AutoscalerSettings
@@ -130,7 +131,7 @@ class Platform:
         self._store = Store(settings.database)
         rng = random.Random()  # noqa: S311 - names and traffic splits, no secrets
         self._machine = Machine(owner=owner(), labels=node_labels())
-        defaults = settings_maps.LiveDefaults(
+        defaults = LiveDefaults(
             lambda: self._store.get(CONFIGMAPS, settings_maps.NAMESPACE, autoscaler_config.NAME)
         )
         check = refusing(admit, lambda: self._machine, clusterconfig.fault, defaults)

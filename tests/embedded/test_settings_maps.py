@@ -2,10 +2,8 @@
 
 import random
 from pathlib import Path
-from typing import Any
 
 from api.admission import admit
-from api.autoscaler_config import Defaults
 from api.kinds import CONFIGMAPS
 from api.settings_examples import is_edited
 from cluster.direct import DirectClient
@@ -41,21 +39,3 @@ async def test_absent_ones_are_made_and_changed_ones_are_kept(tmp_path: Path) ->
     assert clusterconfig.fault("knative-serving", "config-gc", made["data"]) == ""
     assert not is_edited(made["data"], made["metadata"]["annotations"])
     store.close()
-
-
-async def test_the_settings_of_now_are_those_that_are_stored(tmp_path: Path) -> None:
-    stored: dict[str, Any] | None = None
-    now = settings_maps.LiveDefaults(lambda: stored)
-    assert now() == Defaults()
-
-    def put(version: str, **data: str) -> dict[str, Any]:
-        named = {name.replace("_", "-"): text for name, text in data.items()}
-        return {"metadata": {"resourceVersion": version}, "data": named}
-
-    stored = put("1", min_scale="3", later="x")
-    assert now().min_scale == 3
-    assert now() is now()
-    stored = put("2", min_scale="-1")
-    assert now().min_scale == 3  # stored by somebody who asked nobody
-    stored = None
-    assert now() == Defaults()
