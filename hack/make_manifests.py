@@ -14,6 +14,8 @@ from api.runtime_builtin import built_in
 ROOT = Path(__file__).parent.parent / "manifests"
 HEADER = "# Written by `make manifests` from api/: do not edit.\n"
 
+_LIST = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+
 
 class _Plain(yaml.SafeDumper):
     """Without anchors: parts that stand in several places are written out in each."""
@@ -32,7 +34,12 @@ def files() -> dict[str, str]:
         for name, each in runtimes.items()
         if name.startswith("relight-")
     }
-    return {path: HEADER + _text(each) for path, each in found.items()}
+    texts = {path: HEADER + _text(each) for path, each in found.items()}
+    # Without a suffix: `kubectl apply -f` of a folder takes what ends in .yaml for objects.
+    for folder in ("300-crds", "400-runtimes"):
+        names = sorted(Path(path).name for path in texts if path.startswith(folder))
+        texts[f"{folder}/Kustomization"] = HEADER + _text(_LIST | {"resources": names})
+    return texts
 
 
 def _text(raw: object) -> str:
