@@ -13,6 +13,7 @@ from api.autoscaler_config import Defaults
 from api.autoscaling import PodAutoscaler
 from api.defaulting import defaulted
 from api.domainmapping import DomainMapping
+from api.errors import FieldError, InvalidObjectError
 from api.inference import InferenceService
 from api.inference import check_written as check_inference_written
 from api.kinds import Resource
@@ -50,7 +51,9 @@ def admit(
 
     Kinds that are not ours are returned as they are. The status is not looked at: it is the
     controller's, and is kept as it is. `defaults` are the settings of now: what they forbid is
-    let be in a template, or in annotations of a Revision, that did not change.
+    let be in a template, or in annotations of a Revision, that did not change. What was wrong
+    with the stored object already is let be while its spec stays: an object that is older than a
+    rule can be labelled, released and deleted.
 
     Raises InvalidObjectError with everything that is wrong.
     """
@@ -63,8 +66,7 @@ def admit(
     if old and before and resource == kinds.REVISIONS and result.get("spec") == before.get("spec"):
         # It never changes: not even by defaults that are younger than it is.
         result["spec"] = before["spec"] = old.get("spec")
-    parse = _parser(resource, result, before, defaults)
-    parse({name: value for name, value in result.items() if name != "status"})
+    _check_form(_parser(resource, result, before, defaults), result, before)
     # What follows may rely on the form of the object.
     if resource in _WITH_USERS:
         result["metadata"] = _with_users(result, before, user)
@@ -72,6 +74,28 @@ def admit(
     _check_change(resource, result, before, faults)
     faults.raise_any()
     return result
+
+
+def _check_form(parse: Callable[[Raw], object], new: Raw, old: Raw | None) -> None:
+    try:
+        parse(_without_status(new))
+    except InvalidObjectError as error:
+        if old is None or old.get("spec") != new.get("spec"):
+            raise
+        if not set(error.errors) <= _faults(parse, old):
+            raise
+
+
+def _faults(parse: Callable[[Raw], object], stored: Raw) -> set[FieldError]:
+    try:
+        parse(_without_status(stored))
+    except InvalidObjectError as error:
+        return set(error.errors)
+    return set()
+
+
+def _without_status(raw: Raw) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name != "status"}
 
 
 def _parser(

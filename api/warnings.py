@@ -34,7 +34,9 @@ def warnings(resource: Resource, new: Raw, old: Raw | None) -> tuple[str, ...]:
         return ()
     pod: Any = new
     for step in steps:
-        pod = pod[step]
+        pod = pod.get(step) if isinstance(pod, Mapping) else None
+    if not isinstance(pod, Mapping):
+        return ()  # older than a rule that would refuse it now
     found = [*_insecure(pod, ".".join(steps))]
     if resource != kinds.REVISIONS:
         found += _misplaced(new["spec"]["template"])

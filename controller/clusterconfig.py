@@ -64,13 +64,18 @@ def updated(config: ClusterConfig, name: str, data: Mapping[str, str]) -> Cluste
 
 
 def fault(
-    namespace: str, name: str, data: Mapping[str, str], annotations: Mapping[str, str] = _WITHOUT
+    namespace: str,
+    name: str,
+    data: Mapping[str, str],
+    annotations: Mapping[str, str] = _WITHOUT,
+    *,
+    home: str = NAMESPACE,
 ) -> str:
     """Why a ConfigMap can not be written, in Knative's words; "" for one that can, or is not ours.
 
-    What is not read is refused too, each key by name.
+    What is not read is refused too, each key by name. `home` is the namespace that is read.
     """
-    if namespace != NAMESPACE or name not in NAMES:
+    if namespace != home or name not in NAMES:
         return ""
     if is_edited(data, annotations):
         return EDITED

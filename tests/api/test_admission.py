@@ -187,3 +187,45 @@ def test_any_object_is_admitted_or_refused(raw: Raw) -> None:
         except InvalidObjectError:
             continue
         assert admit(resource, found, found, user="me") == found
+
+
+def older_than_a_rule(service: Raw) -> Raw:
+    """What was stored before there was a rule against it."""
+    stored = admit(kinds.SERVICES, service, None, user="ann")
+    stored = copy.deepcopy(stored)
+    stored["spec"]["template"]["spec"]["nodeName"] = "here"
+    stored["metadata"]["annotations"]["networking.knative.dev/foo"] = "x"
+    stored["metadata"]["finalizers"] = ["example.com/hold"]
+    return stored
+
+
+def test_what_is_older_than_a_rule_can_be_labelled_and_released(service: Raw) -> None:
+    old = older_than_a_rule(service)
+    new = copy.deepcopy(old)
+    new["metadata"] |= {"labels": {"a": "b"}, "finalizers": []}
+    assert admit(kinds.SERVICES, new, old, user="bob") == new
+
+
+def test_what_is_older_than_a_rule_is_refused_once_it_changes(
+    service: Raw, refused: Callable[..., str]
+) -> None:
+    old = older_than_a_rule(service)
+    new = copy.deepcopy(old)
+    new["spec"]["template"]["spec"]["timeoutSeconds"] = 9
+    both = (
+        'invalid key name "networking.knative.dev/foo": metadata.annotations\n'
+        "must not set the field(s): spec.template.spec.nodeName"
+    )
+    assert refused(admit, kinds.SERVICES, new, old, user="bob") == both
+    assert refused(admit, kinds.SERVICES, old, None, user="bob") == both
+
+
+def test_a_new_fault_beside_old_ones_is_refused(service: Raw, refused: Callable[..., str]) -> None:
+    old = older_than_a_rule(service)
+    new = copy.deepcopy(old)
+    new["metadata"]["annotations"]["networking.knative.dev/bar"] = "x"
+    found = refused(admit, kinds.SERVICES, new, old, user="bob")
+    assert 'invalid key name "networking.knative.dev/bar"' in found
+    new = copy.deepcopy(old)
+    new["metadata"]["annotations"][keys.CREATOR] = "bob"
+    assert "annotation value is immutable" in refused(admit, kinds.SERVICES, new, old, user="bob")
