@@ -13,13 +13,22 @@ from typing import Final
 from autoscaler.config import Settings
 from autoscaler.keeping import WindowStore
 from autoscaler.server import Autoscaler
-from cluster import connecting, flags, running
-from cluster.flags import Flag, FlagError, number, text, whole
+from cluster import connecting, flags, leading, running
+from cluster.flags import PORT, Flag, FlagError, number, text, truth, whole
 
 FLAGS: Final = (
+    Flag("--stats-port", PORT, "where activators report; 0: a free one", 8083, "PORT"),
     Flag("--config-namespace", text, "where ConfigMaps of settings are", "knative-serving", "NAME"),
     Flag("--state", text, "a Redis for the windows: redis://HOST:PORT/DB; else none", "", "URL"),
     Flag("--tick-s", number(0.1, 60), "a decision a revision this often", metavar="SECONDS"),
+    Flag(
+        "--scrape",
+        truth,
+        "the controller publishes: measure replicas that are reached past the activators",
+        False,
+        "BOOL",
+        sets="is_mode_followed",
+    ),
     Flag("--journal-length-max", whole(1), "decisions remembered for a revision", metavar="N"),
 )
 
@@ -32,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """What was asked for; SystemExit with a sentence for what makes no sense."""
     about = "Decide how many replicas each revision has."
-    table = (*flags.COMMON, *FLAGS)
+    table = (*flags.COMMON, *leading.FLAGS, *FLAGS)
     return flags.parser("python -m autoscaler", about, table).parse_args(arguments)
 
 
@@ -40,10 +49,14 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     """Run every part until `stop` is set."""
     settings = flags.filled(args, FLAGS, Settings)
     store = window_store(args.state)
-    address = connecting.locate(args.kubeconfig)
-    async with connecting.connect(address, only_namespace=args.namespace) as client:
+    server = connecting.locate(args.kubeconfig)
+    address = leading.reached_at(args, server, args.stats_port)
+    async with (
+        leading.election(args, server, "autoscaler", address) as election,
+        connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
+    ):
         autoscaler = Autoscaler(client, settings, clock=_wall_s, store=store)
-        await running.together(stop, autoscaler.run())
+        await running.together(stop, election.run(stop, autoscaler.run))
 
 
 def window_store(url: str) -> WindowStore | None:

@@ -12,11 +12,12 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -57,11 +58,14 @@ def locate(
 async def connect(
     address: Address,
     *,
-    only_namespace: str | None = None,
+    only_namespace: str = "",
+    admit: Callable[[bool], Awaitable[None]] | None = None,
     request_timeout_s: float = 30.0,
-    field_manager: str = "relight",
 ) -> AsyncIterator[HttpClient]:
-    """A client of connections of its own; CredentialsError for bad certificates."""
+    """A client with connections of its own; CredentialsError for bad certificates.
+
+    With `only_namespace`, nothing is read of others unless they are named.
+    """
     context = address.ssl_context()
     connector = aiohttp.TCPConnector(
         ssl=context if context is not None else True,
@@ -75,9 +79,22 @@ async def connect(
             session,
             fresh_token(address, context),
             request_timeout_s=request_timeout_s,
-            field_manager=field_manager,
             only_namespace=only_namespace or None,
+            admit=admit,
         )
+
+
+def own_ip(address: Address) -> str:
+    """The address of this machine on the way to the server; nothing is sent to find it."""
+    parts = urlsplit(address.url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, where = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(where)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return "127.0.0.1"
 
 
 def fresh_token(address: Address, context: ssl.SSLContext | None) -> str | Callable[[], str] | None:

@@ -97,11 +97,18 @@ def number(least: float, most: float = 1e9) -> Read:
 
 
 PORT: Final = whole(0, 65_535)
+SYSTEM_NAMESPACE: Final = "relight-system"
 
 COMMON: Final = (
     Flag("--kubeconfig", path, "where the API server is; else that of this Pod", metavar="FILE"),
     Flag("--namespace", text, "watch only this namespace; else all", "", "NAME"),
-    Flag("--system-namespace", text, "where our own objects are", "relight-system", "NAME"),
+    Flag(
+        "--system-namespace",
+        text,
+        "where our own objects are; else that of --namespace, else relight-system",
+        "",
+        "NAME",
+    ),
     Flag("--pod-name", text, "the name of this Pod, which tells it from its like", "", "NAME"),
     Flag("--pod-ip", text, "where others of ours reach this Pod", "", "IP"),
     Flag("--admin-host", text, "the address of health, metrics and questions", "0.0.0.0", "HOST"),  # noqa: S104 - a kubelet probes it
@@ -131,6 +138,11 @@ def parser(program: str, description: str, table: Sequence[Flag]) -> argparse.Ar
             **told,  # type: ignore[arg-type] # argparse's overloads
         )
     return made
+
+
+def system_namespace(args: argparse.Namespace) -> str:
+    """Where our own objects are."""
+    return str(args.system_namespace or args.namespace or SYSTEM_NAMESPACE)
 
 
 def filled(

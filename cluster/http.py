@@ -4,7 +4,7 @@ For: components that run apart from the API server they talk to.
 Must not know: whether that server is ours or a cluster's.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 import aiohttp
@@ -21,6 +21,7 @@ _PATCH_TYPES = {
     "strategic": "application/strategic-merge-patch+json",
     "apply": "application/apply-patch+yaml",
 }
+_FIELD_MANAGER = "relight"
 _Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -34,19 +35,20 @@ class HttpClient:
         token: str | Callable[[], str] | None = None,
         *,
         request_timeout_s: float = 30.0,
-        field_manager: str = "relight",
         only_namespace: str | None = None,
+        admit: Callable[[bool], Awaitable[None]] | None = None,
     ) -> None:
         """`token`: the bearer's, or who knows the one of now.
 
         `only_namespace`: what would be read of all namespaces is read of this one.
+        `admit(is_write)` comes before each request but watches: it may wait, or raise ApiError.
         """
         self._base_url = base_url.rstrip("/")
         self._session = session
         self._token = token
         self._only_namespace = only_namespace
+        self._admit = admit
         self._timeout = aiohttp.ClientTimeout(total=request_timeout_s)
-        self._field_manager = field_manager
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Read one object; NotFoundError."""
@@ -105,7 +107,7 @@ class HttpClient:
         subresource: str = "",
     ) -> dict[str, Any]:
         """Change an object as `patch` says."""
-        params = {"fieldManager": self._field_manager, "force": "true"} if kind == "apply" else {}
+        params = {"fieldManager": _FIELD_MANAGER, "force": "true"} if kind == "apply" else {}
         url = self._url(resource, namespace, name, subresource)
         headers = {"Content-Type": _PATCH_TYPES[kind]}
         return await self._call("PATCH", url, params=params, body=patch, headers=headers)
@@ -187,6 +189,8 @@ class HttpClient:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
+        if self._admit is not None:
+            await self._admit(verb != "GET")
         sent = self._headers() | {"Accept": "application/json"}
         data = None
         if body is not None:

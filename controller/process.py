@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from cluster import connecting, flags, running
+from cluster import connecting, flags, leading, running
 from cluster.flags import Flag, text, whole
 from controller.config import Settings
 from controller.server import Controller
@@ -36,17 +36,21 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """What was asked for; SystemExit with a sentence for what makes no sense."""
     about = "Make the world match what users wrote."
-    table = (*flags.COMMON, *FLAGS)
+    table = (*flags.COMMON, *leading.FLAGS, *FLAGS)
     return flags.parser("python -m controller", about, table).parse_args(arguments)
 
 
 async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     """Run every part until `stop` is set."""
     settings = flags.filled(args, FLAGS, Settings)
-    address = connecting.locate(args.kubeconfig)
-    async with connecting.connect(address, only_namespace=args.namespace) as client:
+    server = connecting.locate(args.kubeconfig)
+    address = leading.reached_at(args, server, args.admin_port)
+    async with (
+        leading.election(args, server, "controller", address) as election,
+        connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
+    ):
         controller = Controller(client, settings, clock=_wall_s)
-        await running.together(stop, controller.run())
+        await running.together(stop, election.run(stop, controller.run))
 
 
 def _wall_s() -> float:
