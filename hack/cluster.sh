@@ -21,6 +21,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD python=$1 kubeconfig=${2:-}
+[[ $python = /* ]] || python=$root/$python
 # Both are used: the suite ends with an upgrade from the first to the second.
 read -ra tags <<<"${TAGS:-e2e e2e-next}"
 images=${IMAGES:-} host=${HOST_ADDRESS:-} state='' kind='' made='' enter=()
@@ -146,7 +147,7 @@ load_images() {
 
 load_local() {
   local image
-  hack/images.sh --tag "${tags[0]}" --with "$scripts/image.sh" --dir "$state" >&2
+  PYTHON=$python hack/images.sh --tag "${tags[0]}" --with "$scripts/image.sh" --dir "$state" >&2
   for image in activator autoscaler controller predictor; do
     ctr --address "$state/run/containerd.sock" --namespace k8s.io images tag --force \
       "docker.io/relight/$image:${tags[0]}" "docker.io/relight/$image:${tags[1]}" >/dev/null
@@ -196,7 +197,7 @@ tell() {
   log "what the components wrote last:"
   kubectl get pods --all-namespaces -o wide >&2 || true
   for component in activator autoscaler controller; do
-    kubectl logs -n relight-system -l "app=$component" --tail=60 --prefix --ignore-errors >&2 || true
+    kubectl logs -n relight-system -l "app.kubernetes.io/name=$component" --tail=60 --prefix --ignore-errors >&2 || true
   done
 }
 
@@ -224,7 +225,7 @@ main() {
   log "images ..."
   load_images
   log "install ..."
-  relight install --overlay ha --tag "${tags[0]}" ${images:+--images "$images"}
+  relight install --tag "${tags[0]}" ${images:+--images "$images"}
   log "tests ..."
   run_suite
 }

@@ -171,7 +171,7 @@ class Cluster:
 
     def of(self, component: str) -> list[Raw]:
         """The Pods of one of our components that are not on their way out."""
-        found = self.pods(SYSTEM, f"app={component}")
+        found = self.pods(SYSTEM, f"app.kubernetes.io/name={component}")
         return [each for each in found if "deletionTimestamp" not in each["metadata"]]
 
     def service(self, namespace: str, name: str) -> Raw:
@@ -268,7 +268,7 @@ class Cluster:
     def logs(self, component: str, *, lines: int = 40) -> str:
         """The end of what each Pod of a component wrote, earlier containers' too."""
         told = []
-        for pod in self.pods(SYSTEM, f"app={component}"):
+        for pod in self.pods(SYSTEM, f"app.kubernetes.io/name={component}"):
             name = pod["metadata"]["name"]
             for args in (("--previous",), ()):
                 done = self.kubectl(

@@ -178,7 +178,7 @@ def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: s
     images = [f"--images={cluster.prefix}"] if cluster.prefix else []
     with Load(cluster.entry, host, INFER, celsius()) as load:
         load.more()
-        cluster.relight("install", "--overlay", "ha", "--tag", following, *images)
+        cluster.relight("install", "--tag", following, *images)
         load.until(lambda: is_running(cluster, following), 180, f"{following} everywhere")
         until_whole(cluster)
         load.more()
