@@ -7,6 +7,8 @@ Must not know: what any of the settings switches.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from controller.predictor_pods import PredictorPods
+
 
 class SettingsError(ValueError):
     """A setting is out of bounds; the message names it."""
@@ -25,6 +27,7 @@ class Settings:
     workers_max: int = 4
     beside_s: float = 0.02  # what replicas do is looked at so much later: see server.py
     digest_grace_s: float = 0.05  # a digest that takes longer is waited for in the background
+    predictor: PredictorPods | None = None  # what our predictor's Pods get of a cluster
 
     def __post_init__(self) -> None:
         """Refuse what can not work, naming the setting."""

@@ -40,20 +40,22 @@ class Failures:
     resources: Fault | None = None
 
 
-def failures_of(deployment: Raw, pods: Sequence[Raw]) -> Failures:
+def failures_of(deployment: Raw, pods: Sequence[Raw], *, is_paused: bool = False) -> Failures:
     """What is wrong, while more replicas are wanted than serve.
 
-    As long as some serve, only that the others did not come in time.
+    As long as some serve, only that the others did not come in time. `is_paused`: they wait
+    through no fault of theirs, so that neither time nor a missing place is one.
     """
     if not int(deployment["spec"].get("replicas", 1)):
         return Failures()
-    late = _deployment_fault(deployment)
+    late = _deployment_fault(deployment, is_paused=is_paused)
     staying = [pod for pod in pods if not is_going(pod)]
     is_serving = any(is_ready(pod) for pod in staying)
     if is_serving or status_of(deployment).get("availableReplicas", 0):
         return Failures(resources=late)
     container = _first(_exits(staying)) or _first(_unfetchable(staying))
-    resources = _first(_unschedulable(staying)) or _first(_waits(staying, is_late=late is not None))
+    unplaced = None if is_paused else _first(_unschedulable(staying))
+    resources = unplaced or _first(_waits(staying, is_late=late is not None))
     return Failures(container=container, resources=resources or late)
 
 
@@ -68,10 +70,12 @@ def _first(faults: Iterator[Fault]) -> Fault | None:
     return next(faults, None)
 
 
-def _deployment_fault(deployment: Raw) -> Fault | None:
+def _deployment_fault(deployment: Raw, *, is_paused: bool) -> Fault | None:
     refused = find(deployment, "ReplicaFailure")
     if refused is not None and refused.status == TRUE:
         return _fault_of(refused)
+    if is_paused:
+        return None
     progress = find(deployment, "Progressing")
     return _fault_of(progress) if progress is not None and progress.status == FALSE else None
 

@@ -18,6 +18,7 @@ from api.pods import serving_index
 from api.storage_uris import is_fetched, refusal
 from controller.children import annotations_of
 
+FETCHING = "Fetching"
 _TRANSFORMER = "--transformer"
 
 
@@ -39,6 +40,7 @@ class Problem:
     reason: str
     message: str
     retry_s: float | None = MODEL_RETRY_S  # None: it would end the same
+    is_of_resources: bool = False  # not of the model: what looks for it does not get to run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Underway:
 
     message: str
     has_begun: bool  # something came already
+    reason: str = FETCHING
 
 
 Resolution = Digest | Problem | Underway | None  # None: not known yet
@@ -69,7 +72,7 @@ def needs_digest(revision: Raw) -> bool:
     container = serving_container(revision)
     if not is_predictor(container) or pinned_digest(revision):
         return False
-    return not _flag([str(arg) for arg in container.get("args") or ()], "--repository")
+    return not flag_of([str(arg) for arg in container.get("args") or ()], "--repository")
 
 
 def pinned_digest(revision: Raw) -> str:
@@ -94,18 +97,18 @@ def is_predictor(container: Mapping[str, Any]) -> bool:
 def fetched_model(container: Mapping[str, Any]) -> str:
     """The URI of a model that must be fetched; empty if there is none."""
     args = [str(arg) for arg in container.get("args") or ()]
-    if _flag(args, "--python") or _flag(args, _TRANSFORMER):
+    if flag_of(args, "--python") or flag_of(args, _TRANSFORMER):
         return ""
-    model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
+    model = _model(args)
     return model if is_fetched(model) else ""
 
 
 def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
     """The file that the predictor's arguments name."""
     args = [str(arg) for arg in container.get("args") or ()]
-    python = _flag(args, "--python")
-    model = next(filter(None, (_flag(args, flag) for flag in FLAGS)), "")
-    around = _flag(args, _TRANSFORMER)
+    python = flag_of(args, "--python")
+    model = _model(args)
+    around = flag_of(args, _TRANSFORMER)
     transformer = around.rpartition(":")[0] or around
     if python:
         path = python.rpartition(":")[0] or python
@@ -128,7 +131,11 @@ def model_file(container: Mapping[str, Any]) -> ModelFile | Problem:
     return Problem(reason=MODEL_UNSUPPORTED, message=message)
 
 
-def _flag(args: Sequence[str], flag: str) -> str:
+def _model(args: Sequence[str]) -> str:
+    return next(filter(None, (flag_of(args, flag) for flag in FLAGS)), "")
+
+
+def flag_of(args: Sequence[str], flag: str) -> str:
     """The value of a flag, `--flag value` or `--flag=value`; the last one counts."""
     found = ""
     for index, arg in enumerate(args):

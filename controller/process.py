@@ -8,12 +8,32 @@ import argparse
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+from api import keys, quantities
 from cluster import connecting, flags, leading, running
 from cluster.flags import Flag, text, whole
 from controller.config import Settings
+from controller.mishaps import Mishaps
+from controller.model_runs import ModelRuns
+from controller.predictor_pods import PredictorPods
 from controller.server import Controller
+
+
+def _folder(said: str) -> str:
+    """An absolute path on every node."""
+    if not said.startswith("/") or ".." in said.split("/"):
+        raise ValueError("expected an absolute path")
+    return said
+
+
+def _quantity(said: str) -> str:
+    """An amount of bytes, as Kubernetes writes it."""
+    if (quantities.parse(said) or 0) <= 0:
+        raise ValueError("expected an amount such as 50Gi")
+    return said
+
 
 FLAGS: Final = (
     Flag("--domain", text, "public hosts are SERVICE.NAMESPACE.DOMAIN", "localhost", "DOMAIN"),
@@ -24,6 +44,15 @@ FLAGS: Final = (
         metavar="PORT",
     ),
     Flag("--config-namespace", text, "where ConfigMaps of settings are", "knative-serving", "NAME"),
+    Flag(
+        "--predictor-image",
+        text,
+        f"what {keys.PREDICTOR_IMAGE} without a tag means in manifests",
+        keys.PREDICTOR_IMAGE,
+        "IMAGE",
+    ),
+    Flag("--node-cache", _folder, "a folder of each node for models", "", "PATH"),
+    Flag("--cache-limit", _quantity, "of a Pod's cache, without --node-cache", "50Gi", "SIZE"),
     Flag("--workers", whole(1, 1000), "objects worked on at once", 16, "N", sets="workers_max"),
 )
 
@@ -43,14 +72,33 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     """Run every part until `stop` is set."""
     settings = flags.filled(args, FLAGS, Settings)
+    pods = PredictorPods(
+        image=args.predictor_image, node_cache=args.node_cache, cache_limit=args.cache_limit
+    )
     server = connecting.locate(args.kubeconfig)
     address = leading.reached_at(args, server, args.admin_port)
     async with (
         leading.election(args, server, "controller", address) as election,
         connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
     ):
-        controller = Controller(client, settings, clock=_wall_s)
-        await running.together(stop, election.run(stop, controller.run))
+        settings = replace(settings, predictor=pods)
+        mishaps = Mishaps(client, now_s=time.monotonic)
+        models = ModelRuns(client, pods, clock=_wall_s, mishaps=mishaps)
+        controller = Controller(
+            client,
+            settings,
+            clock=_wall_s,
+            resolve_digest=models.resolve,
+            progress=models.progress,
+            mishaps=mishaps.of,
+        )
+
+        async def lead() -> None:
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(models.run())
+                parts.create_task(controller.run())
+
+        await running.together(stop, election.run(stop, lead))
 
 
 def _wall_s() -> float:

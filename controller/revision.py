@@ -4,7 +4,7 @@ For: planning one Revision.
 Must not know: which requests it gets, how many replicas it should have, or how a model is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from api.autoscaler_config import Defaults
 from api.conditions import FALSE, INFO, READY, TRUE, UNKNOWN, Condition, find, is_true
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS, REVISIONS
 from api.objects import Raw
+from api.storage_uris import shown
 from api.templates import PROGRESS_DEADLINE_S_DEFAULT, progress_deadline_s
 from controller.children import (
     annotations_of,
@@ -26,6 +27,7 @@ from controller.children import (
     with_metadata,
 )
 from controller.failures import LASTING, Failures, Fault, failures_of
+from controller.phases import Phase, phase_of
 from controller.pinning import (
     Digest,
     Problem,
@@ -34,8 +36,11 @@ from controller.pinning import (
     is_predictor,
     needs_digest,
     pinned_digest,
+    serving_container,
 )
 from controller.plan import Note, Plan, Write, internal_error, new_status, quoted, status_of
+from controller.pod_events import is_lasting
+from controller.predictor_pods import STEP, PredictorPods, model_of
 from controller.workload import initial_scale, make_deployment, make_podautoscaler
 
 ACTIVE = "Active"
@@ -49,7 +54,6 @@ _NEVER_ACHIEVED = Fault(
     reason="ProgressDeadlineExceeded", message="Initial scale was never achieved"
 )
 _NOT_OURS = " that we do not own."
-FETCHING = "Fetching"
 _FETCHING_S = 1.0  # how often to look how far it is
 NOT_OWNED_RETRY_S = 30.0  # whoever has the name may give it up
 
@@ -65,6 +69,8 @@ class Observed:
     model: Resolution = None  # only read while the Revision is not pinned
     defaults: Defaults = field(default_factory=Defaults)
     deadline_default_s: int = PROGRESS_DEADLINE_S_DEFAULT
+    predictor: PredictorPods | None = None  # of a cluster: its Pods say what they wait for
+    mishaps: Mapping[str, Fault] = field(default_factory=dict)  # what Events say of Pods, by uid
 
 
 def plan(seen: Observed, *, now: str) -> Plan:
@@ -78,19 +84,24 @@ def plan(seen: Observed, *, now: str) -> Plan:
     creates, updates = [], []
     failures = Failures()
     foreign = _foreign(seen)
+    phase = _phase(seen)
     if seen.deployment is None:
         made = make_deployment(
             seen.revision,
             replicas=initial_scale(seen.revision, seen.defaults),
             deadline_default_s=seen.deadline_default_s,
+            predictor=seen.predictor,
         )
         creates.append(Write(resource=DEPLOYMENTS, object=made))
     elif foreign is None:
         updates.append(_deployment_update(seen.deployment, seen))
-        failures = failures_of(seen.deployment, seen.pods)
-    conditions = _conditions(seen, failures, foreign)
+        is_paused = phase is not None and phase.pauses
+        failures = failures_of(seen.deployment, seen.pods, is_paused=is_paused)
+        failures = replace(failures, resources=failures.resources or _lasting(seen))
+    conditions = _conditions(seen, failures, foreign, phase)
     is_broken = _is_failing(conditions) and (_is_hopeless(seen) or _is_given_up(seen, now=now))
-    podautoscaler = make_podautoscaler(seen.revision, is_broken=is_broken)
+    waits = phase.reason if phase is not None and phase.pauses and not is_broken else ""
+    podautoscaler = make_podautoscaler(seen.revision, is_broken=is_broken, waits=waits)
     if seen.podautoscaler is None and foreign is None:
         # Not before: autoscaling would be sent to a Deployment that is somebody else's.
         creates.append(Write(resource=PODAUTOSCALERS, object=podautoscaler))
@@ -103,6 +114,26 @@ def plan(seen: Observed, *, now: str) -> Plan:
         notes=(*_notes(seen.revision, conditions), *_not_owned(seen.revision, conditions)),
         requeue_after_s=NOT_OWNED_RETRY_S if foreign is not None else None,
     )
+
+
+def _phase(seen: Observed) -> Phase | None:
+    """What the Pods that are wanted wait for; None where no cluster tells."""
+    if seen.predictor is None or not _wants_replicas(seen):
+        return None
+    container = serving_container(seen.revision)
+    asked = model_of(container) if is_predictor(container) else None
+    return phase_of(
+        seen.pods,
+        seen.mishaps,
+        step=STEP,
+        serving=str(container.get("name") or ""),
+        model=shown(asked.path) if asked is not None else "",
+    )
+
+
+def _lasting(seen: Observed) -> Fault | None:
+    """What Events say that only ends when somebody changes something."""
+    return next(filter(is_lasting, seen.mishaps.values()), None)
 
 
 def _not_owned(revision: Raw, conditions: Sequence[Condition]) -> tuple[Note, ...]:
@@ -125,12 +156,12 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
         notes = [Note(type="Normal", reason="Fetched", message=seen.model.told)]
         write = Write(resource=REVISIONS, object=pinned)
         return Plan(updates=(write,), notes=tuple(notes if seen.model.told else ()))
-    again_s = None
+    again_s, is_of_resources = None, False
     if isinstance(seen.model, Problem):
         status, reason, message = FALSE, seen.model.reason, seen.model.message
-        again_s = seen.model.retry_s
+        again_s, is_of_resources = seen.model.retry_s, seen.model.is_of_resources
     elif isinstance(seen.model, Underway) and (seen.model.has_begun or not _is_unhealthy(revision)):
-        status, reason, message = UNKNOWN, FETCHING, seen.model.message
+        status, reason, message = UNKNOWN, seen.model.reason, seen.model.message
         again_s = _FETCHING_S
     elif _is_unhealthy(revision):
         # It is looked for again. Until that has an answer, what was said of it holds: saying
@@ -138,9 +169,15 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
         return Plan()
     else:
         status, reason, message = UNKNOWN, _RESOLVING.reason, ""
+    said = Condition(type=CONTAINER_HEALTHY, status=status, reason=reason, message=message)
+    other = _unknown(RESOURCES_AVAILABLE, _RESOLVING if status == UNKNOWN else _DEPLOYING)
+    if is_of_resources:
+        said, other = (
+            replace(said, type=RESOURCES_AVAILABLE),
+            replace(other, type=CONTAINER_HEALTHY),
+        )
     conditions = (
-        Condition(type=CONTAINER_HEALTHY, status=status, reason=reason, message=message),
-        _unknown(RESOURCES_AVAILABLE, _RESOLVING if status == UNKNOWN else _DEPLOYING),
+        *((other, said) if is_of_resources else (said, other)),
         Condition(type=ACTIVE, status=UNKNOWN, reason=_DEPLOYING.reason, severity=INFO),
     )
     return Plan(
@@ -151,8 +188,8 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
 
 
 def _is_unhealthy(revision: Raw) -> bool:
-    before = find(revision, CONTAINER_HEALTHY)
-    return before is not None and before.status == FALSE
+    found = (find(revision, each) for each in (CONTAINER_HEALTHY, RESOURCES_AVAILABLE))
+    return any(each is not None and each.status == FALSE for each in found)
 
 
 def _foreign(seen: Observed) -> Condition | None:
@@ -175,6 +212,7 @@ def _deployment_update(existing: Raw, seen: Observed) -> Write | None:
         seen.revision,
         replicas=existing["spec"].get("replicas", 1),
         deadline_default_s=seen.deadline_default_s,
+        predictor=seen.predictor,
     )
     hash_ = wanted["metadata"]["labels"][keys.DEPLOYMENT_HASH]
     if labels_of(existing).get(keys.DEPLOYMENT_HASH) == hash_:
@@ -218,10 +256,10 @@ def _is_given_up(seen: Observed, *, now: str) -> bool:
 
 
 def _conditions(
-    seen: Observed, failures: Failures, foreign: Condition | None
+    seen: Observed, failures: Failures, foreign: Condition | None, phase: Phase | None
 ) -> tuple[Condition, ...]:
     """ContainerHealthy first: of two complaints it is the one that says more."""
-    active = _active(seen, failures)
+    active = _active(seen, failures, phase)
     if foreign is not None:
         return (_unknown(CONTAINER_HEALTHY, _DEPLOYING), foreign, active)
     if _was_ready(seen):
@@ -232,9 +270,10 @@ def _conditions(
             active,
         )
     resources = failures.resources or (_NEVER_ACHIEVED if _gave_up(seen) else None)
+    waits = _DEPLOYING if phase is None else Fault(reason=phase.reason, message=phase.message)
     return (
         _judged(seen.revision, CONTAINER_HEALTHY, failures.container),
-        _judged(seen.revision, RESOURCES_AVAILABLE, resources),
+        _judged(seen.revision, RESOURCES_AVAILABLE, resources, else_=waits),
         active,
     )
 
@@ -258,7 +297,9 @@ def _gave_up(seen: Observed) -> bool:
     )
 
 
-def _judged(revision: Raw, type_: str, fault: Fault | None) -> Condition:
+def _judged(
+    revision: Raw, type_: str, fault: Fault | None, *, else_: Fault = _DEPLOYING
+) -> Condition:
     """False for a fault; a fault once seen stays until the Revision serves.
 
     Its Pods, and with them the evidence, go when the autoscaler gives up; that it did so says
@@ -277,15 +318,18 @@ def _judged(revision: Raw, type_: str, fault: Fault | None) -> Condition:
         return before
     if fault is not None:
         return Condition(type=type_, status=FALSE, reason=fault.reason, message=fault.message)
-    return _unknown(type_, _DEPLOYING)
+    return _unknown(type_, else_)
 
 
 def _unknown(type_: str, why: Fault) -> Condition:
     return Condition(type=type_, status=UNKNOWN, reason=why.reason, message=why.message)
 
 
-def _active(seen: Observed, failures: Failures) -> Condition:
-    """Whether replicas serve now. A start that fails is told here even after the first success."""
+def _active(seen: Observed, failures: Failures, phase: Phase | None) -> Condition:
+    """Whether replicas serve now, and else what they wait for.
+
+    A start that fails is told here even after the first success.
+    """
     below = find(seen.podautoscaler, ACTIVE) if seen.podautoscaler is not None else None
     if below is not None and below.status == TRUE:
         return Condition(type=ACTIVE, status=TRUE, severity=INFO)
@@ -297,6 +341,14 @@ def _active(seen: Observed, failures: Failures) -> Condition:
             severity=INFO,
             reason=fault.reason,
             message=fault.message,
+        )
+    if phase is not None:
+        return Condition(
+            type=ACTIVE,
+            status=UNKNOWN,
+            severity=INFO,
+            reason=phase.reason,
+            message=phase.message,
         )
     if below is None:
         return Condition(type=ACTIVE, status=UNKNOWN, severity=INFO, reason=_DEPLOYING.reason)

@@ -6,7 +6,8 @@ Must not know: which API server it talks to.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from api.autoscaler_config import SettingsError
@@ -25,7 +26,7 @@ from api.kinds import (
     SERVINGRUNTIMES,
     Resource,
 )
-from api.objects import rfc3339
+from api.objects import Raw, rfc3339
 from cluster.client import Client
 from cluster.events import EventRecorder
 from cluster.informer import Informer
@@ -45,11 +46,13 @@ from controller.addresses import Addresses
 from controller.clusterconfig import ClusterConfig
 from controller.concerns import Task, Work, work_for
 from controller.config import Settings
+from controller.failures import Fault
 from controller.inference_pods import Surroundings
 from controller.inference_writing import REFUSED_AGAIN_S, carry_out_each, without_writes
 from controller.manager import Manager, Statistics
 from controller.models import ModelDigests, Progress, Resolutions, Resolve
 from controller.pinning import needs_digest
+from controller.pod_events import is_stuck
 from controller.reconciler import RefusedError, Writer
 from controller.unserved import unserved
 from controller.view import WATCHED, Key, View
@@ -59,6 +62,9 @@ _LOG = logging.getLogger(__name__)
 _OPTIONAL = (DOMAINMAPPINGS, INFERENCESERVICES, SERVINGRUNTIMES, CLUSTERSERVINGRUNTIMES)
 _OF_REPLICAS = (DEPLOYMENTS, PODAUTOSCALERS, PODS)
 
+_STUCK_S = 2.0  # how often Events are thought of, where Pods do not start
+
+Tell = Callable[[Sequence[Raw]], Awaitable[dict[str, Fault]]]
 Planned = float | None  # seconds after which to look again
 
 
@@ -73,13 +79,16 @@ class Controller:
         clock: Callable[[], float],
         resolve_digest: Resolve | None = None,
         progress: Progress | None = None,
+        mishaps: Tell | None = None,
     ) -> None:
         """`clock` is wall time (epoch, seconds).
 
         `resolve_digest(revision)` finds a model's digest, by default from files under
-        `settings.model_root`; `progress(revision)` tells how far that is.
+        `settings.model_root`; `progress(revision)` tells how far that is. `mishaps(pods)` tells
+        what Events say of those that do not start.
         """
         self._settings = settings
+        self._mishaps = mishaps
         self._clock = clock
         self._addresses = Addresses(domain=settings.domain, port=settings.external_port)
         self._components = Surroundings(
@@ -208,9 +217,13 @@ class Controller:
             seen = self._view.revision(key, model, config=self._config)
             if seen is None:
                 return None
+        seen = replace(seen, predictor=self._settings.predictor)
+        stuck = [pod for pod in seen.pods if is_stuck(pod)] if self._mishaps is not None else []
+        if self._mishaps is not None and stuck:
+            seen = replace(seen, mishaps=await self._mishaps(stuck))
         plan = revision.plan(seen, now=self._now())
         await self._writer.carry_out(REVISIONS, seen.revision, plan)
-        return plan.requeue_after_s
+        return _STUCK_S if stuck and plan.requeue_after_s is None else plan.requeue_after_s
 
     async def _route(self, key: Key) -> Planned:
         seen = self._view.route(key, rollout_s=self._config.rollout_s)

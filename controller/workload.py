@@ -16,11 +16,12 @@ from api.autoscaling import admitted_scaling
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.naming import deployment_name
 from api.objects import Raw
-from api.pods import speaks_h2c
+from api.pods import serving_index, speaks_h2c
 from api.templates import PROGRESS_DEADLINE_S_DEFAULT, TIMEOUT_S_DEFAULT, progress_deadline_s
 from controller.children import annotations_of, labels_of, make_child, passed_on
 from controller.labeler import ACTIVE, RESERVE
 from controller.pinning import is_predictor, pinned_digest, serving_container
+from controller.predictor_pods import PredictorPods, fitted, resolved
 from controller.probing import probes_at, readiness, serving_port
 
 _KNATIVES = Defaults()
@@ -35,9 +36,16 @@ _REACHABILITY = {ACTIVE: "Reachable", RESERVE: "Unreachable"}
 
 
 def make_deployment(
-    revision: Raw, *, replicas: int, deadline_default_s: int = PROGRESS_DEADLINE_S_DEFAULT
+    revision: Raw,
+    *,
+    replicas: int,
+    deadline_default_s: int = PROGRESS_DEADLINE_S_DEFAULT,
+    predictor: PredictorPods | None = None,
 ) -> dict[str, Any]:
-    """The Deployment of a Revision, labelled with a hash of all else that is wanted of it."""
+    """The Deployment of a Revision, labelled with a hash of all else that is wanted of it.
+
+    `predictor` is what its Pods get of a cluster, if they are one's.
+    """
     name, uid = revision["metadata"]["name"], revision["metadata"]["uid"]
     metadata = {"labels": child_labels(revision), "annotations": _pod_annotations(revision)}
     main = {keys.DEFAULT_CONTAINER: str(serving_container(revision).get("name") or "")}
@@ -49,7 +57,7 @@ def make_deployment(
         ),
         "revisionHistoryLimit": 0,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
-        "template": {"metadata": of_pods, "spec": _pod_spec(revision)},
+        "template": {"metadata": of_pods, "spec": _pod_spec(revision, predictor)},
     }
     text = orjson.dumps([metadata, spec], option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha256(text).hexdigest()[:_HASH_LENGTH]
@@ -63,8 +71,8 @@ def make_deployment(
     )
 
 
-def make_podautoscaler(revision: Raw, *, is_broken: bool) -> dict[str, Any]:
-    """The PodAutoscaler of a Revision.
+def make_podautoscaler(revision: Raw, *, is_broken: bool, waits: str = "") -> dict[str, Any]:
+    """The PodAutoscaler of a Revision; `waits` says why its deadline stands still, if it does.
 
     `is_broken`: its replicas can not come up. It is then out of reach, so that min-scale
     does not keep them trying for ever.
@@ -78,7 +86,10 @@ def make_podautoscaler(revision: Raw, *, is_broken: bool) -> dict[str, Any]:
         name,
         {
             "labels": child_labels(revision),
-            "annotations": passed_on(annotations_of(revision)),
+            "annotations": {
+                **passed_on(annotations_of(revision)),
+                **({keys.WAITS: waits} if waits else {}),
+            },
         },
         {
             "scaleTargetRef": {
@@ -114,7 +125,7 @@ def _pod_annotations(revision: Raw) -> dict[str, str]:
     }
 
 
-def _pod_spec(revision: Raw) -> dict[str, Any]:
+def _pod_spec(revision: Raw, predictor: PredictorPods | None) -> Raw:
     """All that the user wrote, unchanged but for what the runtime contract promises."""
     spec = revision["spec"]
     serving = serving_container(revision)
@@ -128,7 +139,13 @@ def _pod_spec(revision: Raw) -> dict[str, Any]:
     }
     if spec.get("initContainers"):
         made["initContainers"] = [_telling(each) for each in spec["initContainers"]]
-    return made
+    if predictor is None:
+        return made
+    if is_predictor(serving):
+        index = serving_index(spec["containers"])
+        namespace = str(revision["metadata"]["namespace"])
+        made = dict(fitted(made, index, pinned_digest(revision), namespace, predictor))
+    return resolved(made, predictor)
 
 
 def _telling(container: Mapping[str, Any]) -> dict[str, Any]:
