@@ -47,10 +47,10 @@ def announcements(raw: Mapping[str, Any], entry: Entry, *, now_s: float) -> list
     message = telling.told(entry, subject=raw["metadata"]["name"])
     if decision.next_s is not None:
         message = message.replace(telling.NEXT, rfc3339(now_s + decision.next_s - decision.at_s))
-    return [Announcement(about=about, reason=reason, message=message) for about in _concerned(raw)]
+    return [Announcement(about=about, reason=reason, message=message) for about in concerned(raw)]
 
 
-def _concerned(raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def concerned(raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     metadata = raw["metadata"]
     namespace = metadata.get("namespace", "")
     yield {**raw, "apiVersion": PODAUTOSCALERS.api_version, "kind": PODAUTOSCALERS.kind}

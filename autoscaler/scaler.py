@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from autoscaler.config import Settings
@@ -46,10 +46,24 @@ class _Desk:
     scale_ordered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class Claims(Protocol):
+    """Replicas that are had sooner than a scale brings them: `autoscaler.claiming`."""
+
+    async def lead(
+        self, key: Key, deployment: str, replicas: int, settled: Callable[[], None]
+    ) -> bool:
+        """See to what is missing of `replicas`; True while the scale may wait for that.
+
+        `settled` is called when that has changed.
+        """
+        ...
+
+
 class Scaler:
     """Takes orders without waiting and has them written by tasks from `spawn`."""
 
     def __init__(self, client: Client, settings: Settings, *, spawn: Spawn) -> None:
+        self.claims: Claims | None = None  # they go before each scale, where there are any
         self._client = client
         self._settings = settings
         self._spawn = spawn
@@ -120,7 +134,25 @@ class Scaler:
             return False
         return True
 
+    async def _lead(self, key: Key, desk: _Desk) -> None:
+        """Have replicas claimed; where that is all that is wanted, the scale lets them start."""
+        if self.claims is None:
+            return
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._settings.claims_first_s
+        while desk.replicas is not None:
+            desk.scale_ordered.clear()
+            notice = desk.scale_ordered.set  # as a new number gives it
+            if not await self.claims.lead(key, desk.deployment, desk.replicas, notice):
+                return
+            try:
+                async with asyncio.timeout_at(until_s):
+                    await desk.scale_ordered.wait()
+            except TimeoutError:
+                return
+
     async def _write_scale(self, key: Key, desk: _Desk) -> None:
+        await self._lead(key, desk)
         for attempt in range(self._settings.write_attempts_max):
             replicas = desk.replicas
             if replicas is None:
