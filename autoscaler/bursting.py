@@ -4,7 +4,8 @@ For: Knative's mode of a Revision's traffic and its number of activators (knativ
      pkg/reconciler/autoscaling/kpa/kpa.go), told in the PodAutoscaler's status.
 Must not know: how traffic is sent anywhere, or how the room for a burst is measured.
 
-On one machine the activator stays whatever the mode: `Serve` says that it could go.
+On one machine the activator stays whatever the mode: `Serve` says that it could go. Elsewhere it
+goes for the Revisions that may be reached directly (exposure.py).
 """
 
 import math

@@ -7,6 +7,9 @@ Silence. An activator reports a Revision only while it carries requests of it, a
 request passes an activator. So silence means zero, but only to someone who has listened for
 a whole stable window; before that it means nothing (None). Whoever carries stats over a
 network must restart that wait (`listening_since_s`) when reports may have been lost.
+
+Where callers may reach replicas past the activators (`is_exposed`) silence says nothing: then the
+load is known while the replicas are measured, and what they were not asked in time is no zero.
 """
 
 import math
@@ -15,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.stats import Stat
+from autoscaler.sampling import Measured
 from autoscaler.signals import amount, leads
 from autoscaler.spec import Spec
 from autoscaler.window import AverageWindow
@@ -48,6 +52,15 @@ class _Reporter:
     shared: float | None = None  # what it told of replicas, which others may tell of too
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measure:
+    """What replicas told last, and in which second."""
+
+    heard_s: float
+    second: int
+    value: float
+
+
 class Collector:
     """The load of one Revision. Owned by one `Pilot`; every call is O(1) amortised."""
 
@@ -56,6 +69,8 @@ class Collector:
         "_counting_since_s",
         "_has_gap",
         "_heard_s",
+        "_is_blind",
+        "_measured",
         "_panic",
         "_ready",
         "_reporters",
@@ -71,6 +86,8 @@ class Collector:
         self._reporters: dict[str, _Reporter] = {}
         self._counting_since_s = -math.inf  # this load and not another
         self._ready = 0  # as last observed
+        self._measured: _Measure | None = None  # of requests that passed no activator
+        self._is_blind = False  # exposed, and not measured in time
         self._has_gap = False  # from windows that were restored to the next report
         self.rejected = 0  # stats out of order
         self._stable, self._panic = _windows(spec)
@@ -88,12 +105,30 @@ class Collector:
         self._stable.resize(spec.stable_window_s, now_s=now_s)
         self._panic.resize(spec.panic_window_s, now_s=now_s)
 
-    def record(self, stat: Stat, *, now_s: float) -> None:
-        """Take in one report, received at `now_s`; one older than its predecessor is dropped."""
+    def measured(self, load: Measured, *, now_s: float) -> None:
+        """Take in what replicas counted since they were measured last, in each second since."""
+        self._close_gap(now_s)
+        value = load.requests_per_s if self._spec.is_rps else load.concurrency
+        before, second = self._measured, int(now_s // 1)
+        self._measured = _Measure(heard_s=now_s, second=second, value=value)
+        if value > 0:
+            self._heard_s = now_s
+        if before is not None and before.second == second:
+            self._write(now_s, value - before.value)
+            return
+        since = second - 1 if before is None else before.second
+        for each in range(max(since, second - math.ceil(self._spec.stable_window_s)), second):
+            self._write(each + 1.0, value)
+
+    def _close_gap(self, now_s: float) -> None:
         if self._has_gap:
             self._stable.skip(now_s)
             self._panic.skip(now_s)
             self._has_gap = False
+
+    def record(self, stat: Stat, *, now_s: float) -> None:
+        """Take in one report, received at `now_s`; one older than its predecessor is dropped."""
+        self._close_gap(now_s)
         reporter = self._reporter(stat, now_s)
         if stat.time_s < reporter.time_s:
             self.rejected += 1
@@ -163,7 +198,9 @@ class Collector:
         self._stable.record(now_s, value)
         self._panic.record(now_s, value)
 
-    def observe(self, *, now_s: float, ready: int, listening_since_s: float) -> Load:
+    def observe(
+        self, *, now_s: float, ready: int, listening_since_s: float, is_exposed: bool = False
+    ) -> Load:
         """Return the load at `now_s` of a Revision with that many ready replicas."""
         spec = self._spec
         self._ready = ready
@@ -177,9 +214,15 @@ class Collector:
             each.heard_s >= listening_since_s and each.heard_s > begun_s
             for each in self._reporters.values()
         )
-        if not is_told and now_s - max(listening_since_s, begun_s) < spec.stable_window_s:
+        is_known = is_told or now_s - max(listening_since_s, begun_s) >= spec.stable_window_s
+        if is_exposed:
+            is_known = self._measured is not None and now_s - self._measured.heard_s <= STALE_S
+            self._is_blind = not is_known
+        elif self._is_blind:
+            self._see_again(now_s)
+        if not is_known:
             return Load(stable=None, panic=None, busy=None, queued=queued, idle_s=idle_s)
-        if ready > 0:
+        if ready > 0 and not is_exposed:
             self._fill(now_s)
         return Load(
             stable=self._stable.average(now_s),
@@ -188,6 +231,13 @@ class Collector:
             queued=queued,
             idle_s=idle_s,
         )
+
+    def _see_again(self, now_s: float) -> None:
+        """Everything passes an activator again: what was not measured is unknown, and not zero."""
+        self._is_blind = False
+        self._measured = None
+        self._stable.skip(now_s)
+        self._panic.skip(now_s)
 
     def averages(self, *, now_s: float) -> tuple[float, float]:
         """The busy and the panic average as they stand, whatever silence means."""

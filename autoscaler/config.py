@@ -20,12 +20,16 @@ class Settings:
     journal_length_max: int = 200  # decisions remembered for each Revision
     shelf_length_max: int = 20_000  # and for all that sleep, beside 8 for each
     status_after_s: float = 0.02  # a status is written so much later than its scale
+    claims_first_s: float = 1.5  # a scale waits at most so long for claimed Pods that cover it
     write_attempts_max: int = 4  # of one scale; the next tick tries again anyway
     write_back_off_s: float = 0.1  # first wait after a refused write, doubling
+    # Somebody lets callers past the activators where a mode says so: replicas are measured then.
+    is_mode_followed: bool = False
 
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name not in {"defaults", "config_namespace"} and not 0 < value < float("inf"):
+            is_number = each.name not in {"defaults", "config_namespace", "is_mode_followed"}
+            if is_number and not 0 < value < float("inf"):
                 name = each.name.removesuffix("_s").replace("_", "-")
                 raise ValueError(f"{name} = {value}, must be positive and finite")

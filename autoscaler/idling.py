@@ -4,10 +4,11 @@ For: what becomes of a decision for zero, in both classes (knative/serving,
      pkg/reconciler/autoscaling/kpa/scaler.go).
 Must not know: how load is measured, clocks, Kubernetes.
 
-The activator is always in the path here, so what Knative learns by a probe is known.
+What Knative learns by a probe, that activators are in the path, is known here where they always
+are; elsewhere exposure.py says when it is not, and then nothing goes to zero (`while_exposed`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from autoscaler.reasons import Reason
@@ -73,6 +74,13 @@ def settle(
         return _settle_kpa(spec, life, phase_s, now_s)
     keep_s = spec.stable_window_s if keep_s is None else keep_s
     return _settle_relight(spec, life, min(idle_s, phase_s), keep_s, now_s)
+
+
+def while_exposed(verdict: Verdict) -> Verdict:
+    """The same where callers may reach replicas past the activators: the last ones stay so long."""
+    if verdict.replicas != 0:
+        return verdict
+    return replace(verdict, replicas=None, reason=Reason.STEPPING_IN, next_s=None)
 
 
 def _settle_relight(spec: Spec, life: Life, quiet_s: float, keep_s: float, now_s: float) -> Verdict:

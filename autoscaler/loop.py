@@ -18,15 +18,15 @@ from api import conditions
 from api.autoscaling import PodAutoscaler
 from api.conditions import Condition
 from api.errors import InvalidObjectError
-from api.kinds import PODAUTOSCALERS
 from api.objects import rfc3339
 from api.stats import Stat
-from autoscaler import bursting, spec, status
+from autoscaler import bursting, podautoscalers, spec, status
 from autoscaler.announcing import announcements
 from autoscaler.config import Settings
 from autoscaler.journal import Entry, Shelf
 from autoscaler.memory import Memory
-from autoscaler.pilot import Outcome, Pilot, Scale, first_life
+from autoscaler.pilot import Outcome, Pilot, Scale
+from autoscaler.sampling import Measured
 from autoscaler.scaler import Key, Scaler
 from cluster.events import EventRecorder
 
@@ -132,6 +132,17 @@ class Loop:
         """Take silence before `now_s` for nothing: stats may have been missed until then."""
         self._listening_since_s = now_s
 
+    def exposed(self, *, now_s: float) -> list[tuple[Key, Pilot]]:
+        """Revisions whose replicas are to be measured, or whose Service is to be probed."""
+        pilots = ((key, watched.pilot) for key, watched in self._awake.items())
+        return [each for each in pilots if each[1].exposure.wants_look(now_s=now_s)]
+
+    def measured(self, key: Key, load: Measured, *, now_s: float) -> None:
+        """Take in what replicas counted; where it presses it is decided before this returns."""
+        watched = self._watched.get(key)
+        if watched is not None and watched.pilot.measured(load, now_s=now_s):
+            self._look(key, watched, now_s=now_s, is_turn=True)
+
     def receive(self, stats: Iterable[Stat], *, now_s: float) -> None:
         """Take in reports; a poke is decided and ordered before this returns."""
         pressing: dict[Key, _Watched] = {}
@@ -174,7 +185,9 @@ class Loop:
             self.autoscaler_gone(raw)
             return
         watched = self._watched.get(key)
-        is_same = watched is not None and _inputs(watched.raw) == _inputs(raw)
+        is_same = watched is not None and podautoscalers.inputs(
+            watched.raw
+        ) == podautoscalers.inputs(raw)
         if watched is not None:
             watched.raw, watched.ordered, watched.settled = raw, None, None
         if is_same and not is_read_anew:
@@ -184,7 +197,7 @@ class Loop:
             wanted = self._shared(spec.build(parsed, self._settings))
         except InvalidObjectError as error:
             _LOG.warning("PodAutoscaler %s/%s: %s", *key, error)
-            self._recorder.warning(_about(raw), "InvalidAnnotations", str(error))
+            self._recorder.warning(podautoscalers.about(raw), "InvalidAnnotations", str(error))
             self._refused.add(key)
             return
         self._refused.discard(key)
@@ -203,7 +216,7 @@ class Loop:
         target = (key[0], deployment)
         if watched is None:
             scale = self._scales.get(target, _NO_DEPLOYMENT)
-            pilot = _first_pilot(wanted, raw, scale, now_s)
+            pilot = podautoscalers.first_pilot(wanted, raw, scale, now_s)
             watched = _Watched(pilot=pilot, raw=raw, deployment=deployment)
             self._watched[key] = watched
             self.recall(key, now_s=now_s)
@@ -233,7 +246,7 @@ class Loop:
         if watched is not None and self._memory is not None:
             self._memory.recall(
                 key,
-                _uid(watched.raw),
+                podautoscalers.uid(watched.raw),
                 watched.pilot,
                 self._scales.get((key[0], watched.deployment), _NO_DEPLOYMENT),
                 now_s=now_s,
@@ -245,7 +258,7 @@ class Loop:
         watched = self._watched.get(key)
         if watched is None or self._memory is None:
             return None
-        uid = _uid(watched.raw)
+        uid = podautoscalers.uid(watched.raw)
         return self._memory.dump(key, uid, watched.pilot, now_s=now_s, epoch_s=self._clock())
 
     def deployment_changed(self, name: Key, raw: Mapping[str, Any] | None, *, now_s: float) -> None:
@@ -341,28 +354,21 @@ class Loop:
         self, watched: _Watched, scale: Scale, outcome: Outcome
     ) -> dict[str, Any] | None:
         """The status to write; None when the stored one, or one on its way, says the same."""
-        mode = bursting.mode(
-            outcome.decision.desired, outcome.decision.excess_burst_capacity, ready=scale.ready
-        )
-        said = (outcome.conditions, outcome.want, scale.ready, mode)
+        said = (outcome.conditions, outcome.want, scale.ready, outcome.mode)
         if said == watched.settled:  # quick, for unchanged conditions are the same object
             return None
         raw = watched.raw
         stored = watched.ordered or raw.get("status") or {}
-        wanted: dict[str, Any] = {
-            "observedGeneration": raw["metadata"].get("generation", 0),
-            "actualScale": scale.ready,
-            "mode": mode,
-            "activators": bursting.activators(
-                ready=scale.ready,
-                total=outcome.decision.spec.total,
-                target_burst_capacity=outcome.decision.spec.target_burst_capacity,
-                capacity=self._settings.defaults.activator_capacity,
-            ),
-            "conditions": conditions.merge(
-                stored.get("conditions") or (), outcome.conditions, now=rfc3339(self._clock())
-            ),
-        }
+        wanted = status.spelled(
+            outcome.decision.spec,
+            ready=scale.ready,
+            mode=outcome.mode,
+            activator_capacity=self._settings.defaults.activator_capacity,
+        )
+        wanted["observedGeneration"] = raw["metadata"].get("generation", 0)
+        wanted["conditions"] = conditions.merge(
+            stored.get("conditions") or (), outcome.conditions, now=rfc3339(self._clock())
+        )
         if outcome.want is not None:
             wanted["desiredScale"] = outcome.want
         if any(stored.get(name) != value for name, value in wanted.items()):
@@ -371,30 +377,3 @@ class Loop:
         if watched.ordered is None:
             watched.settled = said
         return None
-
-
-def _about(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The object with its kind, which lists leave out."""
-    return {**raw, "apiVersion": PODAUTOSCALERS.api_version, "kind": PODAUTOSCALERS.kind}
-
-
-def _uid(raw: Mapping[str, Any]) -> str:
-    return str(raw["metadata"].get("uid", ""))
-
-
-def _inputs(raw: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The parts of a PodAutoscaler that we read and do not write."""
-    metadata = raw["metadata"]
-    return metadata.get("generation"), metadata.get("annotations"), raw.get("spec")
-
-
-def _first_pilot(wanted: spec.Spec, raw: Mapping[str, Any], scale: Scale, now_s: float) -> Pilot:
-    active = conditions.find(raw, status.ACTIVE)
-    life = first_life(
-        active="" if active is None else active.status,
-        is_initialized=conditions.is_true(raw, status.INITIALIZED),
-        now_s=now_s,
-    )
-    desired = (raw.get("status") or {}).get("desiredScale")
-    before = desired if isinstance(desired, int) and desired >= 0 else None
-    return Pilot(wanted, life, scale=scale, wanted=before, now_s=now_s)

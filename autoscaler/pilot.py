@@ -11,7 +11,7 @@ from typing import Any
 
 from api.conditions import Condition
 from api.stats import Stat
-from autoscaler import dumping
+from autoscaler import bursting, dumping
 from autoscaler.collector import Collector
 from autoscaler.decider import (
     Decision,
@@ -20,9 +20,11 @@ from autoscaler.decider import (
     decide,
     initial_state,
 )
-from autoscaler.idling import Life, Phase, settle
+from autoscaler.exposure import Exposure
+from autoscaler.idling import Life, Phase, settle, while_exposed
 from autoscaler.journal import Entry, Journal
 from autoscaler.levels import Levels
+from autoscaler.sampling import Measured
 from autoscaler.spec import Spec
 from autoscaler.status import advance, conditions, ready_min
 from autoscaler.weighing import Weigher
@@ -44,6 +46,7 @@ class Outcome:
     want: int | None  # status.desiredScale: what is wanted, or was last; None: never known
     conditions: tuple[Condition, ...]
     decision: Decision
+    mode: bursting.Mode
     begun: Entry | None  # of the journal, when this decision is not one more of the same
 
 
@@ -61,6 +64,7 @@ class Pilot:
         "_state",
         "_wanted",
         "_weigher",
+        "exposure",
     )
 
     def __init__(
@@ -76,6 +80,7 @@ class Pilot:
         self._said: tuple[tuple[Phase, bool, str], tuple[Condition, ...]] | None = None
         self._journal = Journal(length_max=spec.journal_length_max, wanted=wanted)
         self._wanted = wanted  # what was wanted last, before a restart too
+        self.exposure = Exposure(is_direct=spec.is_direct, ready=scale.ready, now_s=now_s)
 
     @property
     def phase(self) -> Phase:
@@ -135,6 +140,16 @@ class Pilot:
             return True
         if self._spec.is_kpa:
             return is_zero and (stat.is_poke or stat.average_concurrency > 0)
+        return self._is_pressing(now_s)
+
+    def measured(self, load: Measured, *, now_s: float) -> bool:
+        """Take in what replicas counted past the activators; True asks for a `turn` at once."""
+        self.exposure.measured(load.concurrency + load.requests_per_s, now_s=now_s)
+        self._collector.measured(load, now_s=now_s)
+        return not self._spec.is_kpa and self._is_pressing(now_s)
+
+    def _is_pressing(self, now_s: float) -> bool:
+        known = self._state.recommended
         return known is not None and self._weigher.is_pressing(
             self._spec, self._collector, known, now_s=now_s
         )
@@ -148,7 +163,10 @@ class Pilot:
     def turn(self, scale: Scale, *, now_s: float, listening_since_s: float) -> Outcome:
         """Observe and decide: on every tick, and at once when `receive` asked for it."""
         load = self._collector.observe(
-            now_s=now_s, ready=scale.ready, listening_since_s=listening_since_s
+            now_s=now_s,
+            ready=scale.ready,
+            listening_since_s=listening_since_s,
+            is_exposed=self.exposure.is_open,
         )
         seen = Observation(
             stable=load.stable,
@@ -203,6 +221,8 @@ class Pilot:
             now_s=now_s,
             keep_s=None if kept is None else kept.plan.keep_s,
         )
+        if self.exposure.is_open and scale.ready:
+            verdict = while_exposed(verdict)
         if verdict.reason is not None:
             decision = replace(
                 decision, desired=verdict.want, reason=verdict.reason, next_s=verdict.next_s
@@ -210,13 +230,16 @@ class Pilot:
         want = verdict.want
         if scale.ready == scale.replicas:
             self._weigher.ordered(verdict.replicas, ready=scale.ready, now_s=now_s)
-        is_proxied = not want or not scale.ready or decision.excess_burst_capacity < 0
+        wish = bursting.mode(want, decision.excess_burst_capacity, ready=scale.ready)
+        mode = self.exposure.follow(
+            wish, is_direct=self._spec.is_direct, ready=scale.ready, now_s=now_s
+        )
         self._life, reason = advance(
             self._spec,
             self._life,
             want=want,
             ready=scale.ready,
-            is_proxied=is_proxied,
+            is_proxied=mode == bursting.PROXY,
             now_s=now_s,
         )
         begun = self._journal.add(decision)
@@ -226,6 +249,7 @@ class Pilot:
             want=self._wanted,  # again each time: the status that said it may have been lost
             conditions=self._say(reason),
             decision=decision,
+            mode=mode,
             begun=begun,
         )
 

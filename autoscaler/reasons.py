@@ -34,4 +34,5 @@ class Reason(Enum):
     DEACTIVATING = "deactivating"  # marked inactive, last replica still there
     RETENTION = "retention"
     GRACE = "grace"
+    STEPPING_IN = "stepping-in"  # callers may still reach replicas past the activators
     ZERO_OFF = "scale-to-zero-off"

@@ -60,6 +60,7 @@ class Spec:
     journal_length_max: int
     keep_factor: float = 1.0  # times that replicas are kept, by relight.dev/keep-alive
     signal: Signal | None = None  # what replicas report is the load, else what activators see
+    is_direct: bool = False  # the mode is acted on: replicas are reached past the activators
 
     @property
     def metric(self) -> str:
@@ -128,6 +129,7 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
         journal_length_max=settings.journal_length_max,
         keep_factor=FACTORS[scaling.keep_alive],
         signal=signal,
+        is_direct=settings.is_mode_followed and annotations.get(keys.DIRECT) == "true",
     )
 
 

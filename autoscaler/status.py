@@ -9,8 +9,10 @@ ScaleTargetInitialized.
 """
 
 from functools import cache
+from typing import Any
 
 from api.conditions import Condition, ready
+from autoscaler import bursting
 from autoscaler.idling import Life, Phase
 from autoscaler.spec import Spec
 
@@ -56,6 +58,19 @@ def _phase(phase: Phase, want: int | None, ready: int, least: int) -> tuple[Phas
     if ready < least:
         return Phase.ACTIVATING, "Queued"
     return Phase.ACTIVE, ""
+
+
+def spelled(
+    spec: Spec, *, ready: int, mode: bursting.Mode, activator_capacity: float
+) -> dict[str, Any]:
+    """The fields that say how many replicas serve, and who else is in the path of requests."""
+    activators = bursting.activators(
+        ready=ready,
+        total=spec.total,
+        target_burst_capacity=spec.target_burst_capacity,
+        capacity=activator_capacity,
+    )
+    return {"actualScale": ready, "mode": mode, "activators": activators}
 
 
 def conditions(life: Life, reason: str) -> tuple[Condition, ...]:

@@ -20,10 +20,11 @@ _MAP = "in ConfigMap config-autoscaler"
 # Rules that keep a number from what the load alone asks for.
 REFUSALS = frozenset(Reason) - {
     *(Reason.STABLE, Reason.PANIC, Reason.QUEUE, Reason.SURGE, Reason.FULL, Reason.EXPECTED),
-    *(Reason.IDLE, Reason.AHEAD, Reason.TIMED_OUT, Reason.DEACTIVATING, Reason.ACTIVATION_SCALE),
+    *(Reason.IDLE, Reason.AHEAD, Reason.TIMED_OUT, Reason.DEACTIVATING, Reason.STEPPING_IN),
+    Reason.ACTIVATION_SCALE,
 }
 
-_LEAVING = (Reason.DEACTIVATING, Reason.RETENTION, Reason.GRACE)
+_LEAVING = (Reason.DEACTIVATING, Reason.RETENTION, Reason.GRACE, Reason.STEPPING_IN)
 # Rules that hold for a while; a bound that holds beside them outlasts them.
 _PASSING = frozenset(
     {Reason.KEEP_ALIVE, Reason.AHEAD, Reason.PANIC_HOLD, Reason.DOWN_RATE, Reason.SCALE_DOWN_DELAY}
@@ -336,6 +337,13 @@ def _grace(decision: Decision) -> str:
     )
 
 
+def _stepping_in(_: Decision) -> str:
+    return (
+        "nothing runs, but callers may still reach the replicas past the activators: they go when "
+        "an activator has answered for the Revision's Service"
+    )
+
+
 def _zero_off(_: Decision) -> str:
     return f"nothing runs, but scaling to zero is switched off (enable-scale-to-zero {_MAP})"
 
@@ -365,5 +373,6 @@ _TELL: Mapping[Reason, Callable[[Decision], str]] = {
     Reason.DEACTIVATING: _deactivating,
     Reason.RETENTION: _retention,
     Reason.GRACE: _grace,
+    Reason.STEPPING_IN: _stepping_in,
     Reason.ZERO_OFF: _zero_off,
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from api import keys
 from api.objects import Raw
+from api.pods import DEFAULT_PORT, serving_index
 
 _METADATA = ("name", "namespace", "uid", "resourceVersion")
 _LABELS = (keys.REVISION, keys.REVISION_UID, keys.SERVICE, keys.SERVICE_UID)  # told in Events
@@ -32,6 +33,15 @@ class Trimmer:
             "spec": self._numbers(spec, "replicas"),
             "status": self._numbers(status, "readyReplicas"),
         }
+
+    def pod(self, raw: Raw) -> dict[str, Any]:
+        """Whose replica it is, and where it is asked; "" while it is not ready, or is leaving."""
+        source = raw["metadata"]
+        metadata = self._metadata(source)
+        labels = source.get("labels") or {}
+        metadata["labels"] = {name: labels[name] for name in (keys.REVISION,) if name in labels}
+        endpoint = "" if source.get("deletionTimestamp") else _endpoint(raw)
+        return {"metadata": metadata, "status": {"endpoint": endpoint}}
 
     def autoscaler(self, raw: Raw) -> dict[str, Any]:
         """Everything but who owns it and who wrote it; the status whole, to compare with."""
@@ -70,3 +80,16 @@ class Trimmer:
         if len(self._shared) >= _SHARED_MAX:
             self._shared.clear()
         return self._shared.setdefault(key, part)
+
+
+def _endpoint(raw: Raw) -> str:
+    """HOST:PORT of the container that serves; "" while the Pod is not ready."""
+    status = raw.get("status") or {}
+    conditions = status.get("conditions") or ()
+    is_ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    ip, containers = status.get("podIP"), (raw.get("spec") or {}).get("containers") or ()
+    if not is_ready or not ip or not containers:
+        return ""
+    ports: Any = containers[serving_index(containers)].get("ports") or ({},)
+    host = f"[{ip}]" if ":" in ip else ip
+    return f"{host}:{ports[0].get('containerPort', DEFAULT_PORT)}"

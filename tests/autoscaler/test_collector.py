@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.stats import Stat
-from autoscaler.collector import REPORTERS_MAX, Collector, Load
+from autoscaler.collector import REPORTERS_MAX, STALE_S, Collector, Load
+from autoscaler.sampling import Measured
 from autoscaler.signals import Signal
 from autoscaler.spec import Spec
 from tests.autoscaler.specs import spec
@@ -37,8 +38,26 @@ class Told:
             self.collector.record(each, now_s=each.time_s)
         return self
 
-    def at(self, now_s: float, *, ready: int = 1, listening_since_s: float = -1000) -> Load:
-        return self.collector.observe(now_s=now_s, ready=ready, listening_since_s=listening_since_s)
+    def measure(self, load: float, *at_s: float) -> "Told":
+        for now_s in at_s:
+            measured = Measured(concurrency=load, requests_per_s=10 * load)
+            self.collector.measured(measured, now_s=now_s)
+        return self
+
+    def at(
+        self,
+        now_s: float,
+        *,
+        ready: int = 1,
+        listening_since_s: float = -1000,
+        is_exposed: bool = False,
+    ) -> Load:
+        return self.collector.observe(
+            now_s=now_s,
+            ready=ready,
+            listening_since_s=listening_since_s,
+            is_exposed=is_exposed,
+        )
 
 
 @pytest.mark.parametrize("is_kpa", [True, False])
@@ -288,3 +307,55 @@ def test_an_empty_collector_dumps_nothing_and_a_wrong_dump_changes_nothing() -> 
         with pytest.raises((KeyError, TypeError, ValueError)):
             after.collector.restore(wrong, shift=0, now_s=1)
         assert after.collector.dump(shift=0, now_s=1) is None
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_what_replicas_count_and_what_activators_saw_add_up(is_kpa: bool) -> None:
+    told = Told(spec(is_kpa=is_kpa)).measure(3.0, 10.1).tell(stat(10.2, 2.0))
+    assert told.at(10.9, is_exposed=True).stable == 5.0
+    assert Told(spec(is_kpa=is_kpa, is_rps=True)).measure(3.0, 1.1).at(1.9).stable == 30.0
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_silence_of_an_exposed_revision_means_nothing(is_kpa: bool) -> None:
+    told = Told(spec(is_kpa=is_kpa)).tell(stat(1.0, 1.0))
+    assert told.at(500.0, is_exposed=True).stable is None
+    told.measure(4.0, 500.1)
+    assert told.at(500.2, is_exposed=True).stable == 4.0
+    assert told.at(500.1 + STALE_S, is_exposed=True).stable == 4.0
+    assert told.at(500.2 + STALE_S, is_exposed=True).stable is None
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_a_measured_zero_is_one(is_kpa: bool) -> None:
+    told = Told(spec(is_kpa=is_kpa)).measure(0.0, *(n + 0.1 for n in range(100)))
+    load = told.at(99.5, is_exposed=True, listening_since_s=0)
+    assert (load.stable, load.panic) == (0.0, 0.0)
+    assert load.idle_s >= 99
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_seconds_in_which_nobody_was_asked_are_in_the_next_answer(is_kpa: bool) -> None:
+    steady = Told(spec(is_kpa=is_kpa)).measure(4.0, *(n + 0.1 for n in range(20)))
+    missed = Told(spec(is_kpa=is_kpa)).measure(
+        4.0, *(n + 0.1 for n in range(20) if n not in (7, 8, 15))
+    )
+    assert missed.at(19.5, is_exposed=True) == steady.at(19.5, is_exposed=True)
+
+
+@given(jitter=st.lists(st.integers(-4, 4), min_size=4, max_size=60))
+def test_a_steady_measure_is_read_as_it_is_whatever_the_timer_does(jitter: list[int]) -> None:
+    told = Told().measure(3.0, *(10 + n + each / 10 for n, each in enumerate(jitter)))
+    load = told.at(10 + len(jitter), is_exposed=True)
+    assert load.stable == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_what_was_not_measured_until_activators_stepped_in_is_no_zero(is_kpa: bool) -> None:
+    told = Told(spec(is_kpa=is_kpa)).measure(4.0, *(n + 0.1 for n in range(60)))
+    assert told.at(90.0, is_exposed=True).stable is None
+    assert told.at(91.0).stable == 4.0
+    told.tell(*(stat(n + 0.5, 2.0) for n in range(91, 121)))
+    assert told.at(121.0).stable == pytest.approx(3.0, abs=0.1)
+    told.measure(1.0, 121.1)
+    assert told.at(121.2).stable < 3.2, "from then on, not in all the seconds since it was measured"

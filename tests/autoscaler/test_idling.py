@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoscaler.idling import Life, Phase, Verdict, settle
+from autoscaler.idling import Life, Phase, Verdict, settle, while_exposed
 from autoscaler.reasons import Reason
 from autoscaler.spec import Spec
 from tests.autoscaler.specs import spec
@@ -122,3 +122,9 @@ def test_ours_keeps_the_last_replica_for_as_long_as_was_learned() -> None:
     for keep_s, want in ((3.0, 0), (300.0, 1)):
         verdict = settle(OURS, 0, where, idle_s=20.0, now_s=120.0, keep_s=keep_s)
         assert verdict.replicas == want
+
+
+def test_while_callers_reach_replicas_past_the_activators_the_last_ones_stay() -> None:
+    assert while_exposed(ZERO) == Verdict(want=0, replicas=None, reason=Reason.STEPPING_IN)
+    for other in (KEEP_ONE, Verdict(want=3, replicas=3), Verdict(want=None, replicas=None)):
+        assert while_exposed(other) == other

@@ -4,9 +4,12 @@ from typing import Any
 import pytest
 
 from api.stats import Stat
+from autoscaler.bursting import PROXY, SERVE
+from autoscaler.exposure import NODES_S
 from autoscaler.idling import Phase
 from autoscaler.pilot import Outcome, Pilot, Scale, first_life
 from autoscaler.reasons import Reason
+from autoscaler.sampling import Measured
 from tests.autoscaler.specs import spec
 
 LONG_AGO_S = -1000.0
@@ -264,3 +267,88 @@ def test_asleep_it_has_given_back_its_windows_and_who_reported() -> None:
     collector = flown._collector
     assert collector._stable._buckets == collector._panic._buckets == []
     assert collector.is_untold
+
+
+def measure(flown: Pilot, load: float, now_s: float) -> bool:
+    return flown.measured(Measured(concurrency=load, requests_per_s=load), now_s=now_s)
+
+
+def in_serve(**changes: Any) -> Pilot:
+    """A Revision whose one replica was reached past the activators until 100 s."""
+    flown = pilot(
+        active="True",
+        scale=Scale(replicas=1, ready=1),
+        wanted=1,
+        is_direct=True,
+        target_burst_capacity=0.0,
+        **changes,
+    )
+    for second in range(1, 101):
+        measure(flown, 1.0, second + 0.1)
+        told = turn(flown, second + 0.2, replicas=1, ready=1)
+    assert told.mode == SERVE
+    return flown
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_measured_load_holds_replicas_that_activators_hear_nothing_of(is_kpa: bool) -> None:
+    flown = in_serve(is_kpa=is_kpa)
+    assert flown.wanted == 1
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_replicas_nobody_can_measure_keep_their_number_and_get_activators(is_kpa: bool) -> None:
+    flown = in_serve(is_kpa=is_kpa)
+    modes = set()
+    for second in range(101, 1000):
+        told = turn(flown, second + 0.2, replicas=1, ready=1)
+        assert (told.want, told.replicas) == (1, None)
+        modes = {told.mode}
+    assert modes == {PROXY}
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_the_last_replica_goes_when_activators_answer_and_not_before(is_kpa: bool) -> None:
+    flown = in_serve(is_kpa=is_kpa)
+    seen: list[tuple[int | None, str]] = []
+    for second in range(101, 600):
+        measure(flown, 0.0, second + 0.1)
+        told = turn(flown, second + 0.2, replicas=1, ready=1)
+        assert told.replicas in {1, None}, "nobody has proven anything"
+        seen.append((told.want, told.mode))
+    assert seen[-1] == (0, PROXY)
+    assert told.decision.reason is Reason.STEPPING_IN
+    assert flown.phase is Phase.INACTIVE
+    assert not flown.is_asleep(Scale(replicas=1, ready=1)), "somebody has to look"
+    flown.exposure.proven(is_closed=True, now_s=600.5)
+    assert turn(flown, 600.5 + NODES_S - 0.1, replicas=1, ready=1).replicas is None
+    turn(flown, 600.5 + NODES_S, replicas=1, ready=1)  # closes it
+    assert turn(flown, 602.5 + NODES_S, replicas=1, ready=1).replicas == 0
+
+
+def test_who_comes_while_activators_step_in_keeps_the_replica() -> None:
+    flown = in_serve()
+    for second in range(101, 300):
+        measure(flown, 0.0, second + 0.1)
+        turn(flown, second + 0.2, replicas=1, ready=1)
+    assert flown.wanted == 0
+    flown.receive(stat(300.3, 1.0, queued=1), now_s=300.3)
+    measure(flown, 0.0, 300.4)
+    told = turn(flown, 300.5, replicas=1, ready=1)
+    assert (told.want, told.mode) == (1, SERVE)
+
+
+def test_a_measure_of_more_than_there_is_presses() -> None:
+    flown = in_serve()
+    assert measure(flown, 9.0, 101.1)
+    assert not measure(in_serve(is_kpa=True), 9.0, 101.1), "class kpa decides on ticks"
+
+
+def test_where_nobody_follows_the_mode_nothing_waits_for_it() -> None:
+    flown = pilot(
+        active="True", scale=Scale(replicas=1, ready=1), wanted=1, target_burst_capacity=0.0
+    )
+    flown.receive(stat(1, 1.0), now_s=1)
+    assert turn(flown, 1.5, replicas=1, ready=1).mode == SERVE
+    told = [turn(flown, float(second), replicas=1, ready=1) for second in range(2, 200)]
+    assert told[-1].replicas == 0

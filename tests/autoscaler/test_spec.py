@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,3 +181,14 @@ def test_other_metrics_have_no_signal() -> None:
         found = built(metric=metric, target="10")
         assert (found.signal, found.metric) == (None, metric)
         assert found.queue_target == found.target
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+@pytest.mark.parametrize("said", ["true", "false", None])
+def test_replicas_are_reached_directly_where_both_sides_say_so(
+    is_followed: bool, said: str | None
+) -> None:
+    annotations = {} if said is None else {keys.DIRECT: said}
+    raw = replace(autoscaler(), metadata=ObjectMeta(name="r", annotations=annotations))
+    found = build(raw, Settings(is_mode_followed=is_followed))
+    assert found.is_direct is (is_followed and said == "true")

@@ -1,7 +1,7 @@
 import pytest
 
 from autoscaler.idling import Life, Phase
-from autoscaler.status import advance, conditions, ready_min
+from autoscaler.status import advance, conditions, ready_min, spelled
 from tests.autoscaler.specs import spec
 
 INACTIVE, ACTIVATING, ACTIVE = Phase.INACTIVE, Phase.ACTIVATING, Phase.ACTIVE
@@ -106,3 +106,13 @@ def test_messages_are_knatives() -> None:
     assert conditions(life(ACTIVATING), "Queued")[0].message == (
         "Requests to the target are being buffered as resources are provisioned."
     )
+
+
+def test_the_status_says_who_is_in_the_path() -> None:
+    fields = spelled(
+        spec(total=100.0, target_burst_capacity=211.0),
+        ready=3,
+        mode="Serve",
+        activator_capacity=100.0,
+    )
+    assert fields == {"actualScale": 3, "mode": "Serve", "activators": 6}

@@ -193,6 +193,12 @@ SENTENCES: dict[Reason, tuple[Decision, int | None, str]] = {
         "have gone to the activator for 30 s (scale-to-zero-grace-period in ConfigMap "
         "config-autoscaler)",
     ),
+    Reason.STEPPING_IN: (
+        decision(Reason.STEPPING_IN, 0),
+        1,
+        "It is on its way to 0 replicas: nothing runs, but callers may still reach the replicas "
+        "past the activators: they go when an activator has answered for the Revision's Service",
+    ),
     Reason.ZERO_OFF: (
         decision(Reason.ZERO_OFF, 1),
         1,

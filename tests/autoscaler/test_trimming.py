@@ -1,6 +1,8 @@
 import copy
 from typing import Any
 
+import pytest
+
 from api import keys
 from api.autoscaling import PodAutoscaler
 from autoscaler.trimming import Trimmer
@@ -91,3 +93,43 @@ def test_equal_conditions_are_one_object_and_what_is_remembered_is_bounded() -> 
         kept = trimmer.autoscaler(watched(second))
         assert kept["status"] == watched(second)["status"]
         assert len(trimmer._shared) <= 1024
+
+
+def pod(**changes: Any) -> dict[str, Any]:
+    raw: dict[str, Any] = {
+        "metadata": {
+            "name": "p",
+            "namespace": "default",
+            "uid": "u",
+            "resourceVersion": "7",
+            "labels": {"serving.knative.dev/revision": "r", "app": "r"},
+        },
+        "spec": {
+            "containers": [
+                {"name": "beside"},
+                {"name": "user-container", "ports": [{"containerPort": 9000}]},
+            ]
+        },
+        "status": {"podIP": "10.1.2.3", "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    return {name: {**part, **changes.get(name, {})} for name, part in raw.items()}
+
+
+def test_of_a_pod_is_kept_whose_it_is_and_where_it_is_asked() -> None:
+    kept = Trimmer().pod(pod())
+    assert kept["metadata"]["labels"] == {"serving.knative.dev/revision": "r"}
+    assert kept["status"] == {"endpoint": "10.1.2.3:9000"}
+    plain = Trimmer().pod(pod(spec={"containers": [{"name": "c"}]}, status={"podIP": "fd00::1"}))
+    assert plain["status"] == {"endpoint": "[fd00::1]:8080"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": {"conditions": [{"type": "Ready", "status": "False"}]}},
+        {"status": {"podIP": None}},
+        {"metadata": {"deletionTimestamp": "2026-11-23T12:00:00Z"}},
+    ],
+)
+def test_a_pod_that_is_not_ready_or_is_leaving_is_asked_nowhere(changes: dict[str, Any]) -> None:
+    assert Trimmer().pod(pod(**changes))["status"] == {"endpoint": ""}
