@@ -152,3 +152,9 @@ def from_status(raw: Mapping[str, Any]) -> ApiError:
     if known is not None and known.known_status == status:
         return known(message, details)
     return ApiError(status, reason or "Unknown", message, details)
+
+
+def is_of_an_ending_namespace(error: ApiError) -> bool:
+    """Whether nothing can be created there any more, as the namespace is being deleted."""
+    causes = error.details.get("causes") or ()
+    return any(each.get("reason") == "NamespaceTerminating" for each in causes)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from cluster.errors import ApiError
+from cluster.errors import ApiError, is_of_an_ending_namespace
 from controller.concerns import Work
 from controller.reconciler import RefusedError, StaleError
 from controller.workqueue import Statistics as QueueStatistics
@@ -95,6 +95,10 @@ class Manager:
             _LOG.debug("%s: %s; looking again", _spell(work), error)
             self._queue.failed(work, now_s=_now_s())
         except (ApiError, RefusedError) as error:
+            if isinstance(error, ApiError) and is_of_an_ending_namespace(error):
+                _LOG.debug("%s: %s", _spell(work), error)  # soon nothing is left to do
+                self._queue.failed(work, now_s=_now_s())
+                return
             self._failed += 1
             rest_s = self._queue.failed(work, now_s=_now_s())
             _LOG.warning("%s: %s; trying again in %.3g s", _spell(work), error, rest_s)

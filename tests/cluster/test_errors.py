@@ -1,7 +1,15 @@
 import pytest
 
 from cluster import errors
-from cluster.errors import ApiError, ConflictError, GoneError, InvalidError, from_status
+from cluster.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    from_status,
+    is_of_an_ending_namespace,
+)
 
 
 @pytest.mark.parametrize("known", errors._KNOWN)
@@ -40,3 +48,10 @@ def test_an_empty_status_still_says_something() -> None:
 
 def test_details_are_left_out_when_there_are_none() -> None:
     assert "details" not in ConflictError("x").to_status()
+
+
+def test_a_namespace_that_ends_is_told_from_other_refusals() -> None:
+    cause = {"reason": "NamespaceTerminating", "message": "namespace x is being terminated"}
+    assert is_of_an_ending_namespace(ForbiddenError("forbidden", {"causes": [cause]}))
+    assert not is_of_an_ending_namespace(ForbiddenError("forbidden"))
+    assert not is_of_an_ending_namespace(ForbiddenError("f", {"causes": [{"reason": "x"}]}))

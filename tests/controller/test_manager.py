@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from cluster.errors import UnavailableError
+from cluster.errors import ForbiddenError, UnavailableError
 from controller.concerns import Task, Work
 from controller.manager import Manager
 from controller.reconciler import StaleError
@@ -45,6 +45,23 @@ async def test_a_failure_is_tried_again_and_others_go_on() -> None:
     assert seen == {A: 4, B: 1}
     found = manager.statistics()
     assert (found.stale, found.failed) == (1, 2)
+
+
+async def test_what_can_not_be_made_as_its_namespace_ends_is_no_failure() -> None:
+    done = asyncio.Event()
+    causes = {"causes": [{"reason": "NamespaceTerminating"}]}
+    errors = [ForbiddenError("not here", causes), ForbiddenError("not here", causes)]
+
+    async def reconcile(work: Work) -> float | None:
+        if errors:
+            raise errors.pop()
+        done.set()
+        return None
+
+    async with working(reconcile) as manager:
+        manager.enqueue(A)
+        await done.wait()
+    assert manager.statistics().failed == 0
 
 
 async def test_no_object_is_worked_on_twice_at_once_and_no_more_than_allowed() -> None:
