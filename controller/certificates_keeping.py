@@ -135,7 +135,7 @@ class CertificateKeeper:
         """Serve this from the next handshake on."""
         served = (data[SERVER], data[SERVER_KEY])
         if served != self._served:
-            _load(self.context, b"".join(served))
+            load(self.context, b"".join(served))
             self._served = served
         is_new = data[AUTHORITIES] != self.bundle
         self.bundle = data[AUTHORITIES]
@@ -160,10 +160,11 @@ def _decoded(secret: Raw | None) -> Mapping[str, bytes]:
     return found
 
 
-def _load(context: ssl.SSLContext, pem: bytes) -> None:
-    """Load a certificate and its key, which the standard library reads from files alone.
+def load(context: ssl.SSLContext, pem: bytes) -> None:
+    """Load a certificate and its key from one PEM text.
 
-    The file is in memory and has no name: a private key is not to be left lying about.
+    The standard library reads files alone. This one is in memory and has no name: a private key
+    is not to be left lying about.
     """
     number = os.memfd_create("webhook-certificate", os.MFD_CLOEXEC)
     try:
