@@ -318,6 +318,11 @@ class Holder:
             self._wake.poked(self.ledger.now(), self.queued)
         self._office.poke(self, now_s)
 
+    def poke_again(self, now_s: float) -> None:
+        """Whoever decides may not know of the requests that wait here: tell of them."""
+        if self.queued and (self.is_crowd or not self._throttler.has_ready_endpoints):
+            self._poke(now_s)
+
     # -- reports ----------------------------------------------------------------------------
 
     def report(self, now_s: float) -> Load:

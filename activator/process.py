@@ -7,14 +7,13 @@ Must not know: how any part works; a flag is a line of `FLAGS`, and a part a lin
 import argparse
 import asyncio
 import random
-import socket
 from collections.abc import Sequence
 from typing import Final
 
 from activator.config import Settings
 from activator.server import Activator
-from api.stats import Stat
-from cluster import connecting, flags, running
+from activator.stat_link import StatLink
+from cluster import connecting, flags, leading, running
 from cluster.flags import PORT, Flag, listed, number, text, whole
 
 FLAGS: Final = (
@@ -50,13 +49,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     """Run every part until `stop` is set."""
-    reporter = args.pod_name or socket.gethostname()
-    settings = flags.filled(args, FLAGS, Settings, reporter=reporter)
-    address = connecting.locate(args.kubeconfig)
-    async with connecting.connect(address, only_namespace=args.namespace) as client:
-        activator = Activator(client, settings, report=_drop, rng=random.Random())  # noqa: S311 - ids and traffic splits, no secrets
-        await running.together(stop, activator.run())
-
-
-def _drop(stats: Sequence[Stat]) -> None:
-    """Nobody is told yet."""
+    settings = flags.filled(args, FLAGS, Settings, reporter=leading.identity(args))
+    server = connecting.locate(args.kubeconfig)
+    rng = random.Random()  # noqa: S311 - ids, jitter and traffic splits, no secrets
+    async with connecting.connect(server, only_namespace=args.namespace) as client:
+        link = StatLink(client, settings.reporter, namespace=flags.system_namespace(args), rng=rng)
+        activator = Activator(client, settings, report=link.report, rng=rng)
+        link.on_up = activator.poke_again
+        await running.together(stop, activator.run(), link.run())

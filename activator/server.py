@@ -256,6 +256,11 @@ class Activator:
         """Ask for a decision now."""
         self._reporter.poke(holder, now_s)
 
+    def poke_again(self) -> None:
+        """Tell of every queue that waits for replicas: whoever decides now was not told."""
+        for holder in tuple(self._holders.values()):
+            holder.poke_again(self._loop_time())
+
     def _trim(self, key: RevisionKey, now_s: float) -> bool:
         replicas = self._endpoints.of(key)
         for replica in replicas:

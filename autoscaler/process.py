@@ -10,13 +10,16 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from autoscaler.claiming import Claiming
 from autoscaler.config import Settings
 from autoscaler.keeping import WindowStore
 from autoscaler.server import Autoscaler
+from autoscaler.stat_server import StatServer
 from cluster import connecting, flags, leading, running
 from cluster.flags import PORT, Flag, FlagError, number, text, truth, whole
 
 FLAGS: Final = (
+    Flag("--stats-host", text, "the address where activators report", "0.0.0.0", "HOST"),  # noqa: S104 - they are other Pods
     Flag("--stats-port", PORT, "where activators report; 0: a free one", 8083, "PORT"),
     Flag("--config-namespace", text, "where ConfigMaps of settings are", "knative-serving", "NAME"),
     Flag("--state", text, "a Redis for the windows: redis://HOST:PORT/DB; else none", "", "URL"),
@@ -30,6 +33,7 @@ FLAGS: Final = (
         sets="is_mode_followed",
     ),
     Flag("--journal-length-max", whole(1), "decisions remembered for a revision", metavar="N"),
+    Flag("--claims", truth, "claim warm Pods where there are any", default=True, metavar="BOOL"),
 )
 
 
@@ -50,13 +54,24 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     settings = flags.filled(args, FLAGS, Settings)
     store = window_store(args.state)
     server = connecting.locate(args.kubeconfig)
-    address = leading.reached_at(args, server, args.stats_port)
+    listener = running.bind(args.stats_host, args.stats_port)
+    address = leading.reached_at(args, server, listener.getsockname()[1])
     async with (
         leading.election(args, server, "autoscaler", address) as election,
         connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
     ):
         autoscaler = Autoscaler(client, settings, clock=_wall_s, store=store)
-        await running.together(stop, election.run(stop, autoscaler.run))
+        if args.claims:
+            autoscaler.claim_by(Claiming(client, wall_s=_wall_s))
+        stats = StatServer(election.identity, receive=autoscaler.receive, listen=autoscaler.listen)
+
+        async def work() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(autoscaler.run())
+                await autoscaler.synced()  # a poke of what is not known yet would be in vain
+                tasks.create_task(stats.run(listener))
+
+        await running.together(stop, election.run(stop, work))
 
 
 def window_store(url: str) -> WindowStore | None:

@@ -10,12 +10,16 @@ from typing import Any
 
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.stats import Stat
+from autoscaler import claiming as claims
 from autoscaler import keeping, loop, scaler
+from autoscaler.announcing import concerned
+from autoscaler.claiming import Claiming
 from autoscaler.config import Settings
 from autoscaler.delegating import Delegation
 from autoscaler.journal import Entry
 from autoscaler.keeping import Keeper, Timing, WindowStore
 from autoscaler.memory import Memory
+from autoscaler.scraping import Scraper
 from autoscaler.settings_map import SettingsMap
 from autoscaler.trimming import Trimmer
 from cluster.client import Client
@@ -44,6 +48,7 @@ class Autoscaler:
         self._clock = clock
         self._recorder = EventRecorder(client, "autoscaler", clock=clock)
         self._scaler = scaler.Scaler(client, settings, spawn=self._spawn)
+        self._claiming: Claiming | None = None
         memory = None if store is None else Memory()
         self._loop = loop.Loop(self._scaler, self._recorder, settings, clock=clock, memory=memory)
         self._keeper: Keeper | None = None
@@ -58,6 +63,7 @@ class Autoscaler:
         self._delegation = Delegation(
             client, self._recorder, clock=clock, defaults=lambda: self._settings.defaults
         )
+        self._scraper = Scraper(client, self._loop) if settings.is_mode_followed else None
         self._tasks: asyncio.TaskGroup | None = None
 
     def receive(self, stats: Sequence[Stat]) -> None:
@@ -69,6 +75,11 @@ class Autoscaler:
         if self._tasks is not None:
             self._loop.receive(stats, now_s=asyncio.get_running_loop().time())
 
+    def listen(self) -> None:
+        """Reports may have been lost until now: what is silent is not known to have no load."""
+        if self._tasks is not None:
+            self._loop.listen(now_s=asyncio.get_running_loop().time())
+
     async def run(self) -> None:
         """Watch, decide and write until cancelled."""
         try:
@@ -78,6 +89,8 @@ class Autoscaler:
                     tasks.create_task(self._keeper.run(self.synced), name="autoscaler state")
                 tasks.create_task(self._recorder.run(), name="autoscaler events")
                 tasks.create_task(self._loop.run(), name="autoscaler ticks")
+                if self._claiming is not None:
+                    tasks.create_task(self._claiming.run(), name="autoscaler claims")
                 tasks.create_task(self._settings_map.run(), name="autoscaler settings")
                 await self._settings_map.synced()
                 tasks.create_task(self._reconfigure(), name="autoscaler reconfiguring")
@@ -90,6 +103,8 @@ class Autoscaler:
                     await self._keeper.ready()
                 self._autoscalers.on_change(self._on_autoscaler)
                 tasks.create_task(self._autoscalers.run(), name="autoscaler podautoscalers")
+                if self._scraper is not None:
+                    tasks.create_task(self._scraper.run(), name="autoscaler scraping")
         finally:
             self._tasks = None
 
@@ -116,6 +131,22 @@ class Autoscaler:
     def statistics(self) -> tuple[loop.Statistics, scaler.Statistics]:
         """Counts of deciding, and of writing."""
         return self._loop.statistics(), self._scaler.statistics()
+
+    def claim_by(self, claiming: Claiming) -> None:
+        """Have warm Pods claimed, where there may be any; before `run`."""
+        self._claiming = self._scaler.claims = claiming
+        claiming.on_news(self._tell)
+
+    def claims(self) -> claims.Statistics | None:
+        """Counts of claiming; None where there is nothing to claim."""
+        return None if self._claiming is None else self._claiming.statistics()
+
+    def _tell(self, key: scaler.Key, kind: str, reason: str, message: str) -> None:
+        known = self._loop.known(key)
+        if known is not None:
+            tell = self._recorder.normal if kind == "Normal" else self._recorder.warning
+            for about in concerned(known.raw):
+                tell(about, reason, message)
 
     def recall(self, key: scaler.Key) -> None:
         """Let a Revision that is known go on from what was kept of it."""

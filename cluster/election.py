@@ -67,6 +67,11 @@ class Election:
         self._failures = 0
         self._heard_s = 0.0
 
+    @property
+    def identity(self) -> str:
+        """Who this candidate is."""
+        return self._post.identity
+
     def statistics(self) -> Statistics:
         """How things stand."""
         now_s = _now_s()

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import resource
 import signal
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -46,6 +47,20 @@ def run(args: argparse.Namespace, program: str, serve: Serve) -> int:
         _LOG.error("%s: %s", program, error)
         return 1
     return 0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A TCP socket with its port, which nobody listens at yet. OSError when that is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setblocking(False)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, f"{host} port {port}: {error.strerror}") from error
+    return bound
 
 
 async def together(stop: asyncio.Event, *parts: Coroutine[Any, Any, None]) -> None:

@@ -24,7 +24,6 @@ UNMIRRORED = {
     "api/kinds.py": "names only",
     "api/placement_schemas.py": "descriptions only, walked likewise",
     "api/pod_schemas.py": "descriptions only, walked likewise",
-    "api/stats.py": "one shape",
     "activator/sides.py": "ports: test_endpoints.py and test_proxy.py stand on either side",
     "api/volume_schemas.py": "descriptions only, walked likewise",
     "autoscaler/reasons.py": "names only",
