@@ -6,6 +6,7 @@ Must not know: how any part works; a flag is a line of `FLAGS`, and a part a lin
 
 import argparse
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,8 @@ from cluster.flags import Flag, text, whole
 from controller.config import Settings
 from controller.mishaps import Mishaps
 from controller.model_runs import ModelRuns
+from controller.pool_keeping import PoolKeeper
+from controller.pool_planning import SIZE_MAX
 from controller.predictor_pods import PredictorPods
 from controller.server import Controller
 
@@ -53,6 +56,7 @@ FLAGS: Final = (
     ),
     Flag("--node-cache", _folder, "a folder of each node for models", "", "PATH"),
     Flag("--cache-limit", _quantity, "of a Pod's cache, without --node-cache", "50Gi", "SIZE"),
+    Flag("--warm-pool", whole(0, SIZE_MAX), "warm Pods of a pool, unless a Namespace says", 0, "N"),
     Flag("--workers", whole(1, 1000), "objects worked on at once", 16, "N", sets="workers_max"),
 )
 
@@ -93,10 +97,19 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             mishaps=mishaps.of,
         )
 
+        pools = PoolKeeper(
+            client,
+            controller.informers,
+            size=args.warm_pool,
+            wall_s=_wall_s,
+            token=lambda length: secrets.token_hex(length)[:length],
+        )
+
         async def lead() -> None:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(models.run())
                 parts.create_task(controller.run())
+                parts.create_task(pools.run())
 
         await running.together(stop, election.run(stop, lead))
 

@@ -6,7 +6,7 @@ Must not know: which API server it talks to.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -138,6 +138,11 @@ class Controller:
             for informer in self._informers.values():
                 await informer.synced()
             tasks.create_task(self._manager.run())
+
+    @property
+    def informers(self) -> Mapping[Resource, Informer]:
+        """What is watched anyway, for others in this process that look at the same."""
+        return self._informers
 
     def statistics(self) -> Statistics:
         """What was done and what is left to do."""
