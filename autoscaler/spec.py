@@ -30,6 +30,7 @@ _OURS = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
 FACTORS: Mapping[KeepAlive, float] = {"cheap": 0.25, "balanced": 1.0, "fast": 4.0}
 # Longer than the progress deadline, so that the reason why no Pod starts is written first.
 _ACTIVATION_BUFFER_S = 30.0
+_LONG_S = 365 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
         max_down_rate=defaults.max_scale_down_rate,
         grace_s=defaults.scale_to_zero_grace_period_s,
         retention_s=scaling.retention_s if is_reachable else 0.0,
-        activation_timeout_s=_progress_deadline_s(annotations, settings) + _ACTIVATION_BUFFER_S,
+        activation_timeout_s=_activation_timeout_s(annotations, settings),
         is_zero_allowed=defaults.enable_scale_to_zero,
         journal_length_max=settings.journal_length_max,
         keep_factor=FACTORS[scaling.keep_alive],
@@ -177,6 +178,12 @@ def _is_panic_window_chosen(annotations: Mapping[str, str], defaults: Defaults) 
     if defaults.panic_window_percentage != Defaults().panic_window_percentage:
         return True
     return keys.PANIC_WINDOW in annotations or camel_case(keys.PANIC_WINDOW) in annotations
+
+
+def _activation_timeout_s(annotations: Mapping[str, str], settings: Settings) -> float:
+    """None runs while Pods wait for what is no fault of theirs: room, an image, a model."""
+    deadline_s = _progress_deadline_s(annotations, settings)
+    return _LONG_S if annotations.get(keys.WAITS) else deadline_s + _ACTIVATION_BUFFER_S
 
 
 def _progress_deadline_s(annotations: Mapping[str, str], settings: Settings) -> float:

@@ -29,6 +29,7 @@ from controller.children import (
 from controller.failures import LASTING, Failures, Fault, failures_of
 from controller.phases import Phase, phase_of
 from controller.pinning import (
+    FETCHING,
     Digest,
     Problem,
     Resolution,
@@ -162,7 +163,7 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
         again_s, is_of_resources = seen.model.retry_s, seen.model.is_of_resources
     elif isinstance(seen.model, Underway) and (seen.model.has_begun or not _is_unhealthy(revision)):
         status, reason, message = UNKNOWN, seen.model.reason, seen.model.message
-        again_s = _FETCHING_S
+        again_s, is_of_resources = _FETCHING_S, seen.model.reason != FETCHING
     elif _is_unhealthy(revision):
         # It is looked for again. Until that has an answer, what was said of it holds: saying
         # "unknown" in between would be a change, which causes a look, and so on for ever.
@@ -177,7 +178,8 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
             replace(other, type=CONTAINER_HEALTHY),
         )
     conditions = (
-        *((other, said) if is_of_resources else (said, other)),
+        said,
+        other,
         Condition(type=ACTIVE, status=UNKNOWN, reason=_DEPLOYING.reason, severity=INFO),
     )
     return Plan(
@@ -271,11 +273,11 @@ def _conditions(
         )
     resources = failures.resources or (_NEVER_ACHIEVED if _gave_up(seen) else None)
     waits = _DEPLOYING if phase is None else Fault(reason=phase.reason, message=phase.message)
-    return (
-        _judged(seen.revision, CONTAINER_HEALTHY, failures.container),
-        _judged(seen.revision, RESOURCES_AVAILABLE, resources, else_=waits),
-        active,
-    )
+    container = _judged(seen.revision, CONTAINER_HEALTHY, failures.container)
+    available = _judged(seen.revision, RESOURCES_AVAILABLE, resources, else_=waits)
+    if phase is not None and container.status != FALSE:
+        return (available, container, active)  # what is waited for says more
+    return (container, available, active)
 
 
 def _was_ready(seen: Observed) -> bool:

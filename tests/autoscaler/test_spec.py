@@ -126,6 +126,11 @@ def test_the_progress_deadline_gets_half_a_minute_more() -> None:
         return build(autoscaler, Settings()).activation_timeout_s
 
     assert deadline(None) == 630.0
+    waiting = PodAutoscaler(
+        metadata=ObjectMeta(name="r", annotations={keys.WAITS: "Unschedulable"}),
+        scale_target_name="d",
+    )
+    assert build(waiting, Settings()).activation_timeout_s > 1e6  # it stands still
     assert deadline("2m") == 150.0
     for wrong in ("soon", "-2m"):
         with pytest.raises(InvalidObjectError, match=f"invalid value: {wrong}"):
