@@ -15,6 +15,7 @@ from typing import Final
 from api import keys, quantities
 from cluster import connecting, flags, leading, running
 from cluster.flags import Flag, text, whole
+from controller import webhook_running
 from controller.config import Settings
 from controller.mishaps import Mishaps
 from controller.model_runs import ModelRuns
@@ -22,6 +23,7 @@ from controller.pool_keeping import PoolKeeper
 from controller.pool_planning import SIZE_MAX
 from controller.predictor_pods import PredictorPods
 from controller.server import Controller
+from controller.webhook_running import RunningWebhook
 
 
 def _folder(said: str) -> str:
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """What was asked for; SystemExit with a sentence for what makes no sense."""
     about = "Make the world match what users wrote."
-    table = (*flags.COMMON, *leading.FLAGS, *FLAGS)
+    table = (*flags.COMMON, *leading.FLAGS, *FLAGS, *webhook_running.FLAGS)
     return flags.parser("python -m controller", about, table).parse_args(arguments)
 
 
@@ -84,6 +86,7 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     async with (
         leading.election(args, server, "controller", address) as election,
         connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
+        connecting.connect(server) as unfenced,
     ):
         settings = replace(settings, predictor=pods)
         mishaps = Mishaps(client, now_s=time.monotonic)
@@ -105,13 +108,17 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             token=lambda length: secrets.token_hex(length)[:length],
         )
 
+        webhook = RunningWebhook(unfenced, args, clock=_wall_s)
+
         async def lead() -> None:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(models.run())
                 parts.create_task(controller.run())
                 parts.create_task(pools.run())
+                parts.create_task(webhook.lead())
 
-        await running.together(stop, election.run(stop, lead))
+        async with webhook.running():
+            await running.together(stop, election.run(stop, lead))
 
 
 def _wall_s() -> float:
