@@ -87,6 +87,8 @@ MODEL_OF = "relight.dev/model-of"  # label of a Pod that finds a model: of which
 ATTEMPT = "relight.dev/attempt"  # on such a Pod: how often it failed before
 WAITS = "relight.dev/waits"  # on a PodAutoscaler: why its deadline stands still
 ADDRESS = "relight.dev/address"  # on a Lease: IP:PORT at which its holder is reached
+SETTINGS_CHECKSUM = "relight.dev/settings-checksum"  # on our Pods: of the settings they began with
+SHIPPED_SETTINGS = "relight.dev/shipped-settings"  # on our ConfigMap: before anybody changed one
 
 EXAMPLE_CHECKSUM = "knative.dev/example-checksum"  # on a ConfigMap: of its `_example`
 

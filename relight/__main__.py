@@ -15,12 +15,15 @@ from relight import (
     delete,
     deploy,
     describe,
+    doctor,
     get,
+    install,
     invoke,
     logs,
     record,
     simulate,
     traffic,
+    uninstall,
     up,
     why,
 )
@@ -46,6 +49,9 @@ _VERBS = {
     "simulate": simulate,
     "record": record,
     "why": why,
+    "install": install,
+    "uninstall": uninstall,
+    "doctor": doctor,
 }
 
 

@@ -17,6 +17,7 @@ from cluster import auth
 from relight.errors import UnreachableError, UsageError
 
 ENVIRONMENT_VARIABLE = "RELIGHT_DATA_DIR"
+KUBECONFIG = "KUBECONFIG"  # kubectl's, for what is about clusters only
 _HERE = ".relight"
 _AT_HOME = ".local/share/relight"
 
@@ -66,6 +67,24 @@ def locate(args: argparse.Namespace) -> Location:
     if args.kubeconfig is not None:
         return _from_kubeconfig(args.kubeconfig)
     return _from_data_dir(data_dir(args.data_dir, surroundings()))
+
+
+def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flag by which a command that is about clusters is told which one is meant."""
+    parser.add_argument(
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help=f"the cluster (else ${KUBECONFIG}, ~/.kube/config)",
+    )
+
+
+def locate_cluster(args: argparse.Namespace, around: Surroundings | None = None) -> Location:
+    """The cluster these arguments mean; UsageError says what is wrong with its file."""
+    around = around or surroundings()
+    named = around.environment.get(KUBECONFIG)
+    path = args.kubeconfig or Path(named or around.home / ".kube/config")
+    return _from_kubeconfig(around.folder / path.expanduser())
 
 
 def data_dir(given: Path | None, around: Surroundings) -> Path:
