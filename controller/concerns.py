@@ -40,6 +40,8 @@ class Task(Enum):
     COLLECT = "collect"  # the Revisions of a Configuration that nobody needs
     DOMAINMAPPING = "domainmapping"
     INFERENCE = "inferenceservice"
+    PUBLISH = "publish"  # where the Services of a Revision and its Routes lead
+    PUBLISH_ROUTE = "publish-route"
 
 
 Work = tuple[Task, Key]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.predictor_pods import PredictorPods
+from controller.publishing import Publishing
 
 
 class SettingsError(ValueError):
@@ -27,6 +28,7 @@ class Settings:
     workers_max: int = 4
     beside_s: float = 0.02  # what replicas do is looked at so much later: see server.py
     digest_grace_s: float = 0.05  # a digest that takes longer is waited for in the background
+    publishing: Publishing | None = None  # on a cluster that has core Services
     predictor: PredictorPods | None = None  # what our predictor's Pods get of a cluster
 
     def __post_init__(self) -> None:

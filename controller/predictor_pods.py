@@ -54,6 +54,7 @@ class PredictorPods:
     image: str = ""  # what `relight/predictor` without tag and digest means; "": itself
     node_cache: str = ""  # a folder of each node; "": each Pod has a cache of its own
     cache_limit: str = "50Gi"  # of a cache of a Pod's own
+    linger_s: int = 0  # told to end, it serves on for so long: Services lead to it (publishing)
 
 
 def is_plain(image: str) -> bool:
@@ -89,8 +90,13 @@ def fitted(spec: Raw, serving: int, digest: str, namespace: str, pods: Predictor
     own = containers[serving]
     cached = with_cache(own, spec, namespace, pods)
     env = _with(cached.container.get("env") or (), keys.ENV_HOST, ANY_ADDRESS)
+    if pods.linger_s:
+        env = _with(env, keys.ENV_LINGER_S, str(pods.linger_s))
     containers[serving] = {**cached.container, "env": env}
     result = {**spec, "containers": containers, "volumes": cached.volumes}
+    grace_s = spec.get("terminationGracePeriodSeconds")
+    if pods.linger_s and isinstance(grace_s, int):
+        result["terminationGracePeriodSeconds"] = grace_s + pods.linger_s
     asked = model_of(own)
     if digest and asked is not None:
         taken = {str(each.get("name")) for each in (*containers, *starting)}

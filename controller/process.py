@@ -14,7 +14,7 @@ from typing import Final
 
 from api import keys, quantities
 from cluster import connecting, flags, leading, running
-from cluster.flags import Flag, text, whole
+from cluster.flags import Flag, text, truth, whole
 from controller import webhook_running
 from controller.config import Settings
 from controller.mishaps import Mishaps
@@ -22,6 +22,7 @@ from controller.model_runs import ModelRuns
 from controller.pool_keeping import PoolKeeper
 from controller.pool_planning import SIZE_MAX
 from controller.predictor_pods import PredictorPods
+from controller.publishing import Publishing
 from controller.server import Controller
 from controller.webhook_running import RunningWebhook
 
@@ -59,6 +60,20 @@ FLAGS: Final = (
     Flag("--node-cache", _folder, "a folder of each node for models", "", "PATH"),
     Flag("--cache-limit", _quantity, "of a Pod's cache, without --node-cache", "50Gi", "SIZE"),
     Flag("--warm-pool", whole(0, SIZE_MAX), "warm Pods of a pool, unless a Namespace says", 0, "N"),
+    Flag(
+        "--publish",
+        truth,
+        "core Services for routes and revisions, which lead past the activators where they may",
+        False,
+        "BOOL",
+    ),
+    Flag(
+        "--linger-s",
+        whole(1, 600),
+        "a replica that is told to end serves on for so long, with --publish",
+        5,
+        "SECONDS",
+    ),
     Flag("--workers", whole(1, 1000), "objects worked on at once", 16, "N", sets="workers_max"),
 )
 
@@ -79,8 +94,12 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     """Run every part until `stop` is set."""
     settings = flags.filled(args, FLAGS, Settings)
     pods = PredictorPods(
-        image=args.predictor_image, node_cache=args.node_cache, cache_limit=args.cache_limit
+        image=args.predictor_image,
+        node_cache=args.node_cache,
+        cache_limit=args.cache_limit,
+        linger_s=args.linger_s if args.publish else 0,
     )
+    publishing = Publishing(system_namespace=flags.system_namespace(args))
     server = connecting.locate(args.kubeconfig)
     address = leading.reached_at(args, server, args.admin_port)
     async with (
@@ -88,7 +107,9 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
         connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
         connecting.connect(server) as unfenced,
     ):
-        settings = replace(settings, predictor=pods)
+        settings = replace(
+            settings, predictor=pods, publishing=publishing if args.publish else None
+        )
         mishaps = Mishaps(client, now_s=time.monotonic)
         models = ModelRuns(client, pods, clock=_wall_s, mishaps=mishaps)
         controller = Controller(

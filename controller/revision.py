@@ -26,6 +26,7 @@ from controller.children import (
     update_to,
     with_metadata,
 )
+from controller.directness import is_direct
 from controller.failures import LASTING, Failures, Fault, failures_of
 from controller.phases import Phase, phase_of
 from controller.pinning import (
@@ -71,6 +72,7 @@ class Observed:
     defaults: Defaults = field(default_factory=Defaults)
     deadline_default_s: int = PROGRESS_DEADLINE_S_DEFAULT
     predictor: PredictorPods | None = None  # of a cluster: its Pods say what they wait for
+    lost_names: Sequence[str] = ()  # of core Services that it should have, and somebody else has
     mishaps: Mapping[str, Fault] = field(default_factory=dict)  # what Events say of Pods, by uid
 
 
@@ -102,7 +104,13 @@ def plan(seen: Observed, *, now: str) -> Plan:
     conditions = _conditions(seen, failures, foreign, phase)
     is_broken = _is_failing(conditions) and (_is_hopeless(seen) or _is_given_up(seen, now=now))
     waits = phase.reason if phase is not None and phase.pauses and not is_broken else ""
-    podautoscaler = make_podautoscaler(seen.revision, is_broken=is_broken, waits=waits)
+    lingers = seen.predictor is not None and seen.predictor.linger_s > 0
+    podautoscaler = make_podautoscaler(
+        seen.revision,
+        is_broken=is_broken,
+        waits=waits,
+        is_direct=lingers and is_direct(seen.revision),
+    )
     if seen.podautoscaler is None and foreign is None:
         # Not before: autoscaling would be sent to a Deployment that is somebody else's.
         creates.append(Write(resource=PODAUTOSCALERS, object=podautoscaler))
@@ -205,6 +213,13 @@ def _foreign(seen: Observed) -> Condition | None:
                 reason="NotOwned",
                 message=f"There is an existing {child['kind']} {name}{_NOT_OURS}",
             )
+    for lost in seen.lost_names:
+        return Condition(
+            type=RESOURCES_AVAILABLE,
+            status=FALSE,
+            reason="NotOwned",
+            message=f"There is an existing Service {quoted(lost)}{_NOT_OURS}",
+        )
     return None
 
 

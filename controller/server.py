@@ -53,6 +53,7 @@ from controller.manager import Manager, Statistics
 from controller.models import ModelDigests, Progress, Resolutions, Resolve
 from controller.pinning import needs_digest
 from controller.pod_events import is_stuck
+from controller.publisher import Publisher
 from controller.reconciler import RefusedError, Writer
 from controller.unserved import unserved
 from controller.view import WATCHED, Key, View
@@ -122,6 +123,13 @@ class Controller:
             Task.DOMAINMAPPING: self._domainmapping,
             Task.INFERENCE: self._inference,
         }
+        self._publisher: Publisher | None = None
+        if settings.publishing is not None:
+            self._publisher = Publisher(
+                client, settings.publishing, self._view, self._writer, self._manager.enqueue
+            )
+            self._tasks[Task.PUBLISH] = self._publisher.revision
+            self._tasks[Task.PUBLISH_ROUTE] = self._publisher.route
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -137,6 +145,8 @@ class Controller:
             # A plan made from half a view would make children that exist already.
             for informer in self._informers.values():
                 await informer.synced()
+            if self._publisher is not None:
+                tasks.create_task(self._publisher.run())
             tasks.create_task(self._manager.run())
 
     @property
@@ -157,6 +167,9 @@ class Controller:
             self._view.change(resource, old, new)
             for work in work_for(self._view, resource, old, new):
                 self._manager.enqueue(work, after_s=after_s)
+            if self._publisher is not None:
+                for work in self._publisher.concerned(resource, old, new):
+                    self._manager.enqueue(work)
 
         return change
 
@@ -223,6 +236,8 @@ class Controller:
             if seen is None:
                 return None
         seen = replace(seen, predictor=self._settings.predictor)
+        if self._publisher is not None:
+            seen = replace(seen, lost_names=self._publisher.foreign(Task.PUBLISH, key))
         stuck = [pod for pod in seen.pods if is_stuck(pod)] if self._mishaps is not None else []
         if self._mishaps is not None and stuck:
             seen = replace(seen, mishaps=await self._mishaps(stuck))
@@ -234,6 +249,9 @@ class Controller:
         seen = self._view.route(key, rollout_s=self._config.rollout_s)
         if seen is None:
             return None
+        if self._publisher is not None:
+            lost = {*seen.lost_names, *self._publisher.foreign(Task.PUBLISH_ROUTE, key)}
+            seen = replace(seen, lost_names=lost)
         plan = route.plan(seen, self._addresses, now_s=self._clock())
         await self._writer.carry_out(ROUTES, seen.route, plan)
         return plan.requeue_after_s

@@ -71,9 +71,12 @@ def make_deployment(
     )
 
 
-def make_podautoscaler(revision: Raw, *, is_broken: bool, waits: str = "") -> dict[str, Any]:
+def make_podautoscaler(
+    revision: Raw, *, is_broken: bool, waits: str = "", is_direct: bool = False
+) -> dict[str, Any]:
     """The PodAutoscaler of a Revision; `waits` says why its deadline stands still, if it does.
 
+    `is_direct`: its Pods may be reached past the activators, where the mode says so.
     `is_broken`: its replicas can not come up. It is then out of reach, so that min-scale
     does not keep them trying for ever.
     """
@@ -89,6 +92,7 @@ def make_podautoscaler(revision: Raw, *, is_broken: bool, waits: str = "") -> di
             "annotations": {
                 **passed_on(annotations_of(revision)),
                 **({keys.WAITS: waits} if waits else {}),
+                **({keys.DIRECT: "true"} if is_direct else {}),
             },
         },
         {
