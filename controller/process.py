@@ -15,7 +15,7 @@ from typing import Final
 from api import keys, quantities
 from cluster import connecting, flags, leading, running
 from cluster.flags import Flag, text, truth, whole
-from controller import webhook_running
+from controller import own_runtimes, webhook_running
 from controller.config import Settings
 from controller.mishaps import Mishaps
 from controller.model_runs import ModelRuns
@@ -137,6 +137,7 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
                 parts.create_task(controller.run())
                 parts.create_task(pools.run())
                 parts.create_task(webhook.lead())
+                parts.create_task(own_runtimes.keep(client, args.predictor_image))
 
         async with webhook.running():
             await running.together(stop, election.run(stop, lead))

@@ -28,13 +28,16 @@ COMPONENTS = {
 }
 # What each predictor image installs more, by the end of its tag. Every one fetches from anywhere.
 _ANYWHERE = ("codecs", "gcs", "s3")
+# The first serves every format whose library is light; controller/own_runtimes.py names the others.
 VARIANTS = {
-    "": ("cpu", *_ANYWHERE),
-    "formats": ("cpu", *_ANYWHERE, "formats", "explain"),
+    "": ("cpu", *_ANYWHERE, "formats"),
+    "onnx": ("cpu", *_ANYWHERE),
+    "explain": ("cpu", *_ANYWHERE, "formats", "explain"),
+    "mlflow": ("cpu", *_ANYWHERE, "formats", "mlflow"),
     "tensorflow": ("cpu", *_ANYWHERE, "tensorflow"),
     "torch": ("cpu", *_ANYWHERE, "huggingface"),
-    "mlflow": ("cpu", *_ANYWHERE, "formats", "mlflow"),
-    "gpu": ("gpu", *_ANYWHERE),
+    "gpu": ("gpu", *_ANYWHERE, "formats"),
+    "gpu-tensorflow": ("gpu", *_ANYWHERE, "tensorflow"),  # which computes on the processor
     "gpu-torch": ("gpu", *_ANYWHERE, "huggingface"),
 }
 

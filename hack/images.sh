@@ -2,10 +2,10 @@
 # hack/images.sh [--tag T] [--with docker|podman|buildah|FILE] [--dir STATE]... [--push PREFIX] [NAME]...
 #
 # Builds the container images from this checkout: activator autoscaler controller predictor and
-# predictor's variants, NAMEd predictor-formats, predictor-torch ... (all: --list). Without NAMEs:
+# predictor's variants, NAMEd predictor-onnx, predictor-torch ... (all: --list). Without NAMEs:
 # the first four.
 #
-#   --tag T      the tag, instead of the version; a variant's name is added: T-formats
+#   --tag T      the tag, instead of the version; a variant's name is added: T-onnx
 #   --with TOOL  docker, podman or buildah, else the first of them that answers here; or a script
 #                that builds an image without any of them and imports it into a cluster: it is called
 #                as FILE NAME:TAG --python --copy DIR:DIR ... --dir STATE
@@ -70,7 +70,7 @@ choose() {
 
 component_of() { echo "${1%%-*}"; }
 variant_of() { [[ $1 != *-* ]] || echo "${1#*-}"; }
-# predictor-formats is relight/predictor:TAG-formats: a cluster knows ours by the repository's name.
+# predictor-onnx is relight/predictor:TAG-onnx: a cluster knows ours by the repository's name.
 image_of() {
   local variant
   variant=$(variant_of "$1")
