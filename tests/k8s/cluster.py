@@ -59,7 +59,8 @@ class Cluster:
     kind: str  # of a cluster of kind: its name
     host: str  # this machine's address, as Pods see it; empty: not known
     images: tuple[str, ...]  # tags of our images, of which the first is installed
-    prefix: str  # of the images' names, for `relight install --images`
+    prefix: str  # of the images' names, for `relight install --image-prefix`
+    redis: int  # the process of the Redis that the autoscalers use; 0: there is none
     _address: Address = field(init=False)
     _tls: Any = field(init=False)
     _entry: str = field(init=False, default="")
@@ -77,6 +78,7 @@ class Cluster:
             host=told.get("RELIGHT_CLUSTER_HOST", ""),
             images=tuple(told.get("RELIGHT_CLUSTER_TAGS", "").split()),
             prefix=told.get("RELIGHT_CLUSTER_IMAGES", ""),
+            redis=int(told.get("RELIGHT_CLUSTER_REDIS") or 0),
         )
 
     def __post_init__(self) -> None:

@@ -1,6 +1,9 @@
 """Under load: Pods deleted, components crashed, our own version upgraded. No request may fail."""
 
 import http.client
+import os
+import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,6 +160,58 @@ def test_from_zero_while_no_autoscaler_leads(cluster: Cluster, namespace: str) -
     assert answer.status == 200, answer.body
 
 
+def test_windows_outlive_the_leader(cluster: Cluster, namespace: str) -> None:
+    """What the last leader saw counts for the next: a service that is busy is not scaled down."""
+    if not cluster.redis:
+        pytest.skip("no Redis that Pods of this cluster reach")
+    container = {"image": "example/hello:1", "command": ["python3", "examples/programs/work.py"]}
+    annotations = {
+        "autoscaling.knative.dev/window": "60s",
+        "autoscaling.knative.dev/max-scale": "3",
+    }
+    made = service(
+        "busy", container, annotations=annotations, containerConcurrency=1, timeoutSeconds=30
+    )
+    cluster.apply(made, namespace=namespace)
+    found = cluster.until_service(namespace, "busy")
+    with Load(cluster.entry, found, "/?ms=100", workers=3) as load:
+        load.until(lambda: len(cluster.replicas(namespace, "busy")) == 3, 60, "three replicas")
+        load.more()
+        before, victim = leader(cluster, "autoscaler")
+        crash(cluster, victim)
+        wait_until(
+            lambda: leader(cluster, "autoscaler")[0] not in ("", before), FAILOVER_S, "a new leader"
+        )
+        fewest = 3
+        ends = time.monotonic() + 8.0  # ticks of the new leader, each of which could scale down
+        while time.monotonic() < ends:
+            fewest = min(fewest, len(cluster.replicas(namespace, "busy")))
+            load.more(5)
+    assert load.failures == []
+    assert fewest == 3
+
+
+def test_without_redis_requests_are_answered(cluster: Cluster, namespace: str, host: str) -> None:
+    """It hangs: windows are not kept, and nobody waits for it, neither at zero nor above."""
+    if not cluster.redis:
+        pytest.skip("no Redis that Pods of this cluster reach")
+    container = {"image": "example/hello:1", "command": ["python3", "examples/programs/hello.py"]}
+    annotations = {"autoscaling.knative.dev/initial-scale": "0"}
+    cluster.apply(
+        service("woken", container, annotations=annotations, timeoutSeconds=60), namespace=namespace
+    )
+    found = cluster.until_service(namespace, "woken")
+    os.kill(cluster.redis, signal.SIGSTOP)
+    try:
+        with Load(cluster.entry, host, INFER, celsius()) as load:
+            load.more()
+            assert cluster.ask(found).status == http.client.OK
+            load.more()
+    finally:
+        os.kill(cluster.redis, signal.SIGCONT)
+    assert load.failures == []
+
+
 @pytest.mark.parametrize("component", ["activator", "autoscaler", "controller"])
 def test_a_rolling_restart_of_a_component(
     cluster: Cluster, namespace: str, host: str, component: str
@@ -175,10 +230,10 @@ def test_a_rolling_restart_of_a_component(
 def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: str) -> None:
     """`relight install` of the next tag while requests come: all of it rolls, none fails."""
     _, following = cluster.images
-    images = [f"--images={cluster.prefix}"] if cluster.prefix else []
+    images = [f"--image-prefix={cluster.prefix}"] if cluster.prefix else []
     with Load(cluster.entry, host, INFER, celsius()) as load:
         load.more()
-        cluster.relight("install", "--tag", following, *images)
+        cluster.relight("install", "--image-tag", following, *images)
         load.until(lambda: is_running(cluster, following), 180, f"{following} everywhere")
         until_whole(cluster)
         load.more()
