@@ -165,6 +165,11 @@ class Router:
             way = way.explain
         return way if tag is None else way.tagged(tag)
 
+    def addressed(self, namespace: bytes, name: bytes) -> Way | None:
+        """Where requests go that name a Revision themselves; None: there is none of that name."""
+        revision = self._revisions.get(name + b"." + namespace)
+        return None if revision is None else Way(target=sole(revision), is_inside_only=True)
+
     def is_bare(self, host: bytes) -> bool:
         """Whether this is the host of the activator itself, not of a Route."""
         return parse_host(host, self._domain) is None

@@ -126,3 +126,36 @@ def test_callers_on_this_machine() -> None:
     assert is_local("::1")
     assert not is_local("10.0.0.1")
     assert not is_local("nonsense")
+
+
+TO = {"knative_serving_revision": "app-1", "knative_serving_namespace": "default"}
+
+
+@pytest.mark.parametrize("host", ["nobody.default.localhost", "localhost", "10.1.2.3:8080"])
+@pytest.mark.parametrize("local", [True, False])
+def test_an_entry_inside_may_name_the_revision_itself(host: str, local: bool) -> None:
+    plan, _ = ask(host, local=local, **TO)
+    assert plan is not None
+    assert plan.holder == "holder"
+    assert b"knative-serving-revision" not in plan.start
+    assert b"knative-serving-namespace" not in plan.start
+
+
+def test_a_revision_that_does_not_exist_is_not_found_whatever_the_host_says() -> None:
+    plan, sent = ask("app.default.localhost", **TO | {"knative_serving_revision": "app-2"})
+    assert (plan, sent[:12]) == (None, b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize("name", TO)
+def test_half_a_name_is_none(name: str) -> None:
+    assert ask("nobody.default.localhost", **{name: TO[name]})[0] is None
+    assert ask("app.default.localhost", **{name: "other"})[0] is not None
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_callers_outside_name_hosts_only(local: bool) -> None:
+    assert ask("nobody.default.localhost", peer="10.1.2.3", local=local, **TO)[0] is None
+    assert ask("app.default.svc", peer="10.1.2.3", local=True, **TO)[0] is None
+    other = TO | {"knative_serving_revision": "other"}
+    plan, _ = ask("app.default.localhost", peer="10.1.2.3", **other)
+    assert plan is not None, "by its host, as if nothing had been said"

@@ -509,3 +509,11 @@ def test_a_host_is_the_same_however_it_is_spelled(host: str) -> None:
     if "." in plain and ":" not in plain and "[" not in plain:
         assert found(router, plain + ":80") == found(router, plain)
         assert found(router, plain + ".") == found(router, plain)
+
+
+def test_a_revision_is_addressed_by_its_names(router: Router) -> None:
+    way = router.addressed(b"prod", b"shop-1")
+    assert way is not None
+    assert way.target.only == key("shop-1", "prod")
+    assert way.is_inside_only
+    assert router.addressed(b"prod", b"shop-2") is None
