@@ -6,15 +6,23 @@ Must not know: how any part works; a flag is a line of `FLAGS`, and a part a lin
 
 import argparse
 import asyncio
+import logging
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
+from activator.admin import make_app
 from activator.config import Settings
+from activator.metrics import Metrics
 from activator.server import Activator
 from activator.stat_link import StatLink
 from cluster import connecting, flags, leading, running
 from cluster.flags import PORT, Flag, listed, number, text, whole
+from telemetry.health import Admin, Readiness
+from telemetry.metrics import Exposition
+
+_LOG = logging.getLogger(__name__)
 
 FLAGS: Final = (
     Flag("--host", text, "the address to listen on for requests", "0.0.0.0", "HOST"),  # noqa: S104 - a Service leads here
@@ -52,8 +60,34 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     settings = flags.filled(args, FLAGS, Settings, reporter=leading.identity(args))
     server = connecting.locate(args.kubeconfig)
     rng = random.Random()  # noqa: S311 - ids, jitter and traffic splits, no secrets
+    asked = running.bind(args.admin_host, args.admin_port)
     async with connecting.connect(server, only_namespace=args.namespace) as client:
         link = StatLink(client, settings.reporter, namespace=flags.system_namespace(args), rng=rng)
         activator = Activator(client, settings, report=link.report, rng=rng)
         link.on_up = activator.poke_again
-        await running.together(stop, activator.run(), link.run())
+        metrics = Metrics(activator, link)
+        admin = Admin(
+            make_app(activator),
+            ready=partial(ready, activator, link),
+            exposition=Exposition(metrics.families),
+        )
+        await running.together(
+            stop, activator.run(), link.run(), metrics.run(), admin.run(asked), say(activator)
+        )
+
+
+def ready(activator: Activator, link: StatLink) -> Readiness:
+    """Ready is who listens, and knows the objects there are.
+
+    Not who reports: requests that find a replica need no autoscaler, and those that wait for one
+    are held, and told of as soon as somebody leads.
+    """
+    found = link.statistics()
+    facts = {"autoscaler": found.address, "reports": found.is_up}
+    return Readiness(is_ready=activator.address[1] > 0, facts=facts)
+
+
+async def say(activator: Activator) -> None:
+    """Log where it listens."""
+    await activator.started()
+    _LOG.info("requests are served at %s, port %d", *activator.address)

@@ -6,7 +6,7 @@ Must not know: how a decision is made, or who asks.
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,9 +31,14 @@ _PHASES: Final = {
 }
 
 
-def make_app(autoscaler: Autoscaler) -> web.Application:
-    """`GET /revisions`, `/revisions/NAMESPACE/NAME` and `…/journal`."""
+def make_app(autoscaler: Autoscaler, leads: Callable[[], bool] | None = None) -> web.Application:
+    """`GET /revisions`, `/revisions/NAMESPACE/NAME` and `…/journal`.
+
+    `leads` says whether this is the one that knows, where there are several.
+    """
     questions = Questions()
+    if leads is not None:
+        questions.only_while(leads)
     desk = _Desk(autoscaler)
     questions.get("/revisions", desk.all)
     questions.get("/revisions/{namespace}/{name}", desk.one)

@@ -8,8 +8,11 @@ import argparse
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
+from autoscaler import metrics
+from autoscaler.admin import make_app
 from autoscaler.claiming import Claiming
 from autoscaler.config import Settings
 from autoscaler.keeping import WindowStore
@@ -17,6 +20,8 @@ from autoscaler.server import Autoscaler
 from autoscaler.stat_server import StatServer
 from cluster import connecting, flags, leading, running
 from cluster.flags import PORT, Flag, FlagError, number, text, truth, whole
+from telemetry.health import Admin
+from telemetry.metrics import Exposition
 
 FLAGS: Final = (
     Flag("--stats-host", text, "the address where activators report", "0.0.0.0", "HOST"),  # noqa: S104 - they are other Pods
@@ -54,6 +59,7 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     settings = flags.filled(args, FLAGS, Settings)
     store = window_store(args.state)
     server = connecting.locate(args.kubeconfig)
+    asked = running.bind(args.admin_host, args.admin_port)
     listener = running.bind(args.stats_host, args.stats_port)
     address = leading.reached_at(args, server, listener.getsockname()[1])
     async with (
@@ -71,7 +77,15 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
                 await autoscaler.synced()  # a poke of what is not known yet would be in vain
                 tasks.create_task(stats.run(listener))
 
-        await running.together(stop, election.run(stop, work))
+        admin = Admin(
+            make_app(autoscaler, lambda: election.statistics().is_leading),
+            ready=partial(leading.ready, election),
+            exposition=Exposition(
+                partial(metrics.families, autoscaler, stats),
+                partial(leading.families, election, "autoscaler"),
+            ),
+        )
+        await running.together(stop, election.run(stop, work), admin.run(asked))
 
 
 def window_store(url: str) -> WindowStore | None:

@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -18,6 +18,10 @@ from cluster.auth import Address
 from cluster.candidacy import Post, Terms
 from cluster.election import Election
 from cluster.flags import Flag, number
+from telemetry.health import Readiness
+from telemetry.metrics import Family, counter, gauge
+
+_HEARD_S: Final = 30.0
 
 FLAGS: Final = (
     Flag(
@@ -68,6 +72,23 @@ async def election(
 def identity(args: argparse.Namespace) -> str:
     """Who this is among its like. A Pod's second process succeeds its first at once."""
     return str(args.pod_name or f"{socket.gethostname()}-{secrets.token_hex(4)}")
+
+
+def ready(election: Election) -> Readiness:
+    """Ready is who leads, or could: who has heard of the Lease lately."""
+    found = election.statistics()
+    return Readiness(
+        is_ready=found.heard_s < _HEARD_S,
+        facts={"leads": found.is_leading, "leader": found.holder, "address": found.address},
+    )
+
+
+def families(election: Election, name: str) -> Iterator[Family]:
+    """What the election tells Prometheus."""
+    found = election.statistics()
+    yield gauge(f"{name}_leads", "Whether this one works.", found.is_leading)
+    yield counter(f"{name}_leader_changes", "Times another one began to.", found.changes)
+    yield counter(f"{name}_lease_failures", "Times the Lease was out of reach.", found.failures)
 
 
 def reached_at(args: argparse.Namespace, server: Address, port: int) -> str:

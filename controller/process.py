@@ -10,12 +10,15 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
+
+from aiohttp import web
 
 from api import keys, quantities
 from cluster import connecting, flags, leading, running
 from cluster.flags import Flag, text, truth, whole
-from controller import own_runtimes, webhook_running
+from controller import metrics, own_runtimes, webhook_running
 from controller.config import Settings
 from controller.mishaps import Mishaps
 from controller.model_runs import ModelRuns
@@ -25,6 +28,8 @@ from controller.predictor_pods import PredictorPods
 from controller.publishing import Publishing
 from controller.server import Controller
 from controller.webhook_running import RunningWebhook
+from telemetry.health import Admin, Readiness
+from telemetry.metrics import Exposition
 
 
 def _folder(said: str) -> str:
@@ -101,7 +106,8 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     )
     publishing = Publishing(system_namespace=flags.system_namespace(args))
     server = connecting.locate(args.kubeconfig)
-    address = leading.reached_at(args, server, args.admin_port)
+    listener = running.bind(args.admin_host, args.admin_port)
+    address = leading.reached_at(args, server, listener.getsockname()[1])
     async with (
         leading.election(args, server, "controller", address) as election,
         connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
@@ -139,8 +145,17 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
                 parts.create_task(webhook.lead())
                 parts.create_task(own_runtimes.keep(client, args.predictor_image))
 
+        def ready() -> Readiness:
+            standing, why = leading.ready(election), webhook.unready()
+            facts = {**standing.facts, "webhook": why or "ready"}
+            return Readiness(is_ready=standing.is_ready and not why, facts=facts)
+
+        exposition = Exposition(
+            partial(metrics.families, controller), partial(leading.families, election, "controller")
+        )
+        admin = Admin(web.Application(), ready=ready, exposition=exposition)
         async with webhook.running():
-            await running.together(stop, election.run(stop, lead))
+            await running.together(stop, election.run(stop, lead), admin.run(listener))
 
 
 def _wall_s() -> float:

@@ -15,6 +15,9 @@ from aiohttp import web
 
 _LINES_BYTES: Final = 64 * 1024  # of one write
 _PERIOD_S: Final = 0.1  # how often a stream looks for more
+ELSEWHERE: Final = "AskTheLeader"
+_ELSEWHERE: Final = "this one stands by: another one leads, and knows"
+ALWAYS: Final = ("/healthz", "/readyz", "/metrics")  # answered whoever leads
 _TRUE: Final = ("true", "1")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Lines = Callable[[], tuple[Iterable[Any], bool]]  # what is new, and whether more may come
@@ -43,6 +46,17 @@ class Questions:
         self.app = web.Application(middlewares=[_answer_errors])
         self.app.on_shutdown.append(self._shut_down)
         self._is_ending = False
+
+    def only_while(self, is_answering: Callable[[], bool]) -> None:
+        """Refuse every question while another process is the one that knows."""
+
+        @web.middleware
+        async def refuse(request: web.Request, handler: _Handler) -> web.StreamResponse:
+            if not is_answering() and request.path not in ALWAYS:
+                raise AskedWronglyError(_ELSEWHERE, status=503, reason=ELSEWHERE)
+            return await handler(request)
+
+        self.app.middlewares.append(refuse)
 
     def get(self, path: str, handler: _Handler) -> None:
         """Answer GET of a path, which may have {names} in it."""
