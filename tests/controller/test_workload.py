@@ -4,6 +4,7 @@ import pytest
 
 from api.admission import admit
 from api.kinds import PODAUTOSCALERS
+from controller.predictor_pods import PredictorPods
 from controller.workload import initial_scale, make_deployment, make_podautoscaler
 from tests.controller.objects import SPEC, a_configuration, a_revision, owned_by
 
@@ -287,3 +288,26 @@ def test_what_is_made_is_admitted_unchanged() -> None:
     raw = a_revision(of=a_configuration(), spec=SPEC)
     made = make_podautoscaler(raw, is_broken=False)
     assert admit(PODAUTOSCALERS, made, None, user="controller") == made
+
+
+def test_of_whom_a_mode_is_acted_on_says_so_on_its_podautoscaler() -> None:
+    said = [
+        make_podautoscaler(revision(), is_broken=False, is_direct=is_direct)["metadata"][
+            "annotations"
+        ].get("relight.dev/direct")
+        for is_direct in (True, False)
+    ]
+    assert said == ["true", None]
+
+
+def test_a_replica_that_services_lead_to_lingers_and_may_take_its_whole_timeout_after_that() -> (
+    None
+):
+    container = {"name": "c", "image": "relight/predictor", "args": ["--model", "/m"]}
+    raw = a_revision(spec={"timeoutSeconds": 60, "containers": [container]})
+    for linger_s, told in ((5, "5"), (0, None)):
+        made = make_deployment(raw, replicas=1, predictor=PredictorPods(linger_s=linger_s))
+        pod = made["spec"]["template"]["spec"]
+        env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+        assert env.get("RELIGHT_LINGER_S") == told
+        assert pod["terminationGracePeriodSeconds"] == 60 + linger_s
