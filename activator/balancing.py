@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Collection
 from typing import Generic, TypeVar
 
+from typing_extensions import override
+
 E = TypeVar("E")  # hashable
 
 
@@ -120,3 +122,26 @@ class Balancer(Generic[E]):
         while lowest < len(levels) and not levels[lowest]:
             lowest += 1
         self._lowest = lowest
+
+
+class SharedBalancer(Balancer[E]):
+    """One of which others take slots, too: at times more than there are."""
+
+    def occupy(self, endpoint: E) -> None:
+        """A slot of an endpoint is in use, ready or not, room or not."""
+        load = self._in_use.get(endpoint, 0)
+        self._in_use[endpoint] = load + 1
+        if endpoint in self._ready and endpoint is not self._sole:
+            if load < self._capacity or not self._capacity:
+                del self._levels[load][endpoint]
+            if load + 1 < self._capacity or not self._capacity:
+                self._put(endpoint, load + 1)
+            self._settle()
+
+    @override
+    def free(self, endpoint: E) -> None:
+        load = self._in_use[endpoint]
+        if load > self._capacity > 0 and endpoint in self._ready:
+            self._in_use[endpoint] = load - 1  # it has no room before, and none after
+        else:
+            super().free(endpoint)
