@@ -62,8 +62,13 @@ class ModelRuns:
         clock: Callable[[], float],
         namespace: str | None = None,
         mishaps: Mishaps,
+        stuck_s: float = _STUCK_S,
     ) -> None:
-        """`clock` is wall time (epoch, seconds), as Kubernetes writes it."""
+        """`clock` is wall time (epoch, seconds), as Kubernetes writes it.
+
+        A Pod that says nothing is looked at every `stuck_s`.
+        """
+        self._stuck_s = stuck_s
         self._client = client
         self._pods = pods
         self._clock = clock
@@ -174,7 +179,7 @@ class ModelRuns:
         pod = self._seen.objects.get(key)
         is_quiet = pod is None or is_going(pod) or is_stuck(pod)
         try:
-            async with asyncio.timeout(_STUCK_S if is_quiet else None):
+            async with asyncio.timeout(self._stuck_s if is_quiet else None):
                 await changed.wait()
         except TimeoutError:
             return
