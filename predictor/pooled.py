@@ -163,31 +163,32 @@ def _is_installed(package: str) -> bool:
 
 
 async def _main(flags: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    env = dict(environment)
+    key = env.pop(keys.ENV_CLAIM_KEY, "")  # no model's code has a use for it
+    if not key:
+        sys.stderr.write(f"{keys.ENV_CLAIM_KEY}: expected the key that a claim has to name\n")
+        return 2
     try:
         listener = socket.create_server((flags.host, flags.port), backlog=_BACKLOG)
     except OSError as error:
         where = f"{flags.host}:{flags.port}"
         sys.stderr.write(f"--host, --port: cannot listen on {where}: {error.strerror}\n")
         return 2
-    env = dict(environment)
-    key = env.pop(keys.ENV_CLAIM_KEY, "")  # no model's code has a use for it
-    if not key:
-        sys.stderr.write(f"{keys.ENV_CLAIM_KEY}: expected the key that a claim has to name\n")
-        return 2
-    pooled = Pooled(key=key, env=env, listener=listener)
-    server = ClaimServer(pooled.handle)
-    try:
-        port = await server.start(flags.host, flags.claim_port)
-    except OSError as error:
-        where = f"{flags.host}:{flags.claim_port}"
-        sys.stderr.write(f"--host, --claim-port: cannot listen on {where}: {error.strerror}\n")
-        return 2
-    own = listener.getsockname()[1]
-    _LOG.info("claims at port %d, the replica will be at port %d", port, own)
-    try:
-        return await pooled.run(packages_of(flags.packages))
-    finally:
-        server.close()
+    with listener:
+        pooled = Pooled(key=key, env=env, listener=listener)
+        server = ClaimServer(pooled.handle)
+        try:
+            port = await server.start(flags.host, flags.claim_port)
+        except OSError as error:
+            where = f"{flags.host}:{flags.claim_port}"
+            sys.stderr.write(f"--host, --claim-port: cannot listen on {where}: {error.strerror}\n")
+            return 2
+        own = listener.getsockname()[1]
+        _LOG.info("claims at port %d, the replica will be at port %d", port, own)
+        try:
+            return await pooled.run(packages_of(flags.packages))
+        finally:
+            server.close()
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
