@@ -18,7 +18,7 @@ from cluster.errors import UnavailableError
 from relight import applying, config, customizing, removing, settling, tree
 from relight.connection import Connection, connect, find
 from relight.customizing import Wishes
-from relight.errors import Exit, FailedError, UnreachableError
+from relight.errors import Exit, FailedError, UnreachableError, UsageError
 from relight.progress import Progress
 
 _NAMESPACE = "relight-system"
@@ -70,8 +70,13 @@ async def run(args: argparse.Namespace) -> int:
         image_tag=args.image_tag,
         settings=customizing.parse_settings(args.set),
     )
+    location = config.locate_cluster(args)
+    if location.activator is not None:
+        raise UsageError(
+            f"{location.label} is of 'relight up', which is a whole platform by itself"
+        )
     objects = tree.objects(tree.root(), args.overlay)
-    async with connect(config.locate_cluster(args)) as connection:
+    async with connect(location) as connection:
         await _refuse_foreign(connection, objects)
         stored = await find(connection.client, kinds.CONFIGMAPS, _NAMESPACE, customizing.SETTINGS)
         objects = customizing.customized(objects, wishes, stored)
@@ -134,7 +139,11 @@ async def _refuse_foreign(connection: Connection, objects: list[dict[str, Any]])
     except UnavailableError as error:
         label = connection.location.label
         raise UnreachableError(f"the API server of {label} does not answer: {error}") from error
-    ours = {each["metadata"]["name"] for each in objects if each["kind"] == found_kind()}
+    ours = {
+        each["metadata"]["name"]
+        for each in objects
+        if each["kind"] == kinds.CUSTOMRESOURCEDEFINITIONS.kind
+    }
     foreign = [
         f"{each['metadata']['name']} ({owner})"
         for each in found.items
@@ -145,8 +154,3 @@ async def _refuse_foreign(connection: Connection, objects: list[dict[str, Any]])
             "these definitions belong to another installation and would be written over: "
             + ", ".join(foreign)
         )
-
-
-def found_kind() -> str:
-    """The kind of a definition."""
-    return kinds.CUSTOMRESOURCEDEFINITIONS.kind

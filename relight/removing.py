@@ -4,7 +4,6 @@ For: `relight uninstall`, and what an overlay that is left behind had.
 Must not know: how it got there.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -121,15 +120,17 @@ async def definitions(connection: Connection) -> list[Found]:
 
 
 async def count_of(connection: Connection, definition: str) -> int:
-    """How many objects of a kind there are, by the name of its definition."""
+    """How many objects of users there are of a kind, by the name of its definition."""
     plural, _, group = definition.partition(".")
     resource = next((each for each in _OURS if (each.plural, each.group) == (plural, group)), None)
     if resource is None:
         return 0
     try:
-        return len((await connection.client.list(resource)).items)
+        items = (await connection.client.list(resource)).items
     except ApiError:
         return 0
+    labels = (each["metadata"].get("labels") or {} for each in items)
+    return sum(each.get("app.kubernetes.io/managed-by") != "relight" for each in labels)
 
 
 async def wait_for_namespaces(connection: Connection) -> None:
@@ -138,7 +139,6 @@ async def wait_for_namespaces(connection: Connection) -> None:
     if not await until([view], lambda: not view.objects or None, timeout_s=_GONE_S):
         left = ", ".join(name for _, name in view.objects)
         raise FailedError(f"deleted, but not gone after {_GONE_S:g} s: {left}")
-    await asyncio.sleep(0)
 
 
 def foreign_owner(definition: Mapping[str, Any]) -> str:

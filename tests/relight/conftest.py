@@ -1,5 +1,6 @@
 """A platform in this process: a real API server over HTTP, stand-ins for all behind it."""
 
+import argparse
 import asyncio
 import os
 import random
@@ -19,7 +20,10 @@ from cluster.direct import DirectClient
 from embedded.apiserver import ApiServer
 from embedded.http import make_app
 from embedded.store import Store
+from relight import config
 from relight.__main__ import build_parser, execute
+from relight.connection import Connection, connect
+from tests.relight.kubernetes import Kubernetes
 from tests.relight.standin import Activator, Controller
 
 DEADLINE_S = 10.0
@@ -127,6 +131,43 @@ def kubeconfig(api: str) -> str:
             "current-context": "relight",
         }
     )
+
+
+class Cluster(Kubernetes):
+    """A cluster's API server that verbs can be typed at."""
+
+    def __init__(self, kubeconfig: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        super().__init__()
+        self.kubeconfig = kubeconfig
+        self._capsys = capsys
+
+    async def type(self, *words: str) -> tuple[int, str, str]:
+        """Run one command; its exit code and what it wrote to stdout and stderr."""
+        verb, *rest = words
+        args = build_parser().parse_args([verb, "--kubeconfig", str(self.kubeconfig), *rest])
+        async with asyncio.timeout(6 * DEADLINE_S):
+            code = await execute(args)
+        out, err = self._capsys.readouterr()
+        return code, out, err
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Cluster]:
+    """An empty cluster."""
+    runners: list[web.AppRunner] = []
+    cluster = Cluster(tmp_path / "kubeconfig", capsys)
+    cluster.kubeconfig.write_text(kubeconfig(await serve(cluster.app(), runners)))
+    yield cluster
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def connection(cluster: Cluster) -> AsyncIterator[Connection]:
+    """An open way to it."""
+    args = argparse.Namespace(kubeconfig=cluster.kubeconfig)
+    async with connect(config.locate_cluster(args)) as connection:
+        yield connection
 
 
 @pytest.fixture

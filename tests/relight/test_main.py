@@ -25,6 +25,7 @@ VERBS = (
     "record",
     "why",
 )
+OF_CLUSTERS = ("install", "uninstall", "doctor")
 
 
 def helped(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -37,8 +38,8 @@ def helped(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_help_lists_the_commands_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     text = helped(capsys=capsys)
     assert EXPLAINED.strip() in text
-    for verb in VERBS:
-        assert f"\n    {verb} " in text
+    for verb in (*VERBS, *OF_CLUSTERS):
+        assert f"\n    {verb}" in text
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -48,6 +49,15 @@ def test_the_help_of_each_command_has_an_example(
     text = helped(verb, capsys=capsys)
     assert f"example:\n  relight {verb}" in text
     assert "--data-dir" in text
+
+
+@pytest.mark.parametrize("verb", OF_CLUSTERS)
+def test_verbs_of_clusters_take_one_and_have_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = helped(verb, capsys=capsys)
+    assert f"example:\n  relight {verb}" in text
+    assert "--kubeconfig" in text
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
