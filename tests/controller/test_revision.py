@@ -4,7 +4,10 @@ from typing import Any
 import pytest
 
 from api.conditions import Condition
+from api.kinds import PODAUTOSCALERS
+from controller.failures import Fault
 from controller.pinning import MODEL_RETRY_S, Digest, Problem, Underway
+from controller.predictor_pods import PredictorPods
 from controller.revision import NOT_OWNED_RETRY_S, Observed, plan
 from controller.workload import make_deployment, make_podautoscaler
 from tests.controller.objects import (
@@ -460,3 +463,114 @@ def test_what_was_said_of_a_fetch_that_failed_holds_until_something_comes() -> N
 def test_a_revision_that_is_going_is_left_alone() -> None:
     step = plan(seeing(a_revision(deletionTimestamp=NOW)), now=NOW)
     assert (step.creates, step.status) == ((), None)
+
+
+# -- on a cluster --------------------------------------------------------------------------------
+
+ON_A_CLUSTER = PredictorPods(image="example.com/relight/predictor:1")
+PINNED = {"relight.dev/model-digest": "sha256:" + "ab" * 32}
+LATE = {
+    "type": "Progressing",
+    "status": "False",
+    "reason": "ProgressDeadlineExceeded",
+    "message": "timed out",
+}
+
+
+def pinned(**metadata: Any) -> dict[str, Any]:
+    container = {"name": "user-container", "image": "relight/predictor", "args": ["--model", "m"]}
+    return a_revision(spec={"containers": [container]}, annotations=PINNED, **metadata)
+
+
+def late(revision: dict[str, Any]) -> Any:
+    made = deployment_of(revision)
+    return {**made, "status": {"conditions": [LATE]}}
+
+
+def unplaced(message: str) -> dict[str, Any]:
+    words = {"reason": "Unschedulable", "message": message}
+    placed = {"type": "PodScheduled", "status": "False", **words}
+    return {"metadata": {"name": "p", "uid": "u"}, "status": {"conditions": [placed]}}
+
+
+def test_a_deadline_stands_still_while_a_pod_waits_for_room() -> None:
+    revision = pinned()
+    seen = {"deployment": late(revision), "podautoscaler": autoscaler_of(revision)}
+    step = plan(
+        seeing(revision, **seen, pods=[unplaced("0/3 nodes")], predictor=ON_A_CLUSTER), now=NOW
+    )
+    for type_ in ("Ready", "ResourcesAvailable", "Active"):
+        found = condition(step.status, type_)
+        found.pop("severity", None)
+        assert found == {
+            "type": type_,
+            "status": "Unknown",
+            "reason": "Unschedulable",
+            "message": "0/3 nodes",
+        }
+    [autoscaler] = [each.object for each in step.updates if each.resource == PODAUTOSCALERS]
+    assert autoscaler["metadata"]["annotations"]["relight.dev/waits"] == "Unschedulable"
+    assert autoscaler["spec"].get("reachability") != "Unreachable"
+    alone = plan(seeing(revision, **seen, pods=[unplaced("0/3 nodes")]), now=NOW)
+    assert condition(alone.status)["status"] == "False"  # one machine has one node
+
+
+def test_what_somebody_has_to_change_does_not_stop_it() -> None:
+    revision = pinned()
+    seen = {"deployment": deployment_of(revision), "podautoscaler": autoscaler_of(revision)}
+    gone = 'persistentvolumeclaim "m" not found.'
+    step = plan(seeing(revision, **seen, pods=[unplaced(gone)], predictor=ON_A_CLUSTER), now=NOW)
+    assert condition(step.status, "ResourcesAvailable")["status"] == "False"
+    assert condition(step.status)["message"] == gone
+    creating = {"waiting": {"reason": "ContainerCreating"}}
+    pod = {
+        "metadata": {"name": "p", "uid": "u"},
+        "status": {
+            "conditions": [{"type": "PodScheduled", "status": "True"}],
+            "containerStatuses": [{"name": "user-container", "state": creating}],
+        },
+    }
+    mount = Fault(reason="FailedMount", message='secret "nope" not found')
+    step = plan(
+        seeing(revision, **seen, pods=[pod], predictor=ON_A_CLUSTER, mishaps={"u": mount}), now=NOW
+    )
+    assert condition(step.status) == {
+        "type": "Ready",
+        "status": "False",
+        "reason": "FailedMount",
+        "message": mount.message,
+    }
+
+
+def test_from_zero_what_replicas_wait_for_is_told_beside_a_ready_revision() -> None:
+    revision = saying(pinned(), ready())
+    running = {
+        "metadata": {"name": "p", "uid": "u"},
+        "status": {
+            "conditions": [{"type": "PodScheduled", "status": "True"}],
+            "containerStatuses": [{"name": "user-container", "state": {"running": {}}}],
+        },
+    }
+    seen = {
+        "deployment": late(revision),
+        "podautoscaler": autoscaler_of(revision, INITIALIZED),
+        "pods": [running],
+    }
+    step = plan(seeing(revision, **seen, predictor=ON_A_CLUSTER), now=NOW)
+    assert condition(step.status)["status"] == "True"
+    active = condition(step.status, "Active")
+    assert (active["status"], active["reason"]) == ("Unknown", "LoadingModel")
+    assert active["message"] == "loading m"
+
+
+def test_what_keeps_the_pod_that_finds_a_model_from_running_is_of_resources() -> None:
+    raw = pinned()
+    raw["metadata"]["annotations"] = {}
+    problem = Problem(reason="FailedCreate", message="quota", is_of_resources=True)
+    step = plan(seeing(raw, model=problem), now=NOW)
+    assert condition(step.status, "ResourcesAvailable")["reason"] == "FailedCreate"
+    assert condition(step.status, "ContainerHealthy")["status"] == "Unknown"
+    waits = Underway(message="0/3 nodes", has_begun=False, reason="Unschedulable")
+    step = plan(seeing(raw, model=waits), now=NOW)
+    assert condition(step.status)["reason"] == "Unschedulable"
+    assert condition(step.status)["status"] == "Unknown"

@@ -311,3 +311,32 @@ def test_a_replica_that_services_lead_to_lingers_and_may_take_its_whole_timeout_
         env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
         assert env.get("RELIGHT_LINGER_S") == told
         assert pod["terminationGracePeriodSeconds"] == 60 + linger_s
+
+
+def test_on_a_cluster_the_predictor_has_its_model_first_and_a_cache() -> None:
+    raw = revision(image="relight/predictor", args=["--model", "s3://b/m"])
+    pods = PredictorPods(image="example.com/relight/predictor:1")
+    made = make_deployment(raw, replicas=1, predictor=pods)
+    spec = made["spec"]["template"]["spec"]
+    [step], [container] = spec["initContainers"], spec["containers"]
+    assert step["image"] == container["image"] == pods.image
+    assert "sha256:ab" in step["args"]
+    assert env(container)["RELIGHT_CACHE"] == env(step)["RELIGHT_CACHE"]
+    hashed = "serving.knative.dev/deployment-hash"
+    alone = make_deployment(raw, replicas=1)
+    assert "initContainers" not in alone["spec"]["template"]["spec"]
+    assert made["metadata"]["labels"][hashed] != alone["metadata"]["labels"][hashed]
+
+
+def test_a_program_of_the_users_own_is_left_alone_there() -> None:
+    raw = revision(image="example.com/serve")
+    pods = PredictorPods(image="example.com/relight/predictor:1", node_cache="/var/cache/r")
+    assert make_deployment(raw, replicas=1, predictor=pods) == make_deployment(raw, replicas=1)
+
+
+def test_a_podautoscaler_says_what_is_waited_for() -> None:
+    raw = revision(image="example.com/serve")
+    waiting = make_podautoscaler(raw, is_broken=False, waits="PullingImage")
+    assert waiting["metadata"]["annotations"]["relight.dev/waits"] == "PullingImage"
+    told = make_podautoscaler(raw, is_broken=False)["metadata"]["annotations"]
+    assert "relight.dev/waits" not in told
