@@ -74,6 +74,7 @@ class Holding(Protocol[R, E]):
 class _Peer:
     life: str
     phase: str = JOINING
+    is_known: bool = False  # it has said what it is
     links: Sequence[str] = ()
     eligible: Sequence[str] = ()  # as it last said
     said: int = 0  # the number of its view when it said that
@@ -156,8 +157,13 @@ class Ring(Generic[R, E]):
 
     # -- our own part -----------------------------------------------------------------------
 
+    @property
+    def peers(self) -> list[str]:
+        """Those that are reached, and have said what they are."""
+        return [name for name, peer in self._peers.items() if peer.is_known]
+
     def join(self, now_s: float) -> None:
-        """From now on Revisions may be ours."""
+        """From now on Revisions may be ours. Before, all `peers` there are should be reached."""
         if self.phase == JOINING:
             self._become(MEMBER, now_s)
 
@@ -167,8 +173,12 @@ class Ring(Generic[R, E]):
 
     def _become(self, phase: str, now_s: float) -> None:
         self._now_s = now_s
-        self.phase = phase
+        was_joining, self.phase = self.phase == JOINING, phase
+        view = self._view
         self._reconsider()
+        if was_joining and view == self._view:
+            self._follow()
+            self._open_settled()
 
     # -- connections ------------------------------------------------------------------------
 
@@ -206,7 +216,7 @@ class Ring(Generic[R, E]):
         if peer is None or isinstance(message, Hello | Ping):
             return
         if isinstance(message, Standing):
-            peer.phase, peer.links = message.phase, message.links
+            peer.phase, peer.links, peer.is_known = message.phase, message.links, True
             self._reconsider()
         elif isinstance(message, Settled):
             self._hear_settled(name, peer, message)
@@ -338,7 +348,7 @@ class Ring(Generic[R, E]):
             self._open()
 
     def _open(self) -> None:
-        while self._opening:
+        while self._opening and self.phase != JOINING:
             key, _ = self._opening.popitem()
             subject = self._subjects[key]
             subject.holding.carry_out(subject.queue.open())
@@ -351,11 +361,6 @@ class Ring(Generic[R, E]):
         self._network.send(name, Settled(self.eligible, self._view, self._peers[name].said))
 
     # -- what is asked ----------------------------------------------------------------------
-
-    @property
-    def peers(self) -> list[str]:
-        """Those that are reached."""
-        return list(self._peers)
 
     def statistics(self) -> RingStatistics:
         """What is known and done, now."""

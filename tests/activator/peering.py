@@ -372,6 +372,7 @@ class World:
             pair = rng.choice(sorted(self.links, key=sorted))
             if kind == "cuts":
                 self.cut.add(pair)
+                self.is_strict = False  # two that live do not reach one another
             self.unlink(pair)
 
     def heal(self) -> None:
