@@ -168,7 +168,7 @@ def filled(
 def _reader(flag: Flag) -> Read:
     def read(said: str) -> Any:
         if not said:
-            return flag.default
+            return () if flag.is_repeated else flag.default
         try:
             return flag.read(said)
         except ValueError as error:

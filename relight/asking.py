@@ -69,7 +69,6 @@ async def answer(
         except ApiError as error:
             failed = error  # it stands by, or has just ended: another may know
     assert unknown is not None or failed is not None, "there is always a door"
-    # That nobody knows is only sure when everybody was asked who can be.
     raise unknown or failed or AssertionError
 
 

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import orjson
 import pytest
 from aiohttp import web
 
@@ -92,3 +93,56 @@ async def test_an_answer_that_breaks_off_is_told(platform: Platform) -> None:
 
     with pytest.raises(UnreachableError):
         await read()
+
+
+def pod(name: str, **status: str) -> dict[str, object]:
+    return {
+        "metadata": {"name": name},
+        "spec": {"containers": [{"ports": [{"name": "admin", "containerPort": 8081}]}]},
+        "status": {"phase": "Running", **status},
+    }
+
+
+@asynccontextmanager
+async def on_a_cluster(platform: Platform, **said: object) -> AsyncIterator[Connection]:
+    """A connection to an API server with some Pods, each of which says one thing."""
+
+    async def pods(request: web.Request) -> web.Response:
+        assert request.query["labelSelector"] == "app.kubernetes.io/name=activator"
+        items = [pod(name) for name in said] + [pod("ended", phase="Failed")]
+        return web.json_response({"kind": "PodList", "apiVersion": "v1", "items": items})
+
+    async def proxied(request: web.Request) -> web.Response:
+        what = said[request.match_info["pod"]]
+        if isinstance(what, int):
+            reason = {404: "NotFound", 503: "AskTheLeader"}[what]
+            raw = {"kind": "Status", "code": what, "reason": reason, "message": "no"}
+            return web.json_response(raw, status=what)
+        return web.Response(body=orjson.dumps(what) + b"\n")
+
+    app = web.Application()
+    app.router.add_get("/api/v1/namespaces/relight-system/pods", pods)
+    app.router.add_get("/api/v1/namespaces/relight-system/pods/{pod}:8081/proxy/requests", proxied)
+    address = await serve(app, platform.runners)
+    (platform.folder / "kubeconfig").write_text(kubeconfig(address))
+    async with connect(config._from_data_dir(platform.folder)) as connection:
+        yield connection
+
+
+async def test_of_several_the_one_that_knows_answers(platform: Platform) -> None:
+    async with on_a_cluster(platform, one=404, two=503, three={"mine": 1}) as connection:
+        assert await asking.answer(connection, "activator", "requests", {}) == {"mine": 1}
+
+
+async def test_what_none_of_several_knows_is_told(platform: Platform) -> None:
+    async with on_a_cluster(platform, one=404, two=503) as connection:
+        with pytest.raises(FailedError, match="the activator does not tell: no"):
+            await asking.answer(connection, "activator", "requests", {})
+
+
+async def test_the_rows_of_several_are_joined(platform: Platform) -> None:
+    async with (
+        on_a_cluster(platform, one={"a": 1}, two={"b": 2}) as connection,
+        asking.rows(connection, "activator", "requests", {}) as rows,
+    ):
+        assert sorted([next(iter(row)) async for row in rows]) == ["a", "b"]
