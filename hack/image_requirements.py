@@ -13,8 +13,8 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 # The three that share every layer: which of our dependencies they import, by name.
 _CONTROL = (
-    *("aiohttp", "cryptography", "hpack", "httptools", "orjson", "pyyaml", "redis"),
-    *("typing-extensions", "uvloop"),
+    *("aiohttp", "cryptography", "hpack", "httptools", "orjson", "prometheus-client"),
+    *("pyyaml", "redis", "typing-extensions", "uvloop"),
 )
 _PREDICTOR = (
     *("hpack", "httptools", "numpy", "orjson", "protobuf", "pyyaml"),
@@ -51,7 +51,7 @@ def requirements(component: str, variant: str = "") -> list[str]:
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
     known = {_name(each): each for each in (*project["dependencies"], *extras["redis"])}
-    found = {known[name] for name in COMPONENTS[component]}
+    found = {known.get(name, name) for name in COMPONENTS[component]}
     if component == "predictor":
         found.update(*(_expanded(extras, each) for each in VARIANTS[variant]))
     return sorted(found)
