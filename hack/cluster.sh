@@ -133,6 +133,9 @@ END
 
 # ---------------------------------------------------------------- images
 
+# The predictor for ONNX alone is half as large; here it stands for the one with every format.
+ours=(activator autoscaler controller predictor-onnx)
+
 load_images() {
   if [ -n "$state" ]; then
     load_local
@@ -147,24 +150,28 @@ load_images() {
 
 load_local() {
   local image
-  PYTHON=$python hack/images.sh --tag "${tags[0]}" --with "$scripts/image.sh" --dir "$state" >&2
+  PYTHON=$python hack/images.sh --tag "${tags[0]}" --with "$scripts/image.sh" --dir "$state" "${ours[@]}" >&2
+  retag "relight/predictor:${tags[0]}-onnx" "relight/predictor:${tags[0]}"
   for image in activator autoscaler controller predictor; do
-    ctr --address "$state/run/containerd.sock" --namespace k8s.io images tag --force \
-      "docker.io/relight/$image:${tags[0]}" "docker.io/relight/$image:${tags[1]}" >/dev/null
+    retag "relight/$image:${tags[0]}" "relight/$image:${tags[1]}"
   done
   "$scripts/image.sh" relight-test/busybox:1 --busybox --dir "$state" >&2
   "$scripts/image.sh" relight-test/examples:1 --python --copy "$root/examples:/srv/examples" \
     --workdir /srv --env HOST=0.0.0.0 --dir "$state" >&2
   for image in hello weather mood; do
-    ctr --address "$state/run/containerd.sock" --namespace k8s.io images tag --force \
-      docker.io/relight-test/examples:1 "docker.io/example/$image:1" >/dev/null
+    retag relight-test/examples:1 "example/$image:1"
   done
+}
+
+retag() {
+  ctr --address "$state/run/containerd.sock" --namespace k8s.io images tag --force "docker.io/$1" "docker.io/$2" >/dev/null
 }
 
 load_kind() {
   local image engine=docker
   docker info >/dev/null 2>&1 || engine=podman
-  hack/images.sh --tag "${tags[0]}" --with "$engine" >&2
+  hack/images.sh --tag "${tags[0]}" --with "$engine" "${ours[@]}" >&2
+  "$engine" tag "relight/predictor:${tags[0]}-onnx" "relight/predictor:${tags[0]}"
   for image in activator autoscaler controller predictor; do
     "$engine" tag "relight/$image:${tags[0]}" "relight/$image:${tags[1]}"
     kind load docker-image --name "$kind" "relight/$image:${tags[0]}" "relight/$image:${tags[1]}"
