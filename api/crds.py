@@ -6,10 +6,10 @@ Must not know: files, YAML, or which cluster.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from api import crd_rules, inference_rules
+from api import coverage, crd_rules, inference_coverage, inference_rules, kinds
 from api.crd_rules import Rule
 from api.kinds import Resource
 from api.openapi import Schema
@@ -19,8 +19,15 @@ RULES = {**crd_rules.RULES, **inference_rules.RULES}
 # The column every CRD of Kubernetes' own has; the API server adds it only where none is named.
 AGE = Column(name="Age", type="date", json_path=".metadata.creationTimestamp")
 
+# A field that the admission webhook refuses by its name.
+REFUSED: Schema = {"x-kubernetes-preserve-unknown-fields": True, "description": "Refused."}
+# An InferenceService has three Pods' worth of fields: of those that are refused it names what
+# stands in a component, a model or a container, and says no more than their names.
+_REFUSED_STEPS_MAX = {kinds.INFERENCESERVICES: 4}
+_TERSELY: Schema = {"x-kubernetes-preserve-unknown-fields": True}
+
 # `kubectl apply` keeps what it applied in an annotation, and annotations hold 256 KiB.
-SIZE_MAX = 200_000
+SIZE_MAX = 225_000
 
 
 def definitions() -> dict[str, dict[str, Any]]:
@@ -109,7 +116,7 @@ def _version(resource: Resource) -> dict[str, Any]:
         "name": resource.version,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": with_rules(structural(schema), RULES.get(resource, {}))},
+        "schema": {"openAPIV3Schema": with_rules(_open(resource), RULES.get(resource, {}))},
         "additionalPrinterColumns": [_column(each) for each in shown],
     }
     if "status" in schema.get("properties", {}):
@@ -120,6 +127,49 @@ def _version(resource: Resource) -> dict[str, Any]:
 def _column(column: Column) -> dict[str, Any]:
     shown = {"name": column.name, "type": column.type, "jsonPath": column.json_path}
     return {**shown, "priority": column.priority} if column.priority else shown
+
+
+def _open(resource: Resource) -> Schema:
+    """The schema with every field that is refused by name, of any form.
+
+    A server takes away what a schema does not have before it asks a webhook: the field would be
+    lost without a word, or called a slip of the pen.
+    """
+    form = _TERSELY if resource in _REFUSED_STEPS_MAX else REFUSED
+    return with_fields(structural(SCHEMAS[resource]), refused(resource), form)
+
+
+def refused(resource: Resource) -> list[tuple[str, ...]]:
+    """The fields of a spec that are refused by name, as paths of `with_rules`."""
+    walk = coverage if resource in coverage.KINDS else inference_coverage
+    if resource not in walk.KINDS:
+        return []
+    paths = [each.path for each in walk.entries(resource) if each.fate is coverage.Fate.REFUSED]
+    steps_max = _REFUSED_STEPS_MAX.get(resource, 100)
+    return [
+        tuple(path.replace("[*]", ".[]").split("."))
+        for path in paths
+        if path.startswith("spec.") and '"' not in path  # a map's keys are its users'
+        if path.count(".") < steps_max
+    ]
+
+
+def with_fields(schema: Schema, paths: Iterable[tuple[str, ...]], form: Schema) -> Schema:
+    """A copy of the schema with a field of this form at each path that has none."""
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for head, *rest in paths:
+        below.setdefault(head, []).append(tuple(rest))
+    found = dict(schema)
+    properties = dict(schema.get("properties", {}))
+    for head, rests in below.items():
+        inner = [rest for rest in rests if rest]
+        if head == "[]":
+            found["items"] = with_fields(schema["items"], inner, form)
+        elif inner:
+            properties[head] = with_fields(properties[head], inner, form)
+        else:
+            properties.setdefault(head, form)
+    return {**found, "properties": properties} if properties else found
 
 
 def structural(schema: Schema) -> Schema:

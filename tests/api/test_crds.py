@@ -14,6 +14,9 @@ from api.schemas import SCHEMAS
 from hack.make_manifests import files
 
 MANIFESTS = Path(__file__).parent.parent.parent / "manifests"
+FILES = files()
+WRITTEN = [path for path in FILES if path.endswith(".yaml")]
+DEFINITIONS = crds.definitions()
 SERVICE = crds.definition(kinds.SERVICES)
 
 
@@ -36,20 +39,23 @@ def test_every_kind_with_a_schema_has_a_definition() -> None:
     assert set(crds.definitions()) == {f"{each.plural}.{each.group}" for each in SCHEMAS}
 
 
-@pytest.mark.parametrize("path", files())
+@pytest.mark.parametrize("path", FILES)
 def test_manifests_are_what_the_api_says(path: str) -> None:
-    assert (MANIFESTS / path).read_text() == files()[path], "run `make manifests`"
+    assert (MANIFESTS / path).read_text() == FILES[path], "run `make manifests`"
 
 
 def test_no_definition_is_left_over() -> None:
-    found = {str(path.relative_to(MANIFESTS)) for path in MANIFESTS.glob("[0-9]*/*")}
-    assert found == set(files())
+    folders = {path.partition("/")[0] for path in FILES}
+    found = {
+        str(path.relative_to(MANIFESTS)) for each in folders for path in MANIFESTS.glob(f"{each}/*")
+    }
+    assert found == set(FILES)
 
 
-@pytest.mark.parametrize("path", files())
+@pytest.mark.parametrize("path", WRITTEN)
 def test_manifests_are_yaml_of_one_object(path: str) -> None:
     kind = {"300-crds": "CustomResourceDefinition", "400-runtimes": "ClusterServingRuntime"}
-    assert yaml.safe_load(files()[path])["kind"] == kind[path.partition("/")[0]]
+    assert yaml.safe_load(FILES[path])["kind"] == kind[path.partition("/")[0]]
 
 
 def test_names_are_those_of_the_kind() -> None:
@@ -68,9 +74,9 @@ def test_the_columns_end_with_the_age() -> None:
     assert [each["name"] for each in columns][::5] == ["URL", "Age"]
 
 
-@pytest.mark.parametrize("name", crds.definitions())
+@pytest.mark.parametrize("name", DEFINITIONS)
 def test_schemas_are_structural(name: str) -> None:
-    schema = version(crds.definitions()[name])["schema"]["openAPIV3Schema"]
+    schema = version(DEFINITIONS[name])["schema"]["openAPIV3Schema"]
     assert schema["properties"]["metadata"] == {"type": "object"}
     for each in nodes(schema):
         assert (
@@ -101,9 +107,9 @@ def test_rules_leave_the_schemas_themselves_alone() -> None:
     assert all("x-kubernetes-validations" not in each for each in nodes(SCHEMAS[kinds.ROUTES]))
 
 
-@pytest.mark.parametrize("name", crds.definitions())
+@pytest.mark.parametrize("name", DEFINITIONS)
 def test_kubectl_can_note_the_whole_definition_in_an_annotation(name: str) -> None:
-    definition = crds.definitions()[name]
+    definition = DEFINITIONS[name]
     assert crds.size(definition) <= crds.SIZE_MAX
     assert "description" in version(definition)["schema"]["openAPIV3Schema"]
 
@@ -117,13 +123,53 @@ def test_descriptions_are_left_out_from_below() -> None:
     assert any("description" in each for each in nodes(own["properties"]["volumes"]["items"]))
 
 
-@pytest.mark.parametrize("path", files())
+@pytest.mark.parametrize("path", WRITTEN)
 def test_manifests_have_no_anchors(path: str) -> None:
-    assert not any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(files()[path]))
+    assert not any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(FILES[path]))
 
 
-@pytest.mark.parametrize("name", crds.definitions())
+@pytest.mark.parametrize("name", DEFINITIONS)
 def test_the_keys_of_lists_are_always_there(name: str) -> None:
-    for each in nodes(version(crds.definitions()[name])["schema"]["openAPIV3Schema"]):
+    for each in nodes(version(DEFINITIONS[name])["schema"]["openAPIV3Schema"]):
         for key in each.get("x-kubernetes-list-map-keys", ()):
             assert key in each["items"]["required"]  # or a default, which may not be ""
+
+
+def at(definition: dict[str, Any], path: tuple[str, ...]) -> Any:
+    schema = version(definition)["schema"]["openAPIV3Schema"]
+    for step in path:
+        schema = schema["items"] if step == "[]" else schema["properties"][step]
+    return schema
+
+
+@pytest.mark.parametrize("resource", SCHEMAS, ids=lambda each: each.kind)
+def test_what_is_refused_by_name_reaches_who_refuses_it(resource: Any) -> None:
+    """A server would take away what the schema does not have, and nobody would hear of it."""
+    definition = DEFINITIONS[crds.name(resource)]
+    for path in crds.refused(resource):
+        found = at(definition, path)  # of its own form, where it is refused in part only
+        assert found.get("x-kubernetes-preserve-unknown-fields") or found["type"], path
+
+
+def test_fields_of_which_that_holds() -> None:
+    pod = ("spec", "template", "spec")
+    found = crds.refused(kinds.SERVICES)
+    assert {(*pod, "nodeName"), (*pod, "containers", "[]", "lifecycle")} <= set(found)
+    assert crds.refused(kinds.PODAUTOSCALERS) == []
+    of_inference = crds.refused(kinds.INFERENCESERVICES)
+    assert {
+        ("spec", "predictor", "nodeName"),
+        ("spec", "explainer", "batcher"),
+        ("spec", "transformer", "containers", "[]", "lifecycle"),
+    } <= set(of_inference)
+    assert max(len([step for step in path if step != "[]"]) for path in of_inference) == 4
+
+
+def test_fields_are_added_to_a_copy() -> None:
+    before = {"properties": {"a": {"type": "array", "items": {"type": "object"}}}}
+    after = crds.with_fields(before, [("a", "[]", "b"), ("a",), ("c",)], {"x": 1})
+    items = {"type": "object", "properties": {"b": {"x": 1}}}
+    assert after == {"properties": {"a": {"type": "array", "items": items}, "c": {"x": 1}}}
+    assert before == {"properties": {"a": {"type": "array", "items": {"type": "object"}}}}
+    with pytest.raises(KeyError):
+        crds.with_fields(before, [("no", "such")], {"x": 1})
