@@ -65,7 +65,7 @@ class Election:
         self._candidacy = Candidacy(post.identity, terms, rng=rng)
         self._stored: dict[str, Any] | None = None
         self._failures = 0
-        self._heard_s = 0.0
+        self._heard_s = float("-inf")
 
     @property
     def identity(self) -> str:

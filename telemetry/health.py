@@ -5,6 +5,7 @@ Must not know: which component it is, or what makes it ready.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from aiohttp import web
 from telemetry import metrics
 from telemetry.metrics import Exposition
 
+_LOG = logging.getLogger(__name__)
 _ENDS_S: Final = 1.0  # for answers that go on, when the process ends
 
 
@@ -49,6 +51,7 @@ class Admin:
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()
+            _LOG.info("asked at %s:%d", *listener.getsockname()[:2])
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()

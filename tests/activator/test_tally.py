@@ -31,7 +31,7 @@ def note(
 def samples(tally_: Tally, name: str) -> dict[tuple[str, ...], Any]:
     families: list[Family] = list(tally_.families())
     (family,) = (each for each in families if each.name == name)
-    return {labels: value for labels, value in family.samples}
+    return dict(family.samples)
 
 
 def test_requests_are_counted_by_how_they_ended() -> None:

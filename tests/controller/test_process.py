@@ -1,0 +1,62 @@
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.kinds import CONFIGURATIONS, LEASES, SERVICES
+from cluster.errors import NotFoundError
+from controller import process
+from tests.cluster import processes
+from tests.cluster.serving import Served
+
+SERVICE = {
+    "apiVersion": "serving.knative.dev/v1",
+    "kind": "Service",
+    "metadata": {"name": "s", "namespace": "default"},
+    "spec": {"template": {"spec": {"containers": [{"image": "x/y:1"}]}}},
+}
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    served = Served()
+    yield served
+    served.close()
+
+
+async def test_it_leads_works_tells_and_lets_go(
+    served: Served, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await served.direct.create(SERVICES, SERVICE)
+    flags = ("--namespace=default", "--pod-name=c-0", "--pod-ip=10.1.2.3")
+    async with processes.running(served, tmp_path, process.parse, process.serve, *flags):
+
+        def made() -> bool:
+            try:
+                return bool(served.server.get(CONFIGURATIONS, "default", "s"))
+            except NotFoundError:
+                return False
+
+        await processes.until(made)
+        port = await processes.admin_port(caplog)
+        lease = await served.direct.get(LEASES, "default", "controller")
+        assert lease["spec"]["holderIdentity"] == "c-0"
+        assert lease["metadata"]["annotations"]["relight.dev/address"] == f"10.1.2.3:{port}"
+        url = f"http://127.0.0.1:{port}"
+        assert await processes.answer(f"{url}/healthz") == (200, "ok\n")
+        status, text = await processes.answer(f"{url}/readyz")
+        assert (status, '"leads":true' in text) == (200, True)
+        _, text = await processes.answer(f"{url}/metrics")
+        assert "relight_controller_leads 1.0" in text
+        assert "relight_controller_failures_total" in text
+    lease = await served.direct.get(LEASES, "default", "controller")
+    assert lease["spec"]["holderIdentity"] == ""
+
+
+def test_flags_that_make_no_sense_end_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        process.main(["--workers", "0"])
+    assert raised.value.code == 2
+    assert "--workers: expected a whole number, 1 to 1000" in capsys.readouterr().err
