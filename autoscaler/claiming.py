@@ -148,7 +148,7 @@ class Claiming:
         that has changed.
         """
         target = self._found.target((key[0], deployment))
-        if target is None or self._tasks is None:
+        if target is None or self._tasks is None or replicas <= target.replicas:
             return False
         going = self._going.setdefault(target.uid, [])
         try:

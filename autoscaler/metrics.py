@@ -34,6 +34,7 @@ def families(autoscaler: Autoscaler, stats: StatServer) -> Iterator[Family]:
     yield counter("autoscaler_write_failures", "Writes given up.", writing.failures)
     yield from _reporters(stats)
     yield from _keeping(autoscaler)
+    yield from _claims(autoscaler)
 
 
 def _revisions(autoscaler: Autoscaler) -> Iterator[tuple[tuple[str, ...], tuple[float, ...]]]:
@@ -61,3 +62,14 @@ def _keeping(autoscaler: Autoscaler) -> Iterator[Family]:
         yield counter("autoscaler_state_saves", "Times windows were kept.", found.saves)
         yield counter("autoscaler_state_failures", "Times the store could not.", found.failures)
         yield gauge("autoscaler_state_restored", "Revisions gone on with.", found.restored)
+
+
+def _claims(autoscaler: Autoscaler) -> Iterator[Family]:
+    found = autoscaler.claims()
+    if found is not None:
+        yield counter("autoscaler_claims", "Warm Pods claimed.", found.claimed)
+        yield counter("autoscaler_claims_missed", "Replicas no warm Pod was for.", found.missed)
+        yield counter("autoscaler_claims_lost", "Warm Pods that others had first.", found.lost)
+        yield counter("autoscaler_claims_failed", "Claims that came to nothing.", found.failed)
+        yield counter("autoscaler_claims_adopted", "Claimed Pods adopted.", found.adopted)
+        yield counter("autoscaler_claims_given_up", "Claimed, and not adopted.", found.given_up)

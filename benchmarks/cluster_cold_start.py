@@ -117,6 +117,7 @@ async def prepare(place: Place, kinds: Sequence[Kind]) -> None:
                 spec = {"spec": wanted["spec"]}
                 name = wanted["metadata"]["name"]
                 await place.client.patch(SERVICES, place.namespace, name, spec)
+    await until(functools.partial(_listens, place.activator), "to listen")
     for kind in kinds:
         for turn in range(SERVICES_OF_A_KIND):
             await until(functools.partial(_is_ready, place, f"{kind.name}-{turn}"), "to be ready")
@@ -124,8 +125,24 @@ async def prepare(place: Place, kinds: Sequence[Kind]) -> None:
 
 async def _is_ready(place: Place, name: str) -> bool:
     found = await place.client.get(SERVICES, place.namespace, name)
+    status = found.get("status") or {}
+    if status.get("observedGeneration") != found["metadata"]["generation"]:
+        return False
+    return _says_ready(found)
+
+
+def _says_ready(found: dict[str, Any]) -> bool:
     conditions = (found.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+async def _listens(address: tuple[str, int]) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(*address)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def until(condition: Any, what: str) -> None:
@@ -152,13 +169,8 @@ async def _is_at_rest(place: Place, name: str) -> bool:
     if any(each["spec"].get("replicas") for each in deployments.items):
         return False
     pool = await _pods(place, keys.POOL)
-    ready = [each for each in pool if _is_warm(each)]
+    ready = [each for each in pool if _says_ready(each)]
     return len(ready) == len(pool) == place.pool
-
-
-def _is_warm(pod: dict[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 async def run_once(place: Place, kind: Kind, turn: int, domain: str) -> None:

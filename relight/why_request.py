@@ -95,13 +95,19 @@ def _held_steps(timeline: Raw, start: Raw | None) -> Iterator[tuple[str, float, 
         else:
             assert seen_s is not None
             assert ready_s is not None
-            yield "ordering", seen_s, "the decision, and a Pod with a socket"
+            yield "ordering", seen_s, _ordered(start)
             yield "starting", ready_s, _started(start)
             yield "queueing", slot_s, "for a slot: others were before it"
     else:
         yield "queueing", slot_s, "for a slot: every replica was full"
     if timeline.get("executing_s") is not None:
         yield "connecting", held_s, "to the replica"
+
+
+def _ordered(start: Raw | None) -> str:
+    if start is not None and "claim_ms" in start:
+        return f"the decision, and a warm Pod (claim {start['claim_ms']:.1f} ms)"
+    return "the decision, and a Pod with a socket"
 
 
 def _started(start: Raw | None) -> str:

@@ -162,3 +162,67 @@ async def test_a_scale_ordered_twice_during_its_write_does_not_hold_up_the_statu
 
     client, _ = await written(world, act, status_after_s=0.001)
     assert [part for part, _ in client.patches] == ["scale", "status"]
+
+
+class Claims:
+    """Claims that cover so many replicas, and are settled when told."""
+
+    def __init__(self, *, covers: int) -> None:
+        self.covers = covers
+        self.is_settled = False
+        self.asked: list[int] = []
+        self.settled: Callable[[], None] = lambda: None
+
+    async def lead(
+        self, key: Any, deployment: str, replicas: int, settled: Callable[[], None]
+    ) -> bool:
+        assert (key, deployment) == (KEY, "r-deployment")
+        self.asked.append(replicas)
+        self.settled = settled
+        return replicas <= self.covers and not self.is_settled
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_claims_go_before_the_scale_and_let_their_replicas_start(world: World) -> None:
+    claims = Claims(covers=1)
+
+    async def act(scaler: Scaler, client: Faulty) -> None:
+        scaler.claims = claims
+        scaler.order(KEY, "r-deployment", replicas=1, status=None)
+        await until(lambda: claims.asked == [1])
+        scaler.order(KEY, "r-deployment", replicas=1, status=None)  # said again: it waits on
+        await until(lambda: claims.asked == [1, 1])
+        assert client.patches == []
+        claims.is_settled = True
+        claims.settled()
+
+    await written(world, act, claims_first_s=60.0)
+    assert replicas(world.server) == 1
+
+
+async def test_a_scale_that_claims_do_not_cover_is_written_at_once(world: World) -> None:
+    claims = Claims(covers=1)
+
+    async def act(scaler: Scaler, client: Faulty) -> None:
+        scaler.claims = claims
+        scaler.order(KEY, "r-deployment", replicas=1, status=None)
+        await until(lambda: claims.asked == [1])
+        scaler.order(KEY, "r-deployment", replicas=3, status=None)
+
+    await written(world, act, claims_first_s=60.0)
+    assert claims.asked == [1, 3]
+    assert replicas(world.server) == 3
+
+
+async def test_a_claim_that_takes_too_long_does_not_hold_the_scale(world: World) -> None:
+    async def act(scaler: Scaler, client: Faulty) -> None:
+        scaler.claims = Claims(covers=1)
+        scaler.order(KEY, "r-deployment", replicas=1, status=None)
+
+    await written(world, act, claims_first_s=0.01)
+    assert replicas(world.server) == 1

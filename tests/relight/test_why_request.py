@@ -63,6 +63,13 @@ def test_a_page_says_where_the_time_went() -> None:
     )
 
 
+def test_a_replica_that_was_claimed_says_so() -> None:
+    start = {"claim_ms": 9.5, "fork_ms": 1.0, "load_ms": 4.0}
+    text = page(timeline(), DECISION, start, READER)
+    assert "ordering         0.4     2  the decision, and a warm Pod (claim 9.5 ms)" in text
+    assert "the replica (fork 1.0, load 4.0 ms)" in text
+
+
 @pytest.mark.parametrize(
     ("start", "said"),
     [
