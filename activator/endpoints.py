@@ -34,6 +34,7 @@ _CALL_PROBE = (
     b"content-type: application/grpc\r\nuser-agent: Relight-Activator-Probe\r\n"
     b"k-network-probe: activator\r\n\r\n\0\0\0\0\0"
 )
+_GUESTS_MAX = 256  # named by others, on which nothing of ours runs
 _RELEASED_MAX = 1024  # names of Pods let go of before they were seen to leave
 
 
@@ -58,6 +59,7 @@ class Replica:
         "_on_drained",
         "_on_suspect",
         "facts",
+        "is_guest",
         "is_leaving",
         "is_proven",
         "marks",
@@ -81,6 +83,7 @@ class Replica:
         self.marks = Marks(facts.pod[1], seen_s, seen_s)
         self.is_proven = False
         self.is_leaving = False
+        self.is_guest = False  # another activator named it, before its Pod was seen here or after
         self.running = 0  # requests that occupy a slot
         name = facts.revision.name.encode()
         self.signature = b"" if facts.is_predictor else b"%b: %b\r\n" % (_REVISION, name)
@@ -125,6 +128,7 @@ class Endpoints:
         self._pods: dict[RevisionKey, dict[PodKey, None]] = {}  # that are not leaving, in order
         self._leaving: dict[PodKey, set[Replica]] = {}  # on which requests still run
         self._released: OrderedDict[PodKey, None] = OrderedDict()
+        self._guests: dict[Replica, None] = {}
 
     def on_pod(self, old: Raw | None, new: Raw | None) -> None:
         """A Pod appeared, changed or is gone."""
@@ -149,6 +153,26 @@ class Endpoints:
         """Tell the watcher what is known of a Revision's replicas."""
         ready = [replica for replica in self.of(revision) if replica.is_proven]
         self._watcher.replicas_changed(revision, ready, len(self._pods.get(revision, ())))
+
+    def introduce(self, facts: PodFacts) -> Replica:
+        """The replica that another activator names. Its Pod may not be seen here yet, or no more.
+
+        Such a guest is used as one that leaves: for what others say runs there, and no longer;
+        unless its Pod turns up.
+        """
+        known = self._replicas.get(facts.pod)
+        if known is not None and known.facts.address == facts.address:
+            return known
+        for leaving in self._leaving.get(facts.pod, ()):
+            if leaving.facts.address == facts.address:
+                return leaving
+        replica = self._make(facts)
+        replica.is_leaving = replica.is_guest = True
+        self._leaving.setdefault(facts.pod, set()).add(replica)
+        self._guests[replica] = None
+        for guest in [each for each in self._guests if not each.running][:-_GUESTS_MAX]:
+            self._drained(guest)
+        return replica
 
     async def release(self, namespace: str, pod_name: str) -> None:
         """Use a Pod's replica no more; return when nothing runs there and nothing is open."""
@@ -178,12 +202,8 @@ class Endpoints:
             known = None
             is_new = True
         if known is None and facts.address is not None:
-            self._replicas[facts.pod] = replica = Replica(
-                facts,
-                seen_s=self._now(),
-                on_suspect=self._suspected,
-                on_drained=self._drained,
-            )
+            replica = self._adopt(facts) or self._make(facts)
+            self._replicas[facts.pod] = replica
             self._start_probe(replica)
         elif known is not None and facts.is_down:
             # Without a connection to it nothing else tells: its socket stays, and would take
@@ -191,6 +211,20 @@ class Endpoints:
             known.suspect()
         if is_new:
             self.publish(facts.revision)
+
+    def _make(self, facts: PodFacts) -> Replica:
+        return Replica(
+            facts, seen_s=self._now(), on_suspect=self._suspected, on_drained=self._drained
+        )
+
+    def _adopt(self, facts: PodFacts) -> Replica | None:
+        """A guest whose Pod is seen now: what runs there stays counted."""
+        for guest in self._leaving.get(facts.pod, ()):
+            if guest.is_guest and guest.facts == facts:
+                self._forget_leaving(guest)
+                guest.is_leaving = guest.is_guest = False
+                return guest
+        return None
 
     def _leave(self, facts: PodFacts) -> None:
         pods = self._pods.get(facts.revision, {})
@@ -216,6 +250,13 @@ class Endpoints:
             self._leaving.setdefault(replica.facts.pod, set()).add(replica)
 
     def _drained(self, replica: Replica) -> None:
+        self._forget_leaving(replica)
+        if replica.is_guest:
+            replica.pool.close()
+            replica.streams.close()
+
+    def _forget_leaving(self, replica: Replica) -> None:
+        self._guests.pop(replica, None)
         leaving = self._leaving.get(replica.facts.pod, set())
         leaving.discard(replica)
         if not leaving:

@@ -23,7 +23,7 @@ from activator.payloads import Log, LoggedPassage
 from activator.proxy import Passage
 from activator.sides import Upstream
 from activator.targets import RevisionKey
-from activator.throttler import Forward, Refusal, Throttler
+from activator.throttler import Forward, Refusal, Refuse, Throttler
 
 _FIRST_POKE = 0  # no poke yet since a replica was ready
 
@@ -61,8 +61,15 @@ class Holder:
     """The queue of one Revision, and its way to the replicas. Calls never block."""
 
     def __init__(
-        self, key: RevisionKey, terms: Terms, office: Office, *, service: str = ""
+        self,
+        key: RevisionKey,
+        terms: Terms,
+        office: Office,
+        *,
+        service: str = "",
+        throttler: Throttler[Passage, Upstream] | None = None,
     ) -> None:
+        """`throttler`: one that is shared with other activators; else it has its own."""
         settings = office.settings
         loop = asyncio.get_running_loop()
         self.key = key
@@ -82,7 +89,7 @@ class Holder:
         self._loop = loop
         self._office = office
         self._settings = settings
-        self._throttler: Throttler[Passage, Upstream] = Throttler(
+        self._throttler: Throttler[Passage, Upstream] = throttler or Throttler(
             capacity=terms.container_concurrency,
             depth_max=settings.queue_depth_max,
             bytes_max=settings.queue_bytes_max,
@@ -157,12 +164,12 @@ class Holder:
     def finished(self, passage: Passage, now_s: float) -> None:
         """A request needs its slot no more."""
         self._counter.finished(now_s)
-        self._carry_out(self._throttler.finished(passage))
+        self.carry_out(self._throttler.finished(passage))
 
     def abandoned(self, passage: Passage) -> None:
         """The client of a held or running request left."""
         self._counter.finished(self.now_s())
-        self._carry_out(self._throttler.abandoned(passage))
+        self.carry_out(self._throttler.abandoned(passage))
 
     def returned(self, passage: Passage) -> None:
         """Nothing of a request was sent: it waits again, first in line."""
@@ -171,7 +178,7 @@ class Holder:
         forwards = self._throttler.returned(
             passage, size=passage.size, deadline_s=passage.deadline_s, is_usable=False
         )
-        self._carry_out(forwards)
+        self.carry_out(forwards)
         self._arm()
         self._consider_poke(now_s)
 
@@ -207,7 +214,8 @@ class Holder:
     def _retry_after_s(self) -> int:
         return errors.retry_after_s(queued=self.queued, finished_per_s=self._finished_per_s)
 
-    def _carry_out(self, forwards: Sequence[Forward[Passage, Upstream]]) -> None:
+    def carry_out(self, forwards: Sequence[Forward[Passage, Upstream]]) -> None:
+        """Send what the throttler says."""
         for passage, replica in forwards:
             passage.forward(replica)
 
@@ -218,7 +226,7 @@ class Holder:
         if ready and not self._throttler.has_ready_endpoints:
             self._poked = _FIRST_POKE
             self._wake = None
-        self._carry_out(self._throttler.endpoints_changed(ready))
+        self.carry_out(self._throttler.endpoints_changed(ready))
 
     def change_terms(self, terms: Terms) -> None:
         """The Revision's status changed. A failure refuses what is held in vain."""
@@ -227,11 +235,17 @@ class Holder:
         if terms.failure and not self._throttler.has_ready_endpoints:
             self.give_up(Refusal.REVISION_FAILED, terms.failure)
 
-    def give_up(self, why: Refusal, detail: str = "") -> None:
+    def give_up(self, why: Refusal, detail: str = "", *, retry_s: int | None = None) -> None:
         """Refuse all that is held."""
         for passage, _ in self._throttler.give_up(why):
             self._counter.finished(self.now_s())
-            passage.refuse(why, detail=detail)
+            passage.refuse(why, detail=detail, retry_s=retry_s)
+
+    def carry_refusals(self, refused: Sequence[Refuse[Passage]]) -> None:
+        """Refuse what another activator has no room for."""
+        for passage, why in refused:
+            self._counter.finished(self.now_s())
+            passage.refuse(why, retry_s=self._retry_after_s())
 
     # -- deadlines --------------------------------------------------------------------------
 

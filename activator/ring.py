@@ -162,6 +162,10 @@ class Ring(Generic[R, E]):
         """Those that are reached, and have said what they are."""
         return [name for name, peer in self._peers.items() if peer.is_known]
 
+    def reaches(self, name: str) -> bool:
+        """Whether there is a connection to it, or was a moment ago."""
+        return name in self._peers
+
     def join(self, now_s: float) -> None:
         """From now on Revisions may be ours. Before, all `peers` there are should be reached."""
         if self.phase == JOINING:

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
-from activator import catalog
+from activator import catalog, leaving
+from activator.company import Company
 from activator.config import Settings
 from activator.endpoints import Endpoints, Replica
 from activator.errors import About, Fault
@@ -20,6 +21,7 @@ from activator.homing import Home, find_home
 from activator.ledger import Ending, Ledger, Note
 from activator.observing import Observer
 from activator.payloads import Log
+from activator.peers import Peers, PeerSettings
 from activator.planning import Planner
 from activator.plans import Plan
 from activator.proxy import Passage
@@ -52,10 +54,12 @@ class Activator:
         report: Callable[[Sequence[Stat]], None],
         rng: random.Random,
         clock: Callable[[], float] | None = None,
+        peers: PeerSettings | None = None,
     ) -> None:
         """`report` receives stats and pokes, synchronously; it must not block.
 
-        `clock` is wall time, for what is told to others; this machine's, unless given.
+        `clock` is wall time, for what is told to others; this machine's, unless given. `peers`:
+        it is one of several, which share the queues of Revisions with a limit.
         """
         self.settings = settings
         self.ledger = Ledger(
@@ -71,11 +75,16 @@ class Activator:
         self._holders: dict[RevisionKey, Holder] = {}
         self._reporter = Reporter(settings, report, self._trim)
         self._endpoints = Endpoints(settings, self, self.ledger.now)
+        self._company: Company | None = None
+        if peers is not None:
+            self._company = Company(client, peers, self._endpoints)
         self._limits = _limits(settings)
         self._roster = Roster(self._limits)
         self._group: asyncio.TaskGroup | None = None
         self._started = asyncio.Event()
         self._address = ("", 0)
+        self._server: asyncio.Server | None = None
+        self._is_leaving = False
         self._requests = 0
         self._strays = 0  # requests that got an id without being passed on
         self._id_prefix = b"%016x-" % rng.getrandbits(64)
@@ -107,6 +116,17 @@ class Activator:
         """Wait until it listens, and knows the objects that exist."""
         await self._started.wait()
 
+    @property
+    def peers(self) -> Peers[Passage, Any] | None:
+        """The other activators; None: it is the only one."""
+        return None if self._company is None else self._company.peers
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether to be sent requests: it listens, and knows the objects and its peers."""
+        is_member = self.peers is None or self.peers.is_member
+        return self._started.is_set() and is_member and not self._is_leaving
+
     async def run(self) -> None:
         """Serve until cancelled. OSError when the port is taken."""
         loop = asyncio.get_running_loop()
@@ -115,8 +135,10 @@ class Activator:
             self._group = self._senders = group
             try:
                 await self._follow(group)
+                if self.peers is not None:
+                    group.create_task(self.peers.run())
                 host, port = self.settings.host, self.settings.port
-                server = await loop.create_server(self._make, host, port)
+                self._server = server = await loop.create_server(self._make, host, port)
                 async with server:
                     self._address = server.sockets[0].getsockname()[:2]
                     self._started.set()
@@ -125,6 +147,19 @@ class Activator:
                 self._close()
                 await self._events.close()
                 self._senders = None
+
+    async def leave(self, *, linger_s: float, end_s: float) -> None:
+        """Hand on what is ours, and return when nothing runs here: `run` can be cancelled then.
+
+        For `linger_s` requests are taken as ever, by who has not heard of our leaving yet; what
+        is still held after `end_s` more is refused.
+        """
+        self._is_leaving = True
+        if self.peers is not None:
+            self.peers.leave()
+        await leaving.wind_down(self._roster, self._server, linger_s=linger_s, end_s=end_s)
+        for holder in self._holders.values():
+            holder.give_up(Refusal.SHUTTING_DOWN, retry_s=1)
 
     def _close(self) -> None:
         """Refuse what is held; what runs at a replica may still end well."""
@@ -286,6 +321,8 @@ class Activator:
             self._router.remove_revision(*key)
             if holder is not None:
                 del self._holders[key]
+                if self._company is not None:
+                    self._company.forget(key)
                 holder.give_up(Refusal.REVISION_GONE)
                 holder.close()
                 self._lounge.departed(key)
@@ -293,7 +330,8 @@ class Activator:
         terms = catalog.read_terms(new)
         if holder is None:
             service = catalog.read_model(new).service
-            self._holders[key] = Holder(key, terms, self, service=service)
+            hold = Holder if self._company is None else self._company.hold
+            self._holders[key] = hold(key, terms, self, service=service)
             self._log_requests(self._holders[key], new)
             self._endpoints.publish(key)
         elif terms != holder.terms:

@@ -240,6 +240,9 @@ class H2ServerProtocol(Requests, asyncio.Protocol):
         del last_id, code, why
         self.retire()
 
+    def wind_down(self) -> None:
+        """Nothing is lost on a connection that says when it ends: `retire` does."""
+
     def retire(self) -> None:
         """Take no new streams; close when those that are open have ended."""
         if self._is_leaving or self._is_deaf or self.transport.is_closing():

@@ -22,6 +22,9 @@ class Member(Protocol):
     def retire(self) -> None:
         """Close when idle, else after the exchange that runs."""
 
+    def wind_down(self) -> None:
+        """Go on, but say with the next answer that it is the last, where the protocol can."""
+
 
 class Roster:
     """Cost: one pass over the open connections a period; nothing at all without connections."""
@@ -32,6 +35,7 @@ class Roster:
         # The time of the last tick: at most one period behind. A member that compares it
         # with a later `now_s` adds `period_s`, so no deadline ever comes early.
         self.now_s = 0.0
+        self.is_winding_down = False
         self._members: dict[Member, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -54,10 +58,17 @@ class Roster:
             self._timer.cancel()
             self._timer = None
 
-    def retire(self) -> None:
-        """Let every connection finish what it runs and close."""
+    def wind_down(self) -> None:
+        """From now on each connection, new ones too, ends behind its next answer."""
+        self.is_winding_down = True
         for member in tuple(self._members):
-            member.retire()
+            member.wind_down()
+
+    def retire(self, *, spared: type[object] | None = None) -> None:
+        """Let every connection finish what it runs and close; but those `spared` for now."""
+        for member in tuple(self._members):
+            if spared is None or not isinstance(member, spared):
+                member.retire()
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

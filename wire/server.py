@@ -59,6 +59,8 @@ class ServerProtocol(Intake, asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._roster.add(self)
         self._idle_since_s = self._roster.now_s
+        if self._roster.is_winding_down:
+            self.wind_down()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -298,6 +300,18 @@ class ServerProtocol(Intake, asyncio.Protocol):
         elif self._incoming is None and self._closing_since_s == NEVER:
             self._is_deaf = True
             self._close()
+
+    def wind_down(self) -> None:
+        """Take one request more, and say so with its answer."""
+        on_request = self._on_request
+
+        def last(exchange: Exchange) -> None:
+            exchange.keep_alive = False
+            on_request(exchange)
+
+        self._on_request = last
+        if self._current is not None:
+            self._current.keep_alive = False
 
     def check(self, now_s: float) -> None:
         """Act on deadlines. Called once a period by the roster."""

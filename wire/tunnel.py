@@ -59,6 +59,9 @@ class Tunnel:
         """The server ends: there is no good moment to wait for."""
         self.close()
 
+    def wind_down(self) -> None:
+        """It can not say when it ends: it goes on."""
+
     def check(self, now_s: float) -> None:
         """A tunnel has no deadlines of its own."""
 

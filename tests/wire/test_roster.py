@@ -14,6 +14,9 @@ class Member:
     def check(self, now_s: float) -> None:
         self.checked += 1
 
+    def wind_down(self) -> None:
+        pass
+
     def retire(self) -> None:
         self.retired += 1
 
