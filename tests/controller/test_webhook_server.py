@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from cluster import issuing
 from controller import webhook_server
 from controller.certificates_keeping import load
 from controller.webhook import Webhook
+from controller.webhook_reviews import Review, Verdict
 from controller.webhook_server import WebhookServer
 from tests.controller.reviews import review
 
@@ -144,3 +146,22 @@ async def test_after_a_failure_it_does_not_linger() -> None:
     with pytest.raises(ValueError, match="lost"):
         async with listening(linger_s=3600):
             raise ValueError("lost")
+
+
+async def test_a_large_review_does_not_stop_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set[int]()
+
+    class Noting(Webhook):
+        def default(self, review: Review) -> Verdict:
+            threads.add(threading.get_ident())
+            return super().default(review)
+
+    monkeypatch.setitem(globals(), "Webhook", Noting)
+    spec = {"containers": [{"image": "a/b", "env": [{"name": f"A{n}"} for n in range(9000)]}]}
+    large = {**GOOD, "spec": {"template": {"spec": spec}}}
+    async with listening() as fixed:
+        for obj, is_here in ((GOOD, True), (large, False)):
+            threads.clear()
+            status, raw = await fixed.post("/default", review(kinds.SERVICES, obj))
+            assert (status, raw["response"]["allowed"]) == (200, True)
+            assert (threads == {threading.get_ident()}) == is_here
