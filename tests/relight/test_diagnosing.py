@@ -1,0 +1,148 @@
+"""What facts mean: a table of clusters and what is said of each."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from api import crds
+from relight.diagnosing import Grade, diagnose
+from relight.examining import COMPONENTS, DEFAULTING, SYSTEM, VALIDATION, Facts
+
+NOW_S = 1_893_456_000.0  # 2030-01-01
+FRESH = "2029-12-31T23:59:59.000000Z"
+HOOK = {"webhooks": [{"clientConfig": {"caBundle": "QQ=="}}]}
+STATUS = {"updatedReplicas": 2, "availableReplicas": 2, "replicas": 2}
+
+
+def deployment(**status: Any) -> dict[str, Any]:
+    return {"metadata": {}, "spec": {"replicas": 2}, "status": {**STATUS, **status}}
+
+
+def lease(renewed: str) -> dict[str, Any]:
+    return {"spec": {"holderIdentity": "pod-1", "renewTime": renewed}}
+
+
+def pod(reason: str, namespace: str = SYSTEM, **labels: str) -> dict[str, Any]:
+    waiting = {
+        "name": "c",
+        "image": "relight/activator:9",
+        "state": {"waiting": {"reason": reason}},
+    }
+    metadata = {"name": "p", "namespace": namespace, "labels": labels}
+    return {"metadata": metadata, "status": {"containerStatuses": [waiting]}}
+
+
+WELL = Facts(
+    version="v1.31.0",
+    served=frozenset(
+        {
+            ("discovery.k8s.io/v1", "EndpointSlice"),
+            ("policy/v1", "PodDisruptionBudget"),
+            ("metrics.k8s.io/v1beta1", "NodeMetrics"),
+        }
+    ),
+    definitions={("", name): {"metadata": {}} for name in crds.definitions()},
+    deployments={(SYSTEM, name): deployment() for name in COMPONENTS},
+    daemonsets={
+        ("relight-node", "node-cache"): {"status": {"desiredNumberScheduled": 3, "numberReady": 3}}
+    },
+    leases={(SYSTEM, name): lease(FRESH) for name in ("autoscaler", "controller")},
+    settings={"DOMAIN": "a.org", "STATE": "redis://x"},
+    webhooks={DEFAULTING: HOOK, VALIDATION: HOOK},
+    nodes=({"status": {"allocatable": {"cpu": "4", "nvidia.com/gpu": "2"}}},),
+    runtimes=("relight-onnx",),
+    trial="",
+    questions={"activator": "", "autoscaler": ""},
+)
+
+
+def test_all_is_well() -> None:
+    found = diagnose(WELL, now_s=NOW_S)
+    assert {each.grade for each in found} == {Grade.FINE}
+    assert "GPUs: 2 nvidia.com/gpu" in [each.text for each in found]
+    assert len({each.text for each in found}) == len(found)
+
+
+OLD = {("discovery.k8s.io/v1beta1", "EndpointSlice"), ("policy/v1", "PodDisruptionBudget")}
+STUCK = deployment(availableReplicas=0, updatedReplicas=0)
+PARTIAL = deployment(availableReplicas=1, updatedReplicas=1)
+
+
+def among(name: str, raw: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {**WELL.deployments, (SYSTEM, name): raw}
+
+
+@pytest.mark.parametrize(
+    ("changes", "grade", "said"),
+    [
+        (
+            {"served": frozenset(OLD)},
+            Grade.NOTE,
+            "EndpointSlices are served as discovery.k8s.io/v1b",
+        ),
+        ({"served": frozenset()}, Grade.WRONG, "EndpointSlices are not served"),
+        ({"served": frozenset(OLD)}, Grade.NOTE, "no metrics API"),
+        ({"definitions": {}}, Grade.WRONG, "definitions are missing: clusterserving"),
+        ({"deployments": {}}, Grade.WRONG, "Relight is not installed"),
+        ({"deployments": among("activator", STUCK)}, Grade.WRONG, "activator: 0 of 2 available"),
+        ({"deployments": among("activator", PARTIAL)}, Grade.NOTE, "activator: 1 of 2 available; "),
+        ({"leases": {}}, Grade.WRONG, "no autoscaler leads"),
+        (
+            {"leases": {**WELL.leases, (SYSTEM, "controller"): lease("2029-12-31T23:50:00Z")}},
+            Grade.WRONG,
+            "controller pod-1 leads, but was last heard of 600 s ago",
+        ),
+        ({"webhooks": {}}, Grade.WRONG, f"the API server does not ask {DEFAULTING}"),
+        ({"webhooks": {VALIDATION: HOOK, DEFAULTING: {}}}, Grade.WRONG, "has no authority"),
+        ({"secrets": {(SYSTEM, "webhook-certificate"): {}}}, Grade.WRONG, "no certificate yet"),
+        ({"trial": "connection refused"}, Grade.WRONG, "can not be written: connection refused"),
+        ({"questions": {"autoscaler": "no endpoints"}}, Grade.WRONG, "can not ask the autoscaler"),
+        ({"runtimes": ("mine",)}, Grade.NOTE, "no serving runtime of Relight's"),
+        ({"settings": {"DOMAIN": "example.com", "STATE": "x"}}, Grade.NOTE, "below example.com"),
+        ({"settings": {}}, Grade.NOTE, "no Redis"),
+        ({"daemonsets": {}}, Grade.NOTE, "no node cache"),
+        (
+            {
+                "daemonsets": {
+                    ("relight-node", "node-cache"): {"status": {"desiredNumberScheduled": 2}}
+                }
+            },
+            Grade.WRONG,
+            "ready on 0 of 2 nodes",
+        ),
+        ({"nodes": ()}, Grade.NOTE, "no node has a GPU"),
+        ({"lacking": ("create namespaces",)}, Grade.NOTE, "you may not create namespaces"),
+        ({"refused": {"nodes": "no"}}, Grade.NOTE, "could not look at nodes: no"),
+        ({"pods": (pod("ErrImagePull"),)}, Grade.WRONG, "relight/activator:9 can not be pulled"),
+        (
+            {"pods": (pod("CrashLoopBackOff", "a", **{"serving.knative.dev/revision": "r"}),)},
+            Grade.WRONG,
+            "a: pod p: c ends again and again",
+        ),
+        (
+            {"deployments": {**WELL.deployments, ("knative-serving", "controller"): deployment()}},
+            Grade.NOTE,
+            "Knative Serving is installed beside",
+        ),
+    ],
+)
+def test_what_is_said(changes: dict[str, Any], grade: Grade, said: str) -> None:
+    found = diagnose(replace(WELL, **changes), now_s=NOW_S)
+    assert [each.grade for each in found if said in each.text] == [grade]
+
+
+def test_pods_of_others_are_none_of_ours() -> None:
+    facts = replace(WELL, pods=(pod("ErrImagePull", "elsewhere"),))
+    assert diagnose(facts, now_s=NOW_S) == diagnose(WELL, now_s=NOW_S)
+
+
+def test_a_redis_that_was_never_told_where() -> None:
+    env = [{"name": "STATE"}]
+    raw = deployment()
+    raw["spec"]["template"] = {"spec": {"containers": [{"env": env}]}}
+    facts = replace(WELL, deployments=among("autoscaler", raw))
+    wrong = [each.text for each in diagnose(facts, now_s=NOW_S) if each.grade is Grade.WRONG]
+    assert wrong == ["the Secret relight-redis is missing: its `url` says where Redis is"]
+    facts = replace(facts, secrets={(SYSTEM, "relight-redis"): {}})
+    assert "windows are kept in Redis" in [e.text for e in diagnose(facts, now_s=NOW_S)]
