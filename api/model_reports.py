@@ -15,6 +15,7 @@ MODEL_UNREADABLE = "ModelUnreadable"
 MODEL_UNSUPPORTED = "ModelUnsupported"
 FETCH_FAILED = "ModelFetchFailed"
 
+PROGRESS_PORT = 8081  # of a Pod that finds a model, where it tells how far it is
 TEXT_BYTES_MAX = 4096  # of a container's termination message
 _MESSAGE_MAX = 1500  # characters; one may take two bytes and more
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -15,7 +15,13 @@ from typing import Any
 from api import keys
 from api.conditions import FALSE, find
 from api.kinds import PODS
-from api.model_reports import FETCH_FAILED, MODEL_UNREADABLE, FoundModel, parse
+from api.model_reports import (
+    FETCH_FAILED,
+    MODEL_UNREADABLE,
+    PROGRESS_PORT,
+    FoundModel,
+    parse,
+)
 from api.naming import child_name
 from api.objects import Raw
 from api.pods import serving_index
@@ -92,6 +98,7 @@ def make_pod(revision: Raw, asked: ModelFile, pods: PredictorPods, *, attempt: i
     container = spec["containers"][serving_index(spec["containers"])]
     cached = with_cache(container, spec, str(revision["metadata"]["namespace"]), pods)
     first = step(cached.container, asked, name=STEP, form="json")
+    first["args"] = [*first["args"], "--progress-port", str(PROGRESS_PORT)]
     before = _before(spec, container, asked)
     mounted = {
         mount.get("name") for each in (first, *before) for mount in each.get("volumeMounts") or ()

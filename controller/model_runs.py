@@ -9,11 +9,12 @@ All of it stands in the cluster: whoever takes over finds the Pod by its name an
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from api import keys
 from api.kinds import PODS
+from api.model_reports import PROGRESS_PORT
 from api.objects import Raw
 from cluster.client import Client
 from cluster.errors import (
@@ -36,7 +37,9 @@ from controller.model_pods import (
     next_attempt,
     read,
 )
+from controller.model_progress import told
 from controller.pinning import Digest, ModelFile, Problem, Underway, model_file, serving_container
+from controller.plan import status_of
 from controller.pod_events import is_stuck
 from controller.predictor_pods import PredictorPods
 
@@ -60,23 +63,26 @@ class ModelRuns:
         pods: PredictorPods,
         *,
         clock: Callable[[], float],
-        namespace: str | None = None,
         mishaps: Mishaps,
         stuck_s: float = _STUCK_S,
+        tell: Callable[[str, int], Awaitable[str]] = told,
     ) -> None:
         """`clock` is wall time (epoch, seconds), as Kubernetes writes it.
 
-        A Pod that says nothing is looked at every `stuck_s`.
+        A Pod that says nothing is looked at every `stuck_s`; `tell(host, port)` asks one that
+        runs how far it is.
         """
         self._stuck_s = stuck_s
         self._client = client
         self._pods = pods
         self._clock = clock
         self._mishaps = mishaps
-        self._seen = Informer(client, PODS, namespace, keys.MODEL_OF)
+        self._seen = Informer(client, PODS, label_selector=keys.MODEL_OF)
         self._seen.on_change(self._changed)
         self._waiting: dict[Key, asyncio.Event] = {}
         self._found: OrderedDict[str, Digest] = OrderedDict()
+        self._told: dict[Key, str] = {}  # how far those are that somebody waits for
+        self._tell = tell
 
     async def run(self) -> None:
         """Follow the Pods until cancelled."""
@@ -110,6 +116,7 @@ class ModelRuns:
         finally:
             if self._waiting.get(key) is changed:
                 del self._waiting[key]
+                self._told.pop(key, None)
 
     def progress(self, revision: Raw) -> Underway | None:
         """How far that is."""
@@ -117,7 +124,10 @@ class ModelRuns:
         if pod is None or asked is None or not is_controlled_by(pod, revision):
             return None
         found = read(pod, asked)
-        return found if isinstance(found, Underway) else None
+        if not isinstance(found, Underway):
+            return None
+        said = self._told.get(_key(revision)) if found.has_begun else ""
+        return replace(found, message=said) if said else found
 
     async def _step(self, revision: Raw, asked: ModelFile) -> Digest | Problem | None:
         """One look at the Pod, and what follows from it; None: wait for it to change."""
@@ -138,7 +148,14 @@ class ModelRuns:
             return state
         if isinstance(state, Ended):
             return await self._after(revision, asked, pod, state)
+        if isinstance(state, Underway) and state.has_begun:
+            await self._ask(_key(revision), pod)
         return state if isinstance(state, Problem) else None
+
+    async def _ask(self, key: Key, pod: Raw) -> None:
+        address = str(status_of(pod).get("podIP") or "")
+        if address and (said := await self._tell(address, PROGRESS_PORT)):
+            self._told[key] = said
 
     async def _after(
         self, revision: Raw, asked: ModelFile, pod: Raw, ended: Ended
@@ -175,11 +192,12 @@ class ModelRuns:
         return (await self._mishaps.of([pod])).get(str(pod["metadata"].get("uid")))
 
     async def _change(self, changed: asyncio.Event, key: Key) -> None:
-        """Wait for it; a Pod that is stuck does not change, and Events say why."""
+        """Wait for it; a Pod that is stuck or fetches does not change, and is looked at anyway."""
         pod = self._seen.objects.get(key)
         is_quiet = pod is None or is_going(pod) or is_stuck(pod)
+        runs = pod is not None and status_of(pod).get("phase") == "Running"
         try:
-            async with asyncio.timeout(self._stuck_s if is_quiet else None):
+            async with asyncio.timeout(self._stuck_s if is_quiet or runs else None):
                 await changed.wait()
         except TimeoutError:
             return

@@ -15,7 +15,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from api import keys
@@ -23,6 +24,7 @@ from api.model_reports import FoundModel, NoModel, to_text
 from predictor import config
 from predictor.fetch_cache import ModelCache
 from predictor.fetch_checks import Asked, find
+from predictor.fetch_telling import Telling
 from predictor.fetch_uris import amount, progress
 from predictor.fetching import Clock, Progress
 
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     clock = Clock(wall_s=time.time, now_s=time.monotonic, pause=time.sleep)  # noqa: TID251 - a shell
     env = config.inherited()
     cache = ModelCache(Path(flags.cache or env.get(keys.ENV_CACHE) or "/tmp/relight"))  # noqa: S108
-    with _Teller(asked.name) as teller:
+    with _Teller(asked.name) as teller, _telling(teller.said, flags.progress_port):
         found = find(asked, cache, env, clock, teller.follow)
     return _told(found, asked.name, flags.report, flags.form)
 
@@ -61,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", default="", metavar="DIR", help=cache_help)
     most = Asked().cache_bytes_max
     parser.add_argument("--max-cache-bytes", type=int, default=most, metavar="N")
+    port_help = "where it tells over HTTP how far it is"
+    parser.add_argument("--progress-port", type=int, metavar="N", help=port_help)
     parser.add_argument("--report", default="", metavar="FILE", help="where the end is told")
     parser.add_argument("--form", choices=("json", "text"), default="json")
     return parser
@@ -75,6 +79,16 @@ def _told(found: FoundModel | NoModel, name: str, report: str, form: str) -> int
         text = to_text(found) if form == "json" else getattr(found, "message", "")
         Path(report).write_text(text, errors="replace")
     return 0 if isinstance(found, FoundModel) else 1
+
+
+def _telling(said: Callable[[], str], port: int | None) -> AbstractContextManager[object]:
+    if port is None:
+        return nullcontext()
+    try:
+        return Telling(said, port=port)
+    except OSError as error:
+        _LOG.warning("port %d: %s: nobody is told how far it is", port, error.strerror)
+        return nullcontext()
 
 
 class _Teller:
@@ -98,10 +112,15 @@ class _Teller:
         """This is the download from now on."""
         self._progress = found
 
+    def said(self) -> str:
+        """How far it is; empty before anything came."""
+        now = self._progress
+        return progress(now.done, now.total, self._name) if now.done else ""
+
     def _tell(self) -> None:
         while not self._ended.wait(_TELL_S):
-            if now := self._progress.done:
-                _LOG.info("fetching %s", progress(now, self._progress.total, self._name))
+            if said := self.said():
+                _LOG.info("fetching %s", said)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,12 @@ class Stage:
         client = client or DirectClient(self.world.server, user="controller")
         mishaps = Mishaps(client, now_s=self.later)
         models = ModelRuns(
-            client, OURS, clock=lambda: self.world.now_s, mishaps=mishaps, stuck_s=0.01
+            client,
+            OURS,
+            clock=lambda: self.world.now_s,
+            mishaps=mishaps,
+            stuck_s=0.01,
+            tell=self.tell,
         )
         controller = Controller(
             client,
@@ -72,6 +77,10 @@ class Stage:
             finally:
                 for each in running:
                     each.cancel()
+
+    async def tell(self, host: str, port: int) -> str:
+        assert (host, port) == ("10.0.0.7", 8081)
+        return "1.0 of 2.0 MB (50 %) of m"
 
     def later(self) -> float:
         """Each look is some seconds after the last."""
@@ -174,6 +183,11 @@ async def test_who_takes_over_goes_on_with_the_same_pod(tmp_path: Path) -> None:
             await world.apply(predictor())
             await world.until(lambda: stage.condition()[1] == "Fetching")
             assert stage.condition()[2] == "fetching /mnt/m.onnx"
+            running = one({"running": {}})
+            await stage.says(
+                {"phase": "Running", "podIP": "10.0.0.7", "containerStatuses": [running]}
+            )
+            await world.until(lambda: stage.condition()[2] == "1.0 of 2.0 MB (50 %) of m")
         async with stage.controller():
             await stage.says(ended(FOUND, world.now_s))
             await world.until(lambda: world.get(DEPLOYMENTS, "web-00001-deployment"))
