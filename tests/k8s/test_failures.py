@@ -148,10 +148,7 @@ def test_a_crash_of_a_leader(cluster: Cluster, namespace: str, host: str, compon
 def test_from_zero_while_no_autoscaler_leads(cluster: Cluster, namespace: str) -> None:
     """A request that comes just after the leader died is held for what the next one does."""
     container = {"image": "example/hello:1", "command": ["python3", "examples/programs/hello.py"]}
-    annotations = {"autoscaling.knative.dev/initial-scale": "0"}
-    cluster.apply(
-        service("late", container, annotations=annotations, timeoutSeconds=60), namespace=namespace
-    )
+    cluster.apply(service("late", container, timeoutSeconds=60), namespace=namespace)
     found = cluster.until_service(namespace, "late")
     cluster.until_zero(namespace, "late")
     _, victim = leader(cluster, "autoscaler")
@@ -196,10 +193,7 @@ def test_without_redis_requests_are_answered(cluster: Cluster, namespace: str, h
     if not cluster.redis:
         pytest.skip("no Redis that Pods of this cluster reach")
     container = {"image": "example/hello:1", "command": ["python3", "examples/programs/hello.py"]}
-    annotations = {"autoscaling.knative.dev/initial-scale": "0"}
-    cluster.apply(
-        service("woken", container, annotations=annotations, timeoutSeconds=60), namespace=namespace
-    )
+    cluster.apply(service("woken", container, timeoutSeconds=60), namespace=namespace)
     found = cluster.until_service(namespace, "woken")
     os.kill(cluster.redis, signal.SIGSTOP)
     try:

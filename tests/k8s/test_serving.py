@@ -23,7 +23,6 @@ def celsius(value: float = 100.0) -> dict[str, Any]:
 def test_iris_from_zero(cluster: Cluster, namespace: str, model_server: str) -> None:
     models.need_iris()
     made = isvc("iris", f"{model_server}/iris.onnx")
-    made["metadata"]["annotations"]["autoscaling.knative.dev/initial-scale"] = "0"
     cluster.apply(made, namespace=namespace)
     host = cluster.until_isvc(namespace, "iris")
     cluster.until_zero(namespace, "iris-predictor")
@@ -77,10 +76,7 @@ def test_from_zero_to_several_and_back(cluster: Cluster, namespace: str) -> None
         container,
         containerConcurrency=1,
         timeoutSeconds=60,
-        annotations={
-            "autoscaling.knative.dev/max-scale": "4",
-            "autoscaling.knative.dev/initial-scale": "0",
-        },
+        annotations={"autoscaling.knative.dev/max-scale": "4"},
     )
     cluster.apply(made, namespace=namespace)
     host = cluster.until_service(namespace, "work")
@@ -113,7 +109,7 @@ def test_a_command_with_arguments(cluster: Cluster, namespace: str) -> None:
         "command": ["sh"],
         "args": ["-c", script],
         "env": [{"name": "GREETING", "value": "hello from busybox"}],
-        "ports": [{"containerPort": 9090}],
+        "ports": [{"containerPort": 7070}],
     }
     cluster.apply(service("web", container, timeoutSeconds=20), namespace=namespace)
     host = cluster.until_service(namespace, "web")

@@ -150,8 +150,7 @@ def test_a_container_that_is_not_yet_ready_gets_no_request(
         "readinessProbe": {"httpGet": {"path": "/ready"}, "periodSeconds": 1},
         "livenessProbe": {"httpGet": {"path": "/"}, "initialDelaySeconds": 20},
     }
-    annotations = {"autoscaling.knative.dev/initial-scale": "0"}
-    made = service("probed", container, timeoutSeconds=30, annotations=annotations)
+    made = service("probed", container, timeoutSeconds=30)
     cluster.apply(made, namespace=namespace)
     host = cluster.until_service(namespace, "probed")
     cluster.until_zero(namespace, "probed")
