@@ -49,6 +49,7 @@ class TrustKeeper:
         self._client = client
         self._certificates = certificates
         self._changed = asyncio.Event()
+        self._written: dict[str, str] = {}  # the version of each that was written over
         # Absent ones are not installed: then nobody asks us.
         self._informers = {
             resource: Informer(
@@ -87,11 +88,14 @@ class TrustKeeper:
         patch = operations(found, self._certificates.bundle)
         if not patch:
             return True
-        name = found["metadata"]["name"]
+        name, version = found["metadata"]["name"], found["metadata"]["resourceVersion"]
+        if self._written.get(name) == version:
+            return True  # what became of it is on its way to us
         try:
             await self._client.patch(resource, None, name, patch, kind="json")
         except ApiError as error:
             _LOG.warning("caBundle of %s %s: %s", resource.singular, name, error.message)
             return False
+        self._written[name] = version
         _LOG.info("wrote caBundle of %s %s", resource.singular, name)
         return True
