@@ -59,7 +59,7 @@ async def connect(
     address: Address,
     *,
     only_namespace: str = "",
-    admit: Callable[[bool], Awaitable[None]] | None = None,
+    admit: Callable[[str, str], Awaitable[None]] | None = None,
     request_timeout_s: float = 30.0,
 ) -> AsyncIterator[HttpClient]:
     """A client with connections of its own; CredentialsError for bad certificates.

@@ -85,9 +85,9 @@ class Election:
             heard_s=now_s - self._heard_s,
         )
 
-    async def fence(self, is_write: bool) -> None:
+    def fence(self) -> None:
         """Raise UnavailableError unless we lead now: what was decided before counts no more."""
-        if is_write and not self._candidacy.leads(now_s=_now_s()):
+        if not self._candidacy.leads(now_s=_now_s()):
             raise UnavailableError(f"the Lease {self._post.name} is not ours any more")
 
     async def run(self, stop: asyncio.Event, work: Work) -> None:

@@ -36,12 +36,12 @@ class HttpClient:
         *,
         request_timeout_s: float = 30.0,
         only_namespace: str | None = None,
-        admit: Callable[[bool], Awaitable[None]] | None = None,
+        admit: Callable[[str, str], Awaitable[None]] | None = None,
     ) -> None:
         """`token`: the bearer's, or who knows the one of now.
 
         `only_namespace`: what would be read of all namespaces is read of this one.
-        `admit(is_write)` comes before each request but watches: it may wait, or raise ApiError.
+        `admit(verb, subresource)` comes before each request but watches; it may raise ApiError.
         """
         self._base_url = base_url.rstrip("/")
         self._session = session
@@ -190,7 +190,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         if self._admit is not None:
-            await self._admit(verb != "GET")
+            await self._admit(verb, url.rpartition("/")[2])
         sent = self._headers() | {"Accept": "application/json"}
         data = None
         if body is not None:

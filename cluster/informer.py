@@ -6,13 +6,14 @@ Must not know: what any object means, or who serves it.
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from api.kinds import Resource
 from cluster.client import Client, Page, WatchEvent
-from cluster.errors import ApiError, ForbiddenError, GoneError, NotFoundError
+from cluster.errors import ApiError, ForbiddenError, GoneError, NotFoundError, UnavailableError
 
 Key = tuple[str, str]  # namespace ("" for kinds without one), name
 Keep = Callable[[dict[str, Any]], dict[str, Any]]
@@ -20,6 +21,7 @@ Callback = Callable[[dict[str, Any] | None, dict[str, Any] | None], None]
 
 _LOG = logging.getLogger(__name__)
 _BACK_OFF_S = (0.05, 5.0)  # first wait after a failure, longest wait
+_JITTER = (0.5, 1.0)  # of a wait
 _PAGE = 250  # objects in one answer to a list: what they need while they are read
 _ABSENT_S = 30.0  # an optional kind that is not served is asked for again after so long
 
@@ -59,6 +61,7 @@ class Informer:
         self._callbacks: list[Callback] = []
         self._synced = asyncio.Event()
         self._version = ""  # "" means: list again
+        self._rng = random.Random()  # noqa: S311 - jitter
         self._failures = 0
         self.objects: Mapping[Key, dict[str, Any]] = MappingProxyType(self._objects)
 
@@ -97,9 +100,20 @@ class Informer:
                     self._note_absence(error)
                     await asyncio.sleep(_ABSENT_S)
                     continue
+            except UnavailableError as error:
+                self._note_break(error)
             except ApiError as error:
                 self._note_failure(error)
-            await asyncio.sleep(self._back_off_s())
+            # Of many that lost the same server, not all come back at once.
+            await asyncio.sleep(self._back_off_s() * self._rng.uniform(*_JITTER))
+
+    def _note_break(self, error: ApiError) -> None:
+        """A connection that broke is gone on with elsewhere; a server that is away may forget."""
+        if self._version and self._failures <= 1:
+            self._failures += 1
+            _LOG.info("%s: %s; going on", self._resource.plural, error.message)
+        else:
+            self._note_failure(error)
 
     def _note_failure(self, error: ApiError) -> None:
         self._version = ""

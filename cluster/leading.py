@@ -5,11 +5,12 @@ Must not know: what is done while leading.
 """
 
 import argparse
+import asyncio
 import random
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -18,6 +19,7 @@ from cluster.auth import Address
 from cluster.candidacy import Post, Terms
 from cluster.election import Election
 from cluster.flags import Flag, number
+from cluster.pacing import Pace
 from telemetry.health import Readiness
 from telemetry.metrics import Family, counter, gauge
 
@@ -47,6 +49,8 @@ FLAGS: Final = (
         "SECONDS",
         sets="retry_s",
     ),
+    Flag("--api-qps", number(0, 1e5), "requests to the API server a second; 0: any", 200, "N"),
+    Flag("--api-burst", number(1, 1e5), "more of them at once, after a pause", 400, "N"),
 )
 
 
@@ -72,6 +76,24 @@ async def election(
 def identity(args: argparse.Namespace) -> str:
     """Who this is among its like. A Pod's second process succeeds its first at once."""
     return str(args.pod_name or f"{socket.gethostname()}-{secrets.token_hex(4)}")
+
+
+def admission(
+    args: argparse.Namespace, election: Election
+) -> Callable[[str, str], Awaitable[None]]:
+    """What comes before each request of the leader's client: its pace, then the fence."""
+    pace = Pace(per_s=args.api_qps, burst=args.api_burst)
+
+    async def admit(verb: str, last: str) -> None:
+        # Held requests wait for a scale: it goes before statuses, however many there are.
+        is_urgent = last == "scale"
+        wait_s = pace.wait_s(now_s=asyncio.get_running_loop().time(), is_urgent=is_urgent)
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        if verb != "GET":
+            election.fence()
+
+    return admit
 
 
 def ready(election: Election) -> Readiness:

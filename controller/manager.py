@@ -6,6 +6,7 @@ Must not know: what is planned for any kind of object.
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from controller.workqueue import Statistics as QueueStatistics
 from controller.workqueue import WorkQueue
 
 _LOG = logging.getLogger(__name__)
+_JITTER = (0.75, 1.0)  # of a rest
 
 Reconcile = Callable[[Work], Awaitable[float | None]]  # → seconds after which to look again
 
@@ -38,6 +40,7 @@ class Manager:
         self._workers_max = workers_max
         self._queue: WorkQueue[Work] = WorkQueue()
         self._wake = asyncio.Event()
+        self._rng = random.Random()  # noqa: S311 - jitter
         self._working = 0
         self._reconciled = 0
         self._stale = 0
@@ -87,25 +90,29 @@ class Manager:
         except TimeoutError:
             return
 
+    def _rest(self, work: Work) -> float:
+        share = self._rng.uniform(*_JITTER)
+        return self._queue.failed(work, now_s=_now_s(), share=share)
+
     async def _work(self, work: Work) -> None:
         try:
             again_after_s = await self._reconcile(work)
         except StaleError as error:
             self._stale += 1
             _LOG.debug("%s: %s; looking again", _spell(work), error)
-            self._queue.failed(work, now_s=_now_s())
+            self._rest(work)
         except (ApiError, RefusedError) as error:
             if isinstance(error, ApiError) and is_of_an_ending_namespace(error):
                 _LOG.debug("%s: %s", _spell(work), error)  # soon nothing is left to do
-                self._queue.failed(work, now_s=_now_s())
+                self._rest(work)
                 return
             self._failed += 1
-            rest_s = self._queue.failed(work, now_s=_now_s())
+            rest_s = self._rest(work)
             _LOG.warning("%s: %s; trying again in %.3g s", _spell(work), error, rest_s)
         except Exception:  # noqa: BLE001 - our own fault; the boundary of one unit of work
             self._failed += 1
             _LOG.exception("%s: planning failed", _spell(work))
-            self._queue.failed(work, now_s=_now_s())
+            self._rest(work)
         else:
             self._reconciled += 1
             self._queue.succeeded(work, now_s=_now_s(), again_after_s=again_after_s)

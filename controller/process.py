@@ -110,7 +110,9 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     address = leading.reached_at(args, server, listener.getsockname()[1])
     async with (
         leading.election(args, server, "controller", address) as election,
-        connecting.connect(server, only_namespace=args.namespace, admit=election.fence) as client,
+        connecting.connect(
+            server, only_namespace=args.namespace, admit=leading.admission(args, election)
+        ) as client,
         connecting.connect(server) as unfenced,
     ):
         settings = replace(

@@ -65,13 +65,16 @@ class WorkQueue(Generic[Key]):
         self._failures.pop(key, None)
         self._release(key, None if again_after_s is None else now_s + again_after_s)
 
-    def failed(self, key: Key, *, now_s: float) -> float:
-        """The work on `key` failed: it rests, twice as long each time. Returns for how long."""
+    def failed(self, key: Key, *, now_s: float, share: float = 1.0) -> float:
+        """The work on `key` failed: it rests, twice as long each time. Returns for how long.
+
+        `share` of that time: of many that failed together, not all shall come back at once.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         rest_s = float(min(BACK_OFF_MAX_S, BACK_OFF_FIRST_S * 2.0 ** min(failures, _DOUBLINGS_MAX)))
-        self._release(key, now_s + rest_s)
-        return rest_s
+        self._release(key, now_s + share * rest_s)
+        return share * rest_s
 
     def next_due_s(self) -> float | None:
         """When the next name is due; None if none is waiting."""

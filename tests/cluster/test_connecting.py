@@ -96,8 +96,9 @@ async def test_it_is_one_namespace_that_is_read_where_all_would_be() -> None:
 
 
 async def test_whoever_admits_may_refuse_a_write() -> None:
-    async def admit(is_write: bool) -> None:
-        if is_write:
+    async def admit(verb: str, last: str) -> None:
+        assert last == "pods"
+        if verb != "GET":
             raise ForbiddenError("not the leader")
 
     served = Served()

@@ -100,10 +100,9 @@ async def test_one_of_two_works_and_its_address_is_told(served: Served) -> None:
         assert not other.is_working
         assert other.election.statistics().address == f"{leader.election._post.identity}:1"
         assert leader.election.statistics().is_leading
-        await leader.election.fence(True)
+        leader.election.fence()
         with pytest.raises(UnavailableError, match="not ours"):
-            await other.election.fence(True)
-        await other.election.fence(False)
+            other.election.fence()
 
 
 async def test_who_is_stopped_lets_go_and_the_next_one_need_not_wait(served: Served) -> None:

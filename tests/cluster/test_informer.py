@@ -162,6 +162,28 @@ async def test_a_stream_that_ends_in_good_order_is_resumed_without_a_list(served
     assert client.lists == 1
 
 
+async def test_a_connection_that_breaks_once_is_gone_on_with_without_a_list(
+    served: Served,
+) -> None:
+    client = FaultyClient(served)
+    client.watch_faults = [UnavailableError("broke")]
+    informer = Informer(client, PODS)
+    async with running(informer) as changes:
+        await client.create(PODS, pod("a"))
+        await until(lambda: changes == [(None, "a")])
+    assert client.lists == 1
+
+
+async def test_a_server_that_stays_away_is_listed_again(served: Served) -> None:
+    client = FaultyClient(served)
+    client.watch_faults = [UnavailableError("broke"), UnavailableError("refused")]
+    informer = Informer(client, PODS)
+    async with running(informer) as changes:
+        await client.create(PODS, pod("a"))
+        await until(lambda: changes == [(None, "a")])
+    assert client.lists == 2
+
+
 async def test_the_same_name_made_anew_is_a_change(served: Served) -> None:
     client = served.direct
     first = await client.create(PODS, pod("a"))
@@ -215,7 +237,7 @@ async def test_an_optional_kind_that_is_not_served_counts_as_empty_until_it_is(
 async def test_an_optional_kind_that_goes_takes_its_objects_with_it(served: Served) -> None:
     client = FaultyClient(served)
     await client.create(PODS, pod("a"))
-    client.watch_faults = [UnavailableError("broke")]
+    client.watch_faults = [UnavailableError("broke"), UnavailableError("refused")]
     informer = Informer(client, PODS, is_optional=True)
     informer.on_change(lambda *_: client.list_faults.append(NotFoundError("gone")))
     async with running(informer) as changes:
@@ -227,7 +249,7 @@ async def test_an_optional_kind_that_goes_takes_its_objects_with_it(served: Serv
 async def test_being_refused_once_does_not_take_away_what_was_seen(served: Served) -> None:
     client = FaultyClient(served)
     await client.create(PODS, pod("a"))
-    client.watch_faults = [UnavailableError("broke")]
+    client.watch_faults = [UnavailableError("broke"), UnavailableError("refused")]
     informer = Informer(client, PODS, is_optional=True)
 
     def refuse_next(old: Any, new: Any) -> None:

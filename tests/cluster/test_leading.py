@@ -1,10 +1,12 @@
 import argparse
+import asyncio
 from typing import Any
 
 import pytest
 
 from cluster import flags, leading
 from cluster.auth import Address
+from cluster.errors import UnavailableError
 from cluster.flags import FlagError
 from telemetry.metrics import Family
 
@@ -58,3 +60,16 @@ async def test_terms_that_can_not_work_are_named(arguments: list[str], says: str
     with pytest.raises(FlagError, match=says):
         async with leading.election(parse(*arguments), SERVER, "x", ""):
             pass
+
+
+async def test_a_pace_is_kept_and_who_does_not_lead_writes_nothing() -> None:
+    args = parse("--api-qps=1000", "--api-burst=1")
+    async with leading.election(args, SERVER, "x", "") as election:
+        admit = leading.admission(args, election)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for _ in range(11):
+            await admit("GET", "pods")
+        assert loop.time() - began_s >= 0.009  # ten of them waited for a thousandth each
+        with pytest.raises(UnavailableError, match="not ours"):
+            await admit("PATCH", "scale")
