@@ -35,7 +35,7 @@ class PeerSettings:
 
     name: str  # of our Pod
     namespace: str
-    selector: str = "app.kubernetes.io/name=relight-activator"
+    selector: str = "app.kubernetes.io/name=activator"
     host: str = "0.0.0.0"  # noqa: S104 - the others are on other machines
     port: int = 8082  # 0: a free one
     connect_s: float = 0.5  # to connect, and to say hello

@@ -15,6 +15,7 @@ from typing import Final
 from activator.admin import make_app
 from activator.config import Settings
 from activator.metrics import Metrics
+from activator.peers import PeerSettings
 from activator.server import Activator
 from activator.stat_link import StatLink
 from cluster import connecting, flags, leading, running
@@ -41,6 +42,22 @@ FLAGS: Final = (
     Flag("--queue-bytes-max", whole(1), "bytes of their bodies", metavar="BYTES"),
     Flag("--body-bytes-max", whole(1), "bytes of one request's body", metavar="BYTES"),
     Flag("--timeout-s-max", number(1), "the longest wait a caller may ask for", metavar="SECONDS"),
+    Flag(
+        "--peer-selector",
+        text,
+        "labels of the Pods that are activators; else this is the only one",
+        "",
+        "SELECTOR",
+    ),
+    Flag("--peers-port", PORT, "the port for other activators; 0: a free one", 8082, "PORT"),
+    Flag(
+        "--linger-s",
+        number(0),
+        "serve on for so long after SIGTERM, until callers have heard of it",
+        5.0,
+        "SECONDS",
+    ),
+    Flag("--end-s", number(0), "and then for what runs or is held", 300.0, "SECONDS"),
 )
 
 
@@ -63,7 +80,9 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     asked = running.bind(args.admin_host, args.admin_port)
     async with connecting.connect(server, only_namespace=args.namespace) as client:
         link = StatLink(client, settings.reporter, namespace=flags.system_namespace(args), rng=rng)
-        activator = Activator(client, settings, report=link.report, rng=rng)
+        activator = Activator(
+            client, settings, report=link.report, rng=rng, peers=peer_settings(args)
+        )
         link.on_up = activator.poke_again
         metrics = Metrics(activator, link)
         admin = Admin(
@@ -71,9 +90,36 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             ready=partial(ready, activator, link),
             exposition=Exposition(metrics.families),
         )
+        ended = asyncio.Event()
         await running.together(
-            stop, activator.run(), link.run(), metrics.run(), admin.run(asked), say(activator)
+            ended,
+            *(activator.run(), link.run(), metrics.run(), admin.run(asked), say(activator)),
+            leave(activator, args, stop, ended),
         )
+
+
+def peer_settings(args: argparse.Namespace) -> PeerSettings | None:
+    """Who it is among several; None: it is the only one."""
+    if not args.peer_selector:
+        return None
+    if not args.pod_name:
+        raise flags.FlagError("--peer-selector: needs --pod-name, which tells one from another")
+    return PeerSettings(
+        name=args.pod_name,
+        namespace=flags.system_namespace(args),
+        selector=args.peer_selector,
+        host=args.host,
+        port=args.peers_port,
+    )
+
+
+async def leave(
+    activator: Activator, args: argparse.Namespace, stop: asyncio.Event, ended: asyncio.Event
+) -> None:
+    """Once told to stop: end as callers do not notice, then let the rest end."""
+    await stop.wait()
+    await activator.leave(linger_s=args.linger_s, end_s=args.end_s)
+    ended.set()
 
 
 def ready(activator: Activator, link: StatLink) -> Readiness:
@@ -84,7 +130,9 @@ def ready(activator: Activator, link: StatLink) -> Readiness:
     """
     found = link.statistics()
     facts = {"autoscaler": found.address, "reports": found.is_up}
-    return Readiness(is_ready=activator.address[1] > 0, facts=facts)
+    if activator.peers is not None:
+        facts |= {"peers": activator.peers.ring.peers}
+    return Readiness(is_ready=activator.is_ready, facts=facts)
 
 
 async def say(activator: Activator) -> None:

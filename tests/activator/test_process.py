@@ -24,7 +24,7 @@ async def test_it_serves_and_is_ready_without_an_autoscaler(
     served: Served, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    said = ("--namespace=default", "--host=127.0.0.1", "--port=0")
+    said = ("--namespace=default", "--host=127.0.0.1", "--port=0", "--linger-s=0")
     async with processes.running(served, tmp_path, process.parse, process.serve, *said):
         found = await processes.until(
             lambda: re.search(r"served at 127\.0\.0\.1, port (\d+)", caplog.text)
