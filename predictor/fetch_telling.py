@@ -23,7 +23,7 @@ class Telling:
         """OSError where the port is taken; 0 takes a free one."""
 
         class Answer(BaseHTTPRequestHandler):
-            timeout: float | None = _PATIENCE_S
+            timeout: ClassVar[float | None] = _PATIENCE_S
 
             def do_GET(self) -> None:
                 body = json.dumps({"text": said()}).encode()
