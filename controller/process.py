@@ -153,7 +153,9 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             return Readiness(is_ready=standing.is_ready and not why, facts=facts)
 
         exposition = Exposition(
-            partial(metrics.families, controller), partial(leading.families, election, "controller")
+            partial(metrics.families, controller),
+            partial(metrics.of_webhook, webhook.server),
+            partial(leading.families, election, "controller"),
         )
         admin = Admin(web.Application(), ready=ready, exposition=exposition)
         async with webhook.running():
