@@ -101,7 +101,11 @@ class PoolKeeper:
 
     def _deployment_changed(self, old: Raw | None, new: Raw | None) -> None:
         key = key_of(new or old or {})
+        before = self._view.refusal(key)
         asked = self._view.deployment(old, new)
+        why = self._view.refusal(key)
+        if why and why != before and self._wanted(key[0]):
+            _LOG.info("Deployment %s/%s is started the plain way: %s", *key, why)
         need = self._view.need(key)
         if asked and need is not None:
             demand = self._demands.setdefault((key[0], need.pool), Demand())

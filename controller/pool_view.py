@@ -37,6 +37,7 @@ class PoolView:
         self._needs: dict[str, dict[str, Need]] = {}
         self._pods: dict[str, dict[str, Seen]] = {}
         self._sizes: dict[str, str] = {}
+        self._refusals: dict[Key, str] = {}  # why a Deployment of a Revision has no pool
         self._inactive: dict[str, set[str]] = {}  # Revisions that no Route points at
 
     def deployment(self, old: Raw | None, new: Raw | None) -> int:
@@ -45,13 +46,15 @@ class PoolView:
         namespace, name = key_of(raw)
         needs = self._needs.setdefault(namespace, {})
         known = needs.pop(name, None)
+        self._refusals.pop((namespace, name), None)
         revision = labels_of(raw).get(keys.REVISION, "")
         if new is None or not revision or is_going(new):
             return 0
         version = new["metadata"].get("generation")
         spec = new["spec"]["template"]["spec"]
         if known is None or known.version != version:
-            if pool.refusal(spec):
+            if why := pool.refusal(spec):
+                self._refusals[(namespace, name)] = why
                 return 0
             known = Need(pool=pool.class_of(spec), spec=spec, revision=revision, version=version)
         needs[name] = known
@@ -101,6 +104,10 @@ class PoolView:
     def need(self, key: Key) -> Need | None:
         """Of one Deployment."""
         return self._needs.get(key[0], {}).get(key[1])
+
+    def refusal(self, key: Key) -> str:
+        """Why no warm Pod stands in for a Deployment; "" if one may, or nobody asks."""
+        return self._refusals.get(key, "")
 
     def pods(self, namespace: str) -> Mapping[str, Seen]:
         """The Pods that are warm or were, by name."""

@@ -38,6 +38,9 @@ def test_others_need_none() -> None:
     foreign = raw(deployment("s"))
     foreign["metadata"]["labels"] = {}
     view.deployment(None, foreign)
+    assert "is not relight/predictor" in view.refusal(("default", "r-deployment"))
+    view.deployment(raw(deployment("r")), None)
+    assert not view.refusal(("default", "r-deployment"))
     going = raw(deployment("t"))
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     view.deployment(None, going)
