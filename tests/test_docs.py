@@ -2,12 +2,17 @@
 
 import argparse
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from activator import process as activator
 from api import keys
+from autoscaler import process as autoscaler
+from controller import process as controller
 from predictor import config as predictor_config
 from relight import record, simulate, up, why
 
@@ -39,6 +44,18 @@ def test_every_flag_of_up_is_documented() -> None:
     flags = set(re.findall(r"--[a-z][a-z-]+", subparsers.choices["up"].format_help())) - {"--help"}
     assert flags
     assert [flag for flag in flags if f"{flag}" not in REFERENCE] == []
+
+
+@pytest.mark.parametrize("process", [activator, autoscaler, controller])
+def test_every_flag_of_a_component_is_documented(
+    process: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # no flag is broken at the end of a line
+    with pytest.raises(SystemExit), redirect_stdout(StringIO()) as told:
+        process.parse(["--help"])
+    flags = set(re.findall(r"--[a-z][a-z-]+", told.getvalue())) - {"--help"}
+    assert {"--kubeconfig", "--admin-port"} < flags
+    assert [flag for flag in flags if flag not in REFERENCE] == []
 
 
 @pytest.mark.parametrize("verb", [simulate, record, why])

@@ -33,6 +33,17 @@ def test_a_name_added_while_it_is_worked_on_comes_again_afterwards() -> None:
     assert queue.take(now_s=5) == "a"
 
 
+def test_of_many_that_failed_together_each_rests_its_share() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for name in "ab":
+        queue.add(name, due_s=0)
+        queue.take(now_s=0)
+    assert queue.failed("a", now_s=0, share=1.0) == BACK_OFF_FIRST_S
+    assert queue.failed("b", now_s=0, share=0.5) == BACK_OFF_FIRST_S / 2
+    assert queue.take(now_s=BACK_OFF_FIRST_S / 2) == "b"
+    assert queue.take(now_s=BACK_OFF_FIRST_S / 2) is None
+
+
 def test_a_failing_name_rests_twice_as_long_each_time_up_to_a_bound() -> None:
     queue: WorkQueue[str] = WorkQueue()
     queue.add("a", due_s=0)
