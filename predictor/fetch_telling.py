@@ -23,8 +23,6 @@ class Telling:
         """OSError where the port is taken; 0 takes a free one."""
 
         class Answer(BaseHTTPRequestHandler):
-            timeout: ClassVar[float | None] = _PATIENCE_S
-
             def do_GET(self) -> None:
                 body = json.dumps({"text": said()}).encode()
                 self.send_response(200)
@@ -37,6 +35,7 @@ class Telling:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing: it is asked every second."""
 
+        Answer.timeout = _PATIENCE_S
         self._server = ThreadingHTTPServer((host, port), Answer)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
