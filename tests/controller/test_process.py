@@ -1,11 +1,13 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from api.kinds import CONFIGURATIONS, LEASES, SERVICES
+from api.kinds import CONFIGURATIONS, DEPLOYMENTS, LEASES, ROUTES, SERVICES
 from cluster.errors import NotFoundError
+from cluster.options import ListOptions, Selection
 from controller import process
 from tests.cluster import processes
 from tests.cluster.serving import Served
@@ -53,6 +55,44 @@ async def test_it_leads_works_tells_and_lets_go(
         assert "relight_controller_failures_total" in text
     lease = await served.direct.get(LEASES, "default", "controller")
     assert lease["spec"]["holderIdentity"] == ""
+
+
+def named(name: str) -> dict[str, Any]:
+    return {**SERVICE, "metadata": {"name": name, "namespace": "default"}}
+
+
+async def test_connections_that_break_cost_fifty_services_neither_lists_nor_writes(
+    served: Served, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    traffic = processes.Traffic()
+    count = 50
+    for number in range(count):
+        await served.direct.create(SERVICES, named(f"s{number}"))
+
+    def is_settled() -> bool:
+        deployments = served.server.list(DEPLOYMENTS, Selection(), ListOptions())
+        routes = served.server.list(ROUTES, Selection(), ListOptions())
+        return len(deployments.items) == count and all("status" in each for each in routes.items)
+
+    flags = ("--namespace=default", "--webhook=false")
+    parts = (process.parse, process.serve)
+    async with processes.running(served, tmp_path, *parts, *flags, traffic=traffic):
+        await processes.until(is_settled)
+        port = await processes.admin_port(caplog)
+        await processes.until_quiet(traffic)
+        lists, watches, writes = (traffic.asked[each] for each in ("list", "watch", "write"))
+        traffic.cut()
+        await processes.until(lambda: traffic.asked["watch"] >= 2 * watches)
+        await served.direct.create(SERVICES, named("later"))
+        count += 1
+        await processes.until(is_settled)  # nothing was missed
+        await processes.until_quiet(traffic)
+        assert traffic.asked["list"] == lists
+        assert traffic.asked["write"] - writes < 40  # those of one Service
+        _, text = await processes.answer(f"http://127.0.0.1:{port}/metrics")
+        assert "relight_controller_failing 0.0" in text
+        assert "relight_controller_queue 0.0" in text
 
 
 def test_flags_that_make_no_sense_end_it(capsys: pytest.CaptureFixture[str]) -> None:
