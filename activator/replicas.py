@@ -9,6 +9,7 @@ from typing import Any
 
 from activator.targets import RevisionKey
 from api import keys
+from api.conditions import is_ready
 from api.images import is_predictor_image
 from api.objects import Raw
 from api.pods import DEFAULT_PORT, serving_index, speaks_h2c
@@ -42,19 +43,24 @@ def read_pod(raw: Raw) -> PodFacts | None:
     status = raw.get("status") or {}
     has_ended = status.get("phase") in {"Succeeded", "Failed"}
     states = [each.get("state") or {} for each in status.get("containerStatuses") or ()]
+    is_predictor = is_predictor_image(serving.get("image", ""))
     return PodFacts(
         pod=(namespace, metadata["name"]),
         revision=RevisionKey(namespace, name),
-        address=_address(raw, serving),
-        is_predictor=is_predictor_image(serving.get("image", "")),
+        address=_address(raw, serving, is_predictor=is_predictor),
+        is_predictor=is_predictor,
         is_h2c=speaks_h2c(containers),
         is_leaving=bool(metadata.get("deletionTimestamp")) or has_ended,
         is_down=any("waiting" in state or "terminated" in state for state in states),
     )
 
 
-def _address(raw: Raw, container: dict[str, Any]) -> Address | None:
-    """The kubelet of one machine says where; on a cluster a Pod has an address of its own."""
+def _address(raw: Raw, container: dict[str, Any], *, is_predictor: bool) -> Address | None:
+    """The kubelet of one machine says where, once it is ready; on a cluster a Pod has an address.
+
+    It is used before the kubelet says that it is ready, as that takes a second, unless only the
+    kubelet can tell: by what its user wants to be asked.
+    """
     said = (raw["metadata"].get("annotations") or {}).get(keys.ENDPOINT)
     if said:
         try:
@@ -62,7 +68,23 @@ def _address(raw: Raw, container: dict[str, Any]) -> Address | None:
         except ValueError:
             return None  # a replica we cannot reach is one we do not use
     ip = (raw.get("status") or {}).get("podIP")
-    if not ip:
-        return None
     ports = container.get("ports") or [{}]
-    return Address(host=ip, port=ports[0].get("containerPort", DEFAULT_PORT))
+    port = ports[0].get("containerPort", DEFAULT_PORT)
+    containers = (raw.get("spec") or {}).get("containers") or ()
+    others = [each for each in containers if each is not container]
+    is_told = all(_shows_by_its_socket(each, None) for each in others) and (
+        is_predictor or _shows_by_its_socket(container, port)
+    )
+    if not ip or not (is_told or is_ready(raw)):
+        return None
+    return Address(host=ip, port=port)
+
+
+def _shows_by_its_socket(container: dict[str, Any], port: int | None) -> bool:
+    """Whether a container is ready as soon as its port (None: it has none) takes connections."""
+    probe = container.get("readinessProbe") or {}
+    by = {action for action in ("httpGet", "exec", "grpc", "tcpSocket") if probe.get(action)}
+    is_late = container.get("startupProbe") or probe.get("initialDelaySeconds")
+    if not by:
+        return not is_late
+    return by == {"tcpSocket"} and probe["tcpSocket"].get("port") == port and not is_late

@@ -49,6 +49,57 @@ def test_a_replica_on_a_cluster() -> None:
     assert facts.address == Address(host="10.0.0.7", port=8080)
 
 
+SOCKET = {"tcpSocket": {"port": 9000}}
+HEALTH = {"httpGet": {"path": "/healthz", "port": 9000}}
+
+
+@pytest.mark.parametrize(
+    ("probes", "is_waited_for"),
+    [
+        ({}, False),
+        ({"readinessProbe": {**SOCKET, "periodSeconds": 1}}, False),
+        ({"readinessProbe": {**SOCKET, "initialDelaySeconds": 3}}, True),
+        ({"readinessProbe": {"tcpSocket": {"port": 9001}}}, True),
+        ({"readinessProbe": HEALTH}, True),
+        ({"readinessProbe": {"exec": {"command": ["true"]}}}, True),
+        ({"startupProbe": HEALTH}, True),
+    ],
+)
+def test_what_only_a_kubelet_can_tell_is_waited_for(
+    probes: dict[str, object], is_waited_for: bool
+) -> None:
+    container = {"image": "app:1", "ports": [{"containerPort": 9000}], **probes}
+    raw = pod(
+        metadata={"annotations": None},
+        spec={"containers": [container, {"image": "other:1"}]},
+        status={"podIP": "10.0.0.7"},
+    )
+    facts = read_pod(raw)
+    assert facts is not None
+    assert (facts.address is None) is is_waited_for
+    raw["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    facts = read_pod(raw)
+    assert facts is not None
+    assert facts.address == Address(host="10.0.0.7", port=9000)
+    raw["spec"]["containers"][0]["image"] = "relight/predictor:1"
+    raw["status"].pop("conditions")
+    facts = read_pod(raw)
+    assert facts is not None
+    assert facts.address is not None, "it is asked whether it is ready"
+
+
+def test_a_sidecar_that_is_not_ready_is_waited_for() -> None:
+    sidecar = {"image": "other:1", "readinessProbe": HEALTH}
+    raw = pod(
+        metadata={"annotations": None},
+        spec={"containers": [{"image": "relight/predictor:1", "ports": [{}]}, sidecar]},
+        status={"podIP": "10.0.0.7"},
+    )
+    facts = read_pod(raw)
+    assert facts is not None
+    assert facts.address is None
+
+
 def test_not_yet_anywhere() -> None:
     facts = read_pod(pod(metadata={"annotations": {}}))
     assert facts is not None
