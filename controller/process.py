@@ -17,6 +17,7 @@ from aiohttp import web
 
 from api import keys, quantities
 from cluster import connecting, flags, leading, running
+from cluster.election import Election
 from cluster.flags import Flag, text, truth, whole
 from controller import metrics, own_runtimes, webhook_running
 from controller.config import Settings
@@ -98,12 +99,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     """Run every part until `stop` is set."""
     settings = flags.filled(args, FLAGS, Settings)
-    pods = PredictorPods(
-        image=args.predictor_image,
-        node_cache=args.node_cache,
-        cache_limit=args.cache_limit,
-        linger_s=args.linger_s if args.publish else 0,
-    )
+    pods = _pods(args)
     publishing = Publishing(system_namespace=flags.system_namespace(args))
     server = connecting.locate(args.kubeconfig)
     listener = running.bind(args.admin_host, args.admin_port)
@@ -128,7 +124,6 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             progress=models.progress,
             mishaps=mishaps.of,
         )
-
         pools = PoolKeeper(
             client,
             controller.informers,
@@ -136,7 +131,6 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             wall_s=_wall_s,
             token=lambda length: secrets.token_hex(length)[:length],
         )
-
         webhook = RunningWebhook(unfenced, args, clock=_wall_s)
 
         async def lead() -> None:
@@ -147,19 +141,33 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
                 parts.create_task(webhook.lead())
                 parts.create_task(own_runtimes.keep(client, args.predictor_image))
 
-        def ready() -> Readiness:
-            standing, why = leading.ready(election), webhook.unready()
-            facts = {**standing.facts, "webhook": why or "ready"}
-            return Readiness(is_ready=standing.is_ready and not why, facts=facts)
-
         exposition = Exposition(
             partial(metrics.families, controller),
             partial(metrics.of_webhook, webhook.server),
             partial(leading.families, election, "controller"),
         )
-        admin = Admin(web.Application(), ready=ready, exposition=exposition)
+        admin = Admin(
+            web.Application(), ready=partial(_ready, election, webhook), exposition=exposition
+        )
         async with webhook.running():
             await running.together(stop, election.run(stop, lead), admin.run(listener))
+
+
+def _pods(args: argparse.Namespace) -> PredictorPods:
+    """What Pods of our predictor get of a cluster."""
+    return PredictorPods(
+        image=args.predictor_image,
+        node_cache=args.node_cache,
+        cache_limit=args.cache_limit,
+        linger_s=args.linger_s if args.publish else 0,
+    )
+
+
+def _ready(election: Election, webhook: RunningWebhook) -> Readiness:
+    """Whether it may be asked: it may lead, and the API server is answered."""
+    standing, why = leading.ready(election), webhook.unready()
+    facts = {**standing.facts, "webhook": why or "ready"}
+    return Readiness(is_ready=standing.is_ready and not why, facts=facts)
 
 
 def _wall_s() -> float:
