@@ -83,8 +83,12 @@ def locate_cluster(args: argparse.Namespace, around: Surroundings | None = None)
     """The cluster these arguments mean; UsageError says what is wrong with its file."""
     around = around or surroundings()
     named = around.environment.get(KUBECONFIG)
-    path = args.kubeconfig or Path(named or around.home / ".kube/config")
-    return _from_kubeconfig(around.folder / path.expanduser())
+    # As for kubectl several files may be named; the first that is there says all there is.
+    listed = [around.folder / Path(each).expanduser() for each in (named or "").split(":") if each]
+    present = [each for each in listed if each.exists()] or listed
+    default = present[0] if present else around.home / ".kube/config"
+    path = args.kubeconfig.expanduser() if args.kubeconfig is not None else default
+    return _from_kubeconfig(around.folder / path)
 
 
 def data_dir(given: Path | None, around: Surroundings) -> Path:

@@ -14,7 +14,7 @@ from api import keys
 from autoscaler import process as autoscaler
 from controller import process as controller
 from predictor import config as predictor_config
-from relight import record, simulate, up, why
+from relight import doctor, install, record, simulate, uninstall, up, why
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -66,6 +66,23 @@ def test_every_flag_of_a_rehearsal_is_documented(verb: ModuleType) -> None:
     flags = set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
     assert {"--data-dir"} < flags
     assert [flag for flag in flags - {"--help"} if flag not in REFERENCE] == []
+
+
+@pytest.mark.parametrize("verb", [install, uninstall, doctor])
+def test_every_flag_of_a_verb_of_clusters_is_documented(verb: ModuleType) -> None:
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    verb.add_parser(subparsers)
+    [parser] = subparsers.choices.values()
+    flags = set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
+    assert {"--kubeconfig"} < flags
+    assert [flag for flag in flags - {"--help"} if flag not in REFERENCE] == []
+
+
+def test_every_setting_of_a_cluster_is_documented() -> None:
+    text = (ROOT / "manifests/600-components/settings.yaml").read_text()
+    settings = re.findall(r"^  ([A-Z_]+):", text, re.MULTILINE)
+    assert settings
+    assert [each for each in settings if f"`{each}`" not in REFERENCE] == []
 
 
 def links() -> list[tuple[str, str]]:

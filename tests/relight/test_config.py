@@ -97,3 +97,20 @@ def test_a_kubeconfig_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("{]")
     with pytest.raises(UsageError, match=f"{tmp_path}/x"):
         config.locate(arguments(kubeconfig=tmp_path / "x"))
+
+
+def test_a_cluster_is_named_as_for_kubectl(tmp_path: Path) -> None:
+    for name in ("given", "named", "other", "home/.kube/config"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(kubeconfig(f"http://{Path(name).name}:1"))
+
+    def found(given: str | None = None, **environment: str) -> str:
+        args = arguments(**({"kubeconfig": Path(given)} if given else {}))
+        return config.locate_cluster(args, around(tmp_path, **environment)).address.url
+
+    assert found("given", KUBECONFIG="named") == "http://given:1"
+    assert found(KUBECONFIG="named") == "http://named:1"
+    assert found(KUBECONFIG="absent:other:named") == "http://other:1"
+    assert found() == found(KUBECONFIG="") == "http://config:1"
+    with pytest.raises(UsageError, match="absent"):
+        found(KUBECONFIG="absent")
