@@ -42,6 +42,7 @@ class Task(Enum):
     INFERENCE = "inferenceservice"
     PUBLISH = "publish"  # where the Services of a Revision and its Routes lead
     PUBLISH_ROUTE = "publish-route"
+    GATEWAY = "gateway"  # the HTTPRoutes of a Route
 
 
 Work = tuple[Task, Key]

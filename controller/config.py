@@ -7,6 +7,7 @@ Must not know: what any of the settings switches.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from controller.gateway import Gateway
 from controller.predictor_pods import PredictorPods
 from controller.publishing import Publishing
 
@@ -29,6 +30,7 @@ class Settings:
     beside_s: float = 0.02  # what replicas do is looked at so much later: see server.py
     digest_grace_s: float = 0.05  # a digest that takes longer is waited for in the background
     publishing: Publishing | None = None  # on a cluster that has core Services
+    gateway: Gateway | None = None  # the cluster's own, that HTTPRoutes are written for
     predictor: PredictorPods | None = None  # what our predictor's Pods get of a cluster
 
     def __post_init__(self) -> None:

@@ -18,9 +18,10 @@ from aiohttp import web
 from api import keys, quantities
 from cluster import connecting, flags, leading, running
 from cluster.election import Election
-from cluster.flags import Flag, text, truth, whole
+from cluster.flags import Flag, FlagError, text, truth, whole
 from controller import metrics, own_runtimes, webhook_running
 from controller.config import Settings
+from controller.gateway import Gateway
 from controller.mishaps import Mishaps
 from controller.model_runs import ModelRuns
 from controller.pool_keeping import PoolKeeper
@@ -80,6 +81,13 @@ FLAGS: Final = (
         5,
         "SECONDS",
     ),
+    Flag(
+        "--gateway",
+        Gateway.parse,
+        "a Gateway of the cluster: HTTPRoutes are written for it, with --publish",
+        None,
+        "NAMESPACE/NAME",
+    ),
     Flag("--workers", whole(1, 1000), "objects worked on at once", 16, "N", sets="workers_max"),
 )
 
@@ -100,6 +108,8 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     """Run every part until `stop` is set."""
     settings = flags.filled(args, FLAGS, Settings)
     pods = _pods(args)
+    if args.gateway and not args.publish:
+        raise FlagError("--gateway: give --publish true as well; HTTPRoutes lead to core Services")
     publishing = Publishing(system_namespace=flags.system_namespace(args))
     server = connecting.locate(args.kubeconfig)
     listener = running.bind(args.admin_host, args.admin_port)

@@ -41,6 +41,7 @@ class Observed:
     revisions: Mapping[str, Raw]  # named, latest ready of `configurations`, or served now
     lost_names: Collection[str] = ()  # names of its tags that are another Route's
     rollout_s: float = 0.0  # how long a rollout takes where the Route does not say
+    ingress: Condition | None = None  # what keeps requests outside; None: nothing does
 
 
 _TRAFFIC_ASSIGNED = Condition(type=ALL_TRAFFIC_ASSIGNED, status=TRUE)
@@ -111,7 +112,7 @@ def _served(
     So whoever looks at one of the two, at any moment, goes on from there.
     """
     next_ns = rollout.next_step_ns(moved)
-    ingress = _INGRESS_SERVES if next_ns is None else _ROLLOUT_IN_PROGRESS
+    ingress = seen.ingress or _INGRESS_SERVES if next_ns is None else _ROLLOUT_IN_PROGRESS
     traffic = _lines(seen.route, addresses, assigned, moved)
     status = _status(seen, addresses, (_TRAFFIC_ASSIGNED, ingress), traffic, now_s=now_s)
     text = rollout.spell(moved) if next_ns is not None else None

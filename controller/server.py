@@ -47,6 +47,7 @@ from controller.clusterconfig import ClusterConfig
 from controller.concerns import Task, Work, work_for
 from controller.config import Settings
 from controller.failures import Fault
+from controller.gateway_routes import GatewayRoutes
 from controller.inference_pods import Surroundings
 from controller.inference_writing import REFUSED_AGAIN_S, carry_out_each, without_writes
 from controller.manager import Manager, Statistics
@@ -56,7 +57,7 @@ from controller.pod_events import is_stuck
 from controller.publisher import Publisher
 from controller.reconciler import RefusedError, Writer
 from controller.unserved import unserved
-from controller.view import WATCHED, Key, View
+from controller.view import WATCHED, Key, View, key_of
 
 _LOG = logging.getLogger(__name__)
 # A cluster may be without these.
@@ -130,6 +131,12 @@ class Controller:
             )
             self._tasks[Task.PUBLISH] = self._publisher.revision
             self._tasks[Task.PUBLISH_ROUTE] = self._publisher.route
+        self._gateway: GatewayRoutes | None = None
+        if settings.gateway is not None:
+            self._gateway = GatewayRoutes(
+                client, settings.gateway, self._view, self._writer, self._manager.enqueue
+            )
+            self._tasks[Task.GATEWAY] = self._httproutes
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -147,6 +154,8 @@ class Controller:
                 await informer.synced()
             if self._publisher is not None:
                 tasks.create_task(self._publisher.run())
+            if self._gateway is not None:
+                tasks.create_task(self._gateway.run())
             tasks.create_task(self._manager.run())
 
     @property
@@ -170,6 +179,8 @@ class Controller:
             if self._publisher is not None:
                 for work in self._publisher.concerned(resource, old, new):
                     self._manager.enqueue(work)
+            if self._gateway is not None and resource == ROUTES and new is not None:
+                self._manager.enqueue((Task.GATEWAY, key_of(new)))
 
         return change
 
@@ -252,9 +263,16 @@ class Controller:
         if self._publisher is not None:
             lost = {*seen.lost_names, *self._publisher.foreign(Task.PUBLISH_ROUTE, key)}
             seen = replace(seen, lost_names=lost)
+        if self._gateway is not None:
+            seen = replace(seen, ingress=self._gateway.ingress(seen.route, self._addresses))
         plan = route.plan(seen, self._addresses, now_s=self._clock())
         await self._writer.carry_out(ROUTES, seen.route, plan)
         return plan.requeue_after_s
+
+    async def _httproutes(self, key: Key) -> Planned:
+        assert self._gateway is not None
+        await self._gateway.reconcile(key, self._addresses)
+        return None
 
     async def _labels(self, key: Key) -> Planned:
         seen = self._view.labels(key)
