@@ -54,8 +54,9 @@ def test_the_api_may_stay_on_loopback_while_requests_come_from_anywhere(tmp_path
 def test_without_the_package_the_setting_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "embedded.certificates", raising=False)
-    monkeypatch.delattr("embedded.certificates", raising=False)
+    for name in ("embedded.certificates", "cluster.issuing"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.delattr(name, raising=False)
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with (
         DataDirectory(tmp_path) as folder,
