@@ -17,6 +17,7 @@ from api.stats import Stat
 from tests.activator.world import Client, FakeCluster, Replica, eventually
 
 SYSTEM = "relight-system"
+_PEERS = {"join_s", "beat_s", "silence_s"}
 
 
 class Cluster(FakeCluster):
@@ -52,6 +53,14 @@ def _is_meant(obj: dict[str, Any], namespace: Any, more: dict[str, Any]) -> bool
     if namespace and metadata["namespace"] != namespace:
         return False
     return not selector or (name in labels and labels[name] == (value or labels[name]))
+
+
+def _only(said: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if name in names}
+
+
+def _but(said: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if name not in names}
 
 
 class Serving:
@@ -98,14 +107,17 @@ class Fleet:
         self.replicas: dict[str, Replica] = {}
         self.clients: list[Client] = []
 
-    async def start(self, name: str, **settings: Any) -> Serving:
+    async def start(self, name: str, **ours: Any) -> Serving:
         stats: list[Stat] = []
+        said = self.settings | ours
         activator = Activator(
             self.cluster,  # type: ignore[arg-type] # it only reads
-            Settings(**{"port": 0, "reporter": name, **self.settings, **settings}),
+            Settings(**{"port": 0, "reporter": name, **_but(said, _PEERS)}),
             report=stats.extend,
             rng=random.Random(name),
-            peers=PeerSettings(name=name, namespace=SYSTEM, host="127.0.0.1", port=0),
+            peers=PeerSettings(
+                name=name, namespace=SYSTEM, host="127.0.0.1", port=0, **_only(said, _PEERS)
+            ),
         )
         serving = self.serving[name] = Serving(activator, stats)
         serving.task = self.group.create_task(activator.run())
@@ -171,6 +183,12 @@ class Fleet:
         return str(self.any.ring._subjects[key].queue.owner)
 
     @property
+    def waiting(self) -> int:
+        """Requests in the owner's queue, whoever's they are."""
+        (subject,) = self.serving[self.owner].ring._subjects.values()
+        return len(subject.queue._queue)
+
+    @property
     def any(self) -> Serving:
         return next(iter(self.serving.values()))
 
@@ -201,4 +219,3 @@ async def fleet(*names: str, **settings: Any) -> AsyncIterator[Fleet]:
                     serving.task.cancel()
     finally:
         shutil.rmtree(folder)
-

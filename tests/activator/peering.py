@@ -354,7 +354,7 @@ class World:
 
     def _random_fault(self) -> None:
         faults, rng = self.faults, self.rng
-        kinds = [name for name in ("members", "crashes", "blips", "cuts", "replicas")]
+        kinds = ("members", "crashes", "blips", "cuts", "replicas")
         kind = rng.choice([name for name in kinds if getattr(faults, name)] or [""])
         serving = [each.name for each in self.living() if each.is_serving]
         dead = [name for name, each in self.activators.items() if not each.is_alive]

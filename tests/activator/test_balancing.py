@@ -1,9 +1,10 @@
 """Choosing the least loaded endpoint: literal cases, and against a slow obvious twin."""
 
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from activator.balancing import Balancer
+from activator.balancing import Balancer, SharedBalancer
 
 
 def test_the_least_loaded_is_taken_and_equals_take_turns() -> None:
@@ -104,3 +105,48 @@ class BalancerAgainstTwin(RuleBasedStateMachine):
 
 
 TestBalancerAgainstTwin = BalancerAgainstTwin.TestCase
+
+
+def test_what_others_occupy_counts_for_balance_and_limit() -> None:
+    it: SharedBalancer[str] = SharedBalancer(2)
+    one, other = "one", "other"
+    it.change([one, other])
+    it.occupy(one)
+    assert it.take() == other
+    it.occupy(other)
+    assert [it.take(), it.take()] == [one, None]
+    it.free(other)
+    assert it.take() == other
+    assert not it.has_room
+
+
+@given(st.integers(0, 3), st.lists(st.tuples(st.sampled_from("tofc"), st.integers(0, 3))))
+def test_occupied_beyond_the_limit_it_counts_right(
+    capacity: int, events: list[tuple[str, int]]
+) -> None:
+    it: SharedBalancer[str] = SharedBalancer(capacity)
+    endpoints = ["p0", "p1", "p2", "p3"]
+    twin = dict.fromkeys(endpoints, 0)
+    ready = endpoints[:2]
+    it.change(ready)
+    for event, number in events:
+        endpoint = endpoints[number]
+        if event == "o":
+            it.occupy(endpoint)
+            twin[endpoint] += 1
+        elif event == "f" and twin[endpoint]:
+            it.free(endpoint)
+            twin[endpoint] -= 1
+        elif event == "c":
+            ready = endpoints[:number]
+            it.change(ready)
+        elif event == "t":
+            least = min((twin[each] for each in ready), default=None)
+            taken = it.take()
+            if least is None or (capacity and least >= capacity):
+                assert taken is None
+            else:
+                assert taken is not None
+                assert twin[taken] == least
+                twin[taken] += 1
+        assert all(it.in_use(each) == twin[each] for each in endpoints)

@@ -8,10 +8,6 @@ from tests.activator.world import Client, Replica, eventually
 NAMES = ("a", "b", "c")
 
 
-class Counted(Replica):
-    """A replica that notices how many requests it has at once, and takes a moment for each."""
-
-
 async def answer_slowly(replica: Replica, most: list[int]) -> None:
     """Answer what comes, one at a time, and note how many were there."""
     while True:
@@ -33,8 +29,7 @@ async def limited(it: Fleet, *, replicas: int = 2, capacity: int = 1) -> list[Re
 
 
 async def ask(client: Client, count: int, statuses: list[int]) -> None:
-    for _ in range(count):
-        statuses.append((await client.call()).status)
+    statuses += [(await client.call()).status for _ in range(count)]
 
 
 async def test_never_two_at_a_replica_of_one_whoever_is_asked() -> None:
@@ -65,14 +60,8 @@ async def test_one_queue_first_come_first_served_across_activators() -> None:
             name = NAMES[number % 3]
             clients.append(await it.connect(name))
             clients[-1].send(f"/{number}")
-            owner = it.serving[it.owner]
             # One after the other: what is in flight may overtake.
-            await eventually(
-                lambda n=number: (
-                    len(owner.ring._subjects[next(iter(owner.ring._subjects))].queue._queue) == n  # type: ignore[misc]
-                    and (n == 0 or replica.calls)
-                )
-            )
+            await eventually(lambda n=number: it.waiting == n and bool(n == 0 or replica.calls))  # type: ignore[misc]
         for number in range(6):
             await eventually(lambda: bool(replica.calls))
             assert len(replica.calls) == 1

@@ -2,8 +2,11 @@
 
 import asyncio
 
+from activator.replicas import PodFacts
+from activator.targets import RevisionKey
 from api import kinds
-from tests.activator.world import Replica, eventually, serving, world
+from tests.activator.world import Replica, World, eventually, serving, world
+from wire.address import Address
 
 
 async def test_a_replica_is_used_when_its_probe_is_answered_and_not_before() -> None:
@@ -197,3 +200,44 @@ async def test_unused_connections_are_closed() -> None:
         await eventually(lambda: not it.activator._reporter._active)
         assert it.now().ready_replicas == 1
         assert (await client.call()).status == 200
+
+
+async def test_a_replica_that_another_activator_names_is_used_before_its_pod_is_seen() -> None:
+    async with world() as it:
+        it.revision()
+        endpoints = it.activator._endpoints
+        await eventually(lambda: "default/app-1" in it.activator.statistics().revisions)
+        facts = _facts(it)
+        guest = endpoints.introduce(facts)
+        assert guest.is_leaving
+        assert endpoints.introduce(facts) is guest
+        await it.replica("p1")
+        await it.ready()
+        assert endpoints.of(facts.revision) == [guest]
+        assert endpoints.introduce(facts) is guest
+        assert not guest.is_leaving
+
+
+async def test_a_guest_whose_pod_never_turns_up_goes_with_its_last_request() -> None:
+    async with world() as it:
+        endpoints = it.activator._endpoints
+        guest = endpoints.introduce(_facts(it))
+        guest.running += 1
+        for number in range(300):
+            endpoints.introduce(_facts(it, f"q{number}"))
+        assert len(endpoints._guests) == 257
+        assert endpoints.introduce(_facts(it)) is guest
+        guest.running -= 1
+        guest.drained()
+        assert endpoints.introduce(_facts(it)) is not guest
+
+
+def _facts(it: World, name: str = "p1") -> PodFacts:
+    return PodFacts(
+        pod=("default", name),
+        revision=RevisionKey("default", "app-1"),
+        address=Address.parse(f"unix:{it.folder / name}"),
+        is_predictor=True,
+        is_h2c=False,
+        is_leaving=False,
+    )

@@ -10,12 +10,13 @@ class Member:
     def __init__(self) -> None:
         self.checked = 0
         self.retired = 0
+        self.wound_down = 0
 
     def check(self, now_s: float) -> None:
         self.checked += 1
 
     def wind_down(self) -> None:
-        pass
+        self.wound_down += 1
 
     def retire(self) -> None:
         self.retired += 1
@@ -46,3 +47,20 @@ async def test_the_clock_is_that_of_the_loop_and_never_a_period_behind() -> None
     roster.retire()
     assert member.retired == 1
     roster.discard(member)
+
+
+async def test_winding_down_reaches_those_that_are_there_and_retiring_spares_some() -> None:
+    class Spared(Member):
+        pass
+
+    roster = Roster(Limits())
+    members = [Member(), Spared()]
+    for member in members:
+        roster.add(member)
+    roster.wind_down()
+    assert roster.is_winding_down
+    assert [each.wound_down for each in members] == [1, 1]
+    roster.retire(spared=Spared)
+    assert [each.retired for each in members] == [1, 0]
+    for member in members:
+        roster.discard(member)

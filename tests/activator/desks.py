@@ -1,0 +1,58 @@
+"""A desk that keeps what is posted, and a queue at it."""
+
+from itertools import count
+
+from activator.peer_messages import Place, Ticketed
+from activator.sharing import SharedQueue
+from activator.targets import RevisionKey
+
+KEY = RevisionKey("ns", "rev")
+N = ("ns", "rev")
+
+
+def place(endpoint: str) -> Place:
+    return Place("ns", endpoint, "rev", f"tcp:{endpoint}:1", True, False)
+
+
+class FakeDesk:
+    def __init__(self) -> None:
+        self.me = "me"
+        self.numbers = count(1)
+        self.posted: list[tuple[str, Ticketed]] = []
+        self.suspects: list[str] = []
+        self.astray = 0
+        self.known = {name: name for name in ("p1", "p2", "p3")}
+
+    def post(self, peer: str, message: Ticketed) -> None:
+        self.posted.append((peer, message))
+
+    def place_of(self, endpoint: str) -> Place:
+        return place(endpoint)
+
+    def find(self, place: Place) -> str:
+        return self.known[place.pod]
+
+    def suspect(self, endpoint: str) -> None:
+        self.suspects.append(endpoint)
+
+    def unplaced(self, key: RevisionKey) -> None:
+        assert key == KEY
+        self.astray += 1
+
+    def said(self) -> list[tuple[str, Ticketed]]:
+        posted, self.posted = self.posted, []
+        return posted
+
+
+def queue(
+    *, capacity: int = 1, ready: tuple[str, ...] = ("p1",), depth_max: int = 10, owner: str = "me"
+) -> tuple[SharedQueue[str, str], FakeDesk]:
+    desk = FakeDesk()
+    made: SharedQueue[str, str] = SharedQueue(
+        KEY, desk, capacity=capacity, depth_max=depth_max, bytes_max=1000
+    )
+    made.endpoints_changed([desk.known[each] for each in ready])
+    made.follow(owner)
+    if owner == "me":
+        made.open()
+    return made, desk

@@ -1,0 +1,111 @@
+"""Who is connected with whom, and who is no peer. What they share: test_company.py."""
+
+import asyncio
+
+import pytest
+
+from activator.peer_messages import Hello, decode, encode
+from activator.peers import PeerSettings
+from api import kinds
+from tests.activator.fleet import fleet
+from tests.activator.world import eventually
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ValueError, match="name: must be that of this Pod"):
+        PeerSettings(name="", namespace="ns")
+    with pytest.raises(ValueError, match="redial_s: must be over 0"):
+        PeerSettings(name="a", namespace="ns", redial_s=0)
+
+
+async def test_there_is_one_connection_a_pair_and_all_find_the_same_ring() -> None:
+    async with fleet("a", "b", "c", "d") as it:
+        for name, each in it.serving.items():
+            assert sorted(each.ring.peers) == sorted(set("abcd") - {name})
+            assert each.ring.eligible == ["a", "b", "c", "d"]
+            assert each.activator.is_ready
+        accepted = [len(each.activator.peers._accepted) for each in it.serving.values()]  # type: ignore[union-attr]
+        assert accepted == [0, 1, 2, 3]
+
+
+async def test_one_that_can_not_be_reached_is_waited_for_a_while_only() -> None:
+    async with fleet() as it:
+        it.cluster.activator("nobody", 1)
+        it.cluster.activator("one-that-ends", 1, deletionTimestamp="2026-01-01T00:00:00Z")
+        late = await it.start("a", join_s=0.2)
+        assert late.activator.is_ready
+        assert late.ring.eligible == ["a"]
+
+
+async def test_one_whose_pod_is_new_is_found_by_those_that_run() -> None:
+    async with fleet("b") as it:
+        await it.start("a")
+        await it.agreed()
+        await it.start("c")
+        await it.agreed()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'["ping"]\n',
+        encode(Hello("stranger", "life", 1)),
+        encode(Hello("a", "life", 1)),  # itself
+        encode(Hello("b", "life", 99)),
+        b"GET / HTTP/1.1\r\n\r\n",
+    ],
+)
+async def test_who_is_no_peer_is_shown_the_door(said: bytes) -> None:
+    async with fleet("a") as it:
+        it.cluster.activator("b", 1)
+        peers = it.serving["a"].activator.peers
+        assert peers is not None
+        await eventually(lambda: "b" in peers._facts)
+        reader, writer = await asyncio.open_connection(*peers.address)
+        writer.write(said)
+        assert await _rest(reader) == b""
+        writer.close()
+        assert it.serving["a"].ring.peers == []
+
+
+async def test_who_says_nothing_is_not_waited_for() -> None:
+    async with fleet("a") as it:
+        peers = it.serving["a"].activator.peers
+        assert peers is not None
+        reader, writer = await asyncio.open_connection(*peers.address)
+        assert await _rest(reader) == b""
+        writer.close()
+
+
+async def test_a_peer_that_falls_silent_is_gone() -> None:
+    async with fleet("b", beat_s=0.02, silence_s=0.2) as it:
+        it.cluster.activator("a", 1)
+        peers = it.serving["b"].activator.peers
+        assert peers is not None
+        await eventually(lambda: "a" in peers._facts)
+        reader, writer = await asyncio.open_connection(*peers.address)
+        writer.write(encode(Hello("a", "life", 1)))
+        assert isinstance(decode(await reader.readline()), Hello)
+        writer.write(b'["standing","member",["b"]]\n')
+        ring = it.serving["b"].ring
+        await eventually(lambda: ring.eligible == ["a", "b"])
+        await _rest(reader)
+        await eventually(lambda: ring.eligible == ["b"])
+        writer.close()
+
+
+async def test_a_process_started_anew_under_a_name_is_another_life() -> None:
+    async with fleet("a", "b") as it:
+        await it.serving.pop("b").kill()
+        it.cluster.remove(kinds.PODS, "b")
+        await it.start("b")
+        await it.agreed()
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the end."""
+    try:
+        async with asyncio.timeout(10):
+            return (await reader.read()).replace(b'["ping"]\n', b"")
+    except ConnectionError:
+        return b""
