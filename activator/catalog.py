@@ -21,6 +21,7 @@ _DEFAULT_TIMEOUT_S = 300.0
 _LOG = logging.getLogger(__name__)
 _CLUSTER_LOCAL = "cluster-local"
 # A Revision is ready again after these are settled; until then requests would wait in vain.
+_UNTOLD = frozenset({"", "Deploying", "NoTraffic", "Queued"})  # they say nothing of why
 _FATAL = ("ContainerHealthy", "ResourcesAvailable")
 
 
@@ -94,6 +95,7 @@ def read_terms(revision: Raw) -> Terms:
         timeout_s=float(spec.get("timeoutSeconds") or _DEFAULT_TIMEOUT_S),
         bounds=_bounds(spec),
         failure=_failure(revision),
+        waits=_waits(revision),
         is_measured=_is_measured(revision),
         is_h2c=speaks_h2c(spec.get("containers") or ()),
     )
@@ -143,6 +145,13 @@ def _bounds(spec: Raw) -> Bounds | None:
         idle_s=idle_s if idle_s < timeout_s else 0.0,
     )
     return bounds if bounds.start_s or bounds.idle_s else None
+
+
+def _waits(revision: Raw) -> str:
+    active = conditions.find(revision, "Active")
+    if active is None or active.status == conditions.TRUE or active.reason in _UNTOLD:
+        return ""
+    return ": ".join(text for text in (active.reason, active.message) if text)
 
 
 def _failure(revision: Raw) -> str:

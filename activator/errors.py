@@ -53,7 +53,7 @@ _TABLE: dict[Refusal | Fault, tuple[int, str]] = {
     Refusal.REVISION_GONE: (503, "the revision was deleted, or never came to be"),
     Refusal.SHUTTING_DOWN: (503, "the platform is being stopped"),
     Fault.ROUTE_NOT_READY: (503, "the route does not send traffic anywhere yet"),
-    Refusal.DEADLINE: (504, "no replica had room for this request before its deadline"),
+    Refusal.DEADLINE: (504, "no replica had room for this request before its deadline{detail}"),
     Fault.EXECUTION_TIMEOUT: (504, "the replica did not answer before the deadline"),
     Fault.START_TIMEOUT: (504, "the replica did not begin to answer in time"),
     Fault.IDLE_TIMEOUT: (504, "no byte came from the replica or the client for too long"),
@@ -123,7 +123,7 @@ def sentence(reason: str) -> str:
     """What a refusal says, without its detail; "" for a reason that is none of ours."""
     for why, (_, said) in _TABLE.items():
         if why.value == reason:
-            return said.replace(": {detail}", "").replace(" {detail}", "")
+            return said.replace(": {detail}", "").replace(" {detail}", "").replace("{detail}", "")
     return ""
 
 

@@ -36,6 +36,7 @@ class Terms:
     timeout_s: float
     bounds: Bounds | None = None  # of an execution, beside the timeout
     failure: str = ""  # not empty: it failed for good, and why
+    waits: str = ""  # what keeps its replicas, where that is known
     is_measured: bool = False  # it scales on what its replicas say of their load
     is_h2c: bool = False  # its replicas speak HTTP/2, and nothing else
 
@@ -266,8 +267,13 @@ class Holder:
         self._timer = None
         for passage, why in self._throttler.expire(now_s=now_s):
             self._counter.finished(now_s)
-            passage.refuse(why)
+            passage.refuse(why, detail=self._waits())
         self._arm()
+
+    def _waits(self) -> str:
+        """Why there is no replica, to end a sentence with."""
+        is_known = self.terms.waits and not self._throttler.has_ready_endpoints
+        return f": {self.terms.waits}" if is_known else ""
 
     def expire_executing(self, now_s: float) -> None:
         """End the executions whose deadline has passed. Cost: linear in what runs."""

@@ -79,6 +79,20 @@ def test_only_a_lasting_failure_is_one() -> None:
     assert failure(Ready="False", Active="False") == ""
 
 
+def test_what_keeps_replicas_is_told_where_it_is_known() -> None:
+    def waits(**active: str) -> str:
+        found = {"status": {"conditions": [{"type": "Active", **active}]}}
+        return catalog.read_terms(revision(**found)).waits
+
+    assert waits(status="Unknown", reason="Unschedulable", message="no node") == (
+        "Unschedulable: no node"
+    )
+    assert waits(status="False", reason="ExitCode1") == "ExitCode1"
+    assert waits(status="True") == ""
+    assert waits(status="False", reason="NoTraffic", message="none") == ""
+    assert catalog.read_terms(revision()).waits == ""
+
+
 def test_bounds_that_the_timeout_does_not_cover_anyway() -> None:
     def bounds(**spec: int) -> Bounds | None:
         return catalog.read_terms(revision(spec=spec)).bounds

@@ -240,6 +240,20 @@ async def test_a_failed_revision_refuses_at_once_and_what_it_holds() -> None:
         held.leave()
 
 
+async def test_a_deadline_says_what_kept_the_replicas() -> None:
+    waits = {"type": "Active", "status": "Unknown", "reason": "Unschedulable", "message": "no node"}
+    async with world() as it:
+        await at_zero(it)
+        it.revision(conditions=[{"type": "Ready", "status": "True"}, waits])
+        holder = it.activator._holders[("default", "app-1")]
+        await eventually(lambda: bool(holder.terms.waits))
+        client = await it.connect()
+        answer = await client.call(headers="Relight-Timeout: 0.02\r\n")
+        assert answer.status == 504
+        assert b"before its deadline: Unschedulable: no node" in answer.body
+        client.leave()
+
+
 async def test_a_failed_revision_with_a_replica_serves() -> None:
     async with serving() as (it, _, client):
         it.revision(conditions=FAILED)
