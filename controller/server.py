@@ -57,7 +57,7 @@ from controller.pod_events import is_stuck
 from controller.publisher import Publisher
 from controller.reconciler import RefusedError, Writer
 from controller.unserved import unserved
-from controller.view import WATCHED, Key, View, key_of
+from controller.view import WATCHED, Key, View, key_of, ours_whole, whole
 
 _LOG = logging.getLogger(__name__)
 # A cluster may be without these.
@@ -101,8 +101,9 @@ class Controller:
         self._events = EventRecorder(client, "controller", clock=clock)
         self._writer = Writer(client, self._events)
         self._informers = {
-            resource: Informer(client, resource, is_optional=resource in _OPTIONAL)
+            resource: Informer(client, resource, is_optional=resource in _OPTIONAL, keep=keep)
             for resource in WATCHED
+            for keep in (ours_whole if resource is PODS else whole,)
         }
         self._config = ClusterConfig()
         self._configmaps = Informer(client, CONFIGMAPS, settings.config_namespace, is_optional=True)

@@ -44,12 +44,29 @@ from controller.pinning import Resolution
 from controller.plan import status_of
 
 _NO_CONFIG = ClusterConfig()
+_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 Key = tuple[str, str]  # namespace, name
 WATCHED = (
     *(SERVICES, CONFIGURATIONS, REVISIONS, ROUTES),
     *(DEPLOYMENTS, PODAUTOSCALERS, PODS, DOMAINMAPPINGS),
     *(INFERENCESERVICES, SERVINGRUNTIMES, CLUSTERSERVINGRUNTIMES),
 )
+
+
+def whole(raw: dict[str, Any]) -> dict[str, Any]:
+    """What is held of objects that are ours to look at: all of it."""
+    return raw
+
+
+def ours_whole(pod: dict[str, Any]) -> dict[str, Any]:
+    """What is held of a Pod: of those that are no replica, or may become one, hardly anything.
+
+    On a cluster most Pods are other people's.
+    """
+    metadata = pod["metadata"]
+    if not {keys.REVISION, keys.POOL}.isdisjoint(metadata.get("labels") or ()):
+        return pod
+    return {"metadata": {name: metadata[name] for name in _IDENTITY if name in metadata}}
 
 
 def key_of(raw: Raw) -> Key:

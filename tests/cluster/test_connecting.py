@@ -95,6 +95,26 @@ async def test_it_is_one_namespace_that_is_read_where_all_would_be() -> None:
     served.close()
 
 
+async def test_caches_are_spared_who_wrote_which_field() -> None:
+    served = Served()
+    await served.direct.create(PODS, pod())
+    async with TestServer(make_app(served.server)) as listening:
+        address = Address(url=str(listening.make_url("")))
+        async with connecting.connect(address) as client:
+            whole = await client.get(PODS, "default", "p")
+            assert whole["metadata"]["managedFields"]
+            (listed,) = (await client.list(PODS)).items
+            events = client.watch(PODS, resource_version="0")
+            watched = (await anext(events)).object
+            await events.aclose()  # type: ignore[attr-defined]
+            for each in (listed, watched):
+                assert "managedFields" not in each["metadata"]
+            labelled = {**listed, "metadata": {**listed["metadata"], "labels": {"a": "b"}}}
+            written = await client.replace(PODS, labelled)
+            assert written["metadata"]["managedFields"]
+    served.close()
+
+
 async def test_whoever_admits_may_refuse_a_write() -> None:
     async def admit(verb: str, last: str) -> None:
         assert last == "pods"

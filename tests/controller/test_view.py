@@ -2,7 +2,7 @@ from typing import Any
 
 from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES
 from controller.clusterconfig import Collection
-from controller.view import WATCHED, Index, View, key_of
+from controller.view import WATCHED, Index, View, key_of, ours_whole
 from tests.controller.objects import (
     a_configuration,
     a_mapping,
@@ -235,3 +235,12 @@ def test_a_mapping_of_a_host_that_a_route_has() -> None:
     other = world.view.domainmapping(("default", "mnist.default.localhost"), None)
     assert other is not None
     assert not other.is_of_a_route
+
+
+def test_of_other_peoples_pods_hardly_anything_is_held() -> None:
+    metadata = {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7"}
+    foreign = {"metadata": {**metadata, "labels": {"app": "x"}}, "spec": {"containers": []}}
+    assert ours_whole(foreign) == {"metadata": metadata}
+    for label in ("serving.knative.dev/revision", "relight.dev/pool"):
+        ours = {"metadata": {**metadata, "labels": {label: "x"}}, "spec": {}}
+        assert ours_whole(ours) is ours
