@@ -126,10 +126,14 @@ class Election:
                 self._lose()
         finally:
             working.cancel()
-            await asyncio.wait({working})  # the Lease is renewed until its end
+            # The Lease is renewed until the work has ended, and let go of then, however often
+            # and in whichever order we are told to end.
+            is_cancelled = await _outlast(working)
             renewing.cancel()
             self._candidacy.resign()
             await self._release()
+            if is_cancelled:
+                raise asyncio.CancelledError
 
     async def _renew(self) -> None:
         """Return when the Lease is lost."""
@@ -204,6 +208,17 @@ class Election:
             _LOG.info("let go of the Lease %s", self._post.name)
         except (ApiError, TimeoutError) as error:
             _LOG.warning("Lease %s not released: %s", self._post.name, error)
+
+
+async def _outlast(task: "asyncio.Task[None]") -> bool:
+    """Wait until a task has ended; whether we were cancelled meanwhile."""
+    is_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            is_cancelled = True
+    return is_cancelled
 
 
 async def _wait(stopping: "asyncio.Task[Any]", until_s: float) -> None:

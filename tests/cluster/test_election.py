@@ -117,6 +117,33 @@ async def test_who_is_stopped_lets_go_and_the_next_one_need_not_wait(served: Ser
         assert (await lease(served))["spec"]["leaseTransitions"] == 1
 
 
+@pytest.mark.parametrize("order", ["stop first", "cancel first", "cancel while it ends"])
+async def test_who_is_told_twice_to_end_lets_go_all_the_same(served: Served, order: str) -> None:
+    one = Candidate(served, "one")
+    ending = asyncio.Event()
+
+    async def work() -> None:
+        one.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await asyncio.sleep(0.01)  # it has to put something away
+
+    async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
+        running = group.create_task(one.election.run(one.stop, work))
+        await one.begun.wait()
+        if order == "cancel first":
+            running.cancel()
+        one.stop.set()
+        if order == "cancel while it ends":
+            await ending.wait()
+        if order != "cancel first":
+            running.cancel()
+    assert running.cancelled()
+    assert (await lease(served))["spec"]["holderIdentity"] == ""
+
+
 async def test_a_candidate_that_never_leads_can_be_stopped(served: Served) -> None:
     one, two = Candidate(served, "one"), Candidate(served, "two")
     async with running(one):
