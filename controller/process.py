@@ -77,8 +77,8 @@ FLAGS: Final = (
     Flag(
         "--linger-s",
         whole(1, 600),
-        "a replica that is told to end serves on for so long, with --publish",
-        5,
+        "a replica that is told to end serves on for so long while any come, with --publish",
+        15,
         "SECONDS",
     ),
     Flag(

@@ -72,7 +72,7 @@ class Settings:
     transformer_file: str = ""  # code around the model, "" for none
     transformer_class: str = ""
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
-    linger_s: int = 0  # told to leave, it goes on accepting for so long: some still send here
+    linger_s: int = 0  # told to leave, it accepts for so long at most, while some still send here
     is_name_given: bool = True  # else it is the file's, and a settings file may know better
 
 

@@ -62,6 +62,7 @@ class Lane:
         self._gate: Gate[Job] = Gate(settings.container_concurrency)
         self.stats = RequestStats(now_s=self._loop.time())
         self.active_s = self._loop.time()  # when a job last came or was over
+        self.asked_s = self.active_s  # when one last came
         self._batches = _batches(settings, loaded, worker, self._rode)
         self._waiting: dict[Job, float] = {}  # jobs not answered in their tick → deadline
         self._timer: asyncio.TimerHandle | None = None
@@ -74,7 +75,7 @@ class Lane:
 
     def opened(self, job: Job) -> float:
         """A job's first bytes came; the time."""
-        self.active_s = now_s = self._loop.time()
+        self.active_s = self.asked_s = now_s = self._loop.time()
         self.stats.arrived(is_proxied=job.is_proxied, now_s=now_s)
         return now_s
 

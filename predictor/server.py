@@ -88,6 +88,11 @@ class Server:
         self.lane.active_s = now_s
 
     @property
+    def asked_s(self) -> float:
+        """When a request last came."""
+        return self.lane.asked_s
+
+    @property
     def is_draining(self) -> bool:
         """Whether it serves what comes, and asks that nothing more comes."""
         return self._is_draining

@@ -39,6 +39,8 @@ _LOG = logging.getLogger(__name__)
 
 BACKLOG = 4096  # the kernel holds so many connections that came before the model was open
 QUIET_S = 1.0  # an open connection without a request for so long is a pool's spare
+LINGER_QUIET_S = 4.0  # nobody came for so long: every node has heard that a replica leaves
+_LINGER_LOOK_S = 0.05
 GRACE_BEYOND_TIMEOUT_S = 5.0  # the last request may use its whole timeout, and be answered
 TIDY_AFTER_S = 2.0  # what came while the model was loaded has been answered by then
 EXIT_STUCK = 70  # sysexits.h: an internal error
@@ -121,8 +123,7 @@ async def serve(
         await rest.obey(told, stopped)
     await stopped
     server.is_draining = True
-    if settings.linger_s:
-        await _linger(settings.linger_s)
+    await _linger(server, settings.linger_s)
     life.stop(now_s=loop.time())
     for each, one in zip(listeners, accepting, strict=True):
         await draining.empty_backlog(each)
@@ -179,9 +180,19 @@ class _Rest:
         self.report({"ready": True, "resumed_ms": resumed_ms, **self.facts})
 
 
-async def _linger(seconds: float) -> None:
-    """Serve on, unready: who comes past the activator learns late that this address is leaving."""
-    await asyncio.sleep(seconds)
+async def _linger(server: Front, seconds: float) -> None:
+    """Serve on, unready: who comes past the activator learns late that this address is leaving.
+
+    Once nobody comes any more, all have learned it.
+    """
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    while loop.time() - began_s < seconds:
+        asked_s = server.asked_s if isinstance(server, Server) else began_s
+        is_quiet = loop.time() - max(began_s, asked_s) >= LINGER_QUIET_S
+        if is_quiet and not server.is_busy:
+            return
+        await asyncio.sleep(_LINGER_LOOK_S)
 
 
 def _open(settings: Settings) -> Loaded | Repository:

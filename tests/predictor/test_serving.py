@@ -165,7 +165,7 @@ async def test_told_to_leave_it_lingers_unready_and_serves_who_still_comes(
     asked: list[float] = []
     over = asyncio.Event()
 
-    async def linger(seconds: float) -> None:
+    async def linger(_: object, seconds: float) -> None:
         asked.append(seconds)
         await over.wait()
 
@@ -183,6 +183,21 @@ async def test_told_to_leave_it_lingers_unready_and_serves_who_still_comes(
             assert reply.headers["connection"] == "close"
             writer.close()
         over.set()
+        assert await served.code() == 0
+
+
+@pytest.mark.parametrize(("quiet_s", "linger_s"), [(0.05, "600"), (600.0, "1")])
+async def test_it_lingers_until_nobody_comes_and_no_longer_than_it_was_told(
+    serve: Serve,
+    identity_model: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    quiet_s: float,
+    linger_s: str,
+) -> None:
+    monkeypatch.setattr(serving, "LINGER_QUIET_S", quiet_s)
+    async with serve("--model", str(identity_model()), RELIGHT_LINGER_S=linger_s) as served:
+        await served.until(lambda: bool(served.facts))
+        stop()
         assert await served.code() == 0
 
 
