@@ -85,6 +85,8 @@ class Plane:
         path.write_text(yaml.safe_dump({**kubeconfig, "current-context": "x"}))
         command = [sys.executable, "-m", component, "--kubeconfig", str(path)]
         common = ["--admin-host=127.0.0.1", "--admin-port=0", "--system-namespace=default"]
+        # The server shares a core or two with all of them here: it may be slow to answer.
+        common += ["--lease-s=60", "--lease-renew-s=40", f"--pod-name={component}"]
         log = (self._folder / f"{component}.log").open("wb")
         self.processes[component] = subprocess.Popen([*command, *common, *flags], stderr=log)
 
@@ -137,13 +139,22 @@ def service(number: int) -> dict[str, Any]:
 
 
 async def settled(client: DirectClient, count: int) -> None:
-    async with asyncio.timeout(_DEADLINE_S):
-        while True:
-            found = (await client.list(SERVICES)).items
-            ready = sum(_is_ready(each) for each in found)
-            if ready == count:
-                return
-            await asyncio.sleep(0.2)
+    """Until so many Services are ready."""
+    ready: set[str] = set()
+    is_settled = asyncio.Event()
+    informer = Informer(client, SERVICES)
+
+    def note(_old: Any, new: Any) -> None:
+        if _is_ready(new):
+            ready.add(f"{new['metadata']['namespace']}/{new['metadata']['name']}")
+            if len(ready) == count:
+                is_settled.set()
+
+    informer.on_change(note)
+    async with asyncio.timeout(_DEADLINE_S), asyncio.TaskGroup() as group:
+        following = group.create_task(informer.run())
+        await is_settled.wait()
+        following.cancel()
 
 
 def _is_ready(raw: dict[str, Any]) -> bool:
