@@ -10,6 +10,7 @@ from wire.roster import Roster
 from wire.tunnel import Tunnel
 
 _LOOK_S = 0.05
+_ACCEPTED_S = 0.25  # for the request on a connection that was accepted in the last moment
 
 
 async def wind_down(
@@ -24,6 +25,7 @@ async def wind_down(
     await asyncio.sleep(linger_s)
     if server is not None:
         server.close()
+    await asyncio.sleep(min(linger_s, _ACCEPTED_S))
     roster.retire(spared=Tunnel)
     loop = asyncio.get_running_loop()
     ends_s = loop.time() + end_s

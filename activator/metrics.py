@@ -52,6 +52,17 @@ class Metrics:
         yield gauge("activator_expected", "Requests for Revisions not known yet.", found.expected)
         yield from self._events()
         yield from self._reports()
+        yield from self._peers()
+
+    def _peers(self) -> Iterator[Family]:
+        peers = self._activator.peers
+        if peers is None:
+            return
+        found = peers.ring.statistics()
+        yield gauge("activator_peers", "Other activators that are reached.", len(found.peers))
+        yield gauge("activator_owned", "Revisions with a limit that it owns.", found.owned)
+        yield gauge("activator_tickets", "Requests of others, here or at a replica.", found.tickets)
+        yield gauge("activator_alone", "Limits kept without the owner's consent.", found.alone)
 
     def _events(self) -> Iterator[Family]:
         found = self._activator.statistics().events

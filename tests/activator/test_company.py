@@ -138,11 +138,11 @@ async def test_connections_that_break_are_made_anew_and_nothing_shows() -> None:
     async with fleet(*NAMES) as it:
         (replica,) = await limited(it, replicas=1)
         clients = []
-        for number in range(9):
+        for number in range(4):
             clients.append(await it.connect(NAMES[number % 3]))
             clients[-1].send(f"/{number}")
         await eventually(lambda: len(replica.calls) == 1)
-        for _ in range(9):
+        for _ in range(4):
             for each in it.serving.values():
                 each.cut()
             await it.agreed()
@@ -209,7 +209,7 @@ async def test_one_that_leaves_hands_on_what_it_owns_and_serves_what_it_has() ->
         await eventually(lambda: len(replica.calls) == 1)
         held.send("/held")
         await eventually(lambda: it.serving[owner].now.queued == 1)
-        end = asyncio.ensure_future(leaving.leave(linger_s=0.3, end_s=10))
+        end = asyncio.ensure_future(leaving.leave(linger_s=0.1, end_s=10))
         others = [it.serving[name].ring for name in NAMES if name != owner]
         await eventually(lambda: all(owner not in ring.eligible for ring in others))
         assert not leaving.is_ready
@@ -224,8 +224,10 @@ async def test_one_that_leaves_hands_on_what_it_owns_and_serves_what_it_has() ->
         for client in (running, held, late):
             answer = await client.answer()
             assert (answer.status, answer.headers["connection"]) == (200, "close")
-        await asyncio.wait_for(end, 10)
+            client.leave()
         assert await idle.reader.read() == b""
+        idle.leave()
+        await asyncio.wait_for(end, 10)
 
 
 async def test_what_can_not_be_served_before_the_end_is_refused_with_a_hint() -> None:

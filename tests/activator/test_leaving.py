@@ -15,10 +15,12 @@ async def test_who_is_alone_leaves_likewise() -> None:
         await eventually(lambda: bool(replica.calls))
         end = asyncio.ensure_future(it.activator.leave(linger_s=0.05, end_s=10))
         assert await idle.reader.read() == b""
+        idle.leave()
         assert not end.done()
         replica.calls[0].answer()
         answer = await client.answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
+        client.leave()
         await asyncio.wait_for(end, 10)
         assert not it.activator.is_ready
 

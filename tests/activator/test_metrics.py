@@ -2,6 +2,7 @@ import random
 
 from activator.config import Settings
 from activator.metrics import Metrics
+from activator.peers import PeerSettings
 from activator.server import Activator
 from activator.stat_link import StatLink
 from tests.cluster.serving import Served
@@ -21,4 +22,15 @@ async def test_everything_has_one_name_and_a_help() -> None:
         "activator_stats_link_up",
     } <= set(names)
     assert all(each.help.endswith(".") for each in families)
+    served.close()
+
+
+async def test_peers_are_told_of_where_there_may_be_some() -> None:
+    served = Served()
+    rng = random.Random(1)
+    link = StatLink(served.direct, "a", namespace="default", rng=rng)
+    peers = PeerSettings(name="a", namespace="default")
+    activator = Activator(served.direct, Settings(), report=link.report, rng=rng, peers=peers)
+    names = {each.name for each in Metrics(activator, link).families()}
+    assert {"activator_peers", "activator_owned", "activator_tickets", "activator_alone"} <= names
     served.close()

@@ -1,11 +1,8 @@
 """Rings of activators: who owns what, and that nothing is lost on the way. Seeds are printed."""
 
-from typing import Any
-
 import pytest
 
-from activator.astray import Patiences
-from tests.activator.peering import Activator, Faults, World
+from tests.activator.peering import Faults, World
 
 CALM: dict[str, Faults] = {
     "nothing happens": Faults(leaving=True),
@@ -14,12 +11,10 @@ CALM: dict[str, Faults] = {
     "activators crash": Faults(members=True, crashes=True, leaving=True),
     "connections break and are there again": Faults(blips=True, leaving=True),
 }
-ALL = Faults(
-    members=True, crashes=True, blips=True, cuts=True, replicas=True, leaving=True
-)
+ALL = Faults(members=True, crashes=True, blips=True, cuts=True, replicas=True, leaving=True)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(16))
 @pytest.mark.parametrize("what", CALM)
 def test_no_limit_is_exceeded_and_nothing_is_lost(what: str, seed: int) -> None:
     names = "abcd"[: 2 + seed % 3]
@@ -34,7 +29,7 @@ def test_no_limit_is_exceeded_and_nothing_is_lost(what: str, seed: int) -> None:
     assert sum(each.why == "answered" for each in world.requests) > 10
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_whatever_happens_nothing_waits_for_ever_and_the_limit_holds_again_at_last(
     seed: int,
 ) -> None:
