@@ -100,11 +100,7 @@ class Controller:
         )
         self._events = EventRecorder(client, "controller", clock=clock)
         self._writer = Writer(client, self._events)
-        self._informers = {
-            resource: Informer(client, resource, is_optional=resource in _OPTIONAL, keep=keep)
-            for resource in WATCHED
-            for keep in (ours_whole if resource is PODS else whole,)
-        }
+        self._informers = {resource: _informer(client, resource) for resource in WATCHED}
         self._config = ClusterConfig()
         self._configmaps = Informer(client, CONFIGMAPS, settings.config_namespace, is_optional=True)
         self._view = View({each: found.objects for each, found in self._informers.items()})
@@ -309,3 +305,8 @@ class Controller:
             plan = inference.plan(seen, self._components, now=self._now())
         await self._writer.carry_out(INFERENCESERVICES, seen.service, without_writes(plan))
         return REFUSED_AGAIN_S if refused else plan.requeue_after_s
+
+
+def _informer(client: Client, resource: Resource) -> Informer:
+    keep = ours_whole if resource is PODS else whole
+    return Informer(client, resource, is_optional=resource in _OPTIONAL, keep=keep)
