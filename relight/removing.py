@@ -133,9 +133,9 @@ async def count_of(connection: Connection, definition: str) -> int:
     return sum(each.get("app.kubernetes.io/managed-by") != "relight" for each in labels)
 
 
-async def wait_for_namespaces(connection: Connection) -> None:
-    """Return when they are gone; FailedError names what is in the way."""
-    view = View(connection.client, kinds.NAMESPACES, None, label_selector=SELECTOR)
+async def wait_until_gone(connection: Connection, resource: Resource) -> None:
+    """Return when none of ours is left; FailedError names what is in the way."""
+    view = View(connection.client, resource, None, label_selector=SELECTOR)
     if not await until([view], lambda: not view.objects or None, timeout_s=_GONE_S):
         left = ", ".join(name for _, name in view.objects)
         raise FailedError(f"deleted, but not gone after {_GONE_S:g} s: {left}")

@@ -34,7 +34,7 @@ async def settled(
         for name in wanted:
             found = deployments.objects.get((_NAMESPACE, name))
             if found is None or not is_rolled_out(found):
-                told = (problem_of(each) for each in pods.objects.values())
+                told = (problem_of(each) for each in pods.objects.values() if _is_of(each, name))
                 return f"{name} is not ready" + next((f": {each}" for each in told if each), "")
         if hook and not is_trusted(hooks.objects.get(("", hook), {})):
             return "the controller has not said which certificate its webhook has"
@@ -49,6 +49,11 @@ async def settled(
     views = (deployments, pods, hooks)
     if not await until(views, answer, timeout_s=timeout_s, repaint_s=progress.repaint_s):
         raise FailedError(f"applied, but after {timeout_s:g} s {missing()}; see: relight doctor")
+
+
+def _is_of(pod: dict[str, Any], component: str) -> bool:
+    labels = pod["metadata"].get("labels") or {}
+    return bool(labels.get("app.kubernetes.io/name") == component)
 
 
 def is_rolled_out(deployment: dict[str, Any]) -> bool:

@@ -63,12 +63,13 @@ async def run(args: argparse.Namespace) -> int:
         if not (found or warm or namespaces or (definitions and args.delete_crds)):
             print("Relight is not installed on this cluster")
             return Exit.OK
-        await _explain(connection, found, definitions, warm, args.delete_crds)
+        await _explain(connection, found, namespaces, definitions, warm, args.delete_crds)
         _confirm(args)
-        # Definitions first of all but webhooks, so that controllers still see their objects go.
         for each in [*found, *warm, *(definitions if args.delete_crds else ()), *namespaces]:
             await removing.remove(connection, each)
-        await removing.wait_for_namespaces(connection)
+        await removing.wait_until_gone(connection, kinds.NAMESPACES)
+        if args.delete_crds:
+            await removing.wait_until_gone(connection, kinds.CUSTOMRESOURCEDEFINITIONS)
     print("Relight is removed")
     return Exit.OK
 
@@ -76,12 +77,15 @@ async def run(args: argparse.Namespace) -> int:
 async def _explain(
     connection: Connection,
     found: list[Found],
+    namespaces: list[Found],
     definitions: list[Found],
     warm: list[Found],
     is_all: bool,
 ) -> None:
-    print(f"removes the components and what they may do ({len(found)} objects)")
-    print("removes the namespaces relight-system and relight-node, with settings and certificates")
+    if found:
+        print(f"removes the components and what they may do ({len(found)} objects)")
+    for each in namespaces:
+        print(f"removes the namespace {each.name}, with all that is in it")
     if any(each.resource.kind == "StatefulSet" for each in found):
         print("removes the Redis that came with Relight, with what is in it")
     if warm:

@@ -130,6 +130,7 @@ class Kubernetes:
             return _status(404, f'{plural} "{name}" not found')
         if request.method == "DELETE":
             del self.objects[key]
+            self._version += 1
             self._changed.set()
             self._changed = asyncio.Event()
             return web.json_response({"kind": "Status", "status": "Success"})
@@ -154,7 +155,8 @@ class Kubernetes:
             # Something changed: the caller lists again, as it is told to.
             response = web.StreamResponse()
             await response.prepare(request)
-            await self._changed.wait()
+            if request.query["resourceVersion"] == str(self._version):
+                await self._changed.wait()
             gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
             await response.write(json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n")
             return response

@@ -67,8 +67,12 @@ async def test_the_end_of_patience_says_what_is_in_the_way(
 ) -> None:
     waiting = {"reason": "ErrImagePull", "message": "no such image"}
     status = {"containerStatuses": [{"name": "c", "image": "i", "state": {"waiting": waiting}}]}
-    pod = {"metadata": {"name": "p", "namespace": "relight-system"}, "status": status}
-    cluster.put("v1", "pods", pod)
+    for name in ("a-stranger", "controller"):
+        labels = {"app.kubernetes.io/name": name}
+        metadata = {"name": f"{name}-1", "namespace": "relight-system", "labels": labels}
+        cluster.put("v1", "pods", {"metadata": metadata, "status": status})
     progress = Progress(io.StringIO(), asyncio.get_running_loop().time)
-    with pytest.raises(FailedError, match="controller is not ready: pod p: the image i can not"):
+    with pytest.raises(
+        FailedError, match="controller is not ready: pod controller-1: the image i can"
+    ):
         await settled(connection, wanted(), timeout_s=0.5, progress=progress)
