@@ -122,13 +122,17 @@ class Controller:
             Task.INFERENCE: self._inference,
         }
         self._publisher: Publisher | None = None
+        self._gateway: GatewayRoutes | None = None
+        self._publish(client, settings)
+
+    def _publish(self, client: Client, settings: Settings) -> None:
+        """What only a cluster has: Services of Kubernetes' own, and routes of a gateway's."""
         if settings.publishing is not None:
             self._publisher = Publisher(
                 client, settings.publishing, self._view, self._writer, self._manager.enqueue
             )
             self._tasks[Task.PUBLISH] = self._publisher.revision
             self._tasks[Task.PUBLISH_ROUTE] = self._publisher.route
-        self._gateway: GatewayRoutes | None = None
         if settings.gateway is not None:
             self._gateway = GatewayRoutes(
                 client, settings.gateway, self._view, self._writer, self._manager.enqueue
