@@ -7,7 +7,6 @@ Must not know: which requests it gets, how many replicas it should have, or how 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from api import keys
 from api.autoscaler_config import Defaults
@@ -37,15 +36,14 @@ from controller.pinning import (
     Underway,
     is_predictor,
     needs_digest,
-    pinned_digest,
     serving_container,
 )
-from controller.plan import Note, Plan, Write, internal_error, new_status, quoted, status_of
+from controller.plan import Note, Plan, Write, new_status, quoted, status_of
 from controller.pod_events import is_lasting
 from controller.predictor_pods import STEP, PredictorPods, model_of
+from controller.revision_status import ACTIVE, NOT_OURS, fields_of, not_owned, notes_of
 from controller.workload import initial_scale, make_deployment, make_podautoscaler
 
-ACTIVE = "Active"
 CONTAINER_HEALTHY = "ContainerHealthy"
 RESOURCES_AVAILABLE = "ResourcesAvailable"
 SCALE_TARGET_INITIALIZED = "ScaleTargetInitialized"
@@ -55,7 +53,6 @@ _RESOLVING = Fault(reason="ResolvingDigests", message="")
 _NEVER_ACHIEVED = Fault(
     reason="ProgressDeadlineExceeded", message="Initial scale was never achieved"
 )
-_NOT_OURS = " that we do not own."
 _FETCHING_S = 1.0  # how often to look how far it is
 NOT_OWNED_RETRY_S = 30.0  # whoever has the name may give it up
 
@@ -119,8 +116,10 @@ def plan(seen: Observed, *, now: str) -> Plan:
     return Plan(
         creates=tuple(creates),
         updates=tuple(update for update in updates if update is not None),
-        status=new_status(seen.revision, conditions, _fields(seen), now=now),
-        notes=(*_notes(seen.revision, conditions), *_not_owned(seen.revision, conditions)),
+        status=new_status(
+            seen.revision, conditions, fields_of(seen.revision, seen.podautoscaler), now=now
+        ),
+        notes=(*notes_of(seen.revision, conditions), *not_owned(seen.revision, conditions)),
         requeue_after_s=NOT_OWNED_RETRY_S if foreign is not None else None,
     )
 
@@ -143,17 +142,6 @@ def _phase(seen: Observed) -> Phase | None:
 def _lasting(seen: Observed) -> Fault | None:
     """What Events say that only ends when somebody changes something."""
     return next(filter(is_lasting, seen.mishaps.values()), None)
-
-
-def _not_owned(revision: Raw, conditions: Sequence[Condition]) -> tuple[Note, ...]:
-    """The error in Knative's words; the condition names the child."""
-    for condition in conditions:
-        if condition.reason == "NotOwned":
-            _, kind, child = condition.message.removesuffix(_NOT_OURS).rsplit(" ", 2)
-            own = quoted(revision["metadata"]["name"])
-            message = f"revision: {own} does not own {kind}: {child}"
-            return internal_error(revision, condition, message)
-    return ()
 
 
 def _plan_pin(seen: Observed, *, now: str) -> Plan:
@@ -192,7 +180,7 @@ def _plan_pin(seen: Observed, *, now: str) -> Plan:
     )
     return Plan(
         status=new_status(revision, conditions, {}, now=now),
-        notes=_notes(revision, conditions),
+        notes=notes_of(revision, conditions),
         requeue_after_s=again_s,
     )
 
@@ -211,14 +199,14 @@ def _foreign(seen: Observed) -> Condition | None:
                 type=RESOURCES_AVAILABLE,
                 status=FALSE,
                 reason="NotOwned",
-                message=f"There is an existing {child['kind']} {name}{_NOT_OURS}",
+                message=f"There is an existing {child['kind']} {name}{NOT_OURS}",
             )
     for lost in seen.lost_names:
         return Condition(
             type=RESOURCES_AVAILABLE,
             status=FALSE,
             reason="NotOwned",
-            message=f"There is an existing Service {quoted(lost)}{_NOT_OURS}",
+            message=f"There is an existing Service {quoted(lost)}{NOT_OURS}",
         )
     return None
 
@@ -380,54 +368,3 @@ def _active(seen: Observed, failures: Failures, phase: Phase | None) -> Conditio
 
 def _is_failing(conditions: Sequence[Condition]) -> bool:
     return any(each.status == FALSE and each.severity != INFO for each in conditions)
-
-
-def _fields(seen: Observed) -> dict[str, Any]:
-    scale = status_of(seen.podautoscaler) if seen.podautoscaler is not None else {}
-    spec = seen.revision["spec"]
-    return {
-        "containerStatuses": [_pinned(seen.revision, each) for each in spec["containers"]],
-        "initContainerStatuses": [
-            _pinned(seen.revision, each) for each in spec.get("initContainers") or ()
-        ]
-        or None,
-        "actualReplicas": _count(scale.get("actualScale")),
-        "desiredReplicas": _count(scale.get("desiredScale")),
-    }
-
-
-def _pinned(revision: Raw, container: Raw) -> dict[str, Any]:
-    """A container, and the bytes it is pinned to: the image's, or our predictor's model's."""
-    image = str(container.get("image") or "")
-    digest = pinned_digest(revision) if is_predictor(container) else ""
-    if not digest and "@sha256:" in image:
-        digest = image
-    pinned = {"imageDigest": digest} if digest else {}
-    return {"name": container.get("name", ""), **pinned}
-
-
-def _count(replicas: Any) -> int | None:
-    return replicas if isinstance(replicas, int) and replicas >= 0 else None
-
-
-def _notes(revision: Raw, conditions: Sequence[Condition]) -> tuple[Note, ...]:
-    """What became of the Revision with this step."""
-    notes = []
-    gating = [each for each in conditions if each.severity != INFO]
-    if not is_true(revision, READY) and all(each.status == TRUE for each in gating):
-        message = "Revision becomes ready upon all resources being ready"
-        notes.append(Note(type="Normal", reason="RevisionReady", message=message))
-    for condition in conditions:
-        is_start_failure = condition.type == ACTIVE and condition.reason not in _QUIET
-        if condition.status != FALSE or (condition.severity == INFO and not is_start_failure):
-            continue
-        before = find(revision, condition.type)
-        if before is None or (before.reason, before.message) != (
-            condition.reason,
-            condition.message,
-        ):
-            notes.append(Note(type="Warning", reason=condition.reason, message=condition.message))
-    return tuple(notes)
-
-
-_QUIET = frozenset({"NoTraffic", ""})
