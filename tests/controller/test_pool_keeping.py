@@ -50,7 +50,8 @@ async def keeping(client: DirectClient, size: int = 0) -> AsyncIterator[None]:
         token=lambda length: f"{next(count):0{length}}",
     )
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(each.run()) for each in (*informers.values(), keeper)]
+        running = [tasks.create_task(each.run()) for each in informers.values()]
+        running.append(tasks.create_task(keeper.run()))
         yield
         for task in running:
             task.cancel()
@@ -153,7 +154,8 @@ async def test_what_is_refused_is_tried_again_with_patience(
     monkeypatch.setattr("controller.pool_planning._BACK_OFF_S", (0.01, 0.02))
     client = DirectClient(server, user="test")
     await revised(client)
-    inner, refused = client.create, []
+    inner = client.create
+    refused: list[Any] = []
 
     async def create(resource: Any, obj: Any) -> Any:
         if resource == PODS and len(refused) < 3:
