@@ -35,6 +35,7 @@ def families(autoscaler: Autoscaler, stats: StatServer) -> Iterator[Family]:
     yield from _reporters(stats)
     yield from _keeping(autoscaler)
     yield from _claims(autoscaler)
+    yield from _scraping(autoscaler)
 
 
 def _revisions(autoscaler: Autoscaler) -> Iterator[tuple[tuple[str, ...], tuple[float, ...]]]:
@@ -73,3 +74,12 @@ def _claims(autoscaler: Autoscaler) -> Iterator[Family]:
         yield counter("autoscaler_claims_failed", "Claims that came to nothing.", found.failed)
         yield counter("autoscaler_claims_adopted", "Claimed Pods adopted.", found.adopted)
         yield counter("autoscaler_claims_given_up", "Claimed, and not adopted.", found.given_up)
+
+
+def _scraping(autoscaler: Autoscaler) -> Iterator[Family]:
+    found = autoscaler.scraping()
+    if found is not None:
+        yield counter("autoscaler_measured", "Loads measured at replicas.", found.measured)
+        yield counter("autoscaler_unmeasured", "Times too few could tell.", found.unknown)
+        yield counter("autoscaler_probes", "Probes of Services.", found.probes)
+        yield counter("autoscaler_probes_closed", "Those an activator answered.", found.closed)

@@ -11,7 +11,7 @@ from typing import Any
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.stats import Stat
 from autoscaler import claiming as claims
-from autoscaler import keeping, loop, scaler
+from autoscaler import keeping, loop, scaler, scraping
 from autoscaler.announcing import concerned
 from autoscaler.claiming import Claiming
 from autoscaler.config import Settings
@@ -131,6 +131,10 @@ class Autoscaler:
     def statistics(self) -> tuple[loop.Statistics, scaler.Statistics]:
         """Counts of deciding, and of writing."""
         return self._loop.statistics(), self._scaler.statistics()
+
+    def scraping(self) -> scraping.Statistics | None:
+        """Counts of asking replicas; None where nobody lets callers past the activators."""
+        return None if self._scraper is None else self._scraper.statistics()
 
     def claim_by(self, claiming: Claiming) -> None:
         """Have warm Pods claimed, where there may be any; before `run`."""

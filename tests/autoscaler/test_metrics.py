@@ -8,7 +8,8 @@ from tests.cluster.serving import Served
 
 async def test_everything_has_one_name_and_a_help() -> None:
     served = Served()
-    autoscaler = Autoscaler(served.direct, Settings(), clock=served.clock, store=MemoryStore())
+    settings = Settings(is_mode_followed=True)
+    autoscaler = Autoscaler(served.direct, settings, clock=served.clock, store=MemoryStore())
     stats = StatServer("a", receive=autoscaler.receive, listen=autoscaler.listen)
     families = list(metrics.families(autoscaler, stats))
     names = [each.name for each in families]
@@ -17,6 +18,7 @@ async def test_everything_has_one_name_and_a_help() -> None:
         "autoscaler_wanted_replicas",
         "autoscaler_reporters",
         "autoscaler_state_saves",
+        "autoscaler_measured",
     } <= set(names)
     assert all(each.help.endswith(".") for each in families)
     served.close()
