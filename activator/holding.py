@@ -119,7 +119,7 @@ class Holder:
     @property
     def executing(self) -> int:
         """Requests at a replica."""
-        return len(self._throttler.executing)
+        return self._throttler.running
 
     def running(self, request_id: bytes) -> list[tuple[Passage, int | None]]:
         """Its requests of this id that are not over, with how many wait before each; None: runs."""

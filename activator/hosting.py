@@ -57,6 +57,11 @@ class HostQueue(Throttler[R, E], Generic[R, E]):
 
     @property
     @override
+    def running(self) -> int:
+        return len(self._executing) - (len(self._tickets) - self._foreign_queued)
+
+    @property
+    @override
     def held(self) -> Collection[R]:
         return [each for each in self._queue if not isinstance(each, Ticket)]
 

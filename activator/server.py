@@ -155,6 +155,8 @@ class Activator:
         is still held after `end_s` more is refused.
         """
         self._is_leaving = True
+        if not self._started.is_set():
+            return
         if self.peers is not None:
             self.peers.leave()
         await leaving.wind_down(self._roster, self._server, linger_s=linger_s, end_s=end_s)

@@ -94,6 +94,11 @@ class Throttler(Generic[R, E]):
         return self._executing.keys()
 
     @property
+    def running(self) -> int:
+        """How many of them there are."""
+        return len(self._executing)
+
+    @property
     def held(self) -> Collection[R]:
         """The requests that wait, the longest first."""
         return self._queue.keys()

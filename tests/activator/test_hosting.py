@@ -10,7 +10,7 @@ def test_a_ticket_gets_a_free_slot_at_once() -> None:
     assert it.wanted("b", Want(1, *N, 5)) == ()
     assert desk.said() == [("b", Granted(1, *N, place("p1")))]
     assert it.admit("r1") is None
-    assert (it.queued, it.executing, it.busy, it.tickets) == (0, [], set(), 1)
+    assert (it.queued, it.executing, it.busy, it.tickets, it.running) == (0, [], set(), 1, 0)
 
 
 def test_who_waits_longest_is_next_whoever_it_is() -> None:
@@ -20,6 +20,7 @@ def test_who_waits_longest_is_next_whoever_it_is() -> None:
     it.hold("r2", size=7, deadline_s=9.0)
     it.wanted("c", Want(1, *N, 5))
     assert (it.queued, it.queued_bytes, it.held, it.oldest) == (1, 7, ["r2"], "r2")
+    assert it.running == 1
     assert desk.said() == []
     assert it.finished("r1") == []
     assert desk.said() == [("b", Granted(1, *N, place("p1")))]

@@ -2,6 +2,23 @@
 
 import pytest
 
+from activator import ownership
+from activator.astray import Patiences
+from activator.peer_messages import (
+    JOINING,
+    MEMBER,
+    Elsewhere,
+    Message,
+    Settled,
+    Standing,
+    Using,
+    Want,
+)
+from activator.ring import Ring
+from activator.sharing import SharedQueue
+from activator.targets import RevisionKey
+from activator.throttler import Forward
+from tests.activator.desks import FakeDesk, place
 from tests.activator.peering import Faults, World
 
 CALM: dict[str, Faults] = {
@@ -43,3 +60,128 @@ def test_whatever_happens_nothing_waits_for_ever_and_the_limit_holds_again_at_la
     world.scramble(requests=40, for_s=0.5, events=0)
     world.run(world.now_s + 10)
     world.check_at_rest()
+
+
+class Lone(FakeDesk):
+    """A ring of one, whose peers are what a test says for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Message] = []
+        self.forwards: list[Forward[str, str]] = []
+        self.told: list[str] = []
+        self.ring: Ring[str, str] = Ring("me", self, Patiences(settle_s=1.0, alone_s=2.0))
+        self.queues: dict[str, SharedQueue[str, str]] = {}
+
+    def send(self, peer: str, message: Message) -> None:
+        self.sent.append(message)
+
+    def say(self, text: str) -> None:
+        self.told.append(text)
+
+    def carry_out(self, forwards: object) -> None:
+        self.forwards += forwards  # type: ignore[arg-type]
+
+    def carry_refusals(self, refused: object) -> None:
+        assert not refused
+
+    def queue(self, owner: str, members: tuple[str, ...] = ("b", "me")) -> SharedQueue[str, str]:
+        """That of a Revision which is this one's in a ring of these."""
+        names = (f"rev-{number}" for number in range(1000))
+        name = next(
+            each for each in names if ownership.owner_of(RevisionKey("ns", each), members) == owner
+        )
+        made: SharedQueue[str, str] = SharedQueue(
+            RevisionKey("ns", name), self.ring, capacity=1, depth_max=9, bytes_max=9
+        )
+        made.endpoints_changed([self.known["p1"]])
+        self.ring.add(made, self)
+        return made
+
+    def meet(self, now_s: float, *, phase: str = MEMBER) -> None:
+        self.ring.linked("b", "life", now_s)
+        self.ring.received("b", Standing(phase, ["me"]), now_s)
+
+    def settle(self, now_s: float) -> None:
+        said = [each for each in self.sent if isinstance(each, Settled)][-1]
+        self.ring.received("b", Settled(list(said.eligible), 7, said.view), now_s)
+
+
+def test_alone_it_owns_everything_once_it_has_joined() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    assert not queue.is_open
+    it.ring.join(0.0)
+    assert queue.is_open
+    assert it.ring.next_deadline_s() is None
+    it.ring.remove(queue.key)
+    assert it.ring.statistics().owned == 0
+
+
+def test_a_new_owner_waits_for_what_its_peers_have_to_say() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    queue.hold("r1", size=0, deadline_s=9.0)
+    said = Using(5, *queue.key, place("p1"))
+    it.ring.received("b", said, 0.1)
+    assert not queue.is_open
+    it.settle(0.2)
+    assert queue.is_open
+    assert it.forwards == []
+    it.ring.gone("b", 0.3)
+    assert it.forwards == [Forward("r1", "p1")]
+
+
+def test_it_does_not_wait_for_one_that_joins() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    it.meet(0.0, phase=JOINING)
+    it.ring.join(0.0)
+    assert queue.is_open
+    assert it.ring.eligible == ["me"]
+
+
+def test_nor_for_ever_and_it_says_so() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    due_s = it.ring.next_deadline_s()
+    assert due_s == 1.0
+    it.ring.tick(due_s)
+    assert queue.is_open
+    assert it.told == ["peers b did not say in time which slots they use"]
+
+
+def test_an_owner_that_does_not_see_it_is_asked_again_and_at_last_done_without() -> None:
+    it = Lone()
+    queue = it.queue("b")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    it.settle(0.0)
+    queue.hold("r1", size=0, deadline_s=99.0)
+    asked = 0
+    now_s = 0.0
+    while not queue.is_ours:
+        wanted = [each for each in it.sent if isinstance(each, Want)]
+        assert len(wanted) == asked + 1
+        asked = len(wanted)
+        it.ring.received("b", Elsewhere(wanted[-1].number, *queue.key), now_s)
+        due_s = it.ring.next_deadline_s()
+        assert due_s is not None
+        now_s = due_s
+        it.ring.tick(now_s)
+    assert 2.0 <= now_s < 3.0
+    assert 5 < asked < 12
+    assert it.forwards == [Forward("r1", "p1")]
+    assert it.told == [
+        f"revision ns/{queue.key.name}: b does not see that it owns it; "
+        "its limit is kept by each activator alone"
+    ]
+    assert it.ring.statistics().alone == 1
+    it.settle(now_s)  # now it does
+    assert queue.owner == "b"
+    assert it.ring.statistics().alone == 0
+    assert isinstance(it.sent[-1], Using)
