@@ -68,14 +68,14 @@ class Scraper:
         client: Client,
         revisions: Revisions,
         *,
-        draw: Callable[[], float] = random.Random().random,  # noqa: S311 - who is asked, no secret
+        draw: Callable[[], float] | None = None,
         service_port: int = HTTP_PORT,
         period_s: float = 1.0,
     ) -> None:
         """`draw` gives a number in [0, 1): who is asked of many. All Services have one port."""
         self._client = client
         self._revisions = revisions
-        self._draw = draw
+        self._draw = draw or random.Random().random  # noqa: S311 - who is asked, no secret
         self._service_port = service_port
         self._period_s = period_s
         self._pods = Informer(client, PODS, label_selector=keys.REVISION, keep=Trimmer().pod)
