@@ -98,7 +98,8 @@ def plan(seen: Observed, *, now: str) -> Plan:
         is_paused = phase is not None and phase.pauses
         failures = failures_of(seen.deployment, seen.pods, is_paused=is_paused)
         failures = replace(failures, resources=failures.resources or _lasting(seen))
-    conditions = _conditions(seen, failures, foreign, phase)
+    told = phase if failures.container is None else None  # what failed before will again
+    conditions = _conditions(seen, failures, foreign, told)
     is_broken = _is_failing(conditions) and (_is_hopeless(seen) or _is_given_up(seen, now=now))
     waits = phase.reason if phase is not None and phase.pauses and not is_broken else ""
     lingers = seen.predictor is not None and seen.predictor.linger_s > 0

@@ -574,3 +574,22 @@ def test_what_keeps_the_pod_that_finds_a_model_from_running_is_of_resources() ->
     step = plan(seeing(raw, model=waits), now=NOW)
     assert condition(step.status)["reason"] == "Unschedulable"
     assert condition(step.status)["status"] == "Unknown"
+
+
+def test_what_failed_before_is_no_wait() -> None:
+    revision = pinned()
+    ended = {"terminated": {"exitCode": 2, "message": "unknown argument"}}
+    container = {"name": "user-container", "state": {"running": {}}, "lastState": ended}
+    again = {
+        "metadata": {"name": "p", "uid": "u"},
+        "status": {
+            "conditions": [{"type": "PodScheduled", "status": "True"}],
+            "containerStatuses": [container],
+        },
+    }
+    seen = {"deployment": deployment_of(revision), "podautoscaler": autoscaler_of(revision)}
+    step = plan(seeing(revision, **seen, pods=[again], predictor=ON_A_CLUSTER), now=NOW)
+    assert condition(step.status)["reason"] == "ExitCode2"
+    assert condition(step.status, "ResourcesAvailable")["reason"] == "Deploying"
+    for write in step.updates:
+        assert "relight.dev/waits" not in write.object["metadata"]["annotations"]
