@@ -1,11 +1,13 @@
 """The manifests in every shape: what they grant, how they run, and that they fit the code."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
+from yaml import CSafeLoader
 
 import activator.process
 import autoscaler.process
@@ -249,6 +251,13 @@ def test_every_file_is_part_of_the_tree() -> None:
         assert files - named == (
             {"runtime.yaml"} if listing.parent.name == "gpu" and "parts" in listing.parts else set()
         )
+
+
+def test_definitions_fit_into_the_books_of_kubectl_apply() -> None:
+    # It keeps all it applied in one annotation, and those are 256 KiB together.
+    for path in (TREE / "300-crds").glob("*.yaml"):
+        raw = yaml.load(path.read_text(), Loader=CSafeLoader)
+        assert len(json.dumps(raw, separators=(",", ":"))) < 250_000, path.name
 
 
 def test_the_version_is_the_projects() -> None:
