@@ -98,6 +98,17 @@ make_wheel() {
   "$python" -m pip wheel -qq --no-deps --wheel-dir "$work/wheels" "$work/source"
 }
 
+# installed FILE: the folder of what it lists; made once a week for each list.
+installed() {
+  local kept=${XDG_CACHE_HOME:-$HOME/.cache}/relight/sites
+  kept+=/$(date +%G-%V)-$( ("$python" -V && cat "$1") | sha256sum | cut -c1-16)
+  if [ ! -d "$kept" ]; then
+    "$python" -m pip install -qq --root-user-action=ignore --target "$kept.$$" -r "$1" >&2
+    mv -T "$kept.$$" "$kept" 2>/dev/null || rm -rf "$kept.$$" # another did it meanwhile
+  fi
+  echo "$kept"
+}
+
 site_of() {
   local component variant site
   component=$(component_of "$1") variant=$(variant_of "$1")
@@ -105,7 +116,7 @@ site_of() {
   site=$work/site-$component-$variant
   if [ ! -e "$site" ]; then
     (cd "$root" && "$python" hack/image_requirements.py "${component/control/activator}" ${variant:+"$variant"}) >"$work/requirements.txt"
-    "$python" -m pip install -qq --root-user-action=ignore --target "$site" -r "$work/requirements.txt" >&2
+    cp -a "$(installed "$work/requirements.txt")" "$site"
     "$python" -m pip install -qq --root-user-action=ignore --target "$site" --no-deps "$work"/wheels/*.whl >&2
     rm -rf "$site/bin"
   fi
