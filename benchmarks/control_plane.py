@@ -9,6 +9,12 @@ Prints: settle_s (from the first Service written to the last one ready), the two
 memory and processor time then, what they use when nothing happens (idle_*, a share of a core),
 what the loss of every connection costs (recover_*), and what reports of two activators about
 every Revision cost each second (reports_*).
+
+On two cores that eight others used (load 10), 2026-11-23, 1,000 Services: settle_s=202, of which
+the API server, one Python process, had most; 17 requests for each Service. Controller 104 MiB and
+16 s of a core, autoscaler 61 MiB and 4 s. Idle: 0.001 and 0.02 cores, 1 request in 10 s. Two
+activators' reports: 0.15 cores of the autoscaler. Every connection lost: 18 watches, no list and
+no write.
 """
 
 import argparse
