@@ -120,7 +120,13 @@ async def prepare(place: Place, kinds: Sequence[Kind]) -> None:
     await until(functools.partial(_listens, place.activator), "to listen")
     for kind in kinds:
         for turn in range(SERVICES_OF_A_KIND):
-            await until(functools.partial(_is_ready, place, f"{kind.name}-{turn}"), "to be ready")
+            name = f"{kind.name}-{turn}"
+            try:
+                await until(functools.partial(_is_ready, place, name), "to be ready")
+            except TimeoutError:
+                found = await place.client.get(SERVICES, place.namespace, name)
+                print(json.dumps(found.get("status"), indent=1), file=sys.stderr)
+                raise
 
 
 async def _is_ready(place: Place, name: str) -> bool:
