@@ -30,6 +30,23 @@ async def test_a_request_from_zero_is_held_poked_for_and_answered() -> None:
         client.leave()
 
 
+async def test_whoever_begins_to_decide_is_told_of_what_waits_and_of_nothing_else() -> None:
+    async with world() as it:
+        await at_zero(it)
+        it.activator.poke_again()
+        assert it.pokes == []
+        client = await it.connect()
+        client.send()
+        await eventually(lambda: it.pokes == [1])
+        it.activator.poke_again()
+        assert it.pokes == [1, 1]
+        await it.replica()
+        assert (await client.answer()).status == 200
+        it.activator.poke_again()
+        assert it.pokes == [1, 1]
+        client.leave()
+
+
 async def test_a_burst_is_one_poke_with_its_length() -> None:
     # The quiet time is long here, so that the whole burst is sure to be within it.
     async with world(gather_s=0.5, gather_max_s=5.0) as it:
