@@ -96,12 +96,14 @@ class World:
         faults: Faults | None = None,
         keys: int = 3,
         latency_s: float = 0.01,
+        work_s: float = 0.2,
         patiences: Patiences | None = None,
     ) -> None:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
         self.capacity = capacity
         self.latency_s = latency_s
+        self.work_s = work_s
         self.patiences = patiences or Patiences()
         self.now_s = 0.0
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
@@ -294,7 +296,7 @@ class World:
         if self.running[pod] > self.capacity:
             self.over_limit.append((self.now_s, pod, self.running[pod]))
             assert not self.is_strict, f"{self.running[pod]} at {pod} at {self.now_s}"
-        wait_s = 0.2 * self.rng.random() ** 2
+        wait_s = self.work_s * self.rng.random() ** 2
         self.later(wait_s, lambda n=request.run: self.finish(request, n))  # type: ignore[misc]
 
     def _unreachable(self, request: Request, run: int) -> None:
@@ -390,7 +392,7 @@ class World:
         self.later(0.5, self.heal)
         for activator in self.living():
             self.tell_replicas(activator)
-        self.run(self.now_s + 15)
+        self.run(self.now_s + 30)
 
     def check_at_rest(self) -> None:
         for request in self.requests:

@@ -6,6 +6,7 @@ from activator import ownership
 from activator.astray import Patiences
 from activator.peer_messages import (
     JOINING,
+    LEAVING,
     MEMBER,
     Elsewhere,
     Message,
@@ -44,6 +45,18 @@ def test_no_limit_is_exceeded_and_nothing_is_lost(what: str, seed: int) -> None:
     lost = [each for each in world.requests if each.why == "crash"]
     assert not lost or CALM[what].crashes
     assert sum(each.why == "answered" for each in world.requests) > 10
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("what", ["activators join and leave", "activators crash"])
+def test_nor_where_messages_are_slow_and_requests_long(what: str, seed: int) -> None:
+    names = "abcd"[: 2 + seed % 3]
+    world = World(seed, names=names, faults=CALM[what], keys=2, latency_s=0.08, work_s=1.0)
+    world.run(0.5)
+    world.scramble(requests=60, for_s=2.0, events=20)
+    world.run(2.5)
+    world.settle()
+    world.check_at_rest()
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -85,14 +98,17 @@ class Lone(FakeDesk):
     def carry_refusals(self, refused: object) -> None:
         assert not refused
 
-    def queue(self, owner: str, members: tuple[str, ...] = ("b", "me")) -> SharedQueue[str, str]:
-        """That of a Revision which is this one's in a ring of these."""
-        names = (f"rev-{number}" for number in range(1000))
-        name = next(
-            each for each in names if ownership.owner_of(RevisionKey("ns", each), members) == owner
+    def queue(self, owner: str, with_c: str = "") -> SharedQueue[str, str]:
+        """That of a Revision which is this one's in a ring of b and me, and that one's with c."""
+        keys = (RevisionKey("ns", f"rev-{number}") for number in range(1000))
+        key = next(
+            each
+            for each in keys
+            if ownership.owner_of(each, ["b", "me"]) == owner
+            and with_c in {"", ownership.owner_of(each, ["b", "c", "me"])}
         )
         made: SharedQueue[str, str] = SharedQueue(
-            RevisionKey("ns", name), self.ring, capacity=1, depth_max=9, bytes_max=9
+            key, self.ring, capacity=1, depth_max=9, bytes_max=9
         )
         made.endpoints_changed([self.known["p1"]])
         self.ring.add(made, self)
@@ -132,6 +148,27 @@ def test_a_new_owner_waits_for_what_its_peers_have_to_say() -> None:
     assert it.forwards == []
     it.ring.gone("b", 0.3)
     assert it.forwards == [Forward("r1", "p1")]
+
+
+def test_what_a_peer_said_of_an_earlier_view_is_no_answer_though_the_views_are_alike() -> None:
+    it = Lone()
+    queue = it.queue("me", with_c="c")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    it.settle(0.0)
+    assert queue.is_open
+    it.ring.linked("c", "life", 0.1)
+    it.ring.received("b", Standing(MEMBER, ["c", "me"]), 0.1)
+    it.ring.received("c", Standing(MEMBER, ["b", "me"]), 0.1)
+    assert queue.owner == "c"
+    it.ring.received("c", Standing(LEAVING, ["b", "me"]), 0.2)
+    assert queue.owner == "me"
+    it.ring.gone("c", 0.3)
+    it.ring.received("b", Standing(MEMBER, ["me"]), 0.3)
+    assert it.ring.eligible == ["b", "me"]
+    assert not queue.is_open
+    it.settle(0.4)
+    assert queue.is_open
 
 
 def test_it_does_not_wait_for_one_that_joins() -> None:
