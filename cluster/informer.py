@@ -33,7 +33,7 @@ def _whole(obj: dict[str, Any]) -> dict[str, Any]:
 class Informer:
     """List, then watch, forever; a failure is retried with a doubling, bounded back-off."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each says what is listed, or what is kept of it
         self,
         client: Client,
         resource: Resource,
