@@ -42,6 +42,7 @@ class Task(Enum):
     INFERENCE = "inferenceservice"
     PUBLISH = "publish"  # where the Services of a Revision and its Routes lead
     PUBLISH_ROUTE = "publish-route"
+    PUBLISH_INFERENCE = "publish-inferenceservice"
     GATEWAY = "gateway"  # the HTTPRoutes of a Route
 
 

@@ -17,6 +17,7 @@ from api.kinds import (
     CORE_SERVICES,
     ENDPOINTSLICES,
     ENDPOINTSLICES_V1BETA1,
+    INFERENCESERVICES,
     PODAUTOSCALERS,
     PODS,
     REVISIONS,
@@ -38,6 +39,8 @@ from controller.slices import Endpoint
 from controller.view import Index, Key, View, key_of
 
 _LOG = logging.getLogger(__name__)
+# Who says in a condition that a name is somebody else's.
+_TOLD = {ROUTES: Task.ROUTE, REVISIONS: Task.REVISION}
 NOT_OWNED_RETRY_S = 30.0  # whoever has the name may give it up
 
 
@@ -50,8 +53,15 @@ async def served_slices(client: Client, namespace: str | None = None) -> Resourc
     return ENDPOINTSLICES
 
 
+_TASKS = {
+    REVISIONS.kind: Task.PUBLISH,
+    ROUTES.kind: Task.PUBLISH_ROUTE,
+    INFERENCESERVICES.kind: Task.PUBLISH_INFERENCE,
+}
+
+
 class Publisher:
-    """Work for the controller's queue: tasks PUBLISH, of a Revision, and PUBLISH_ROUTE."""
+    """Work for the controller's queue, in tasks: of a Revision, a Route, an InferenceService."""
 
     def __init__(
         self,
@@ -111,6 +121,9 @@ class Publisher:
         elif resource == REVISIONS and (new is None or old is None):
             self._foreign.pop((Task.PUBLISH, key), None)
             yield Task.PUBLISH, key
+        elif resource == INFERENCESERVICES and (new is None or old is None):
+            self._foreign.pop((Task.PUBLISH_INFERENCE, key), None)
+            yield Task.PUBLISH_INFERENCE, key
         elif resource == PODAUTOSCALERS and _wish(old) != _wish(new):
             yield Task.PUBLISH, key
         elif resource == PODS and _place(old) != _place(new):
@@ -123,8 +136,8 @@ class Publisher:
         def change(old: Raw | None, new: Raw | None) -> None:
             index.change(old, new)
             owner = controller_of(new or old or {})
-            if owner is not None:
-                task = Task.PUBLISH_ROUTE if owner["kind"] == ROUTES.kind else Task.PUBLISH
+            if owner is not None and owner["kind"] in _TASKS:
+                task = _TASKS[str(owner["kind"])]
                 self._enqueue((task, (key_of(new or old or {})[0], str(owner["name"]))))
 
         return change
@@ -142,6 +155,8 @@ class Publisher:
             self._enqueue((Task.PUBLISH, key))
         for key in self._view.keys(ROUTES):
             self._enqueue((Task.PUBLISH_ROUTE, key))
+        for key in self._view.keys(INFERENCESERVICES):
+            self._enqueue((Task.PUBLISH_INFERENCE, key))
 
     # -- the work ---------------------------------------------------------------------------
 
@@ -169,6 +184,14 @@ class Publisher:
         wanted = publishing.of_route(raw, known, self._ready)
         return await self._publish((Task.PUBLISH_ROUTE, key), ROUTES, raw, wanted)
 
+    async def inference(self, key: Key) -> float | None:
+        """Publish an InferenceService, unless a Route has its name: that one's goes before it."""
+        raw = self._view.get(INFERENCESERVICES, key)
+        if raw is None or not self._is_synced or self._view.get(ROUTES, key) is not None:
+            return None
+        wanted = publishing.of_inference(raw, self._ready)
+        return await self._publish((Task.PUBLISH_INFERENCE, key), INFERENCESERVICES, raw, wanted)
+
     def _leading(self, key: Key) -> Leading | None:
         raw = self._view.get(REVISIONS, key)
         if raw is None:
@@ -189,7 +212,8 @@ class Publisher:
             self._foreign[work] = lost
             if not lost:
                 del self._foreign[work]
-            self._enqueue((Task.ROUTE if resource == ROUTES else Task.REVISION, work[1]))
+            if resource in _TOLD:
+                self._enqueue((_TOLD[resource], work[1]))
         return NOT_OWNED_RETRY_S if lost else None
 
     async def _observe(self, owner: Raw, wanted: Mapping[str, Wanted]) -> Observed:

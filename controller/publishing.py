@@ -47,7 +47,7 @@ class Leading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One Service: whose address it is ("route", "tag", "revision"), and where it leads."""
+    """One Service: whose address it is (as keys.PUBLISHED says), and where it leads."""
 
     of: str
     backends: Backends
@@ -89,6 +89,13 @@ def of_route(
             tagged = name_of(route, str(line["tag"]))
             found[tagged] = Wanted(of="tag", backends=_to_activators(tagged, activators, 0))
     return found
+
+
+def of_inference(service: Raw, activators: Sequence[Endpoint]) -> dict[str, Wanted]:
+    """The Service of an InferenceService: activators tell its components apart by the path."""
+    name = str(service["metadata"]["name"])
+    backends = _to_activators(name, activators, 0)
+    return {name: Wanted(of="inferenceservice", backends=backends)}
 
 
 def sole_revision(route: Raw) -> str:
@@ -226,7 +233,8 @@ def _plan_service(seen: Observed, name: str, wanted: Wanted) -> Plan:
 def _labels(owner: Raw, of: str) -> dict[str, str]:
     if of == "revision":
         return {**child_labels(owner), keys.PUBLISHED: of}
-    own = {keys.ROUTE: str(owner["metadata"]["name"]), keys.PUBLISHED: of}
+    whose = keys.INFERENCE_SERVICE if of == "inferenceservice" else keys.ROUTE
+    own = {whose: str(owner["metadata"]["name"]), keys.PUBLISHED: of}
     return {**labels_of(owner), **own}
 
 

@@ -133,6 +133,7 @@ class Controller:
             )
             self._tasks[Task.PUBLISH] = self._publisher.revision
             self._tasks[Task.PUBLISH_ROUTE] = self._publisher.route
+            self._tasks[Task.PUBLISH_INFERENCE] = self._publisher.inference
         if settings.gateway is not None:
             self._gateway = GatewayRoutes(
                 client, settings.gateway, self._view, self._writer, self._manager.enqueue

@@ -13,6 +13,7 @@ from api.kinds import (
     CUSTOMRESOURCEDEFINITIONS,
     ENDPOINTSLICES,
     ENDPOINTSLICES_V1BETA1,
+    INFERENCESERVICES,
     PODAUTOSCALERS,
     PODS,
     ROUTES,
@@ -214,6 +215,34 @@ async def test_a_revision_whose_name_is_taken_says_so(tmp_path: Path) -> None:
             for each in ready
             if each.get("message")
         )
+
+
+async def test_an_inference_service_is_published_unless_a_route_has_its_name(
+    tmp_path: Path,
+) -> None:
+    async with a_cluster(tmp_path) as cluster:
+        world = cluster.world
+        await cluster.pod("activator-1", "10.9.0.1", {"app.kubernetes.io/name": "activator"})
+        model = {"modelFormat": {"name": "onnx"}, "storageUri": "file:///good"}
+        for name in ("mnist", "iris"):
+            made = {
+                "apiVersion": "serving.kserve.io/v1beta1",
+                "kind": "InferenceService",
+                "metadata": {"name": name, "namespace": "default"},
+                "spec": {"predictor": {"model": model}},
+            }
+            if name == "mnist":
+                await world.apply(ksvc(name))
+                await world.until(lambda: world.says(SERVICES, "mnist", "True"))
+            await world.client.create(INFERENCESERVICES, made)
+        await cluster.until(lambda: cluster.leads("iris") == {"activator-1:8080"})
+        owners = {
+            name: cluster.services.objects["default", name]["metadata"]["ownerReferences"][0][
+                "kind"
+            ]
+            for name in ("mnist", "iris")
+        }
+        assert owners == {"mnist": "Route", "iris": "InferenceService"}
 
 
 async def test_what_was_deleted_is_made_again(tmp_path: Path) -> None:

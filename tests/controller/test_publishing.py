@@ -9,6 +9,7 @@ from controller.publishing import (
     Wanted,
     backends_of,
     foreign,
+    of_inference,
     of_revision,
     of_route,
     plan,
@@ -267,3 +268,13 @@ def test_of_an_owner_that_goes_nothing_is_written() -> None:
     route["metadata"] = {**route["metadata"], "deletionTimestamp": "now"}
     made = plan(observed(route), of_route(route, {}, ACTIVATORS))
     assert made.creates == ()
+
+
+def test_an_inference_service_has_an_address_that_leads_to_activators() -> None:
+    raw = stored("InferenceService", "iris", api="serving.kserve.io/v1beta1")
+    wanted = of_inference(raw, ACTIVATORS)
+    after = carried_out(observed(raw), wanted)
+    labels = after.services["iris"]["metadata"]["labels"]
+    assert labels["relight.dev/published"] == "inferenceservice"
+    assert labels["serving.kserve.io/inferenceservice"] == "iris"
+    assert not is_straight(wanted["iris"].backends)
