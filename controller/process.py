@@ -78,7 +78,7 @@ FLAGS: Final = (
         "--linger-s",
         whole(1, 600),
         "a replica that is told to end serves on for so long while any come, with --publish",
-        15,
+        30,
         "SECONDS",
     ),
     Flag(

@@ -32,7 +32,7 @@ from controller import publishing, slices
 from controller.children import annotations_of, controller_of, labels_of
 from controller.concerns import Task, Work
 from controller.plan import status_of
-from controller.publishing import Leading, Observed, Publishing, Wanted, ready_endpoint
+from controller.publishing import Leading, Observed, Publishing, Wanted, endpoint, ready_endpoint
 from controller.reconciler import Writer
 from controller.route import served_revisions
 from controller.slices import Endpoint
@@ -86,6 +86,7 @@ class Publisher:
         self._services_by_owner = Index(_owned)
         self._foreign: dict[Work, list[str]] = {}
         self._ready: list[Endpoint] = []
+        self._alive: list[Endpoint] = []  # ready or not, as of when the ready ones changed
         # Before, a plan would make what is there, and take activators away that are there.
         self._is_synced = False
 
@@ -144,10 +145,11 @@ class Publisher:
 
     def _activator_changed(self, old: Raw | None, new: Raw | None) -> None:
         del old, new
-        found = [ready_endpoint(each) for each in self._activators.objects.values()]
-        ready = sorted(each for each in found if each is not None)
-        if ready != self._ready:
-            self._ready = ready
+        pods = self._activators.objects.values()
+        ready = sorted(found for each in pods if (found := ready_endpoint(each)) is not None)
+        alive = sorted(found for each in pods if (found := endpoint(each)) is not None)
+        if ready != self._ready or (not ready and alive != self._alive):
+            self._ready, self._alive = ready, alive
             self._everything()
 
     def _everything(self) -> None:
@@ -205,6 +207,7 @@ class Publisher:
     async def _publish(
         self, work: Work, resource: Resource, owner: Raw, wanted: Mapping[str, Wanted]
     ) -> float | None:
+        wanted = publishing.not_nowhere(wanted, self._alive)
         seen = await self._observe(owner, wanted)
         await self._writer.carry_out(resource, owner, publishing.plan(seen, wanted))
         lost = publishing.foreign(seen, wanted)

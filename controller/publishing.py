@@ -98,6 +98,18 @@ def of_inference(service: Raw, activators: Sequence[Endpoint]) -> dict[str, Want
     return {name: Wanted(of="inferenceservice", backends=backends)}
 
 
+def not_nowhere(wanted: Mapping[str, Wanted], unready: Sequence[Endpoint]) -> dict[str, Wanted]:
+    """The same, but where a Service would lead to nobody it leads to activators that are not ready.
+
+    They may be too busy to say that they are; a connection that is refused can only be tried.
+    """
+    instead = Backends(endpoints=tuple(unready), port=ACTIVATOR_PORT)
+    return {
+        name: each if each.backends.endpoints else replace(each, backends=instead)
+        for name, each in wanted.items()
+    }
+
+
 def sole_revision(route: Raw) -> str:
     """The Revision that has all requests of a Route that moves none and knows no tag; or ""."""
     if annotations_of(route).get(keys.ROLLOUT):
@@ -125,18 +137,23 @@ def ready_pods(revision: Raw, pods: Sequence[Raw]) -> list[Endpoint]:
     """Pods of this very Revision that serve and are not told to go, by address."""
     uid = revision["metadata"]["uid"]
     return sorted(
-        endpoint
+        found
         for pod in pods
         if labels_of(pod).get(keys.REVISION_UID) == uid
-        and (endpoint := ready_endpoint(pod)) is not None
+        and (found := ready_endpoint(pod)) is not None
     )
 
 
 def ready_endpoint(pod: Raw) -> Endpoint | None:
     """Where a Pod is reached; None while it is not ready, or once it is told to go."""
     condition = find(pod, "Ready")
+    return endpoint(pod) if condition is not None and condition.status == TRUE else None
+
+
+def endpoint(pod: Raw) -> Endpoint | None:
+    """Where a Pod is reached, ready or not; None before it has an address, or once it is to go."""
     address = status_of(pod).get("podIP")
-    if is_going(pod) or not address or condition is None or condition.status != TRUE:
+    if is_going(pod) or not address or status_of(pod).get("phase") in ("Succeeded", "Failed"):
         return None
     metadata = pod["metadata"]
     return Endpoint(address=str(address), namespace=metadata["namespace"], pod=metadata["name"])

@@ -168,6 +168,14 @@ async def test_a_service_leads_to_activators_then_to_pods_and_back(
         await cluster.mode("mnist-00001", "Proxy")
         await cluster.until(lambda: all(cluster.leads(each) == to_activators for each in both))
         assert cluster.slice_writes - before == 2, "one for each Service"
+        await cluster.is_ready("p2", "10.1.0.2", is_so=False)
+        await cluster.is_ready("activator-1", "10.9.0.1", is_so=False)
+        await cluster.pod("activator-0", "10.9.0.3", labels)
+        await cluster.is_ready("activator-0", "10.9.0.3", is_so=False)
+        both_unready = {"activator-0:8080", "activator-1:8080"}
+        await cluster.until(lambda: all(cluster.leads(each) == both_unready for each in both))
+        await cluster.is_ready("activator-1", "10.9.0.1", is_so=True)
+        await cluster.until(lambda: all(cluster.leads(each) == to_activators for each in both))
         await cluster.pod("activator-2", "10.9.0.2", labels)
         await cluster.until(lambda: all(len(cluster.leads(each)) == 2 for each in both))
 

@@ -9,6 +9,7 @@ from controller.publishing import (
     Wanted,
     backends_of,
     foreign,
+    not_nowhere,
     of_inference,
     of_revision,
     of_route,
@@ -278,3 +279,12 @@ def test_an_inference_service_has_an_address_that_leads_to_activators() -> None:
     assert labels["relight.dev/published"] == "inferenceservice"
     assert labels["serving.kserve.io/inferenceservice"] == "iris"
     assert not is_straight(wanted["iris"].backends)
+
+
+def test_rather_than_nowhere_it_leads_to_activators_that_are_not_ready() -> None:
+    nowhere = of_revision(leading(mode="Proxy", pods=0), [])
+    assert nowhere["mnist-00001"].backends.endpoints == ()
+    led = not_nowhere(nowhere, ACTIVATORS)["mnist-00001"].backends
+    assert (led.port, len(led.endpoints)) == (8080, len(ACTIVATORS))
+    somewhere = of_revision(leading(), ACTIVATORS[:2])
+    assert not_nowhere(somewhere, ACTIVATORS) == somewhere
