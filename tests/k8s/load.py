@@ -41,7 +41,8 @@ class Load:
         self.broken = 0
         self.failures: list[str] = []
         self.slowest_s = 0.0
-        self._entries = itertools.cycle([entry] if isinstance(entry, str) else entry)
+        self._entries = [entry] if isinstance(entry, str) else list(entry)
+        self._turns = itertools.count()
         self._what = (host, path, body)
         self._patience_s = patience_s
         self._done = threading.Event()
@@ -102,11 +103,11 @@ class Load:
 
     def _ask(self) -> Answer:
         ends = time.monotonic() + self._patience_s
+        with self._lock:
+            turn = next(self._turns)
         for attempt in itertools.count():
-            with self._lock:
-                entry = next(self._entries)
             try:
-                return send(entry, *self._what)
+                return send(self._entries[(turn + attempt) % len(self._entries)], *self._what)
             except BROKEN:
                 with self._lock:
                     self.broken += 1
