@@ -46,7 +46,8 @@ class SharedQueue(HostQueue[R, E], Generic[R, E]):
 
     @override
     def finished(self, request: R) -> Sequence[Forward[R, E]]:
-        self._tear(request)
+        if self._stubs.by_request:  # not where all was ours from the start
+            self._tear(request)
         return super().finished(request)
 
     @override

@@ -68,20 +68,20 @@ class Stubs(Generic[R]):
     """All that one queue has asked for: requests and their tickets."""
 
     def __init__(self) -> None:
-        self._of: dict[R, Stub] = {}
+        self.by_request: dict[R, Stub] = {}
         self._by_number: dict[int, R] = {}
 
     def __contains__(self, request: R) -> bool:
         """Whether it has a ticket."""
-        return request in self._of
+        return request in self.by_request
 
     def get(self, request: R) -> Stub | None:
         """Its ticket."""
-        return self._of.get(request)
+        return self.by_request.get(request)
 
     def items(self) -> list[tuple[R, Stub]]:
         """All of them, the oldest first."""
-        return list(self._of.items())
+        return list(self.by_request.items())
 
     def request(self, number: int) -> R | None:
         """Whose ticket that is."""
@@ -89,14 +89,14 @@ class Stubs(Generic[R]):
 
     def add(self, request: R, number: int, peer: str) -> Stub:
         """A ticket for a request."""
-        assert request not in self._of, "it has a ticket"
-        stub = self._of[request] = Stub(number, peer)
+        assert request not in self.by_request, "it has a ticket"
+        stub = self.by_request[request] = Stub(number, peer)
         self._by_number[number] = request
         return stub
 
     def drop(self, request: R) -> Stub | None:
         """Forget its ticket, if it has one."""
-        stub = self._of.pop(request, None)
+        stub = self.by_request.pop(request, None)
         if stub is not None:
             del self._by_number[stub.number]
         return stub
