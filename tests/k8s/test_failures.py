@@ -104,7 +104,7 @@ def crash_leader(cluster: Cluster, component: str) -> float:
 
 def _renewed(cluster: Cluster, component: str) -> datetime:
     told = str(cluster.get(f"{LEASES}/{component}")["spec"]["renewTime"])
-    return datetime.fromisoformat(told.replace("Z", "+00:00"))
+    return datetime.fromisoformat(told)
 
 
 def test_a_crash_of_an_activator(cluster: Cluster, namespace: str, host: str) -> None:
