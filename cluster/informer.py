@@ -6,7 +6,6 @@ Must not know: what any object means, or who serves it.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from api.kinds import Resource
 from cluster.client import Client, Page, WatchEvent
 from cluster.errors import ApiError, ForbiddenError, GoneError, NotFoundError, UnavailableError
+from cluster.jitter import spread
 
 Key = tuple[str, str]  # namespace ("" for kinds without one), name
 Keep = Callable[[dict[str, Any]], dict[str, Any]]
@@ -61,7 +61,6 @@ class Informer:
         self._callbacks: list[Callback] = []
         self._synced = asyncio.Event()
         self._version = ""  # "" means: list again
-        self._rng = random.Random()  # noqa: S311 - jitter
         self._failures = 0
         self.objects: Mapping[Key, dict[str, Any]] = MappingProxyType(self._objects)
 
@@ -105,7 +104,7 @@ class Informer:
             except ApiError as error:
                 self._note_failure(error)
             # Of many that lost the same server, not all come back at once.
-            await asyncio.sleep(self._back_off_s() * self._rng.uniform(*_JITTER))
+            await asyncio.sleep(self._back_off_s() * spread(*_JITTER))
 
     def _note_break(self, error: ApiError) -> None:
         """A connection that broke is gone on with elsewhere; a server that is away may forget."""

@@ -6,11 +6,11 @@ Must not know: what is planned for any kind of object.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cluster.errors import ApiError, is_of_an_ending_namespace
+from cluster.jitter import spread
 from controller.concerns import Work
 from controller.reconciler import RefusedError, StaleError
 from controller.workqueue import Statistics as QueueStatistics
@@ -40,7 +40,6 @@ class Manager:
         self._workers_max = workers_max
         self._queue: WorkQueue[Work] = WorkQueue()
         self._wake = asyncio.Event()
-        self._rng = random.Random()  # noqa: S311 - jitter
         self._working = 0
         self._reconciled = 0
         self._stale = 0
@@ -91,7 +90,7 @@ class Manager:
             return
 
     def _rest(self, work: Work) -> float:
-        share = self._rng.uniform(*_JITTER)
+        share = spread(*_JITTER)
         return self._queue.failed(work, now_s=_now_s(), share=share)
 
     async def _work(self, work: Work) -> None:
