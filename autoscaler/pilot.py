@@ -24,6 +24,7 @@ from autoscaler.exposure import Exposure
 from autoscaler.idling import Life, Phase, settle, while_exposed
 from autoscaler.journal import Entry, Journal
 from autoscaler.levels import Levels
+from autoscaler.reasons import Reason
 from autoscaler.sampling import Measured
 from autoscaler.spec import Spec
 from autoscaler.status import advance, conditions, ready_min
@@ -212,6 +213,8 @@ class Pilot:
     def _conclude(
         self, decision: Decision, scale: Scale, *, idle_s: float, now_s: float
     ) -> Outcome:
+        if decision.recommended is None and not self._spec.is_kpa:
+            decision = _unknown(self._spec, decision, scale)
         kept = decision.seen.kept
         verdict = settle(
             self._spec,
@@ -356,6 +359,17 @@ class Pilot:
         self._weigher.hold((self._state.recommended or 0) if is_newer else 0, now_s=now_s)
         self._wanted = wanted if self._wanted is None else self._wanted
         return True
+
+
+def _unknown(spec: Spec, decision: Decision, scale: Scale) -> Decision:
+    """Class relight: not to know the load is no reason to take replicas, or to exceed a bound."""
+    replicas = scale.replicas or 0
+    held = min(replicas, spec.max_scale or replicas)
+    if not decision.desired and held < replicas:
+        return replace(decision, desired=held, reason=Reason.MAX_SCALE)
+    if decision.desired and decision.desired < held:
+        return replace(decision, desired=held, reason=Reason.NO_DATA)
+    return decision
 
 
 def first_life(*, active: str, is_initialized: bool, now_s: float) -> Life:

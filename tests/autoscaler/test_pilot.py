@@ -185,6 +185,17 @@ def test_what_was_wanted_last_is_said_again_while_nothing_is_known() -> None:
     assert (outcome.replicas, outcome.want) == (None, 3)
 
 
+@pytest.mark.parametrize("active", ["True", "Unknown"])
+def test_an_unknown_load_exceeds_no_bound_and_takes_no_replicas(active: str) -> None:
+    running = Scale(replicas=12, ready=0)
+    flown = pilot(active=active, scale=running, max_scale=3)
+    outcome = flown.turn(running, now_s=1, listening_since_s=1)
+    assert (outcome.replicas, outcome.decision.reason) == (3, Reason.MAX_SCALE)
+    flown = pilot(active=active, scale=running, min_scale=1)
+    outcome = flown.turn(running, now_s=1, listening_since_s=1)
+    assert outcome.replicas is None
+
+
 def test_the_journal_tells_what_was_wanted_in_the_end() -> None:
     flown = pilot(max_scale=6)
     flown.receive(stat(5, queued=40, is_poke=True), now_s=5)
