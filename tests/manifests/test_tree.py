@@ -51,6 +51,30 @@ def test_nobody_may_do_everything(shape: str) -> None:
         assert subject["name"] == each["roleRef"]["name"].removeprefix("relight-")
 
 
+def test_people_have_rights_by_kubernetes_own_roles() -> None:
+    mark = "rbac.authorization.k8s.io/aggregate-to-"
+    may: dict[str, dict[str, set[str]]] = {}
+    for each in of("", "ClusterRole"):
+        for label in each["metadata"]["labels"]:
+            if label.startswith(mark):
+                resources = may.setdefault(label.removeprefix(mark), {})
+                for rule in each["rules"]:
+                    for name in rule["resources"]:
+                        resources.setdefault(f"{name}.{rule['apiGroups'][0]}", set()).update(
+                            rule["verbs"]
+                        )
+    kinds = {path.stem for path in (TREE / "300-crds").glob("*.*.yaml")}
+    assert may["view"] == {each: {"get", "list", "watch"} for each in kinds}
+    by_components = {"podautoscalers.autoscaling.internal.knative.dev"}
+    of_the_cluster = {"clusterservingruntimes.serving.kserve.io"}
+    writes = {"create", "update", "patch", "delete", "deletecollection"}
+    written = may["edit"] | may["admin"]
+    people = kinds - by_components - of_the_cluster
+    assert written == dict.fromkeys(people, writes)
+    # A host belongs to nobody's namespace.
+    assert set(may["admin"]) == {"domainmappings.serving.knative.dev"}
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_secrets_are_one_by_name(shape: str) -> None:
     found = [(name, rule) for name, rule in rules(shape) if "secrets" in rule["resources"]]
