@@ -15,6 +15,8 @@
 #   KEEP=1           leaves the cluster and the platform as they are, and says how to reach them;
 #                    the next run uses them again
 #   TESTS=ARGUMENTS  for pytest, instead of the whole suite: TESTS='tests/k8s/test_crash.py -x'
+#   RUN=COMMAND      what to run instead of pytest, told of the cluster by the same variables
+#                    RELIGHT_CLUSTER...: python -m benchmarks.cluster_cold_start does it
 #   CLUSTER_DIR, CLUSTER_NAME  of ../shared/k8s: other ones, to run beside another
 #   IMAGES, TAGS, HOST_ADDRESS with KUBECONFIG: prefix and two tags of our images; this machine's
 #                    address as Pods see it (tests that need it are skipped without)
@@ -126,6 +128,7 @@ rules:
 END
   cat >"$2/bin/kube-apiserver" <<END
 #!/bin/sh
+rm -f $2/audit/log* # each start is a new, empty cluster
 exec $1/kube-apiserver "\$@" --audit-policy-file=$2/audit/policy.yaml --audit-log-path=$2/audit/log --audit-log-maxsize=1000
 END
   chmod +x "$2/bin/kube-apiserver"
@@ -201,11 +204,13 @@ start_redis() {
 }
 
 run_suite() {
-  local arguments
+  local command=("$python" -m pytest -p no:cacheprovider -q -rs --durations=8) arguments
   read -ra arguments <<<"${TESTS:-tests/k8s}"
+  command+=("${arguments[@]}")
+  [ -z "${RUN:-}" ] || read -ra command <<<"$RUN"
   RELIGHT_CLUSTER=$kubeconfig RELIGHT_CLUSTER_STATE=$state RELIGHT_CLUSTER_KIND=$kind RELIGHT_CLUSTER_HOST=$host \
     RELIGHT_CLUSTER_TAGS="${tags[*]}" RELIGHT_CLUSTER_IMAGES=$images RELIGHT_CLUSTER_REDIS=$redis_pid \
-    "${enter[@]}" "$python" -m pytest -p no:cacheprovider -q -rs --durations=8 "${arguments[@]}"
+    "${enter[@]}" "${command[@]}"
 }
 
 tell() {
