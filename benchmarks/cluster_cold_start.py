@@ -1,6 +1,11 @@
 """From zero to the first byte on a cluster, from a warm Pod and by a plain Deployment, in turn.
 
-    python -m benchmarks.cluster_cold_start --kubeconfig FILE --netns NAME --image IMAGE --runs 30
+    python -m benchmarks.cluster_cold_start [--runs 30]
+
+It brings a cluster up, builds images, installs and takes all down again by hack/cluster.sh, which
+says why if there is none to be had; `RUN=` of that script runs it on a cluster given. With
+--kubeconfig FILE it works on one that stands: through the --activator installed there, or else
+with the three components started here, for one namespace.
 
 What is measured: a client on a connection of its own sends a V2 request to a Service at zero,
 through an activator, and stops the clock at the first byte of the answer. Both kinds of Service
@@ -11,9 +16,9 @@ full. `model_load` is what replicas say of the session's load and the first run,
 The split of a claimed start: `claim` until the Pod is the Revision's, `start` until its replica
 has its job, `load`, `first_run`; `probe` is all else: the poke, the replica's address and proof.
 
-Without --activator the three components are started here, for one namespace. With --netns all
-runs in that network namespace, as for ../shared/k8s. The model is served over HTTP from --host,
-or named by --model-uri. Plain starts need their image on the node: nothing is pulled.
+With --netns all runs in that network namespace, as for ../shared/k8s. The model is served over
+HTTP from --host, or named by --model-uri. Plain starts need their image on the node: nothing is
+pulled.
 """
 
 import argparse
@@ -44,10 +49,12 @@ from benchmarks.cold_start import exchange, raw_request, timing_of
 from cluster import connecting
 from cluster.errors import AlreadyExistsError, NotFoundError
 from cluster.http import HttpClient
+from tests.k8s.cluster import SYSTEM, Cluster
 
 ROOT = Path(__file__).parent.parent
 SERVICES_OF_A_KIND = 3
 PATIENCE_S = 120.0
+NODE = "10.99.0.1"  # of ../shared/k8s, within its network namespace
 WINDOW = "6s"
 TENSOR = {"name": "celsius", "shape": [1, 1], "datatype": "FP32", "data": [100.0]}
 
@@ -362,7 +369,7 @@ async def _is_pool_empty(place: Place) -> bool:
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster_cold_start")
-    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--kubeconfig", type=Path, help="of a cluster that stands")
     parser.add_argument("--netns", default="", help="run in this network namespace")
     parser.add_argument("--namespace", default="relight-cold-start")
     parser.add_argument("--runs", type=int, default=30, help="of each kind")
@@ -371,16 +378,32 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--node-cache", default="", help="as the controller's")
     parser.add_argument("--activator", default="", help="HOST:PORT of one that is installed")
     parser.add_argument("--domain", default="localhost", help="its domain")
-    parser.add_argument("--host", default="10.99.0.1", help="how Pods reach this machine")
+    parser.add_argument("--host", default=NODE, help="how Pods reach this machine")
     parser.add_argument("--model-uri", default="", help="instead of a tiny model of our own")
     parser.add_argument("--logs", type=Path, help="a folder for those of the components")
     parser.add_argument("--keep", action="store_true", help="leave the Services")
     return parser.parse_args(arguments)
 
 
+def _use_installed(flags: argparse.Namespace) -> None:
+    """What hack/cluster.sh made: its platform as it is installed."""
+    cluster = Cluster.from_environment()
+    settings = cluster.get(f"/api/v1/namespaces/{SYSTEM}/configmaps/relight-settings")
+    flags.kubeconfig, flags.activator = cluster.kubeconfig, cluster.entry
+    flags.domain, flags.host = settings["data"]["DOMAIN"], cluster.host
+    if not (flags.host or flags.model_uri):
+        raise SystemExit("say HOST_ADDRESS=, where Pods reach this machine, or --model-uri")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; the exit code."""
     flags = _arguments(arguments)
+    if "RELIGHT_CLUSTER" in os.environ:  # noqa: TID251 - a script
+        _use_installed(flags)
+    elif flags.kubeconfig is None:
+        own = f"{sys.executable} -m benchmarks.cluster_cold_start {' '.join(arguments)}"
+        told = {**os.environ, "RUN": own}  # noqa: TID251 - a script
+        return subprocess.call([ROOT / "hack/cluster.sh", sys.executable], cwd=ROOT, env=told)
     if flags.netns and not os.environ.get("RELIGHT_BENCH_INSIDE"):  # noqa: TID251 - a script
         inside = {**os.environ, "RELIGHT_BENCH_INSIDE": "1"}  # noqa: TID251 - a script
         command = ["nsenter", f"--net=/run/netns/{flags.netns}", sys.executable, "-m"]
