@@ -132,7 +132,8 @@ def read_identity(revision: Raw) -> Identity:
 def _is_measured(revision: Raw) -> bool:
     annotations = revision["metadata"].get("annotations") or {}
     class_ = annotations.get(keys.SCALING_CLASS, keys.CLASS_RELIGHT)
-    return class_ == keys.CLASS_RELIGHT and annotations.get(keys.SCALING_METRIC) in signals.UNITS
+    ours = (keys.CLASS_RELIGHT, keys.CLASS_BESIDE)
+    return class_ in ours and annotations.get(keys.SCALING_METRIC) in signals.UNITS
 
 
 def _bounds(spec: Raw) -> Bounds | None:

@@ -32,6 +32,7 @@ _AGGREGATIONS = {
 _KEEP_ALIVES = {"cheap": "cheap", "balanced": "balanced", "fast": "fast"}
 _OUR_CLASSES = (keys.CLASS_RELIGHT, keys.CLASS_KPA)
 _KNOWN_CLASSES = (*_OUR_CLASSES, keys.CLASS_HPA)
+_SAME_CLASSES = {keys.CLASS_BESIDE: keys.CLASS_RELIGHT}
 # What a HorizontalPodAutoscaler knows nothing of.
 _NOT_OF_HPA = (
     keys.TARGET_UTILIZATION,
@@ -105,7 +106,7 @@ def admitted_scaling(
     any more is the default again. What is kept alive rests while the class of the settings learns
     nothing.
     """
-    if keys.SCALING_CLASS not in annotations and defaults.class_ != keys.CLASS_RELIGHT:
+    if keys.SCALING_CLASS not in annotations and class_of({}, defaults) != keys.CLASS_RELIGHT:
         annotations = {key: text for key, text in annotations.items() if key != keys.KEEP_ALIVE}
     scaling = parse_scaling(annotations, path=path, defaults=defaults.permissive)
     if scaling.initial_scale == 0 and not defaults.allow_zero_initial_scale:
@@ -115,7 +116,8 @@ def admitted_scaling(
 
 def class_of(annotations: Mapping[str, str], defaults: Defaults = _KNATIVES) -> str:
     """The autoscaler class; that of the settings where none is named."""
-    return annotations.get(keys.SCALING_CLASS, defaults.class_)
+    named = annotations.get(keys.SCALING_CLASS, defaults.class_)
+    return _SAME_CLASSES.get(named, named)
 
 
 def read_scaling(
@@ -199,7 +201,9 @@ def _or(value: float | None, default: float) -> float:
 def _read_class(source: Annotations, defaults: Defaults) -> str:
     found = source.find(keys.SCALING_CLASS)
     if found is None:
-        return defaults.class_
+        return class_of({}, defaults)
+    if found.text in _SAME_CLASSES:
+        return _SAME_CLASSES[found.text]
     if found.text in _KNOWN_CLASSES:
         return found.text
     if found.text.endswith(_KNATIVE_CLASSES):

@@ -96,6 +96,7 @@ EXAMPLE_CHECKSUM = "knative.dev/example-checksum"  # on a ConfigMap: of its `_ex
 CLASS_KPA = "kpa.autoscaling.knative.dev"
 CLASS_HPA = "hpa.autoscaling.knative.dev"
 CLASS_RELIGHT = "relight.autoscaling.knative.dev"
+CLASS_BESIDE = "autoscaler.relight.dev"  # the same: Knative admits no other in its own domain
 
 # Request headers we read.
 HEADER_TAG = "knative-serving-tag"

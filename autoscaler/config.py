@@ -6,6 +6,7 @@ Must not know: where a setting came from.
 
 from dataclasses import dataclass, field, fields
 
+from api import keys
 from api.autoscaler_config import Defaults
 
 
@@ -25,11 +26,15 @@ class Settings:
     write_back_off_s: float = 0.1  # first wait after a refused write, doubling
     # Somebody lets callers past the activators where a mode says so: replicas are measured then.
     is_mode_followed: bool = False
+    classes: tuple[str, ...] = (keys.CLASS_KPA, keys.CLASS_RELIGHT, keys.CLASS_HPA)  # that are ours
+    is_class_named: bool = False  # a PodAutoscaler that names no class is not ours
+    hears_reports: bool = True  # somebody reads what replicas report of themselves
+    can_wake: bool = True  # requests for a Revision at zero are told of; else none goes there
 
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            is_number = each.name not in {"defaults", "config_namespace", "is_mode_followed"}
+            is_number = each.type in {"int", "float", int, float}
             if is_number and not 0 < value < float("inf"):
                 name = each.name.removesuffix("_s").replace("_", "-")
                 raise ValueError(f"{name} = {value}, must be positive and finite")

@@ -86,6 +86,11 @@ class Exposure:
         return self.wants_proof or self.wants_measure(now_s=now_s)
 
     @property
+    def is_measured(self) -> bool:
+        """Say whether only what replicas count is known of the load."""
+        return self.is_open
+
+    @property
     def wants_proof(self) -> bool:
         """Say whether its Service is to be probed now."""
         return self.is_open and self._mode == PROXY

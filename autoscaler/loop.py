@@ -20,11 +20,12 @@ from api.conditions import Condition
 from api.errors import InvalidObjectError
 from api.objects import rfc3339
 from api.stats import Stat
-from autoscaler import bursting, podautoscalers, spec, status
+from autoscaler import bursting, podautoscalers, spec
 from autoscaler.announcing import announcements
 from autoscaler.config import Settings
 from autoscaler.journal import Entry, Shelf
 from autoscaler.memory import Memory
+from autoscaler.paths import InStatus, Path
 from autoscaler.pilot import Outcome, Pilot, Scale
 from autoscaler.sampling import Measured
 from autoscaler.scaler import Key, Scaler
@@ -81,8 +82,13 @@ class Loop:
         *,
         clock: Callable[[], float],
         memory: Memory | None = None,
+        path: Path | None = None,
     ) -> None:
-        """With a `memory`, pilots go on from what it was taught, and are marked as they change."""
+        """With a `memory`, pilots go on from what it was taught, and are marked as they change.
+
+        `path` is the way of callers; else the mode is told in the status.
+        """
+        self._path: Path = path or InStatus()
         self._scaler = scaler
         self._recorder = recorder
         self._settings = settings
@@ -181,7 +187,7 @@ class Loop:
         key = (metadata.get("namespace", ""), metadata["name"])
         annotations = metadata.get("annotations") or {}
         defaults = self._settings.defaults
-        if metadata.get("deletionTimestamp") or not spec.is_ours(annotations, defaults):
+        if metadata.get("deletionTimestamp") or not spec.is_ours(annotations, self._settings):
             self.autoscaler_gone(raw)
             return
         watched = self._watched.get(key)
@@ -216,7 +222,8 @@ class Loop:
         target = (key[0], deployment)
         if watched is None:
             scale = self._scales.get(target, _NO_DEPLOYMENT)
-            pilot = podautoscalers.first_pilot(wanted, raw, scale, now_s)
+            exposure = self._path.exposure(ready=scale.ready, now_s=now_s)
+            pilot = podautoscalers.first_pilot(wanted, raw, scale, now_s, exposure)
             watched = _Watched(pilot=pilot, raw=raw, deployment=deployment)
             self._watched[key] = watched
             self.recall(key, now_s=now_s)
@@ -276,6 +283,13 @@ class Loop:
         if key is not None:
             self._look(key, self._watched[key], now_s=now_s)
 
+    def path_changed(self, key: Key, *, now_s: float) -> None:
+        """What is to be said of a Revision's way may have changed."""
+        watched = self._watched.get(key)
+        if watched is not None:
+            watched.settled = None
+            self._look(key, watched, now_s=now_s)
+
     def journal(self, key: Key) -> tuple[Entry, ...]:
         """The journal of one Revision, oldest first; empty when it is not ours."""
         watched = self._watched.get(key)
@@ -333,7 +347,7 @@ class Loop:
             key,
             watched.deployment,
             replicas=outcome.replicas,
-            status=self._new_status(watched, scale, outcome),
+            status=self._new_status(key, watched, scale, outcome),
         )
         if outcome.begun is not None:
             for each in announcements(watched.raw, outcome.begun, now_s=self._clock()):
@@ -351,23 +365,25 @@ class Loop:
         self._awake.setdefault(key, watched)
 
     def _new_status(
-        self, watched: _Watched, scale: Scale, outcome: Outcome
+        self, key: Key, watched: _Watched, scale: Scale, outcome: Outcome
     ) -> dict[str, Any] | None:
         """The status to write; None when the stored one, or one on its way, says the same."""
-        said = (outcome.conditions, outcome.want, scale.ready, outcome.mode)
+        told = self._path.conditions(key, outcome.conditions)
+        said = (told, outcome.want, scale.ready, outcome.mode)
         if said == watched.settled:  # quick, for unchanged conditions are the same object
             return None
         raw = watched.raw
         stored = watched.ordered or raw.get("status") or {}
-        wanted = status.spelled(
+        wanted = self._path.spelled(
+            key,
             outcome.decision.spec,
             ready=scale.ready,
             mode=outcome.mode,
-            activator_capacity=self._settings.defaults.activator_capacity,
+            capacity=self._settings.defaults.activator_capacity,
         )
         wanted["observedGeneration"] = raw["metadata"].get("generation", 0)
         wanted["conditions"] = conditions.merge(
-            stored.get("conditions") or (), outcome.conditions, now=rfc3339(self._clock())
+            stored.get("conditions") or (), told, now=rfc3339(self._clock())
         )
         if outcome.want is not None:
             wanted["desiredScale"] = outcome.want

@@ -69,8 +69,16 @@ class Pilot:
     )
 
     def __init__(
-        self, spec: Spec, life: Life, *, scale: Scale, wanted: int | None, now_s: float
+        self,
+        spec: Spec,
+        life: Life,
+        *,
+        scale: Scale,
+        wanted: int | None,
+        now_s: float,
+        exposure: Exposure | None = None,
     ) -> None:
+        """`exposure`: of callers that others lead past the activators; else as its Spec says."""
         self._spec = spec
         self._life = life
         self._collector = Collector(spec, now_s=now_s)
@@ -81,7 +89,9 @@ class Pilot:
         self._said: tuple[tuple[Phase, bool, str], tuple[Condition, ...]] | None = None
         self._journal = Journal(length_max=spec.journal_length_max, wanted=wanted)
         self._wanted = wanted  # what was wanted last, before a restart too
-        self.exposure = Exposure(is_direct=spec.is_direct, ready=scale.ready, now_s=now_s)
+        self.exposure = exposure or Exposure(
+            is_direct=spec.is_direct, ready=scale.ready, now_s=now_s
+        )
 
     @property
     def phase(self) -> Phase:
@@ -167,7 +177,7 @@ class Pilot:
             now_s=now_s,
             ready=scale.ready,
             listening_since_s=listening_since_s,
-            is_exposed=self.exposure.is_open,
+            is_exposed=self.exposure.is_measured,
         )
         seen = Observation(
             stable=load.stable,

@@ -10,6 +10,7 @@ from typing import Any
 from api import conditions
 from api.kinds import PODAUTOSCALERS
 from autoscaler import status
+from autoscaler.exposure import Exposure
 from autoscaler.pilot import Pilot, Scale, first_life
 from autoscaler.spec import Spec
 
@@ -30,7 +31,13 @@ def inputs(raw: Mapping[str, Any]) -> tuple[Any, ...]:
     return metadata.get("generation"), metadata.get("annotations"), raw.get("spec")
 
 
-def first_pilot(wanted: Spec, raw: Mapping[str, Any], scale: Scale, now_s: float) -> Pilot:
+def first_pilot(
+    wanted: Spec,
+    raw: Mapping[str, Any],
+    scale: Scale,
+    now_s: float,
+    exposure: Exposure | None = None,
+) -> Pilot:
     """The pilot of a Revision first seen, which goes on from what its status says."""
     active = conditions.find(raw, status.ACTIVE)
     life = first_life(
@@ -40,4 +47,4 @@ def first_pilot(wanted: Spec, raw: Mapping[str, Any], scale: Scale, now_s: float
     )
     desired = (raw.get("status") or {}).get("desiredScale")
     before = desired if isinstance(desired, int) and desired >= 0 else None
-    return Pilot(wanted, life, scale=scale, wanted=before, now_s=now_s)
+    return Pilot(wanted, life, scale=scale, wanted=before, now_s=now_s, exposure=exposure)

@@ -2,39 +2,36 @@
 
 For: every second a load for each Revision that is exposed; a probe of the Service of one that is to
      be so no more (Knative's activator probe, pkg/reconciler/autoscaling/kpa/scaler.go).
-Must not know: when a Revision is exposed, or what is decided from its load.
+Must not know: when a Revision is exposed, what is decided from its load, what a replica answers.
 """
 
 import asyncio
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import aiohttp
-import orjson
 
 from api import keys
 from api.kinds import CORE_SERVICES, PODS
 from api.naming import HTTP_PORT
 from api.objects import Raw
+from autoscaler.meters import Meter, OwnCounters
 from autoscaler.pilot import Pilot
-from autoscaler.sampling import Counters, Measured, Sampler
+from autoscaler.sampling import Measured
 from autoscaler.scaler import Key
-from autoscaler.trimming import Trimmer
 from cluster.client import Client
 from cluster.errors import ApiError
 from cluster.informer import Informer
 
 _LOG = logging.getLogger(__name__)
-_ANSWER_S: Final = 3.0  # Knative's httpClientTimeout
 _PROBE_S: Final = 1.0
 _KEEP_S: Final = 4.0  # an unused connection
 _CONNECTIONS_MAX: Final = 512
 _BYTES_MAX: Final = 64 * 1024  # of an answer
-_PATH: Final = "/relight/stats"
 _PROBE: Final = {keys.HEADER_PROBE: "activator", "User-Agent": "Knative-Autoscaling-Probe"}
 
 
@@ -71,17 +68,22 @@ class Scraper:
         draw: Callable[[], float] | None = None,
         service_port: int = HTTP_PORT,
         period_s: float = 1.0,
+        meter: Meter | None = None,
     ) -> None:
-        """`draw` gives a number in [0, 1): who is asked of many. All Services have one port."""
+        """`draw` gives a number in [0, 1): who is asked of many. `meter` asks; else our own way.
+
+        `service_port` is that of Services which name none `http` or `http2`.
+        """
         self._client = client
         self._revisions = revisions
-        self._draw = draw or random.Random().random  # noqa: S311 - who is asked, no secret
+        self._meter: Meter = meter or OwnCounters(
+            draw or random.Random().random  # noqa: S311 - who is asked, no secret
+        )
         self._service_port = service_port
         self._period_s = period_s
-        self._pods = Informer(client, PODS, label_selector=keys.REVISION, keep=Trimmer().pod)
+        self._pods = Informer(client, PODS, label_selector=keys.REVISION, keep=self._meter.keep)
         self._pods.on_change(self._follow)
         self._ready: defaultdict[Key, dict[str, str]] = defaultdict(dict)  # → Pod → where to ask
-        self._samplers: dict[Key, Sampler] = {}
         self._busy: set[Key] = set()
         self._measured = self._unknown = self._probes = self._closed = 0
 
@@ -101,7 +103,7 @@ class Scraper:
             while True:
                 started_s = loop.time()
                 found = self._revisions.exposed(now_s=started_s)
-                self._forget(key for key, _ in found)
+                self._meter.retain({key for key, _ in found})
                 for key, pilot in found:
                     if key not in self._busy:
                         self._busy.add(key)
@@ -131,11 +133,6 @@ class Scraper:
             revision = new["metadata"]["labels"].get(keys.REVISION, "")
             self._ready[namespace, revision][name] = new["status"]["endpoint"]
 
-    def _forget(self, kept: Iterable[Key]) -> None:
-        known = set(kept)
-        for key in [key for key in self._samplers if key not in known]:
-            del self._samplers[key]
-
     async def _look(
         self,
         key: Key,
@@ -160,12 +157,7 @@ class Scraper:
         pods = self._ready.get(key)
         if not pods:
             return
-        sampler = self._samplers.setdefault(key, Sampler(self._draw))
-        asked = sampler.ask(list(pods), window_s=window_s, now_s=loop.time())
-        places = [pods[name] for name in asked]
-        answers = await asyncio.gather(*(_counters(session, each) for each in places))
-        found = {name: each for name, each in zip(asked, answers, strict=True) if each is not None}
-        load = sampler.heard(found)
+        load = await self._meter.load(key, pods, session, window_s=window_s, now_s=loop.time())
         if load is None:
             self._unknown += 1
             return
@@ -188,7 +180,7 @@ class Scraper:
         if ip in {"", "None"}:
             return False
         host = f"[{ip}]" if ":" in ip else ip
-        url = f"http://{host}:{self._service_port}/"
+        url = f"http://{host}:{_port(service) or self._service_port}/"
         timeout = aiohttp.ClientTimeout(total=_PROBE_S)
         try:
             async with session.get(url, headers=_PROBE, timeout=timeout) as answer:
@@ -200,13 +192,7 @@ class Scraper:
         return is_closed
 
 
-async def _counters(session: aiohttp.ClientSession, endpoint: str) -> Counters | None:
-    """What one replica counts; None when it does not say, in time or at all."""
-    timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
-    try:
-        async with session.get(f"http://{endpoint}{_PATH}", timeout=timeout) as answer:
-            body = await answer.content.read(_BYTES_MAX)
-        raw: Any = orjson.loads(body)
-        return Counters.read(raw)
-    except (aiohttp.ClientError, OSError, KeyError, TypeError, ValueError):
-        return None
+def _port(service: Raw) -> int | None:
+    """Where requests are taken."""
+    ports = (service.get("spec") or {}).get("ports") or ()
+    return next((each["port"] for each in ports if each.get("name") in {"http", "http2"}), None)

@@ -25,7 +25,6 @@ from api.formats import duration_ns
 from autoscaler.config import Settings
 from autoscaler.signals import Signal
 
-_OURS = (keys.CLASS_KPA, keys.CLASS_RELIGHT)
 # Times of class relight, by annotation relight.dev/keep-alive.
 FACTORS: Mapping[KeepAlive, float] = {"cheap": 0.25, "balanced": 1.0, "fast": 4.0}
 # Longer than the progress deadline, so that the reason why no Pod starts is written first.
@@ -86,9 +85,12 @@ class Spec:
         return self.min_scale if self.is_reachable else 0
 
 
-def is_ours(annotations: Mapping[str, str], defaults: Defaults) -> bool:
+def is_ours(annotations: Mapping[str, str], settings: Settings) -> bool:
     """Say whether this autoscaler decides; every other class is left alone."""
-    return class_of(annotations, defaults) in _OURS
+    if settings.is_class_named and keys.SCALING_CLASS not in annotations:
+        return False
+    class_ = class_of(annotations, settings.defaults)
+    return class_ in settings.classes and class_ != keys.CLASS_HPA
 
 
 def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
@@ -100,6 +102,11 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
     is_rps = scaling.metric == "rps"
     is_reachable = autoscaler.reachability != "Unreachable"
     signal = _signal(scaling, target, autoscaler.container_concurrency, defaults)
+    if signal is not None and not settings.hears_reports:
+        path = f"metadata.annotations.{keys.SCALING_METRIC}"
+        says = "nobody here reads what replicas report: concurrency or rps"
+        raise InvalidObjectError([FieldError(message=says, paths=(path,))])
+    least = 0 if settings.can_wake else 1
     return Spec(
         is_kpa=is_kpa,
         is_rps=is_rps,
@@ -110,9 +117,9 @@ def build(autoscaler: PodAutoscaler, settings: Settings) -> Spec:
         total=target.total,
         # An activator that stepped out would hear no reports.
         target_burst_capacity=scaling.target_burst_capacity if signal is None else -1.0,
-        min_scale=scaling.min_scale,
+        min_scale=max(scaling.min_scale, least),
         max_scale=scaling.max_scale,
-        initial_scale=scaling.initial_scale,
+        initial_scale=max(scaling.initial_scale, least),
         activation_scale=scaling.activation_scale,
         is_reachable=is_reachable,
         stable_window_s=scaling.stable_window_s,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import keys
-from api.autoscaler_config import Defaults, parse
+from api.autoscaler_config import parse
 from api.autoscaling import PodAutoscaler
 from api.errors import InvalidObjectError
 from api.objects import ObjectMeta
@@ -33,10 +33,32 @@ def built(concurrency: int = 0, reachability: str = "Reachable", **annotations: 
 
 
 def test_the_class_is_ours_when_none_is_named() -> None:
-    assert is_ours({}, Defaults())
-    assert is_ours({keys.SCALING_CLASS: keys.CLASS_KPA}, Defaults())
-    assert not is_ours({keys.SCALING_CLASS: keys.CLASS_HPA}, Defaults())
-    assert not is_ours({keys.SCALING_CLASS: "example.com/mine"}, Defaults())
+    assert is_ours({}, Settings())
+    assert is_ours({keys.SCALING_CLASS: keys.CLASS_KPA}, Settings())
+    assert is_ours({keys.SCALING_CLASS: keys.CLASS_BESIDE}, Settings())
+    assert not is_ours({keys.SCALING_CLASS: keys.CLASS_HPA}, Settings())
+    assert not is_ours({keys.SCALING_CLASS: "example.com/mine"}, Settings())
+
+
+def test_beside_another_autoscaler_a_class_has_to_be_named() -> None:
+    settings = Settings(classes=(keys.CLASS_RELIGHT,), is_class_named=True)
+    assert not is_ours({}, settings)
+    assert not is_ours({keys.SCALING_CLASS: keys.CLASS_KPA}, settings)
+    for name in (keys.CLASS_RELIGHT, keys.CLASS_BESIDE):
+        assert is_ours({keys.SCALING_CLASS: name}, settings)
+
+
+def test_who_can_not_be_woken_does_not_go_to_zero() -> None:
+    found = build(autoscaler(initial_scale="0"), Settings(can_wake=False))
+    assert (found.min_scale, found.initial_scale) == (1, 1)
+    assert build(autoscaler(min_scale="3"), Settings(can_wake=False)).min_scale == 3
+
+
+def test_a_metric_that_replicas_report_needs_somebody_who_reads_reports() -> None:
+    raw = autoscaler(metric="tokens-in-flight", target="100", **{"class": keys.CLASS_BESIDE})
+    assert build(raw, Settings()).signal is not None
+    with pytest.raises(InvalidObjectError, match="nobody here reads"):
+        build(raw, Settings(hears_reports=False))
 
 
 def test_settings_hold_where_annotations_say_nothing() -> None:
@@ -53,7 +75,7 @@ def test_settings_hold_where_annotations_say_nothing() -> None:
         "max-scale": "4",
     }
     settings = Settings(defaults=parse(said))
-    assert is_ours({}, settings.defaults)
+    assert is_ours({}, settings)
     found = build(autoscaler(), settings)
     assert (found.is_kpa, found.target, found.total) == (True, 5.0, 10.0)
     assert (found.stable_window_s, found.panic_window_s) == (30.0, 6.0)
