@@ -12,6 +12,7 @@ from yaml import CSafeLoader
 import activator.process
 import autoscaler.process
 import controller.process
+from api import kinds
 from relight import tree
 from tests.manifests.shapes import OVERLAYS, ROOT, SHAPES, TREE, of, rendered, title, workloads
 
@@ -90,6 +91,30 @@ def test_leases_are_written_in_our_namespace_by_name_only(shape: str) -> None:
             assert name.startswith("Role ")
             if {"update", "patch", "delete"} & set(rule["verbs"]):
                 assert rule["resourceNames"] == [name.removeprefix("Role ")]
+
+
+@pytest.mark.parametrize("component", PARSERS)
+def test_what_is_asked_for_by_its_kind_may_be(component: str) -> None:
+    """Read from the code: what a suite on a cluster does not come to would be refused there."""
+    own = (f"ClusterRole relight-{component}", f"Role {component}")
+    may = {
+        (group, resource, verb)
+        for name, rule in rules("")
+        if name in own
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    asked = re.compile(r"client\.(get|create|delete)\(\s*([A-Z][A-Z_0-9]+),")
+    found = [
+        (path.name, verb, getattr(kinds, name))
+        for path in (ROOT / component).glob("*.py")
+        for verb, name in asked.findall(path.read_text())
+    ]
+    assert found or component == "activator"  # which watches, and writes nothing
+    for where, verb, kind in found:
+        if (where, kind) != ("certificates_keeping.py", kinds.SECRETS):  # made by whoever installs
+            assert (kind.group, kind.plural, verb) in may, f"{where}: {verb} {kind.plural}"
 
 
 def pods(shape: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
