@@ -17,6 +17,7 @@ from relight import tree
 from tests.manifests.shapes import OVERLAYS, ROOT, SHAPES, TREE, of, rendered, title, workloads
 
 SYSTEM = "relight-system"
+NAME = "app.kubernetes.io/name"
 PARSERS = {
     "activator": activator.process.parse,
     "autoscaler": autoscaler.process.parse,
@@ -206,8 +207,8 @@ def test_every_flag_is_a_setting(name: str, capsys: pytest.CaptureFixture[str]) 
     known = set(re.findall(r"^ +(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     [deployment] = [e for e in of("", "Deployment") if e["metadata"]["name"] == name]
     arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-    wired = {each.partition("=")[0] for each in arguments}
-    assert known - UNWIRED == wired
+    wired = [each.partition("=")[0] for each in arguments]
+    assert sorted(known - UNWIRED) == sorted(wired)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -228,6 +229,20 @@ def test_services_and_policies_name_ports_that_exist(shape: str) -> None:
             assert {port["port"] for port in rule["ports"]} <= known, title(each)
     deny = [e for e in of(shape, "NetworkPolicy") if e["metadata"]["name"] == "nobody"]
     assert SYSTEM in {each["metadata"]["namespace"] for each in deny}
+
+
+def test_redis_is_reached_by_who_is_told_of_it() -> None:
+    """Who has its URL, and nobody else."""
+    shape = "overlays/redis"
+    told = {
+        each["metadata"]["name"]
+        for each in of(shape, "Deployment")
+        for variable in each["spec"]["template"]["spec"]["containers"][0]["env"]
+        if "secretKeyRef" in variable.get("valueFrom", {})
+    }
+    [policy] = [e for e in of(shape, "NetworkPolicy") if e["metadata"]["name"] == "redis"]
+    [rule] = policy["spec"]["ingress"]
+    assert {each["podSelector"]["matchLabels"][NAME] for each in rule["from"]} == told
 
 
 @pytest.mark.parametrize("shape", SHAPES)
