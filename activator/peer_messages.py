@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from activator.targets import RevisionKey
+from wire.address import Address
 
 LINE_BYTES_MAX: Final = 65_536
 VERSION: Final = 1
@@ -158,7 +159,8 @@ def decode(line: bytes) -> Message:
         parts = orjson.loads(line)
     except orjson.JSONDecodeError:
         raise MessageError("not JSON") from None
-    kind = _KINDS.get(parts[0]) if isinstance(parts, list) and parts else None
+    name = parts[0] if isinstance(parts, list) and parts else None
+    kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise MessageError("no message known here")
     message: Message = _filled(kind, parts[1:])
@@ -172,9 +174,18 @@ def _filled(kind: type[Any], values: Any) -> Any:
     found = []
     for (name, wanted), value in zip(fields.items(), values, strict=True):
         if wanted is Place:
-            found.append(_filled(Place, value))
+            found.append(_place(value))
             continue
         if not _CHECKS[wanted](value):
             raise MessageError(f"{kind.__name__}.{name}: not what is expected")
         found.append(value)
     return kind(*found)
+
+
+def _place(values: Any) -> Place:
+    place: Place = _filled(Place, values)
+    try:
+        Address.parse(place.address)
+    except ValueError as error:
+        raise MessageError(f"Place.address: {error}") from None
+    return place

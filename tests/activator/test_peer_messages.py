@@ -62,6 +62,8 @@ def test_a_message_of_the_protocol_reads_so() -> None:
         (b"{}", "no message known here"),
         (b"[]", "no message known here"),
         (b'["shout",1]', "no message known here"),
+        (b'[["want"],1]', "no message known here"),
+        (b"[{}]", "no message known here"),
         (b'["want",1,"ns","rev"]', "Want: 4 values expected"),
         (b'["want",-1,"ns","rev",1]', "Want.number: not what is expected"),
         (b'["want",true,"ns","rev",1]', "Want.number: not what is expected"),
@@ -70,6 +72,7 @@ def test_a_message_of_the_protocol_reads_so() -> None:
         (b'["granted",1,"ns","rev",["ns"]]', "Place: 6 values expected"),
         (b'["granted",1,"ns","rev","p"]', "Place: 6 values expected"),
         (b'["granted",1,"ns","rev",["a","b","c","d",1,true]]', "Place.is_predictor: not what"),
+        (b'["using",1,"ns","rev",["a","b","c","d",true,true]]', "Place.address: 'd': expected"),
     ],
 )
 def test_what_is_no_message_is_said_to_be_none(line: bytes, why: str) -> None:
