@@ -161,6 +161,7 @@ class Peers(Generic[R, E]):
         dial = self._dials.pop(name, None)
         if dial is not None:
             dial.cancel()  # who is connected stays so, until the connection ends
+            self._look_after(name)  # and who was not is missed by nobody else
         if facts is not None and self._settings.name < name and self._group is not None:
             self._dials[name] = self._group.create_task(self._dial(facts))
 
@@ -197,15 +198,19 @@ class Peers(Generic[R, E]):
     async def _connect(self, facts: PeerFacts) -> PeerLink | None:
         loop = asyncio.get_running_loop()
         link = PeerLink(self._heard, self._ended)
+        link.name = facts.name
         try:
             async with asyncio.timeout(self._settings.connect_s):
                 await loop.create_connection(lambda: link, facts.host, facts.port)
-                link.name = facts.name
                 link.send(self._hello())
                 await asyncio.wait([link.greeted])
         except OSError:  # TimeoutError is one
             link.end("it did not say hello")
             return None
+        except asyncio.CancelledError:
+            if not link.greeted.done():
+                link.end("its Pod changed")
+            raise
         return None if link.greeted.cancelled() else link
 
     def _hello(self) -> Hello:
@@ -257,8 +262,11 @@ class Peers(Generic[R, E]):
             return
         _LOG.info("activator %s: %s", link.name, link.why)
         if link.name not in self._dials:
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._settings.redial_s, self._gone, link.name)
+            self._look_after(link.name)
+
+    def _look_after(self, name: str) -> None:
+        """It is gone, unless there is a connection to it soon."""
+        asyncio.get_running_loop().call_later(self._settings.redial_s, self._gone, name)
 
     def _gone(self, name: str) -> None:
         if name in self._links or self._is_closed or not self.ring.reaches(name):

@@ -109,3 +109,22 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
             return (await reader.read()).replace(b'["ping"]\n', b"")
     except ConnectionError:
         return b""
+
+
+async def test_one_whose_pod_goes_while_it_is_called_again_is_gone() -> None:
+    calls: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    server = await asyncio.start_server(lambda *call: calls.put_nowait(call), "127.0.0.1", 0)
+    async with server, fleet("a") as it:
+        it.cluster.activator("b", server.sockets[0].getsockname()[1])
+        reader, writer = await calls.get()
+        assert isinstance(decode(await reader.readline()), Hello)
+        writer.write(encode(Hello("b", "life", 1)) + b'["standing","member",["a"]]\n')
+        ring = it.serving["a"].ring
+        await eventually(lambda: ring.eligible == ["a", "b"])
+        writer.close()
+        reader, writer = await calls.get()  # it connects anew, and is not answered
+        assert isinstance(decode(await reader.readline()), Hello)
+        it.cluster.remove(kinds.PODS, "b")
+        assert await _rest(reader) == b""
+        await eventually(lambda: ring.eligible == ["a"])
+        writer.close()
