@@ -127,6 +127,9 @@ class Ring(Generic[R, E]):
         subject = _Subject(queue=queue, holding=holding)
         self._subjects[queue.key] = subject
         self._place(queue.key, subject)
+        if queue.is_ours:
+            for name in self._peers:  # those we sent away may go on alone until they hear this
+                self._say_settled(name)
         self._open_settled()
 
     def remove(self, key: RevisionKey) -> None:

@@ -222,3 +222,26 @@ def test_an_owner_that_does_not_see_it_is_asked_again_and_at_last_done_without()
     assert queue.owner == "b"
     assert it.ring.statistics().alone == 0
     assert isinstance(it.sent[-1], Using)
+
+
+def test_who_comes_to_know_of_a_revision_that_it_owns_tells_those_it_sent_away() -> None:
+    it, sees = Lone(), Lone()
+    key = it.queue("me").key
+    it.ring.remove(key)
+    it.meet(0.0)
+    it.ring.join(0.0)
+    it.settle(0.0)
+    it.ring.received("b", Want(5, *key, 0), 0.1)
+    assert it.sent[-1] == Elsewhere(5, *key)
+    it.sent.clear()
+    it.queue("me")
+    (said,) = it.sent
+    assert isinstance(said, Settled)
+    assert said.eligible == ["b", "me"]
+    # What that does where the request waits: see above. One that it does not own is nobody's news.
+    sees.meet(0.0)
+    sees.ring.join(0.0)
+    sees.settle(0.0)
+    sees.sent.clear()
+    sees.queue("b")
+    assert sees.sent == []
