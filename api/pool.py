@@ -20,6 +20,7 @@ from api.objects import Raw
 from api.pods import DEFAULT_PORT
 
 NAME_PREFIX = "relight-warm-"
+APP = "relight-warm"  # what warm Pods say they are, even when they are of no pool any more
 MODEL_STEP = "relight-model"  # a first step that a claimed replica does by itself, from the cache
 READY_PATH = "/readyz"
 CLAIM_PATH = "/claim"
@@ -95,7 +96,7 @@ def pod_spec(spec: Raw, *, key: str) -> dict[str, Any]:
 
 def make_pod(namespace: str, pool: str, spec: Raw, *, name: str, key: str) -> dict[str, Any]:
     """A warm Pod. Nobody controls it, so that a ReplicaSet may adopt it later."""
-    labels = {keys.POOL: pool, keys.APP: "relight-warm"}
+    labels = {keys.POOL: pool, keys.APP: APP}
     return {
         "apiVersion": "v1",
         "kind": "Pod",

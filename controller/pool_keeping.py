@@ -157,7 +157,8 @@ class PoolKeeper:
             await self._delete(namespace, pod)
         for name, count in wanted.creates.items():
             for _ in range(min(count, _AT_ONCE_MAX)):
-                await self._make(namespace, name, needs[name].spec, now_s)
+                if not await self._make(namespace, name, needs[name].spec, now_s):
+                    break  # the others would fare no better, and count as one trouble
         self._forget(namespace, sizes)
         waits = [wanted.again_s] if wanted.again_s is not None else []
         if size == AUTO and sizes:
@@ -202,8 +203,8 @@ class PoolKeeper:
     def _learn(self, namespace: str, wanted: Plan, now_s: float) -> None:
         for name in wanted.calm:
             self._troubles.pop((namespace, name), None)
-        for name, count in wanted.failed.items():
-            trouble = self._troubles.get((namespace, name), CALM).after(count, now_s=now_s)
+        for name in wanted.failed:  # those of one node that goes are one trouble
+            trouble = self._troubles.get((namespace, name), CALM).after(now_s=now_s)
             self._troubles[(namespace, name)] = trouble
             wait_s = trouble.until_s - now_s
             _LOG.warning("a warm Pod of %s ended; the next one in %.0f s", namespace, wait_s)
@@ -214,7 +215,8 @@ class PoolKeeper:
             for place in [each for each in known if each[0] == namespace and each[1] not in sizes]:
                 del known[place]
 
-    async def _make(self, namespace: str, name: str, spec: Raw, now_s: float) -> None:
+    async def _make(self, namespace: str, name: str, spec: Raw, now_s: float) -> bool:
+        """Whether it worked."""
         pod_name = f"{pool.NAME_PREFIX}{name[:8]}-{self._token(5)}"
         made: dict[str, Any] = pool.make_pod(
             namespace, name, spec, name=pod_name, key=self._token(32)
@@ -224,10 +226,12 @@ class PoolKeeper:
             await self._client.create(PODS, made)
         except ApiError as error:
             self._unseen[(namespace, name)].pop(pod_name, None)
-            trouble = self._troubles.get((namespace, name), CALM).after(1, now_s=now_s)
+            trouble = self._troubles.get((namespace, name), CALM).after(now_s=now_s)
             self._troubles[(namespace, name)] = trouble
             _LOG.warning("a warm Pod of %s: %s", namespace, error.message)
             self._look(namespace, after_s=trouble.until_s - now_s)
+            return False
+        return True
 
     async def _delete(self, namespace: str, pod: Seen) -> None:
         try:

@@ -44,9 +44,9 @@ class Trouble:
     count: int = 0
     until_s: float = 0.0  # nothing is tried before
 
-    def after(self, failures: int, *, now_s: float) -> "Trouble":
-        """With so many more."""
-        count = self.count + failures
+    def after(self, *, now_s: float) -> "Trouble":
+        """With one more."""
+        count = self.count + 1
         first_s, longest_s = _BACK_OFF_S
         wait_s = min(longest_s, first_s * 2.0 ** min(count - 1, 20))
         return Trouble(count=count, until_s=now_s + wait_s)
@@ -71,7 +71,7 @@ class Plan:
 
     deletes: tuple[Seen, ...]
     creates: Mapping[str, int]  # how many of which pool
-    failed: Mapping[str, int]  # how many of which pool ended before they were claimed
+    failed: frozenset[str]  # pools of which a Pod ended before it was claimed
     calm: frozenset[str]  # pools in which a Pod is warm
     again_s: float | None  # when time alone may change this
 
@@ -80,16 +80,14 @@ def plan(seen: Observed) -> Plan:
     """What brings the pools of a namespace to their sizes."""
     deletes: list[Seen] = []
     creates: dict[str, int] = {}
-    failed: dict[str, int] = {}
     again: list[float] = []
     for pod in seen.pods:
-        if pod.pool and pod.is_over:
-            failed[pod.pool] = failed.get(pod.pool, 0) + 1
         due_s = _due_s(pod, seen)
         if due_s is not None and due_s <= seen.now_s:
             deletes.append(pod)
         elif due_s is not None:
             again.append(due_s - seen.now_s)
+    failed = frozenset(pod.pool for pod in seen.pods if pod.pool and pod.is_over)
     for pool, size in seen.pools.items():
         here = [pod for pod in seen.pods if pod.pool == pool and not pod.is_over]
         deletes += _surplus(here, len(here) - size)

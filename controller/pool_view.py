@@ -17,8 +17,6 @@ from controller.plan import status_of
 from controller.pool_planning import Seen
 from controller.view import Key, key_of
 
-_WARM = "relight-warm"  # the app that warm Pods say they are, even when they are retired
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
@@ -122,7 +120,7 @@ def read_pod(raw: Raw) -> Seen | None:
     """A Pod as pools see it; None for one that never was in a pool."""
     claimed = annotations_of(raw).get(keys.CLAIMED, "")
     labels = labels_of(raw)
-    if not claimed and labels.get(keys.APP) != _WARM:
+    if not claimed and labels.get(keys.APP) != pool.APP:
         return None
     return Seen(
         name=raw["metadata"]["name"],

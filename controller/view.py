@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-from api import keys
+from api import keys, pool
 from api.kinds import (
     CLUSTERSERVINGRUNTIMES,
     CONFIGURATIONS,
@@ -59,12 +59,13 @@ def whole(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def ours_whole(pod: dict[str, Any]) -> dict[str, Any]:
-    """What is held of a Pod: of those that are no replica, or may become one, hardly anything.
+    """What is held of a Pod: of those that are no replica, and never were warm, hardly anything.
 
     On a cluster most Pods are other people's.
     """
     metadata = pod["metadata"]
-    if not {keys.REVISION, keys.POOL}.isdisjoint(metadata.get("labels") or ()):
+    labels = metadata.get("labels") or {}
+    if keys.REVISION in labels or labels.get(keys.APP) == pool.APP:
         return pod
     return {"metadata": {name: metadata[name] for name in _IDENTITY if name in metadata}}
 

@@ -9,10 +9,11 @@ import pytest
 from api import keys
 from api.kinds import DEPLOYMENTS, NAMESPACES, PODS, REVISIONS
 from cluster.direct import DirectClient
-from cluster.errors import InvalidError
+from cluster.errors import InvalidError, NotFoundError, UnavailableError
 from cluster.informer import Informer
 from controller import pool_keeping
 from controller.pool_keeping import PoolKeeper
+from controller.view import ours_whole
 from embedded.apiserver import ApiServer
 from tests.autoscaler.world import EPOCH_S, World
 from tests.controller.pools import deployment, revision
@@ -40,7 +41,8 @@ def server() -> Any:
 
 @asynccontextmanager
 async def keeping(client: DirectClient, size: int = 0) -> AsyncIterator[None]:
-    informers = {each: Informer(client, each) for each in (DEPLOYMENTS, PODS, REVISIONS)}
+    informers = {each: Informer(client, each) for each in (DEPLOYMENTS, REVISIONS)}
+    informers[PODS] = Informer(client, PODS, keep=ours_whole)  # as the controller's
     count = itertools.count()
     keeper = PoolKeeper(
         client,
@@ -191,3 +193,58 @@ async def test_a_pod_that_was_claimed_meanwhile_is_not_deleted(
         await until(client, lambda found: not found)
         name = pod["metadata"]["name"]
         assert not (await client.get(PODS, "default", name))["metadata"].get("deletionTimestamp")
+
+
+async def test_one_that_could_not_be_deleted_is_deleted_later(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = DirectClient(server, user="test")
+    await revised(client)
+    inner = client.delete
+    failures: list[str] = []
+
+    async def delete(resource: Any, namespace: Any, name: str, **words: Any) -> Any:
+        if resource == PODS and not failures:
+            failures.append(name)
+            raise UnavailableError("no answer")
+        return await inner(resource, namespace, name, **words)
+
+    monkeypatch.setattr(client, "delete", delete)
+    async with keeping(client, size=1):
+        (pod,) = await until(client, lambda found: len(found) == 1)
+        await client.delete(DEPLOYMENTS, "default", "r-deployment")
+        async with asyncio.timeout(DEADLINE_S):
+            while await is_there(client, pod["metadata"]["name"]):
+                await asyncio.sleep(0.005)
+    assert failures == [pod["metadata"]["name"]]
+
+
+async def is_there(client: DirectClient, name: str) -> bool:
+    try:
+        found = await client.get(PODS, "default", name)
+    except NotFoundError:
+        return False
+    return not found["metadata"].get("deletionTimestamp")
+
+
+async def test_many_that_are_refused_at_once_are_one_trouble(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.pool_planning._BACK_OFF_S", (0.01, 300.0))
+    client = DirectClient(server, user="test")
+    await revised(client)
+    inner = client.create
+    refused: list[Any] = []
+    is_back = asyncio.Event()
+
+    async def create(resource: Any, obj: Any) -> Any:
+        if resource == PODS and not is_back.is_set():
+            refused.append(obj)
+            asyncio.get_running_loop().call_soon(is_back.set)
+            raise UnavailableError("no answer")
+        return await inner(resource, obj)
+
+    monkeypatch.setattr(client, "create", create)
+    async with keeping(client, size=10):
+        await until(client, lambda found: len(found) == 1)
+    assert len(refused) == 1

@@ -1,5 +1,6 @@
 from typing import Any
 
+from api import keys, pool
 from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES
 from controller.clusterconfig import Collection
 from controller.view import WATCHED, Index, View, key_of, ours_whole
@@ -241,6 +242,8 @@ def test_of_other_peoples_pods_hardly_anything_is_held() -> None:
     metadata = {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7"}
     foreign = {"metadata": {**metadata, "labels": {"app": "x"}}, "spec": {"containers": []}}
     assert ours_whole(foreign) == {"metadata": metadata}
-    for label in ("serving.knative.dev/revision", "relight.dev/pool"):
-        ours = {"metadata": {**metadata, "labels": {label: "x"}}, "spec": {}}
+    warm = pool.make_pod("n", "0123", {"containers": [{"name": "c"}]}, name="p", key="k")
+    retired = {keys.APP: warm["metadata"]["labels"][keys.APP]}
+    for labels in ({keys.REVISION: "x"}, warm["metadata"]["labels"], retired):
+        ours = {"metadata": {**metadata, "labels": labels}, "spec": {}}
         assert ours_whole(ours) is ours
