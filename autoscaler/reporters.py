@@ -85,6 +85,9 @@ class Reporters:
         self._lost += 1
         reporter.lost_s = now_s
         reporter.due_s = now_s + PERIOD_S
+        # What it did not say again since it came back ended while nobody heard it say so.
+        heard = reporter.last.items()
+        reporter.last = {key: each for key, each in heard if now_s - each.time_s < CARRIED_S}
 
     def fill(self, *, now_s: float) -> list[Stat]:
         """What to pass on for those who are missing; to be asked about every second."""

@@ -42,7 +42,7 @@ def test_a_lost_reporters_load_goes_on_for_a_while_without_its_queue() -> None:
     reporters = Reporters()
     joined(reporters, "b")
     one = joined(reporters)
-    reporters.hear("a", one, [replace(STAT, is_poke=True, is_crowd=True)])
+    reporters.hear("a", one, [replace(STAT, is_poke=True, is_crowd=True, time_s=9.0)])
     reporters.leave("a", one, is_farewell=False, now_s=10.0)
     assert reporters.is_deaf
     assert reporters.fill(now_s=10.5) == []  # its last report still counts for this second
@@ -67,6 +67,18 @@ def test_one_that_comes_back_speaks_for_itself() -> None:
     assert not reporters.is_deaf
     assert reporters.fill(now_s=2.0) == []
     assert reporters.hear("a", two, [STAT]) == [STAT]
+
+
+def test_a_load_that_ended_while_it_was_lost_is_not_carried_when_it_is_lost_again() -> None:
+    reporters = Reporters()
+    one = joined(reporters)
+    reporters.hear("a", one, [STAT])
+    reporters.leave("a", one, is_farewell=False, now_s=1.0)
+    two = joined(reporters)
+    other = replace(STAT, revision="other", time_s=99.0)
+    reporters.hear("a", two, [other])
+    reporters.leave("a", two, is_farewell=False, now_s=100.0)
+    assert [each.revision for each in reporters.fill(now_s=101.0)] == ["other"]
 
 
 def test_one_that_leaves_in_good_order_carries_nothing() -> None:
