@@ -220,6 +220,8 @@ class Collector:
             self._is_blind = not is_known
         elif self._is_blind:
             self._see_again(now_s)
+        elif self._measured is not None and now_s - self._measured.heard_s > STALE_S:
+            self._measured = None  # since then activators counted all: the next begins anew
         if not is_known:
             return Load(stable=None, panic=None, busy=None, queued=queued, idle_s=idle_s)
         if ready > 0 and not is_exposed:

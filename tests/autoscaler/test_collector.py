@@ -359,3 +359,16 @@ def test_what_was_not_measured_until_activators_stepped_in_is_no_zero(is_kpa: bo
     assert told.at(121.0).stable == pytest.approx(3.0, abs=0.1)
     told.measure(1.0, 121.1)
     assert told.at(121.2).stable < 3.2, "from then on, not in all the seconds since it was measured"
+
+
+@pytest.mark.parametrize("is_kpa", [True, False])
+def test_what_is_measured_anew_is_not_added_to_what_activators_counted_meanwhile(
+    is_kpa: bool,
+) -> None:
+    told = Told(spec(is_kpa=is_kpa)).measure(4.0, *(n + 0.1 for n in range(10)))
+    assert told.at(10.0, is_exposed=True).stable == 4.0
+    for second in range(10, 200):
+        told.tell(stat(second + 0.5, 4.0)).at(second + 0.6)
+    told.measure(4.0, 201.1)
+    load = told.at(201.2, is_exposed=True)
+    assert load.stable == pytest.approx(4.0, abs=0.2)
