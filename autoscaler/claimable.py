@@ -161,6 +161,10 @@ class Claimables:
             del self._warm[place]
         return pod
 
+    def give_back(self, namespace: str, name: str, pod: WarmPod) -> None:
+        """One that was taken in vain; what was heard of it since counts."""
+        self._warm.setdefault((namespace, name), {}).setdefault(pod.name, pod)
+
     def count(self, namespace: str, name: str) -> int:
         """How many are warm."""
         return len(self._warm.get((namespace, name), ()))

@@ -202,13 +202,17 @@ class Claiming:
                     await self._client.patch(PODS, namespace, pod.name, patch, kind="json")
             except (ConflictError, InvalidError, NotFoundError):
                 self._lost += 1
-            except (ApiError, TimeoutError) as error:
+            except ApiError as error:
+                self._failed += 1
+                _LOG.warning("claiming Pod %s/%s: %s", namespace, pod.name, error.message)
+                # Warm as before; if it is ours after all, its change is heard like any other.
+                self._found.give_back(namespace, target.pool, pod)
+                return None
+            except TimeoutError:
                 # It may be ours, and nobody's: nobody is to find it half claimed.
                 self._failed += 1
-                _LOG.warning(
-                    "claiming Pod %s/%s: %s", namespace, pod.name, str(error) or "no answer"
-                )
-                if self._tasks is not None and not isinstance(error, ApiError):
+                _LOG.warning("claiming Pod %s/%s: no answer", namespace, pod.name)
+                if self._tasks is not None:
                     self._tasks.create_task(self._delete(namespace, pod))
                 return None
             else:

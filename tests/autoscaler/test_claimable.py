@@ -76,6 +76,20 @@ def test_a_pod_that_changed_can_be_taken_again() -> None:
     assert pod.version == "8"
 
 
+def test_a_pod_that_was_taken_in_vain_can_be_given_back() -> None:
+    made = found("a")
+    pod = made.take("default", CLASS)
+    assert pod is not None
+    made.give_back("default", CLASS, pod)
+    assert made.take("default", CLASS) == pod
+    before = trimmed_pod(warm_pod("a"))
+    made.pod_changed(before, trimmed_pod(warm_pod("a", version="8")))
+    made.give_back("default", CLASS, pod)  # what was heard of it since counts
+    again = made.take("default", CLASS)
+    assert again is not None
+    assert again.version == "8"
+
+
 @pytest.mark.parametrize("reason", ["cold", "going", "keyless", "claimed"])
 def test_what_is_not_warm_is_not_taken(reason: str) -> None:
     raw = warm_pod("a", is_ready=reason != "cold")

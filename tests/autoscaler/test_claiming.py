@@ -221,10 +221,14 @@ async def test_a_server_that_is_away_costs_the_claim_alone(
     async def patch(*_: Any, **__: Any) -> Any:
         raise UnavailableError("away")
 
-    monkeypatch.setattr(one.client.inner, "patch", patch)
     async with claimants(one):
-        assert not await one.lead(1)
-    assert one.claiming.statistics().failed == 1
+        with monkeypatch.context() as away:
+            away.setattr(one.client.inner, "patch", patch)
+            assert not await one.lead(1)
+        assert one.claiming.statistics().failed == 1
+        assert has(server, "a")
+        await one.lead(1)  # the Pod is as warm as before
+    assert one.claiming.statistics().claimed == 1
 
 
 async def test_a_patch_without_an_answer_gives_its_pod_up(
