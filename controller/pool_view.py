@@ -111,10 +111,6 @@ class PoolView:
         """The Pods that are warm or were, by name."""
         return self._pods.get(namespace, {})
 
-    def namespaces(self) -> list[str]:
-        """Those in which there may be something to do."""
-        return [*dict.fromkeys((*self._needs, *self._pods))]
-
 
 def read_pod(raw: Raw) -> Seen | None:
     """A Pod as pools see it; None for one that never was in a pool."""

@@ -10,7 +10,8 @@ that the Routes' Services lead to activators, too.
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from api import keys
 from api.kinds import (
@@ -26,14 +27,14 @@ from api.kinds import (
 )
 from api.objects import Raw
 from cluster.client import Client, Page
-from cluster.errors import NotFoundError
+from cluster.errors import ApiError, NotFoundError
 from cluster.informer import Informer
 from controller import publishing, slices
 from controller.children import annotations_of, controller_of, labels_of
 from controller.concerns import Task, Work
-from controller.plan import status_of
+from controller.plan import Plan, Write, status_of
 from controller.publishing import Leading, Observed, Publishing, Wanted, endpoint, ready_endpoint
-from controller.reconciler import Writer
+from controller.reconciler import RefusedError, Writer
 from controller.route import served_revisions
 from controller.slices import Endpoint
 from controller.view import Index, Key, View, key_of
@@ -42,15 +43,24 @@ _LOG = logging.getLogger(__name__)
 # Who says in a condition that a name is somebody else's.
 _TOLD = {ROUTES: Task.ROUTE, REVISIONS: Task.REVISION}
 NOT_OWNED_RETRY_S = 30.0  # whoever has the name may give it up
+_ASKED_AGAIN_S: Final = 1.0
 
 
 async def served_slices(client: Client, namespace: str | None = None) -> Resource:
-    """The EndpointSlices that a server has; servers before 1.21 know the first version only."""
-    try:
-        await client.list(ENDPOINTSLICES, namespace, page=Page(limit=1))
-    except NotFoundError:
-        return ENDPOINTSLICES_V1BETA1
-    return ENDPOINTSLICES
+    """The EndpointSlices that a server has; servers before 1.21 know the first version only.
+
+    It is asked until it answers.
+    """
+    while True:
+        try:
+            await client.list(ENDPOINTSLICES, namespace, page=Page(limit=1))
+        except NotFoundError:
+            return ENDPOINTSLICES_V1BETA1
+        except ApiError as error:
+            _LOG.warning("%s: %s; asking again", ENDPOINTSLICES.plural, error.message)
+            await asyncio.sleep(_ASKED_AGAIN_S)
+        else:
+            return ENDPOINTSLICES
 
 
 _TASKS = {
@@ -169,7 +179,12 @@ class Publisher:
     async def revision(self, key: Key) -> float | None:
         """Publish the Routes that have a Revision, then the Revision."""
         for route in self._routes_by_revision.get(key):
-            await self.route(route)
+            try:
+                await self.route(route)
+            except RefusedError as error:
+                if error.write.resource != CORE_SERVICES:
+                    raise
+                # One that is not there leads nowhere; the Route's own work tells of it.
         found = self._leading(key)
         if found is None or not self._is_synced:
             return None
@@ -209,7 +224,7 @@ class Publisher:
     ) -> float | None:
         wanted = publishing.not_nowhere(wanted, self._alive)
         seen = await self._observe(owner, wanted)
-        await self._writer.carry_out(resource, owner, publishing.plan(seen, wanted))
+        refused = await self._carry_out(resource, owner, publishing.plan(seen, wanted))
         lost = publishing.foreign(seen, wanted)
         if lost != self._foreign.get(work, []):
             self._foreign[work] = lost
@@ -217,7 +232,28 @@ class Publisher:
                 del self._foreign[work]
             if resource in _TOLD:
                 self._enqueue((_TOLD[resource], work[1]))
+        if refused is not None:
+            raise refused
         return NOT_OWNED_RETRY_S if lost else None
+
+    async def _carry_out(self, resource: Resource, owner: Raw, plan: Plan) -> RefusedError | None:
+        """Write all that is not refused; of Services that are (by a quota), why the first one is.
+
+        Those that are there go on following what they lead to.
+        """
+        refused: dict[str, RefusedError] = {}
+        rest: list[Write] = []
+        for write in plan.creates:
+            if write.resource != CORE_SERVICES:
+                rest.append(write)
+                continue
+            try:
+                await self._writer.carry_out(resource, owner, Plan(creates=(write,)))
+            except RefusedError as error:
+                refused[write.name] = error
+        kept = [e for e in rest if labels_of(e.object).get(keys.SERVICE_NAME) not in refused]
+        await self._writer.carry_out(resource, owner, replace(plan, creates=tuple(kept)))
+        return next(iter(refused.values()), None)
 
     async def _observe(self, owner: Raw, wanted: Mapping[str, Wanted]) -> Observed:
         """What there is; a name that we do not know to be ours is asked for."""

@@ -20,12 +20,12 @@ from api.kinds import (
     SERVICES,
     Resource,
 )
-from cluster.errors import NotFoundError
+from cluster.errors import ForbiddenError, NotFoundError, UnavailableError
 from cluster.informer import Informer
 from controller.predictor_pods import PredictorPods
 from controller.publisher import served_slices
 from controller.publishing import Publishing
-from tests.controller.world import World, a_world, ksvc
+from tests.controller.world import FaultyClient, World, a_world, ksvc
 
 
 def definition(version: str) -> dict[str, Any]:
@@ -110,7 +110,12 @@ class Cluster:
 
 
 @asynccontextmanager
-async def a_cluster(path: Path, slices: Resource = ENDPOINTSLICES) -> AsyncIterator[Cluster]:
+async def a_cluster(
+    path: Path,
+    slices: Resource = ENDPOINTSLICES,
+    before: Callable[[int, str, Resource, Any], None] | None = None,
+) -> AsyncIterator[Cluster]:
+    """`before` each write of the controller's."""
     async with a_world(path / "store.db") as world:
         await world.client.create(CUSTOMRESOURCEDEFINITIONS, definition(slices.version))
         (path / "good").write_bytes(b"a model")
@@ -122,7 +127,9 @@ async def a_cluster(path: Path, slices: Resource = ENDPOINTSLICES) -> AsyncItera
         }
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(each.run()) for each in (cluster.slices, cluster.services)]
-            async with world.controller(**settings):
+            client = FaultyClient(world.server)
+            client.before = before or client.before
+            async with world.controller(client, **settings):
                 yield cluster
             for task in running:
                 task.cancel()
@@ -253,6 +260,27 @@ async def test_an_inference_service_is_published_unless_a_route_has_its_name(
         assert owners == {"mnist": "Route", "iris": "InferenceService"}
 
 
+async def test_a_service_that_is_refused_keeps_no_other_from_following(tmp_path: Path) -> None:
+    def quota(_number: int, verb: str, resource: Resource, obj: Any) -> None:
+        if verb == "create" and resource == CORE_SERVICES and obj["metadata"]["name"] == "blue-m":
+            raise ForbiddenError("exceeded quota: services")
+
+    async with a_cluster(tmp_path, before=quota) as cluster:
+        world = cluster.world
+        labels = {"app.kubernetes.io/name": "activator"}
+        await cluster.pod("activator-1", "10.9.0.1", labels)
+        traffic = [{"latestRevision": True, "percent": 100, "tag": "blue"}]
+        await world.apply(ksvc("m", traffic=traffic))
+        await world.until(lambda: world.says(SERVICES, "m", "True"))
+        both = ("m", "m-00001")
+        await cluster.until(lambda: all(cluster.leads(e) == {"activator-1:8080"} for e in both))
+        await world.until(lambda: world.events("CreationFailed"))
+        assert "exceeded quota" in world.events("CreationFailed")[0]
+        await cluster.pod("activator-2", "10.9.0.2", labels)
+        await cluster.until(lambda: all(len(cluster.leads(e)) == 2 for e in both))
+        assert cluster.leads("blue-m") == set()
+
+
 async def test_what_was_deleted_is_made_again(tmp_path: Path) -> None:
     async with a_cluster(tmp_path) as cluster:
         world = cluster.world
@@ -276,6 +304,25 @@ async def test_the_version_of_slices_is_found_by_asking(tmp_path: Path) -> None:
         assert await served_slices(world.client) == ENDPOINTSLICES_V1BETA1
         await world.client.create(CUSTOMRESOURCEDEFINITIONS, definition("v1"))
         assert await served_slices(world.client) == ENDPOINTSLICES
+
+
+async def test_a_server_that_does_not_answer_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("controller.publisher._ASKED_AGAIN_S", 0.0)
+    async with a_world(tmp_path / "store.db") as world:
+        await world.client.create(CUSTOMRESOURCEDEFINITIONS, definition("v1"))
+        inner = world.client.list
+        failures = iter([UnavailableError("no answer"), ForbiddenError("not yet")])
+
+        async def listed(*args: Any, **words: Any) -> Any:
+            if error := next(failures, None):
+                raise error
+            return await inner(*args, **words)
+
+        monkeypatch.setattr(world.client, "list", listed)
+        assert await served_slices(world.client) == ENDPOINTSLICES
+    assert "no answer; asking again" in caplog.text
 
 
 async def test_one_machine_has_no_core_services(tmp_path: Path) -> None:
