@@ -119,7 +119,7 @@ def _credentials(parts: SplitResult, options: dict[str, str]) -> dict[str, Any]:
         raise ValueError("password_file: there is a password in the URL as well")
     if file:
         return {"credential_provider": _File(_existing("password_file", file), name)}
-    if at and not password:
+    if (at or name) and not password:
         raise ValueError("a user without a password: say USER:PASSWORD@ or password_file=PATH")
     return {"username": name or None, "password": password} if password else {}
 

@@ -44,6 +44,7 @@ DEADLINE_S = 20.0
         ("redis://h?password_file=/nowhere", "password_file: /nowhere is not a file"),
         ("redis://:p@h?password_file=/etc/hosts", "there is a password in the URL as well"),
         ("redis://somebody@h", "a user without a password"),
+        ("redis://h?username=somebody", "a user without a password"),
         ("redis://h?sentinel_password_file=/etc/hosts", "not of redis"),
         ("redis+cluster://a,b/3", '"/3": a cluster has one database'),
         ("redis+cluster://a,:1", '":1" is not HOST or HOST:PORT'),
