@@ -123,7 +123,7 @@ def _stat(row: Any, reporter: str, time_s: float) -> Stat:
             tokens_in_flight=None if tokens is None else _amount(tokens),
             queue_delay_s=None if delay_s is None else _amount(delay_s),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, LookupError) as error:
         raise MessageError(f"a row can not be read: {str(row)[:80]}: {error}") from None
 
 

@@ -59,6 +59,8 @@ def test_a_later_version_may_say_more() -> None:
         {"stats": 1},
         {"stats": [[]]},
         {"stats": [["n", "r", 1.0]]},
+        {"stats": [{"n": 1}]},
+        {"stats": ["n"]},
         {"stats": [["n", 1, 1.0, 0.0, 0, 0, 1, None, None]]},
         {"stats": [["n", "r", "x", 0.0, 0, 0, 1, None, None]]},
         {"stats": [["n", "r", -1.0, 0.0, 0, 0, 1, None, None]]},
