@@ -5,7 +5,7 @@ for each request, and telling it which are in use.
 Must not know: sockets, tasks, clocks, how the owner is chosen, what is in a request.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
@@ -91,11 +91,6 @@ class SharedQueue(HostQueue[R, E], Generic[R, E]):
         for request, _ in refused:
             self._tear(request)
         return refused
-
-    @override
-    def endpoints_changed(self, ready: Collection[E]) -> Sequence[Forward[R, E]]:
-        self._known = tuple(ready)
-        return super().endpoints_changed(ready) if self.is_open else ()
 
     # -- who owns it ------------------------------------------------------------------------
 
