@@ -165,16 +165,18 @@ def plan(route: Raw, asked: Mapping[str, dict[str, Any]], existing: Sequence[Raw
     )
 
 
-def ingress(route: Raw, asked: Iterable[str], existing: Sequence[Raw]) -> Condition | None:
+def ingress(route: Raw, asked: Mapping[str, Raw], existing: Sequence[Raw]) -> Condition | None:
     """What gateways say of a Route's HTTPRoutes; None: they serve all of them."""
     there = {str(each["metadata"]["name"]): each for each in existing}
-    for name in asked:
+    for name, made in asked.items():
         found = there.get(name)
         if found is None:
             return NOT_CONFIGURED
         if not is_controlled_by(found, route):
             message = f"There is an existing HTTPRoute {quoted(name)} that we do not own."
             return Condition(type=INGRESS_READY, status=FALSE, reason="NotOwned", message=message)
+        if found.get("spec") != made["spec"]:
+            return NOT_CONFIGURED  # what gateways say is about what it was
         said = _said(found)
         if said is not None:
             return said

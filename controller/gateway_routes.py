@@ -4,9 +4,10 @@ For: clusters whose own gateway is the entry (`--gateway`).
 Must not know: what an HTTPRoute looks like.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from api import keys
 from api.conditions import Condition
@@ -24,6 +25,7 @@ from controller.reconciler import Writer
 from controller.view import Index, Key, View, key_of
 
 _LOG = logging.getLogger(__name__)
+_AGAIN_S: Final = 30.0  # somebody may install the Gateway API
 
 
 class GatewayRoutes:
@@ -49,21 +51,30 @@ class GatewayRoutes:
         self._is_served: bool | None = None  # None: not known yet
 
     async def run(self) -> None:
-        """Follow HTTPRoutes until cancelled; without any on this cluster that is said."""
+        """Follow HTTPRoutes until cancelled; while this cluster has none, that is said."""
         self._informer.on_change(self._changed)
+        while True:
+            if await self._look():
+                await self._informer.run()
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _look(self) -> bool:
+        """Whether HTTPRoutes are served; a change of that concerns every Route."""
+        is_served = True
         try:
             await self._client.list(HTTPROUTES, page=Page(limit=1))
-            self._is_served = True
         except (NotFoundError, ForbiddenError) as error:
-            self._is_served = False
-            _LOG.warning("--gateway: %s (%s)", gateway.MISSING.message, error.message)
-        except ApiError:
-            self._is_served = True  # the informer asks on
-        for key in self._view.keys(ROUTES):
-            self._enqueue((Task.GATEWAY, key))
-            self._enqueue((Task.ROUTE, key))
-        if self._is_served:
-            await self._informer.run()
+            is_served = False
+            if self._is_served is None:
+                _LOG.warning("--gateway: %s (%s)", gateway.MISSING.message, error.message)
+        except ApiError as error:
+            _LOG.info("%s: %s; the informer asks on", HTTPROUTES.plural, error.message)
+        if is_served is not self._is_served:
+            self._is_served = is_served
+            for key in self._view.keys(ROUTES):
+                self._enqueue((Task.GATEWAY, key))
+                self._enqueue((Task.ROUTE, key))
+        return is_served
 
     async def reconcile(self, key: Key, addresses: Addresses) -> None:
         """Write the HTTPRoutes of a Route."""

@@ -159,6 +159,15 @@ def test_what_a_gateway_says_is_told(status: dict[str, Any], told: Any) -> None:
     assert (None if said is None else (said.status, said.reason)) == told
 
 
+def test_what_a_gateway_said_of_other_shares_does_not_count() -> None:
+    before = there(routed(FIRST, NEXT), status=parents(("Accepted", "True", "Accepted")))
+    assert ingress(routed(FIRST, NEXT), asked(routed(FIRST, NEXT)), before) is None
+    after = routed({**FIRST, "percent": 50}, {**NEXT, "percent": 50})
+    said = ingress(after, asked(after), before)
+    assert said is not None
+    assert said.reason == "IngressNotConfigured"
+
+
 def test_before_it_is_written_the_way_in_is_not_configured() -> None:
     route = routed(FIRST)
     said = ingress(route, asked(route), [])
