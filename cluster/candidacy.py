@@ -10,6 +10,7 @@ after it was sent, and the deadline is the shorter of the two: so the one has st
 another begins. Writes state the version they were decided from, so of two at once one fails.
 """
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -173,7 +174,7 @@ def claimed(
         "metadata": metadata,
         "spec": {
             "holderIdentity": post.identity,
-            "leaseDurationSeconds": max(1, round(lease_s)),
+            "leaseDurationSeconds": math.ceil(lease_s),  # no shorter: others wait for it
             "acquireTime": before.acquired if is_renewal and before.acquired else now,
             "renewTime": now,
             "leaseTransitions": before.transitions + (0 if is_renewal or not stored else 1),

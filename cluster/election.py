@@ -130,6 +130,7 @@ class Election:
             # and in whichever order we are told to end.
             is_cancelled = await _outlast(working)
             renewing.cancel()
+            is_cancelled |= await _outlast(renewing)
             self._candidacy.resign()
             await self._release()
             if is_cancelled:
@@ -198,16 +199,30 @@ class Election:
         self._candidacy.wrote(candidacy.read(self._stored), sent_s=sent_s, now_s=now_s)
 
     async def _release(self) -> None:
-        """Let the next one begin at once, if the Lease is still as we wrote it."""
-        if self._stored is None or self._candidacy.seen.holder != self._post.identity:
+        """Let the next one begin at once, if the Lease still says that it is ours."""
+        if self._candidacy.seen.holder != self._post.identity:
             return
         try:
             async with asyncio.timeout(_RELEASE_S):
-                lease = candidacy.released(self._stored, epoch_s=self._clock())
-                await self._client.replace(LEASES, lease)
-            _LOG.info("let go of the Lease %s", self._post.name)
+                await self._let_go()
         except (ApiError, TimeoutError) as error:
             _LOG.warning("Lease %s not released: %s", self._post.name, error)
+
+    async def _let_go(self) -> None:
+        try:
+            if self._stored is not None:
+                await self._free(self._stored)
+                return
+        except ConflictError:
+            pass  # a renewal of ours may have worked when nobody waited for its answer any more
+        stored = await self._client.get(LEASES, self._post.namespace, self._post.name)
+        if candidacy.read(stored).holder == self._post.identity:
+            await self._free(stored)
+
+    async def _free(self, stored: dict[str, Any]) -> None:
+        lease = candidacy.released(stored, epoch_s=self._clock())
+        await self._client.replace(LEASES, lease)
+        _LOG.info("let go of the Lease %s", self._post.name)
 
 
 async def _outlast(task: "asyncio.Task[None]") -> bool:

@@ -114,6 +114,12 @@ class TestLeases:
         found = candidacy.read(lease)
         assert (found.version, found.holder, found.address) == ("u 7", "a", "10.0.0.1:8083")
 
+    @pytest.mark.parametrize("lease_s", [1.0, 1.2, 5.4, 8.0])
+    def test_others_wait_no_shorter_than_it_is_held(self, lease_s: float) -> None:
+        terms = Terms(lease_s=lease_s, renew_s=lease_s - 0.1, retry_s=0.1)
+        lease = candidacy.claimed(None, POST, lease_s=terms.lease_s, epoch_s=1.0)
+        assert lease["spec"]["leaseDurationSeconds"] > terms.renew_s
+
     def test_a_renewal_keeps_what_others_wrote_and_since_when_it_is_held(self) -> None:
         stored = candidacy.claimed(None, POST, lease_s=8.0, epoch_s=1.0)
         stored["metadata"] |= {"resourceVersion": "7", "labels": {"x": "y"}}

@@ -30,6 +30,11 @@ class Cut(DirectClient):
     """A client whose server can be out of reach."""
 
     is_cut = False
+    unanswered = 0  # writes that work although nobody hears of it
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.is_silent = asyncio.Event()
 
     async def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         if self.is_cut:
@@ -39,7 +44,12 @@ class Cut(DirectClient):
     async def replace(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         if self.is_cut:
             raise UnavailableError("cut off")
-        return await super().replace(*args, **kwargs)
+        written = await super().replace(*args, **kwargs)
+        if self.unanswered:
+            self.unanswered -= 1
+            self.is_silent.set()
+            await asyncio.Event().wait()
+        return written
 
 
 class Candidate:
@@ -115,6 +125,15 @@ async def test_who_is_stopped_lets_go_and_the_next_one_need_not_wait(served: Ser
     async with running(two):
         await two.begun.wait()  # its clock has not moved: no Lease has run out
         assert (await lease(served))["spec"]["leaseTransitions"] == 1
+
+
+async def test_who_is_stopped_while_it_renews_lets_go_all_the_same(served: Served) -> None:
+    one = Candidate(served, "one")
+    async with running(one):
+        await one.begun.wait()
+        one.client.unanswered = 1
+        await one.client.is_silent.wait()
+    assert (await lease(served))["spec"]["holderIdentity"] == ""
 
 
 @pytest.mark.parametrize("order", ["stop first", "cancel first", "cancel while it ends"])
