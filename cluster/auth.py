@@ -14,13 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from typing_extensions import override
+
+from cluster import plugins
+from cluster.credentials import CredentialsError
+from cluster.plugins import Plugin
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_UNSUPPORTED: Final = ("exec", "auth-provider", "username", "password", "as")
-
-
-class CredentialsError(Exception):
-    """A kubeconfig or service account that cannot be used; str() says why, and which file."""
+_UNSUPPORTED: Final = {
+    "users": (
+        *("auth-provider", "username", "password"),
+        *("as", "as-uid", "as-groups", "as-user-extra"),
+    ),
+    "clusters": ("proxy-url",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +42,8 @@ class Address:
     client_certificate: bytes | None = None
     client_key: bytes | None = None
     skips_verification: bool = False
+    server_name: str = ""  # of its certificate, where that is not the URL's host
+    plugin: Plugin | None = None  # who knows the token or certificate
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """TLS as the address says; None for plain http. CredentialsError for bad certificates."""
@@ -48,46 +57,80 @@ class Address:
             ) from error
 
     def _ssl_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.ca.decode() if self.ca else None)
+        context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+        context.server_name = self.server_name
+        if self.ca:
+            context.load_verify_locations(cadata=self.ca.decode())
+        else:
+            context.load_default_certs()
         if self.skips_verification:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.client_certificate is not None and self.client_key is not None:
-            # ssl reads certificates from files only; this one is private and gone at once.
-            with tempfile.NamedTemporaryFile() as file:
-                file.write(self.client_certificate + b"\n" + self.client_key)
-                file.flush()
-                context.load_cert_chain(file.name)
+            present(context, self.client_certificate, self.client_key)
         return context
 
 
-def load_kubeconfig(path: Path, *, context: str = "") -> Address:
-    """The server and user of a context (default: the current one); CredentialsError."""
-    try:
-        raw = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise CredentialsError(f"{path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise CredentialsError(f"{path} is not YAML: {error}") from error
-    if not isinstance(raw, Mapping):
-        raise CredentialsError(f"{path} is not a kubeconfig")
-    name = context or raw.get("current-context") or ""
-    chosen = _named(path, raw, "contexts", "context", name)
-    cluster = _named(path, raw, "clusters", "cluster", chosen.get("cluster"))
-    user = _named(path, raw, "users", "user", chosen.get("user"))
-    for field in _UNSUPPORTED:
-        if user.get(field):
-            raise CredentialsError(f"{path}: users[].user.{field} is not supported; use a token")
+class _Context(ssl.SSLContext):
+    """TLS with a server whose certificate may have another name than its URL."""
+
+    server_name = ""
+
+    @override
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        name = self.server_name or server_hostname
+        return super().wrap_bio(incoming, outgoing, server_side, name, session)
+
+
+def present(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Say who we are by a certificate, in connections to come; ssl.SSLError."""
+    # ssl reads certificates from files only; this one is private and gone at once.
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(certificate + b"\n" + key)
+        file.flush()
+        context.load_cert_chain(file.name)
+
+
+def load_kubeconfig(*paths: Path, context: str = "") -> Address:
+    """The server and user of a context (default: the current one); CredentialsError.
+
+    Of several files each name is the first's that has it, and so is the current context.
+    """
+    files = [(path, _file(path)) for path in paths]
+    shown = ":".join(str(path) for path in paths)
+    name = context or next((n for _, raw in files if (n := raw.get("current-context"))), "")
+    _, chosen = _named(files, shown, "contexts", "context", name)
+    at, cluster = _named(files, shown, "clusters", "cluster", chosen.get("cluster"))
+    path, user = _named(files, shown, "users", "user", chosen.get("user"))
     if not isinstance(cluster.get("server"), str):
-        raise CredentialsError(f"{path}: clusters[].cluster.server is missing")
+        raise CredentialsError(f"{at}: clusters[].cluster.server is missing")
+    authority = _pem(at, cluster, "certificate-authority")
+    certificate, key = _pem(path, user, "client-certificate"), _pem(path, user, "client-key")
+    if (certificate is None) != (key is None):
+        missing = "client-key" if key is None else "client-certificate"
+        raise CredentialsError(f"{path}: users[].user has no {missing}, and one needs both")
+    token = _token(path, user)
+    plugin = None
+    if user.get("exec") and token is None:
+        told = plugins.told_of(cluster, authority)
+        plugin = plugins.described(path, str(chosen.get("user")), user["exec"], told)
     return Address(
         url=cluster["server"],
-        token=_token(path, user),
-        token_file=_token_file(path, user),
-        ca=_pem(path, cluster, "certificate-authority"),
-        client_certificate=_pem(path, user, "client-certificate"),
-        client_key=_pem(path, user, "client-key"),
+        token=token,
+        token_file=path.parent / user["tokenFile"] if user.get("tokenFile") else None,
+        ca=authority,
+        client_certificate=certificate,
+        client_key=key,
         skips_verification=bool(cluster.get("insecure-skip-tls-verify")),
+        server_name=str(cluster.get("tls-server-name") or ""),
+        plugin=plugin,
     )
 
 
@@ -108,27 +151,51 @@ def load_service_account(*, host: str, port: str, folder: Path = SERVICE_ACCOUNT
     )
 
 
-def _named(path: Path, raw: Mapping[str, Any], field: str, inner: str, name: Any) -> dict[str, Any]:
-    entries = raw.get(field)
-    for entry in entries if isinstance(entries, Sequence) else ():
-        if isinstance(entry, Mapping) and entry.get("name") == name:
+def _file(path: Path) -> Mapping[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise CredentialsError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise CredentialsError(f"{path} is not YAML: {error}") from error
+    if not isinstance(raw, Mapping):
+        raise CredentialsError(f"{path} is not a kubeconfig")
+    return raw
+
+
+def _named(
+    files: Sequence[tuple[Path, Mapping[str, Any]]], shown: str, field: str, inner: str, name: Any
+) -> tuple[Path, dict[str, Any]]:
+    """An entry, and the file that it is in: what it names stands beside that."""
+    known = []
+    for path, raw in files:
+        entries = raw.get(field)
+        for entry in entries if isinstance(entries, Sequence) else ():
+            if not isinstance(entry, Mapping):
+                continue
+            known.append(str(entry.get("name")))
+            if entry.get("name") != name:
+                continue
             found = entry.get(inner)
-            return dict(found) if isinstance(found, Mapping) else {}
-    raise CredentialsError(f"{path} has no {inner} named {name!r} in {field}")
+            found = dict(found) if isinstance(found, Mapping) else {}
+            _refuse(path, field, inner, found)
+            return path, found
+    told = f" (there are {', '.join(dict.fromkeys(known))})" if known else ""
+    raise CredentialsError(f"{shown} has no {inner} named {name!r} in {field}{told}")
+
+
+def _refuse(path: Path, field: str, inner: str, found: Mapping[str, Any]) -> None:
+    advice = "use a token, a certificate or exec" if field == "users" else "connect without"
+    for name in _UNSUPPORTED.get(field, ()):
+        if found.get(name):
+            raise CredentialsError(f"{path}: {field}[].{inner}.{name} is not supported; {advice}")
 
 
 def _token(path: Path, user: Mapping[str, Any]) -> str | None:
-    if user.get("token"):
-        return str(user["token"])
+    # As in kubectl: the file goes before what stands beside it.
     if user.get("tokenFile"):
         return _read(path, user["tokenFile"]).decode().strip()
-    return None
-
-
-def _token_file(path: Path, user: Mapping[str, Any]) -> Path | None:
-    return (
-        None if user.get("token") or not user.get("tokenFile") else path.parent / user["tokenFile"]
-    )
+    return str(user["token"]) if user.get("token") else None
 
 
 def _pem(path: Path, raw: Mapping[str, Any], field: str) -> bytes | None:

@@ -24,10 +24,11 @@ import aiohttp
 from cluster.auth import (
     SERVICE_ACCOUNT,
     Address,
-    CredentialsError,
     load_kubeconfig,
     load_service_account,
 )
+from cluster.authorizing import begin
+from cluster.credentials import CredentialsError
 from cluster.http import HttpClient
 
 _LOG = logging.getLogger(__name__)
@@ -62,18 +63,24 @@ async def connect(
     admit: Callable[[str, str], Awaitable[None]] | None = None,
     request_timeout_s: float = 30.0,
 ) -> AsyncIterator[HttpClient]:
-    """A client with connections of its own; CredentialsError for bad certificates.
+    """A client with connections of its own; CredentialsError for bad certificates or plugins.
 
     With `only_namespace`, nothing is read of others unless they are named.
     """
     context = address.ssl_context()
+    authorization = await begin(address, context)
     connector = aiohttp.TCPConnector(
         ssl=context if context is not None else True,
+        force_close=authorization is not None and authorization.has_certificate,
         limit=_CONNECTIONS_MAX,
         socket_factory=_make_socket,
     )
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        middlewares=(authorization,) if authorization is not None else (),
+    ) as session:
         client = HttpClient(
             address.url,
             session,

@@ -4,6 +4,7 @@ For: components that run apart from the API server they talk to.
 Must not know: whether that server is ours or a cluster's.
 """
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import orjson
 from api.kinds import Resource
 from api.objects import Raw
 from cluster.client import ALL, ObjectList, Page, PatchKind, WatchEvent
+from cluster.credentials import CredentialsError
 from cluster.errors import ApiError, BadRequestError, GoneError, UnavailableError, from_status
 
 _PATCH_TYPES = {
@@ -169,7 +171,9 @@ class HttpClient:
                         _lean(event.object)
                     yield event
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"watch of {resource.plural} broke: {error!r}") from error
+            raise UnavailableError(f"watch of {resource.plural} broke: {said(error)}") from error
+        except CredentialsError as error:
+            raise UnavailableError(str(error)) from error
 
     def _headers(self) -> dict[str, str]:
         token = self._token() if callable(self._token) else self._token
@@ -214,10 +218,29 @@ class HttpClient:
                 answer = await response.read()
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"{verb} {url}: {error!r}") from error
+            raise UnavailableError(f"{verb} {url}: {said(error)}") from error
+        except CredentialsError as error:
+            raise UnavailableError(str(error)) from error
         if status >= 400:
             raise _error(status, answer)
         return _decode(answer)
+
+
+def said(error: Exception) -> str:
+    """Why a server was not reached, in words for a person."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"the name {error.host} is not known here ({error.os_error.strerror})"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno
+        why = os.strerror(number) if number else str(error.os_error)
+        return f"{why} ({error.host} port {error.port})"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return repr(error)
 
 
 def _namespace_of(obj: Raw) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import uvloop
 
-from cluster.auth import CredentialsError
+from cluster.credentials import CredentialsError
 from cluster.flags import FlagError
 from telemetry import logs
 

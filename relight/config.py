@@ -6,7 +6,7 @@ Must not know: what a command does with it. Nothing else here reads the environm
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from cluster import auth
+from cluster.credentials import CredentialsError
 from relight.errors import UnreachableError, UsageError
 
 ENVIRONMENT_VARIABLE = "RELIGHT_DATA_DIR"
@@ -60,12 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--kubeconfig", type=Path, metavar="FILE", help="an API server, anyone's, instead"
     )
+    group.add_argument(
+        "--context", default="", metavar="NAME", help="of the kubeconfig (else its current one)"
+    )
 
 
 def locate(args: argparse.Namespace) -> Location:
     """The platform these arguments mean. UsageError or UnreachableError names what is wrong."""
     if args.kubeconfig is not None:
-        return _from_kubeconfig(args.kubeconfig)
+        return _from_kubeconfig([args.kubeconfig], args.context)
+    if args.context:
+        raise UsageError("--context is of a kubeconfig: name that with --kubeconfig FILE")
     return _from_data_dir(data_dir(args.data_dir, surroundings()))
 
 
@@ -77,18 +83,21 @@ def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"the cluster (else ${KUBECONFIG}, ~/.kube/config)",
     )
+    parser.add_argument(
+        "--context", default="", metavar="NAME", help="of the kubeconfig (else its current one)"
+    )
 
 
 def locate_cluster(args: argparse.Namespace, around: Surroundings | None = None) -> Location:
     """The cluster these arguments mean; UsageError says what is wrong with its file."""
     around = around or surroundings()
     named = around.environment.get(KUBECONFIG)
-    # As for kubectl several files may be named; the first that is there says all there is.
+    # As for kubectl several files may be named, and those that are not there say nothing.
     listed = [around.folder / Path(each).expanduser() for each in (named or "").split(":") if each]
-    present = [each for each in listed if each.exists()] or listed
-    default = present[0] if present else around.home / ".kube/config"
-    path = args.kubeconfig.expanduser() if args.kubeconfig is not None else default
-    return _from_kubeconfig(around.folder / path)
+    paths = [each for each in listed if each.exists()] or listed[:1]
+    if args.kubeconfig is not None:
+        paths = [around.folder / args.kubeconfig.expanduser()]
+    return _from_kubeconfig(paths or [around.home / ".kube/config"], args.context)
 
 
 def data_dir(given: Path | None, around: Surroundings) -> Path:
@@ -100,14 +109,14 @@ def data_dir(given: Path | None, around: Surroundings) -> Path:
     return here if here.is_dir() else around.home / _AT_HOME
 
 
-def _from_kubeconfig(path: Path) -> Location:
+def _from_kubeconfig(paths: Sequence[Path], context: str) -> Location:
     """A kubeconfig alone says nothing of the activator; one from `relight up` has it beside."""
-    address = _load(path)
-    beside = _addresses(path.parent)
+    address = _load(*paths, context=context)
+    beside = _addresses(paths[0].parent)
     if beside.get("api") != address.url:
         beside = {}
     return Location(
-        label=str(path),
+        label=":".join(str(path) for path in paths),
         address=address,
         activator=beside.get("activator"),
         domain=beside.get("domain"),
@@ -131,10 +140,10 @@ def not_running(label: str) -> UnreachableError:
     return UnreachableError(f"no platform is running for {label}: start one with 'relight up'")
 
 
-def _load(path: Path) -> auth.Address:
+def _load(*paths: Path, context: str = "") -> auth.Address:
     try:
-        return auth.load_kubeconfig(path)
-    except auth.CredentialsError as error:
+        return auth.load_kubeconfig(*paths, context=context)
+    except CredentialsError as error:
         raise UsageError(str(error)) from error
 
 

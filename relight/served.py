@@ -13,6 +13,7 @@ import orjson
 
 from api.kinds import Resource
 from cluster.errors import ApiError, ForbiddenError, NotFoundError, UnavailableError, from_status
+from cluster.http import said
 from relight.connection import Connection
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -49,7 +50,7 @@ async def ask(connection: Connection, path: str, *, method: str = "GET", body: A
         ) as response:
             answer, status = await response.read(), response.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise UnavailableError(f"{method} {url}: {error!r}") from error
+        raise UnavailableError(f"{method} {url}: {said(error)}") from error
     if status >= _ERRORS_FROM:
         raise _error(status, answer)
     try:

@@ -1,12 +1,17 @@
 import base64
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.test_utils import TestServer
 
-from cluster.auth import Address, CredentialsError, load_kubeconfig, load_service_account
+from cluster.auth import Address, load_kubeconfig, load_service_account
+from cluster.credentials import CredentialsError
+from embedded import certificates
 
 
 def kubeconfig(folder: Path, *, cluster: object = None, user: object = None) -> Path:
@@ -34,16 +39,77 @@ def test_certificates_may_stand_in_the_file_or_beside_it(tmp_path: Path) -> None
             "server": "https://x",
             "certificate-authority-data": base64.b64encode(b"an authority").decode(),
         },
-        user={"client-key": "key.pem"},
+        user={
+            "client-key": "key.pem",
+            "client-certificate-data": base64.b64encode(b"a certificate").decode(),
+        },
     )
     address = load_kubeconfig(path)
     assert (address.ca, address.client_key) == (b"an authority", b"a key")
+    assert address.client_certificate == b"a certificate"
 
 
 def test_a_token_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret\n")
-    path = kubeconfig(tmp_path, user={"tokenFile": "token"})
-    assert load_kubeconfig(path).token == "secret"
+    path = kubeconfig(tmp_path, user={"tokenFile": "token", "token": "older"})
+    address = load_kubeconfig(path)
+    assert (address.token, address.token_file) == ("secret", tmp_path / "token")
+
+
+def test_a_plugin_is_there_for_who_has_no_token(tmp_path: Path) -> None:
+    raw = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "./get-token",
+        "provideClusterInfo": True,
+    }
+    plugin = load_kubeconfig(kubeconfig(tmp_path, user={"exec": raw})).plugin
+    assert plugin is not None
+    assert (plugin.user, plugin.command) == ("u", str(tmp_path / "get-token"))
+    assert plugin.cluster == {"server": "http://127.0.0.1:1"}
+    assert load_kubeconfig(kubeconfig(tmp_path, user={"exec": raw, "token": "t"})).plugin is None
+
+
+def test_of_several_files_the_first_that_has_a_name_tells(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    first = kubeconfig(tmp_path, user={"token": "first"})
+    second = kubeconfig(tmp_path / "b", user={"token": "second"})
+    raw = yaml.safe_load(second.read_text())
+    raw["current-context"] = "there"
+    raw["contexts"].append({"name": "there", "context": {"cluster": "d", "user": "v"}})
+    raw["clusters"].append({"name": "d", "cluster": {"server": "http://d"}})
+    raw["users"].append({"name": "v", "user": {"tokenFile": "token"}})
+    second.write_text(yaml.safe_dump(raw))
+    (tmp_path / "b/token").write_text("beside")
+    assert load_kubeconfig(first, second).token == "first"
+    there = load_kubeconfig(first, second, context="there")
+    assert (there.url, there.token) == ("http://d", "beside")
+    assert load_kubeconfig(second, first).url == "http://d"
+    with pytest.raises(
+        CredentialsError,
+        match=f"^{first}:{second} has no context named 'x' .*there are here, there",
+    ):
+        load_kubeconfig(first, second, context="x")
+
+
+async def test_a_certificate_may_have_another_name_than_the_url(tmp_path: Path) -> None:
+    made = certificates.prepare(tmp_path / "tls", names=["inside"], now_s=time.time())
+    authority = base64.b64encode(made.authority).decode()
+    server = TestServer(web.Application(), scheme="https")
+    await server.start_server(ssl=made.context)
+    cluster = {"server": str(server.make_url("")), "certificate-authority-data": authority}
+
+    async def status(**more: str) -> int:
+        address = load_kubeconfig(kubeconfig(tmp_path, cluster=cluster | more))
+        connector = TCPConnector(ssl=address.ssl_context() or True)
+        async with ClientSession(connector=connector) as session:
+            return (await session.get(address.url)).status
+
+    try:
+        assert await status(**{"tls-server-name": "inside"}) == 404
+        with pytest.raises(OSError, match="certificate"):
+            await status(**{"tls-server-name": "outside"})
+    finally:
+        await server.close()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +133,13 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, text: str, words:
     ("cluster", "user", "words"),
     [
         ({"x": 1}, None, "server is missing"),
-        (None, {"exec": {"command": "aws"}}, "user.exec is not supported"),
+        (None, {"exec": {"command": "aws"}}, r"users\[u\].user.exec.apiVersion is None"),
+        (None, {"as": "root"}, "users.*user.as is not supported"),
+        (None, {"as-groups": ["x"]}, "user.as-groups is not supported"),
+        (None, {"username": "x", "password": "y"}, "user.username is not supported"),
+        ({"server": "http://x", "proxy-url": "http://p"}, None, "cluster.proxy-url is not supp"),
+        (None, {"client-certificate-data": "eA=="}, "has no client-key, and one needs both"),
+        (None, {"client-key-data": "eA=="}, "has no client-certificate, and"),
         (None, {"tokenFile": "absent"}, "absent: No such file"),
         ({"server": "https://x", "certificate-authority-data": "?"}, None, "is not base64"),
     ],

@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestServer
 
 from api.kinds import NAMESPACES, PODS, REVISIONS
 from cluster import connecting
-from cluster.auth import Address, CredentialsError
+from cluster.auth import Address
+from cluster.credentials import CredentialsError
 from cluster.errors import ForbiddenError
 from embedded import certificates
 from embedded.http import make_app

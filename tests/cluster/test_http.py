@@ -63,7 +63,9 @@ async def test_a_token_opens_the_door_and_nothing_else_does(served: Served) -> N
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
     async with aiohttp.ClientSession() as session:
         client = HttpClient("http://127.0.0.1:1", session)
-        with pytest.raises(UnavailableError, match=r"GET http://127\.0\.0\.1:1/api/v1/pods"):
+        with pytest.raises(
+            UnavailableError, match=r"GET http://127\.0\.0\.1:1/api/v1/pods: Connection refused"
+        ):
             await client.list(PODS)
         with pytest.raises(UnavailableError):
             await take(client.watch(PODS, resource_version="0"), 1)
@@ -80,7 +82,7 @@ async def test_a_server_that_does_not_answer_is_unavailable() -> None:
     app.router.add_get("/{path:.*}", hang)
     async with over_http(app) as client:
         impatient = HttpClient(client._base_url, client._session, request_timeout_s=0.05)
-        with pytest.raises(UnavailableError, match="Timeout"):
+        with pytest.raises(UnavailableError, match="no answer in time"):
             await impatient.list(PODS)
         release.set()
 

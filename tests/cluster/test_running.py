@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from cluster import running
-from cluster.auth import CredentialsError
+from cluster.credentials import CredentialsError
 from cluster.flags import FlagError
 from cluster.running import EndedError
 

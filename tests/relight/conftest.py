@@ -165,7 +165,7 @@ async def cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIt
 @pytest.fixture
 async def connection(cluster: Cluster) -> AsyncIterator[Connection]:
     """An open way to it."""
-    args = argparse.Namespace(kubeconfig=cluster.kubeconfig)
+    args = argparse.Namespace(kubeconfig=cluster.kubeconfig, context="")
     async with connect(config.locate_cluster(args)) as connection:
         yield connection
 

@@ -18,7 +18,7 @@ def around(tmp_path: Path, **environment: str) -> Surroundings:
 
 
 def arguments(**given: Path) -> argparse.Namespace:
-    return argparse.Namespace(**{"data_dir": None, "kubeconfig": None, **given})
+    return argparse.Namespace(**{"data_dir": None, "kubeconfig": None, "context": "", **given})
 
 
 def publish(folder: Path, **changes: object) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from api import kinds
 from cluster import errors
+from cluster.credentials import CredentialsError
 from relight.connection import explain, find
 from relight.errors import Exit
 from tests.relight.conftest import Platform
@@ -54,4 +55,26 @@ async def test_a_platform_that_stopped_meanwhile(platform: Platform) -> None:
     assert (code, out) == (Exit.UNREACHABLE, "")
     assert err == (
         f"relight: no platform is running for {platform.folder}: start one with 'relight up'\n"
+    )
+
+
+def test_credentials_that_are_refused_are_said_to_be() -> None:
+    told = explain(errors.UnauthorizedError("Unauthorized"), "/home/ada/.kube/config")
+    assert told.exit_code == Exit.FAILED
+    assert str(told).startswith("the API server of /home/ada/.kube/config does not take your cred")
+
+
+def test_a_plugin_that_fails_is_who_typed_to_mend() -> None:
+    error = errors.UnavailableError("the credential plugin x of user 'ada': it failed")
+    error.__cause__ = CredentialsError(error.message)
+    assert explain(error, "/data").exit_code == Exit.USAGE
+
+
+def test_a_cluster_that_does_not_answer_is_no_platform_to_start() -> None:
+    error = errors.UnavailableError("GET https://x/version: Connection refused (x port 443)")
+    error.__cause__ = ConnectionRefusedError()
+    told = explain(error, "/data", is_cluster=True)
+    assert (told.exit_code, str(told)) == (
+        Exit.UNREACHABLE,
+        f"the API server of /data does not answer: {error.message}",
     )
