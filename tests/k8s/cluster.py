@@ -292,15 +292,27 @@ def send(
 ) -> Answer:
     """One request on a connection of its own; OSError or HTTPException if that breaks."""
     connection = http.client.HTTPConnection(entry, timeout=deadline_s)
-    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     try:
-        method = "GET" if data is None else "POST"
-        connection.request(method, path, data, {"Host": host, **(headers or {})})
-        response = connection.getresponse()
-        found = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(status=response.status, headers=found, body=response.read())
+        return exchange(connection, host, path, body, headers=headers)
     finally:
         connection.close()
+
+
+def exchange(
+    connection: http.client.HTTPConnection,
+    host: str,
+    path: str = "/",
+    body: Any = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """One request on a connection, which is opened if it is not."""
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    method = "GET" if data is None else "POST"
+    connection.request(method, path, data, {"Host": host, **(headers or {})})
+    response = connection.getresponse()
+    found = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(status=response.status, headers=found, body=response.read())
 
 
 def condition(obj: Mapping[str, Any], kind: str = "Ready") -> Raw:

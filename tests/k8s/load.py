@@ -1,10 +1,11 @@
 """Requests all the time, from a client that behaves as an ingress does, and what became of them.
 
-Each request has a connection of its own, through the activators' Service or, in turn, to each
-of several addresses. A connection that breaks before its answer came is tried once more (at the
-next address), as every ingress does with a request that may be repeated; both are counted. With
-`patience_s` it is tried for so long: a Service's one address leads to a dead process, too, until
-Kubernetes has noticed. Whatever is answered counts as it is: nothing else is retried.
+Of two workers one opens a connection for each request, the other keeps its own for as long as it
+may; through the activators' Service or, in turn, to each of several addresses. A connection that
+breaks before its answer came is tried once more (at the next address), as every ingress does with
+a request that may be repeated; both are counted, and where it broke. With `patience_s` it is tried
+for so long: a Service's one address leads to a dead process, too, until Kubernetes has noticed.
+Whatever is answered counts as it is: nothing else is retried.
 """
 
 import http.client
@@ -16,12 +17,13 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from tests.k8s.cluster import Answer, send, wait_until
+from tests.k8s.cluster import Answer, exchange, wait_until
 
 # What a connection does when the process at its other end is killed.
 BROKEN = (ConnectionError, http.client.BadStatusLine, http.client.IncompleteRead)
 _PAUSE_S = 0.02  # of a worker between two requests: the tests' own load is not the question
 _JOIN_S = 70.0
+_ANSWER_S = 60.0
 
 
 class Load:
@@ -38,7 +40,7 @@ class Load:
         patience_s: float = 0.0,
     ) -> None:
         self.answered: Counter[str] = Counter()  # by Revision
-        self.broken = 0
+        self.broken_at: Counter[str] = Counter()  # by address
         self.failures: list[str] = []
         self.slowest_s = 0.0
         self._entries = [entry] if isinstance(entry, str) else list(entry)
@@ -47,11 +49,18 @@ class Load:
         self._patience_s = patience_s
         self._done = threading.Event()
         self._lock = threading.Lock()
-        self._workers = [threading.Thread(target=self._work) for _ in range(workers)]
+        self._workers = [
+            threading.Thread(target=self._work, args=(number % 2 == 1,))
+            for number in range(workers)
+        ]
 
     @property
     def count(self) -> int:
         return self.answered.total()
+
+    @property
+    def broken(self) -> int:
+        return self.broken_at.total()
 
     def __enter__(self) -> "Load":
         for worker in self._workers:
@@ -83,16 +92,19 @@ class Load:
             f"after one retry, slowest {self.slowest_s:.1f} s"
         )
 
-    def _work(self) -> None:
+    def _work(self, is_keeping: bool) -> None:
+        connections: dict[str, http.client.HTTPConnection] = {}
         while not self._done.wait(_PAUSE_S):
             started = time.monotonic()
             failure = ""
             try:
-                answer = self._ask()
+                answer = self._ask(connections)
                 if answer.status != 200:
                     failure = f"{answer.status} {answer.body[:300]!r}"
             except (OSError, http.client.HTTPException) as error:
                 failure = repr(error)
+            if not is_keeping or failure:
+                _close(connections)
             took_s = time.monotonic() - started
             with self._lock:
                 self.slowest_s = max(self.slowest_s, took_s)
@@ -100,17 +112,28 @@ class Load:
                     self.failures.append(f"{failure} after {took_s:.1f} s")
                 else:
                     self.answered[answer.headers.get("relight-revision", "")] += 1
+        _close(connections)
 
-    def _ask(self) -> Answer:
+    def _ask(self, connections: dict[str, http.client.HTTPConnection]) -> Answer:
         ends = time.monotonic() + self._patience_s
         with self._lock:
             turn = next(self._turns)
         for attempt in itertools.count():
+            entry = self._entries[(turn + attempt) % len(self._entries)]
             try:
-                return send(self._entries[(turn + attempt) % len(self._entries)], *self._what)
+                if entry not in connections:
+                    connections[entry] = http.client.HTTPConnection(entry, timeout=_ANSWER_S)
+                return exchange(connections[entry], *self._what)
             except BROKEN:
+                connections.pop(entry).close()
                 with self._lock:
-                    self.broken += 1
+                    self.broken_at[entry] += 1
                 if attempt and time.monotonic() > ends:
                     raise
         raise AssertionError
+
+
+def _close(connections: dict[str, http.client.HTTPConnection]) -> None:
+    for each in connections.values():
+        each.close()
+    connections.clear()

@@ -16,7 +16,23 @@ from tests.k8s.conftest import COMPONENTS
 pytestmark = pytest.mark.e2e
 
 # Granted, and not used in this suite: each with the reason why it is there. `*` is any.
-IDLE: dict[tuple[str, str, str, str], str] = {}
+OWNERS = "asked by OwnerReferencesPermissionEnforcement alone, which OpenShift has"
+NO_GATEWAY = "only with --gateway, on a cluster that has Gateway API"
+IDLE: dict[tuple[str, str, str, str], str] = {
+    ("autoscaler", "", "pods", "delete"): "a warm Pod that was claimed and can not be used",
+    ("autoscaler", "autoscaling", "horizontalpodautoscalers", "delete"): (
+        "of a PodAutoscaler that left class hpa: Revisions never do, an administrator's default may"
+    ),
+    ("controller", "discovery.k8s.io", "endpointslices/restricted", "create"): (
+        "asked where a cluster restricts to which Pods an EndpointSlice may lead, as OpenShift does"
+    ),
+    ("controller", "gateway.networking.k8s.io", "httproutes", "*"): NO_GATEWAY,
+    ("controller", "serving.knative.dev", "services/finalizers", "update"): OWNERS,
+    ("controller", "serving.knative.dev", "configurations/finalizers", "update"): OWNERS,
+    ("controller", "serving.knative.dev", "routes/finalizers", "update"): OWNERS,
+    ("controller", "serving.knative.dev", "revisions/finalizers", "update"): OWNERS,
+    ("controller", "serving.kserve.io", "inferenceservices/finalizers", "update"): OWNERS,
+}
 # Granted to everyone by Kubernetes itself.
 EVERYONES = ("/api", "/apis", "/openapi", "/version", "/healthz", "/readyz", "/livez")
 
@@ -75,6 +91,16 @@ def reason(component: str, right: Right) -> str | None:
         if all(want in ("*", have) for want, have in zip(known, (component, *right), strict=True)):
             return told
     return None
+
+
+def test_what_is_explained_is_granted(cluster: Cluster) -> None:
+    for component, group, resource, verb in IDLE:
+        verbs = {
+            each[2]
+            for each in granted(roles_of(cluster, component))
+            if each[:2] == (group, resource)
+        }
+        assert verbs if verb == "*" else verb in verbs, f"{component}: {verb} {resource}.{group}"
 
 
 def test_no_role_of_ours_has_a_star_or_all_secrets(cluster: Cluster) -> None:

@@ -112,34 +112,64 @@ def test_a_crash_of_an_activator(cluster: Cluster, namespace: str, host: str) ->
     pods = ready(cluster.of("activator"))
     assert len(pods) >= 2
     victim, *_ = pods
-    addresses = [f"{each['status']['podIP']}:{port_of(each)}" for each in pods]
     by_service = Load(cluster.entry, host, INFER, celsius(), workers=2, patience_s=10)
-    by_pods = Load(addresses, host, INFER, celsius(), workers=2)
-    restarts = victim["status"]["containerStatuses"][0]["restartCount"]
+    by_pods = Load([address(each) for each in pods], host, INFER, celsius(), workers=2)
     with by_service, by_pods:
         by_service.more()
         by_pods.more()
-        crash(cluster, victim)
-        path = f"/api/v1/namespaces/{SYSTEM}/pods/{victim['metadata']['name']}"
-        by_pods.until(
-            lambda: (
-                cluster.get(path)["status"]["containerStatuses"][0]["restartCount"] > restarts
-                and ready([cluster.get(path)])
-            ),
-            90,
-            "the activator to be back",
-        )
+        crash_until_back(cluster, victim)
         by_service.more()
         by_pods.more()
     cluster.tell(f"a killed activator, by its Service: {by_service.told()}")
     cluster.tell(f"a killed activator, by an ingress: {by_pods.told()}")
     assert by_pods.failures == []
+    assert set(by_pods.broken_at) == {address(victim)}, "it died, and nothing else did"
     assert by_service.failures == []
 
 
-def port_of(pod: dict[str, Any]) -> int:
+def test_a_crash_of_each_activator_while_requests_wait(cluster: Cluster, namespace: str) -> None:
+    """One of them owns the queue. What waits at the other is lost with neither."""
+    container = {"image": "example/hello:1", "command": ["python3", "examples/programs/work.py"]}
+    annotations = {
+        "autoscaling.knative.dev/min-scale": "2",
+        "autoscaling.knative.dev/max-scale": "2",
+    }
+    made = service(
+        "queue", container, annotations=annotations, containerConcurrency=1, timeoutSeconds=30
+    )
+    cluster.apply(made, namespace=namespace)
+    host = cluster.until_service(namespace, "queue")
+    pods = ready(cluster.of("activator"))
+    assert len(pods) >= 2
+    for victim in pods:
+        with Load([address(each) for each in pods], host, "/?ms=50", workers=6) as load:
+            load.more()
+            crash_until_back(cluster, victim)
+            load.more()
+        cluster.tell(f"a killed activator with a queue: {load.told()}")
+        assert load.failures == []
+        assert set(load.broken_at) == {address(victim)}, "it died, and nothing else did"
+
+
+def crash_until_back(cluster: Cluster, victim: dict[str, Any]) -> None:
+    """End it; return when its Pod has another container, which is ready."""
+    restarts = victim["status"]["containerStatuses"][0]["restartCount"]
+    path = f"/api/v1/namespaces/{SYSTEM}/pods/{victim['metadata']['name']}"
+    crash(cluster, victim)
+    wait_until(
+        lambda: (
+            cluster.get(path)["status"]["containerStatuses"][0]["restartCount"] > restarts
+            and ready([cluster.get(path)])
+        ),
+        90,
+        "the activator to be back",
+    )
+
+
+def address(pod: dict[str, Any]) -> str:
     ports = pod["spec"]["containers"][0]["ports"]
-    return int(next(each["containerPort"] for each in ports if each["name"] == "http"))
+    port = next(each["containerPort"] for each in ports if each["name"] == "http")
+    return f"{pod['status']['podIP']}:{port}"
 
 
 @pytest.mark.parametrize("component", ["autoscaler", "controller"])
@@ -227,6 +257,7 @@ def test_a_rolling_restart_of_a_component(
         load.more()
     cluster.tell(f"a restarted {component}: {load.told()}")
     assert load.failures == []
+    assert load.broken == 0, "whoever ends in good order breaks nothing"
 
 
 def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: str) -> None:
@@ -241,6 +272,7 @@ def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: s
         load.more()
     cluster.tell(f"an upgrade: {load.told()}")
     assert load.failures == []
+    assert load.broken == 0
     assert cluster.ask(host, INFER, celsius()).status == http.client.OK
 
 

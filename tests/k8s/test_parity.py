@@ -34,6 +34,7 @@ SHAPES = {
     "a model": ["kserve/onnx.yaml"],
     "a canary": ["kserve/canary/1-first.yaml", "kserve/canary/2-canary.yaml"],
     "a transformer": ["kserve/transformer.yaml"],
+    "a predictor of one's own": ["kserve/custom-predictor.yaml"],
 }
 KINDS = [
     *(("serving.knative.dev/v1", each) for each in ("services", "configurations")),

@@ -47,6 +47,20 @@ def made(cluster: Cluster, namespace: str, name: str, uri: str, **more: Any) -> 
     return cluster.until_service(namespace, name)
 
 
+def until_adopted(cluster: Cluster, namespace: str) -> list[Raw]:
+    """The claimed Pods: one answers at once, a ReplicaSet makes it its own in a moment."""
+
+    def adopted() -> list[Raw]:
+        return [
+            each
+            for each in cluster.replicas(namespace, "w")
+            if keys.START_TIMING in each["metadata"].get("annotations", {})
+            and each["metadata"].get("ownerReferences")
+        ]
+
+    return list(wait_until(adopted, CLAIM_S, "a claimed Pod to be adopted"))
+
+
 def names(pods: list[Raw]) -> set[str]:
     return {each["metadata"]["name"] for each in pods}
 
@@ -67,15 +81,7 @@ def test_a_burst_from_zero_is_served_by_claimed_pods(
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    claimed = wait_until(
-        lambda: [
-            each
-            for each in cluster.replicas(namespace, "w")
-            if keys.START_TIMING in each["metadata"].get("annotations", {})
-        ],
-        CLAIM_S,
-        "a claimed Pod to be adopted",
-    )
+    claimed = until_adopted(cluster, namespace)
     for thread in threads:
         thread.join()
     assert statuses == [200] * 4
@@ -98,15 +104,7 @@ def test_a_claimed_pod_that_is_deleted_under_load_is_replaced(
     cluster.until_zero(namespace, "w")
     until_warm(cluster, namespace, 1)
     assert cluster.ask(host, "/v2/models/m/infer", celsius()).status == 200
-    (pod,) = wait_until(
-        lambda: [
-            each
-            for each in cluster.replicas(namespace, "w")
-            if keys.START_TIMING in each["metadata"].get("annotations", {})
-        ],
-        CLAIM_S,
-        "the claimed Pod to be adopted",
-    )
+    (pod,) = until_adopted(cluster, namespace)
     name = pod["metadata"]["name"]
     cluster.kubectl("delete", "pod", "-n", namespace, name, "--wait=false")
     for _ in range(40):
