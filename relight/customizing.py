@@ -22,6 +22,10 @@ _OURS = re.compile(
     r"relight/(?P<name>activator|autoscaler|controller|predictor):(?P<tag>[0-9.]+)(?P<variant>-.*)?"
 )
 
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_FOLDER = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_PREFIX = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?|\[[0-9a-f:]+\](?::[0-9]+)?)(?:/{_FOLDER})*/?")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -30,6 +34,18 @@ class Wishes:
     image_prefix: str = ""
     image_tag: str = ""
     settings: Mapping[str, str]
+
+
+def parse_images(prefix: str, tag: str) -> tuple[str, str]:
+    """What was typed of images, where it can be part of an image's name; UsageError."""
+    if prefix and not _PREFIX.fullmatch(prefix):
+        raise UsageError(
+            f"--image-prefix {prefix}: expected a registry and folders, in small letters and "
+            "without a scheme, as registry.example.org/team"
+        )
+    if tag and not _TAG.fullmatch(tag):
+        raise UsageError(f"--image-tag {tag}: a tag is of letters, digits and _ . -, 128 at most")
+    return prefix, tag
 
 
 def parse_settings(said: Sequence[str]) -> dict[str, str]:

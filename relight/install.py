@@ -65,9 +65,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 async def run(args: argparse.Namespace) -> int:
     """Carry the command out."""
+    prefix, tag = customizing.parse_images(args.image_prefix, args.image_tag)
     wishes = Wishes(
-        image_prefix=args.image_prefix,
-        image_tag=args.image_tag,
+        image_prefix=prefix,
+        image_tag=tag,
         settings=customizing.parse_settings(args.set),
     )
     location = config.locate_cluster(args)

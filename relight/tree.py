@@ -18,6 +18,7 @@ import yaml
 from relight.errors import FailedError, UsageError
 
 _TIMEOUT_S = 60
+_LISTINGS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # In a checkout beside this package; in a wheel inside it.
 _PLACES = (Path(__file__).parent.parent / "manifests", Path(__file__).parent / "cluster_manifests")
 
@@ -41,7 +42,10 @@ def objects(tree: Path, chosen: Sequence[str]) -> list[dict[str, Any]]:
     if folders and len(chosen) > 1:
         raise UsageError(f"--overlay {folders[0]}: a folder of your own stands alone")
     if folders:
-        return _rendered(Path(folders[0]))
+        folder = Path(folders[0])
+        if not any((folder / name).is_file() for name in _LISTINGS):
+            raise UsageError(f"--overlay {folder}: no folder with a kustomization.yaml")
+        return _rendered(folder)
     known = overlays(tree)
     for each in chosen:
         if each not in known:

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from api import keys
-from relight.customizing import Wishes, customized, image, merged, parse_settings
+from relight.customizing import (
+    Wishes,
+    customized,
+    image,
+    merged,
+    parse_images,
+    parse_settings,
+)
 from relight.errors import UsageError
 
 NONE = Wishes(settings={})
@@ -77,3 +84,35 @@ def test_pods_start_anew_when_a_setting_changes_and_only_then() -> None:
         return str(found["spec"]["template"]["metadata"]["annotations"][keys.SETTINGS_CHECKSUM])
 
     assert checksum(A="1", B="2") == checksum(B="2", A="1") != checksum(A="1", B="3")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "tag"),
+    [
+        ("", ""),
+        ("localhost:5000", "0.1.0"),
+        ("r.example.org/team/a_b/", "v1_2.3-x"),
+        ("[::1]:5", ""),
+    ],
+)
+def test_what_can_be_part_of_an_images_name(prefix: str, tag: str) -> None:
+    assert parse_images(prefix, tag) == (prefix, tag)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "tag", "words"),
+    [
+        ("https://r.example.org", "", "--image-prefix https://.* without a scheme"),
+        ("r.example.org/Team", "", "small letters"),
+        ("r.example.org:", "", "--image-prefix"),
+        ("", "a b", "--image-tag a b: a tag is of letters"),
+        ("", "-x", "--image-tag -x"),
+        ("", "x" * 129, "128 at most"),
+        ("", "0.1.0@sha256:0", "--image-tag"),
+    ],
+)
+def test_what_can_not_is_refused_before_anything_is_applied(
+    prefix: str, tag: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        parse_images(prefix, tag)

@@ -39,7 +39,7 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         (["huge"], "--overlay huge: one of gpu, ha, minimal"),
         (["minimal", "ha"], "choose one"),
         (["./x", "ha"], "stands alone"),
-        (["./no/such/folder"], "kubectl kustomize no/such/folder"),
+        (["./no/such/folder"], "no/such/folder: no folder with a kustomization.yaml"),
     ],
 )
 def test_what_can_not_be_meant_is_refused(chosen: list[str], said: str) -> None:
