@@ -59,20 +59,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"~/{_AT_HOME})",
     )
     group.add_argument(
-        "--kubeconfig", type=Path, metavar="FILE", help="an API server, anyone's, instead"
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help=f"an API server, anyone's, instead (else ${KUBECONFIG}, where nothing runs here)",
     )
     group.add_argument(
         "--context", default="", metavar="NAME", help="of the kubeconfig (else its current one)"
     )
 
 
-def locate(args: argparse.Namespace) -> Location:
-    """The platform these arguments mean. UsageError or UnreachableError names what is wrong."""
-    if args.kubeconfig is not None:
-        return _from_kubeconfig([args.kubeconfig], args.context)
-    if args.context:
-        raise UsageError("--context is of a kubeconfig: name that with --kubeconfig FILE")
-    return _from_data_dir(data_dir(args.data_dir, surroundings()))
+def locate(args: argparse.Namespace, around: Surroundings | None = None) -> Location:
+    """The platform these arguments mean. UsageError or UnreachableError names what is wrong.
+
+    Where no folder is named and nothing runs here, the cluster is meant that kubectl would take.
+    """
+    around = around or surroundings()
+    if args.kubeconfig is not None or args.context:
+        return locate_cluster(args, around)
+    try:
+        return _from_data_dir(data_dir(args.data_dir, around))
+    except UnreachableError:
+        is_named = args.data_dir is not None or around.environment.get(ENVIRONMENT_VARIABLE)
+        if is_named or not around.environment.get(KUBECONFIG):
+            raise
+    return locate_cluster(args, around)
 
 
 def add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +148,10 @@ def _from_data_dir(folder: Path) -> Location:
 
 def not_running(label: str) -> UnreachableError:
     """The one sentence for a platform that is not there."""
-    return UnreachableError(f"no platform is running for {label}: start one with 'relight up'")
+    return UnreachableError(
+        f"no platform is running for {label}: start one with 'relight up', or name a cluster's "
+        f"kubeconfig (--kubeconfig FILE, ${KUBECONFIG})"
+    )
 
 
 def _load(*paths: Path, context: str = "") -> auth.Address:

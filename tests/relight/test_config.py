@@ -17,7 +17,7 @@ def around(tmp_path: Path, **environment: str) -> Surroundings:
     return Surroundings(environment=environment, folder=tmp_path, home=tmp_path / "home")
 
 
-def arguments(**given: Path) -> argparse.Namespace:
+def arguments(**given: Path | str) -> argparse.Namespace:
     return argparse.Namespace(**{"data_dir": None, "kubeconfig": None, "context": "", **given})
 
 
@@ -59,7 +59,8 @@ def test_no_platform_is_one_sentence(pid: object, tmp_path: Path) -> None:
     with pytest.raises(UnreachableError) as caught:
         config.locate(arguments(data_dir=tmp_path))
     assert str(caught.value) == (
-        f"no platform is running for {tmp_path}: start one with 'relight up'"
+        f"no platform is running for {tmp_path}: start one with 'relight up', or name a cluster's "
+        "kubeconfig (--kubeconfig FILE, $KUBECONFIG)"
     )
 
 
@@ -114,3 +115,21 @@ def test_a_cluster_is_named_as_for_kubectl(tmp_path: Path) -> None:
     assert found() == found(KUBECONFIG="") == "http://config:1"
     with pytest.raises(UsageError, match="absent"):
         found(KUBECONFIG="absent")
+
+
+def test_where_nothing_runs_here_the_cluster_of_kubectl_is_meant(tmp_path: Path) -> None:
+    (tmp_path / "cluster").write_text(kubeconfig("http://cluster:1"))
+    named = around(tmp_path, KUBECONFIG="cluster")
+    assert config.locate(arguments(), named).address.url == "http://cluster:1"
+    assert config.locate(arguments(context="relight"), named).address.url == "http://cluster:1"
+    with pytest.raises(UnreachableError, match="no platform is running"):
+        config.locate(arguments(), around(tmp_path))
+    # A folder that is named is meant, whatever kubectl would take.
+    with pytest.raises(UnreachableError, match="no platform is running"):
+        config.locate(arguments(data_dir=tmp_path), named)
+    asked = around(tmp_path, KUBECONFIG="cluster", RELIGHT_DATA_DIR=str(tmp_path))
+    with pytest.raises(UnreachableError, match="no platform is running"):
+        config.locate(arguments(), asked)
+    (tmp_path / ".relight").mkdir()
+    publish(tmp_path / ".relight", pid=os.getpid())
+    assert config.locate(arguments(), named).address.url == API

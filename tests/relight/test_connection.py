@@ -53,9 +53,7 @@ async def test_a_platform_that_stopped_meanwhile(platform: Platform) -> None:
     (platform.folder / "kubeconfig").write_text(address.replace(port, "1"))
     code, out, err = await platform.type("get", "services")
     assert (code, out) == (Exit.UNREACHABLE, "")
-    assert err == (
-        f"relight: no platform is running for {platform.folder}: start one with 'relight up'\n"
-    )
+    assert err.startswith(f"relight: no platform is running for {platform.folder}: start one with")
 
 
 def test_credentials_that_are_refused_are_said_to_be() -> None:

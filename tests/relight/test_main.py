@@ -81,7 +81,9 @@ def test_an_expected_failure_is_a_message_and_a_code(
     assert program.main(["get", "services", "--data-dir", str(tmp_path)]) == 3
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"relight: no platform is running for {tmp_path}: start one with 'relight up'\n"
+    assert err.startswith(
+        f"relight: no platform is running for {tmp_path}: start one with 'relight"
+    )
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
