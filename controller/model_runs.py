@@ -79,7 +79,7 @@ class ModelRuns:
         self._mishaps = mishaps
         self._seen = Informer(client, PODS, label_selector=keys.MODEL_OF)
         self._seen.on_change(self._changed)
-        self._waiting: dict[Key, asyncio.Event] = {}
+        self._waiting: dict[Key, set[asyncio.Event]] = {}
         self._found: OrderedDict[str, Digest] = OrderedDict()
         self._told: dict[Key, str] = {}  # how far those are that somebody waits for
         self._tell = tell
@@ -100,7 +100,9 @@ class ModelRuns:
             return known
         await self._seen.synced()
         key = _key(revision)
-        changed = self._waiting.setdefault(key, asyncio.Event())
+        # One of its own: whoever is given up, when another asks already, takes that along.
+        changed = asyncio.Event()
+        self._waiting.setdefault(key, set()).add(changed)
         try:
             while True:
                 changed.clear()
@@ -114,7 +116,8 @@ class ModelRuns:
             _LOG.warning("the Pod %s of %s: %s", key[1], key[0], error.message)
             return _refusal(f"Pod {key[1]}: {error.message}", _FAILED_AGAIN_S)
         finally:
-            if self._waiting.get(key) is changed:
+            self._waiting[key].discard(changed)
+            if not self._waiting[key]:
                 del self._waiting[key]
                 self._told.pop(key, None)
 
@@ -206,8 +209,7 @@ class ModelRuns:
         known = new or old
         assert known is not None
         metadata = known["metadata"]
-        waiting = self._waiting.get((str(metadata["namespace"]), str(metadata["name"])))
-        if waiting is not None:
+        for waiting in self._waiting.get((str(metadata["namespace"]), str(metadata["name"])), ()):
             waiting.set()
 
     def _remember(self, uid: str, digest: Digest) -> None:

@@ -146,6 +146,7 @@ class Resolutions:
         self._wake = wake
         self._grace_s = grace_s
         self._tasks: dict[Key, asyncio.Task[Digest | Problem]] = {}
+        self._uids: dict[Key, str] = {}  # of the Revisions that those are for
         self._late: set[Key] = set()
         self._group: asyncio.TaskGroup | None = None
 
@@ -156,8 +157,12 @@ class Resolutions:
 
     async def look(self, key: Key, revision: Raw) -> Resolution:
         """The digest if it is known within the grace period; else None, and `wake` later."""
+        uid = str(revision["metadata"].get("uid"))
+        if self._uids.get(key, uid) != uid:
+            self.forget(key)  # it was for a Revision of that name that is gone
         task = self._tasks.get(key)
         if task is None:
+            self._uids[key] = uid
             assert self._group is not None, "look() before run()"
             task = self._tasks[key] = self._group.create_task(self._find(revision))
             await asyncio.wait({task}, timeout=self._grace_s)
@@ -167,12 +172,13 @@ class Resolutions:
                 task.add_done_callback(lambda _: self._wake(key))
             return self._progress(revision) if self._progress is not None else None
         self._late.discard(key)
-        del self._tasks[key]
+        del self._tasks[key], self._uids[key]
         return task.result()
 
     def forget(self, key: Key) -> None:
         """Nobody will ask for this one again."""
         self._late.discard(key)
+        self._uids.pop(key, None)
         task = self._tasks.pop(key, None)
         if task is not None:
             task.cancel()

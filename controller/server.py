@@ -244,10 +244,11 @@ class Controller:
             self._digests.forget(key)
             return None
         if needs_digest(seen.revision):
+            uid = seen.revision["metadata"]["uid"]
             model = await self._digests.look(key, seen.revision)
             seen = self._view.revision(key, model, config=self._config)
-            if seen is None:
-                return None
+            if seen is None or seen.revision["metadata"]["uid"] != uid:
+                return None  # the digest is of one that is gone; the next is looked at by itself
         seen = replace(seen, predictor=self._settings.predictor)
         if self._publisher is not None:
             seen = replace(seen, lost_names=self._publisher.foreign(Task.PUBLISH, key))

@@ -294,3 +294,32 @@ async def test_what_no_pod_could_find_needs_none(tmp_path: Path) -> None:
             await stage.world.until(lambda: stage.world.says(SERVICES, "web", "False"))
         assert stage.condition()[1] == "ModelUnsupported"
         assert stage.made == []
+
+
+async def test_one_that_is_given_up_leaves_the_next_its_news(tmp_path: Path) -> None:
+    async with a_world(tmp_path / "store.db") as world, asyncio.TaskGroup() as tasks:
+        raw = {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Revision",
+            "metadata": {"name": "web-00001", "namespace": "default"},
+            "spec": {"containers": [{"image": "relight/predictor", "args": ["--model", "s3://m"]}]},
+        }
+        revision = await world.client.create(REVISIONS, raw)
+        mishaps = Mishaps(world.client, now_s=lambda: 0.0)
+        models = ModelRuns(world.client, OURS, clock=lambda: world.now_s, mishaps=mishaps)
+        following = tasks.create_task(models.run())
+        first = tasks.create_task(models.resolve(revision))
+        await world.until(lambda: world.get(PODS, NAME))
+        second = tasks.create_task(models.resolve(revision))
+        for _ in range(10):
+            await asyncio.sleep(0)  # both wait for the Pod to change
+        first.cancel()
+        await asyncio.wait({first})
+        status = ended(FOUND, world.now_s)
+        pod = world.get(PODS, NAME)
+        await world.client.replace(PODS, {**pod, "status": status}, subresource="status")
+        async with asyncio.timeout(10):
+            found = await second
+        assert isinstance(found, Digest)
+        assert found.text == DIGEST
+        following.cancel()

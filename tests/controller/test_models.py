@@ -223,6 +223,36 @@ async def test_a_forgotten_one_is_asked_for_again() -> None:
     assert oracle.asked == 2
 
 
+async def test_what_was_found_for_one_is_not_told_of_another_of_its_name() -> None:
+    old, new = revision("m"), revision("n")
+    new["metadata"]["uid"] = "another"
+    asked: list[str] = []
+    may_answer = asyncio.Event()
+
+    async def resolve(raw: Raw) -> Digest | Problem:
+        model = raw["spec"]["containers"][0]["args"][1]
+        asked.append(model)
+        if model == "m":
+            await may_answer.wait()
+        return Digest(text=model)
+
+    resolutions = Resolutions(resolve, wake=lambda _: None, grace_s=0)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(resolutions.run())
+        await asyncio.sleep(0)
+        assert await resolutions.look(KEY, old) is None
+        while asked != ["m"]:
+            await asyncio.sleep(0)
+        may_answer.set()
+        await asyncio.sleep(0)  # the old one's answer is there, and nobody took it
+        found = None
+        while found is None:
+            found = await resolutions.look(KEY, new)
+        running.cancel()
+    assert found == Digest(text="n")
+    assert asked == ["m", "n"]
+
+
 async def test_a_fault_of_our_own_concerns_one_revision_only() -> None:
     async def fail(raw: Raw) -> Digest | Problem:
         raise ZeroDivisionError
