@@ -26,7 +26,7 @@ root=$PWD python=$1 kubeconfig=${2:-}
 [[ $python = /* ]] || python=$root/$python
 # Both are used: the suite ends with an upgrade from the first to the second.
 read -ra tags <<<"${TAGS:-e2e e2e-next}"
-images=${IMAGES:-} host=${HOST_ADDRESS:-} state='' kind='' made='' redis='' redis_pid='' enter=()
+images=${IMAGES:-} host=${HOST_ADDRESS:-} state='' kind='' made='' begun='' redis='' redis_pid='' enter=()
 scripts=$root/../shared/k8s
 
 log() { printf '%(%T)T %s\n' -1 "$*" >&2; }
@@ -69,7 +69,7 @@ use_given() {
     for namespace in /run/netns/*; do
       if [ -e "$namespace" ] && reaches nsenter --net="$namespace"; then enter=(nsenter --net="$namespace"); fi
     done
-    [ ${#enter[@]} -gt 0 ] || { echo "the server of $kubeconfig does not answer" >&2; kubeconfig=''; exit 2; }
+    [ ${#enter[@]} -gt 0 ] || { echo "the server of $kubeconfig does not answer" >&2; exit 2; }
   fi
   [ -z "$(kubectl get namespace relight-system --ignore-not-found -o name)" ] || made=earlier
   # One of ours, by what up.sh leaves beside it.
@@ -232,7 +232,7 @@ leave() {
   local code=$?
   trap '' INT TERM
   trap - EXIT
-  [ "$code" = 0 ] || [ -z "$kubeconfig" ] || tell
+  [ "$code" = 0 ] || [ -z "$begun" ] || tell
   if [ -n "${KEEP:-}" ]; then
     [ -z "$redis_pid" ] || log "the Redis in use is process $redis_pid"
     log "kept: ${enter[*]} kubectl --kubeconfig $kubeconfig --cache-dir $kubeconfig.cache get pods -A"
@@ -243,7 +243,7 @@ leave() {
     local) "$scripts/down.sh" --dir "$state" || code=1 ;;
     kind) kind delete cluster --name "$kind" || code=1; rm -f "$kubeconfig" ;;
     earlier) log "Relight was there before, and is left there" ;;
-    *) [ -z "$kubeconfig" ] || relight uninstall --yes || code=1 ;;
+    *) [ -z "$begun" ] || relight uninstall --yes || code=1 ;;
   esac
   exit "$code"
 }
@@ -256,6 +256,7 @@ main() {
   load_images
   start_redis
   log "install ..."
+  begun=1
   relight install --image-tag "${tags[0]}" ${images:+--image-prefix "$images"} \
     ${redis:+--set "state=$redis"} --wait --wait-timeout 120 >&2
   log "tests ..."
