@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 from api import crds, keys
+from api.kinds import SECRETS
 from relight.certificates import days_left
 from relight.examining import (
     CERTIFICATE,
@@ -172,6 +173,14 @@ def _webhook(facts: Facts, now_s: float) -> Iterator[Finding]:
             yield _wrong(f"the API server does not ask {name}", _INSTALL)
         elif not is_trusted(raw):
             yield _wrong(f"{name} has no authority: the controller writes it when it leads", logs)
+    yield from _certificate(facts, now_s, logs)
+    if facts.trial == "":
+        yield _fine("a Service can be written: the webhook answers")
+    elif facts.trial is not None:
+        yield _wrong(f"a Service can not be written: {facts.trial}", logs)
+
+
+def _certificate(facts: Facts, now_s: float, logs: str) -> Iterator[Finding]:
     secret = facts.secrets.get((SYSTEM, CERTIFICATE))
     if secret is not None:
         left = days_left(secret.get("data") or {}, now_s)
@@ -183,10 +192,10 @@ def _webhook(facts: Facts, now_s: float) -> Iterator[Finding]:
             yield _note(f"the webhook's certificate ends in {left:.1f} days", logs)
         else:
             yield _fine(f"the webhook's certificate is good for {left:.0f} more days")
-    if facts.trial == "":
-        yield _fine("a Service can be written: the webhook answers")
-    elif facts.trial is not None:
-        yield _wrong(f"a Service can not be written: {facts.trial}", logs)
+    elif SECRETS.plural not in facts.refused:  # no controller may make it: they hold no such right
+        yield _wrong(
+            f"Secret {CERTIFICATE} is missing: controllers that start wait for it", _INSTALL
+        )
 
 
 def _questions(facts: Facts) -> Iterator[Finding]:
@@ -216,7 +225,7 @@ def _state(facts: Facts) -> Iterator[Finding]:
             "relight install --overlay redis",
         )
     elif "STATE" in names and (SYSTEM, "relight-redis") not in facts.secrets:
-        if "secrets" not in facts.refused:
+        if SECRETS.plural not in facts.refused:
             yield _wrong("the Secret relight-redis is missing: its `url` says where Redis is")
     else:
         yield _fine("windows are kept in Redis")

@@ -8,6 +8,7 @@ import pytest
 from api import crds
 from relight.diagnosing import Grade, diagnose
 from relight.examining import COMPONENTS, DEFAULTING, SYSTEM, VALIDATION, Facts
+from tests.relight.test_certificates import secret
 
 NOW_S = 1_893_456_000.0  # 2030-01-01
 FRESH = "2029-12-31T23:59:59.000000Z"
@@ -21,6 +22,10 @@ def deployment(**status: Any) -> dict[str, Any]:
 
 def lease(renewed: str) -> dict[str, Any]:
     return {"spec": {"holderIdentity": "pod-1", "renewTime": renewed}}
+
+
+def certificate() -> dict[tuple[str, str], dict[str, Any]]:
+    return {(SYSTEM, "webhook-certificate"): {"data": secret(30)}}
 
 
 def pod(reason: str, namespace: str = SYSTEM, **labels: str) -> dict[str, Any]:
@@ -48,6 +53,7 @@ WELL = Facts(
         ("relight-node", "node-cache"): {"status": {"desiredNumberScheduled": 3, "numberReady": 3}}
     },
     leases={(SYSTEM, name): lease(FRESH) for name in ("autoscaler", "controller")},
+    secrets=certificate(),
     settings={"DOMAIN": "a.org", "STATE": "redis://x"},
     webhooks={DEFAULTING: HOOK, VALIDATION: HOOK},
     nodes=({"status": {"allocatable": {"cpu": "4", "nvidia.com/gpu": "2"}}},),
@@ -96,6 +102,12 @@ def among(name: str, raw: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any
         ({"webhooks": {}}, Grade.WRONG, f"the API server does not ask {DEFAULTING}"),
         ({"webhooks": {VALIDATION: HOOK, DEFAULTING: {}}}, Grade.WRONG, "has no authority"),
         ({"secrets": {(SYSTEM, "webhook-certificate"): {}}}, Grade.WRONG, "no certificate yet"),
+        ({"secrets": {}}, Grade.WRONG, "webhook-certificate is missing"),
+        (
+            {"secrets": {}, "refused": {"secrets": "no"}},
+            Grade.NOTE,
+            "could not look at secrets: no",
+        ),
         ({"trial": "connection refused"}, Grade.WRONG, "can not be written: connection refused"),
         ({"questions": {"autoscaler": "no endpoints"}}, Grade.WRONG, "can not ask the autoscaler"),
         ({"runtimes": ("mine",)}, Grade.NOTE, "no serving runtime of Relight's"),
@@ -144,5 +156,5 @@ def test_a_redis_that_was_never_told_where() -> None:
     facts = replace(WELL, deployments=among("autoscaler", raw))
     wrong = [each.text for each in diagnose(facts, now_s=NOW_S) if each.grade is Grade.WRONG]
     assert wrong == ["the Secret relight-redis is missing: its `url` says where Redis is"]
-    facts = replace(facts, secrets={(SYSTEM, "relight-redis"): {}})
+    facts = replace(facts, secrets={**certificate(), (SYSTEM, "relight-redis"): {}})
     assert "windows are kept in Redis" in [e.text for e in diagnose(facts, now_s=NOW_S)]
