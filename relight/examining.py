@@ -5,8 +5,9 @@ Must not know: what any of it means (diagnosing).
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from api import kinds
@@ -90,14 +91,13 @@ async def examine(connection: Connection) -> Facts:
     deployments, daemonsets, leases, secrets, maps, nodes, pods, definitions, mutating, checks = (
         found
     )
-    known = await served.kinds_of(connection, _VERSIONS)
     is_here = ("", "services.serving.knative.dev") in definitions
     is_defined = ("", "clusterservingruntimes.serving.kserve.io") in definitions
     runtimes = await look.objects(kinds.CLUSTERSERVINGRUNTIMES, None) if is_defined else {}
     questions = await asyncio.gather(*(_question(connection, each) for each in COMPONENTS[:2]))
     return Facts(
         version=str(version.get("gitVersion", "unknown")),
-        served=frozenset(known),
+        served=await look.served(),
         definitions=definitions,
         deployments=deployments,
         daemonsets=daemonsets,
@@ -137,6 +137,18 @@ class _Look:
             (each["metadata"].get("namespace") or "", each["metadata"]["name"]): each
             for each in found.items
         }
+
+    async def served(self) -> frozenset[tuple[str, str]]:
+        """What is served of each version; one whose server is down takes no other along."""
+        found = await asyncio.gather(*(self._of_version(each) for each in _VERSIONS))
+        return frozenset(chain.from_iterable(found))
+
+    async def _of_version(self, version: str) -> Iterable[tuple[str, str]]:
+        try:
+            return await served.kinds_of(self.connection, [version])
+        except ApiError as error:
+            self.refused[version] = error.message
+            return ()
 
 
 async def _lacking(connection: Connection) -> tuple[str, ...]:

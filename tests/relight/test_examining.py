@@ -47,8 +47,10 @@ async def test_what_could_not_be_found_out_is_said(
     cluster.refused[f"POST {path}"] = (500, "failed calling webhook")
     question = "/api/v1/namespaces/relight-system/services/autoscaler:admin/proxy/healthz"
     cluster.refused[f"GET {question}"] = (503, "no endpoints")
+    cluster.refused["GET /apis/metrics.k8s.io/v1beta1"] = (503, "its Pod is gone")
     facts = await examine(connection)
-    assert facts.refused == {"secrets": "not you"}
+    assert facts.refused == {"secrets": "not you", "metrics.k8s.io/v1beta1": "its Pod is gone"}
+    assert ("policy/v1", "PodDisruptionBudget") in facts.served
     assert facts.trial == "failed calling webhook"
     assert facts.questions["autoscaler"] == "no endpoints"
 
