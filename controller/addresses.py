@@ -68,7 +68,7 @@ def name_of(route: Raw, tag: str) -> str:
 
 def tags_of(route: Raw) -> tuple[str, ...]:
     """The tags that the Route wants, each once."""
-    targets: Sequence[Any] = route["spec"].get("traffic") or ()
+    targets: Sequence[Any] = (route.get("spec") or {}).get("traffic") or ()
     return tuple(dict.fromkeys(str(each["tag"]) for each in targets if each.get("tag")))
 
 

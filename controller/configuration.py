@@ -84,7 +84,8 @@ def plan(seen: Observed, *, now: str) -> Plan:
 
 def own_name(configuration: Raw) -> str:
     """The name the user gave to the Revision; empty if the user left it to us."""
-    metadata = configuration["spec"]["template"].get("metadata") or {}
+    template = (configuration.get("spec") or {}).get("template") or {}
+    metadata = template.get("metadata") or {}
     return str(metadata.get("name") or "")
 
 

@@ -48,7 +48,7 @@ class Observed:
 
 def reference_of(mapping: Raw) -> Mapping[str, str]:
     """The object a DomainMapping refers to: apiVersion, kind, namespace, name."""
-    ref = mapping["spec"].get("ref") or {}
+    ref = (mapping.get("spec") or {}).get("ref") or {}
     fields = ("apiVersion", "kind", "name")
     namespace = ref.get("namespace") or mapping["metadata"]["namespace"]
     return {**{each: str(ref.get(each) or "") for each in fields}, "namespace": str(namespace)}

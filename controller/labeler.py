@@ -62,7 +62,8 @@ def routes_of(raw: Raw) -> tuple[str, ...]:
 
 def targets_of(route: Raw) -> list[Raw]:
     """Every target, wanted or assigned: what is served now stays marked until it is not."""
-    return [*(route["spec"].get("traffic") or ()), *(status_of(route).get("traffic") or ())]
+    wanted = (route.get("spec") or {}).get("traffic") or ()
+    return [*wanted, *(status_of(route).get("traffic") or ())]
 
 
 def _pointed_at(route: Raw, seen: Observed) -> Collection[str]:

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from api.kinds import (
     CONFIGURATIONS,
     DEPLOYMENTS,
@@ -9,9 +11,10 @@ from api.kinds import (
     REVISIONS,
     ROUTES,
     SERVICES,
+    Resource,
 )
 from controller.concerns import work_for
-from controller.view import View
+from controller.view import WATCHED, View
 from tests.controller.objects import (
     a_configuration,
     a_mapping,
@@ -139,3 +142,16 @@ def test_a_route_concerns_the_mappings_that_want_its_hosts() -> None:
     assert told in work(view, ROUTES, a_route(), route)
     assert told in work(view, ROUTES, route, None)
     assert told not in work(view, ROUTES, None, a_route())
+
+
+@pytest.mark.parametrize("resource", WATCHED, ids=lambda each: each.plural)
+@pytest.mark.parametrize("half", [{}, {"spec": {}}, {"spec": {}, "status": {}}])
+def test_an_object_stored_when_no_webhook_was_asked_stops_nobody(
+    resource: Resource, half: dict[str, Any]
+) -> None:
+    """A callback that raises ends the controller; what follows is planned at its own risk."""
+    view = Objects().view
+    raw = {"metadata": {"name": "n", "namespace": "default", "uid": "u"}, **half}
+    for old, new in ((None, raw), (raw, raw), (raw, None)):
+        view.change(resource, old, new)
+        list(work_for(view, resource, old, new))
