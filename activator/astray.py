@@ -37,6 +37,10 @@ class Astray:
         self._patiences = patiences
         self._queues: dict[RevisionKey, _Queue] = {}
 
+    def __contains__(self, key: RevisionKey) -> bool:
+        """Whether it is one."""
+        return key in self._queues
+
     def keys(self) -> Collection[RevisionKey]:
         """Whose they are."""
         return self._queues.keys()

@@ -263,9 +263,11 @@ class Ring(Generic[R, E]):
             elif isinstance(message, Granted):
                 self._network.send(name, Done(message.number, *key))
             return
-        if isinstance(message, Granted):
-            self._astray.forget(key)
         forwards, refused = subject.queue.heard(name, message)
+        if isinstance(message, Granted) and name == subject.queue.owner and key in self._astray:
+            self._astray.forget(key)  # who grants is the owner and knows it
+            if subject.queue.has_unplaced:  # but did not when others asked: they do again
+                self.unplaced(key)
         subject.holding.carry_refusals(refused)
         subject.holding.carry_out(forwards)
 

@@ -45,6 +45,7 @@ class Faults:
     cuts: bool = False  # and stay broken for a while
     replicas: bool = False  # come and go
     leaving: bool = False  # clients do
+    late: bool = False  # some activators know of some Revisions seconds later
 
 
 @dataclass
@@ -122,9 +123,10 @@ class World:
         self.cut: set[frozenset[str]] = set()
         self.running: Counter[str] = Counter()
         self.requests: list[Request] = []
-        self.is_strict = True
+        self.is_strict = not self.faults.late
         self.over_limit: list[tuple[float, str, int]] = []
         self.messages = 0
+        self.armed: dict[str, float] = {}  # by life: when its ring is to be told the time
         for name in names:
             self.start(name)
         for name in names:
@@ -147,11 +149,12 @@ class World:
     def _tick(self) -> None:
         for activator in self.living():
             due_s = activator.ring.next_deadline_s()
-            if due_s is not None:
-                if due_s <= self.now_s:
-                    activator.ring.tick(self.now_s)
-                else:
-                    self.later(due_s - self.now_s, lambda: None)
+            if due_s is not None and due_s <= self.now_s:
+                activator.ring.tick(self.now_s)
+                due_s = activator.ring.next_deadline_s()
+            if due_s is not None and due_s != self.armed.get(activator.life):
+                self.armed[activator.life] = due_s
+                self.later(due_s - self.now_s, lambda: None)
 
     # -- activators -------------------------------------------------------------------------
 
@@ -163,16 +166,23 @@ class World:
         activator = self.activators[name] = Activator(name, f"life-{self.lives}", self)
         activator.ring = Ring(name, activator, self.patiences)
         for key in self.keys:
-            queue: SharedQueue[Any, str] = SharedQueue(
-                key, activator.ring, capacity=self.capacity, depth_max=1000, bytes_max=10**6
-            )
-            activator.queues[key] = queue
-            activator.ring.add(queue, activator)
-        self.tell_replicas(activator)
+            if self.faults.late and self.rng.random() < 0.5:
+                wait_s = 4 * self.rng.random()
+                self.later(wait_s, lambda k=key: self.know(activator, k))  # type: ignore[misc]
+            else:
+                self.know(activator, key)
         for other in self.living():
             if other is not activator:
                 self.link(name, other.name)
         return activator
+
+    def know(self, activator: Activator, key: RevisionKey) -> None:
+        queue: SharedQueue[Any, str] = SharedQueue(
+            key, activator.ring, capacity=self.capacity, depth_max=1000, bytes_max=10**6
+        )
+        activator.queues[key] = queue
+        activator.ring.add(queue, activator)
+        self.tell_replicas(activator)
 
     def join(self, name: str) -> None:
         activator = self.activators[name]
@@ -266,7 +276,7 @@ class World:
 
     def tell_replicas(self, activator: Activator) -> None:
         for key, pods in self.replicas.items():
-            if activator.is_alive:
+            if activator.is_alive and key in activator.queues:
                 forwards = activator.queues[key].endpoints_changed(list(pods))
                 activator.carry_out(forwards)
 
@@ -350,9 +360,10 @@ class World:
             self.later(for_s * self.rng.random(), self._random_fault)
 
     def _random_request(self) -> None:
-        serving = [each for each in self.living() if each.is_serving]
+        serving = [each for each in self.living() if each.is_serving and each.queues]
         if serving:
-            self.arrive(self.rng.choice(serving), self.rng.choice(self.keys))
+            entry = self.rng.choice(serving)
+            self.arrive(entry, self.rng.choice(list(entry.queues)))
 
     def _random_fault(self) -> None:
         faults, rng = self.faults, self.rng
@@ -402,6 +413,7 @@ class World:
         views = {tuple(each.ring.eligible) for each in self.living()}
         assert len(views) <= 1, "they do not agree"
         for activator in self.living():
+            assert not activator.ring.statistics().alone
             for queue in activator.queues.values():
                 assert not queue._queue
                 assert not queue._executing

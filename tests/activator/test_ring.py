@@ -9,6 +9,7 @@ from activator.peer_messages import (
     LEAVING,
     MEMBER,
     Elsewhere,
+    Granted,
     Message,
     Settled,
     Standing,
@@ -67,6 +68,21 @@ def test_whatever_happens_nothing_waits_for_ever_and_the_limit_holds_again_at_la
     world.run(0.2)
     world.scramble(requests=60, for_s=2.0, events=20)
     world.run(2.5)
+    world.settle()
+    world.check_at_rest()
+    world.is_strict = True
+    world.scramble(requests=40, for_s=0.5, events=0)
+    world.run(world.now_s + 10)
+    world.check_at_rest()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nobody_waits_for_ever_for_an_owner_that_knows_of_a_revision_late(seed: int) -> None:
+    faults = Faults(members=seed % 2 == 1, replicas=True, leaving=True, late=True)
+    world = World(seed, names="abcd"[: 2 + seed % 3], faults=faults)
+    world.run(0.1)
+    world.scramble(requests=150, for_s=6.0, events=12)
+    world.run(7.0)
     world.settle()
     world.check_at_rest()
     world.is_strict = True
@@ -222,6 +238,28 @@ def test_an_owner_that_does_not_see_it_is_asked_again_and_at_last_done_without()
     assert queue.owner == "b"
     assert it.ring.statistics().alone == 0
     assert isinstance(it.sent[-1], Using)
+
+
+def test_one_that_is_granted_a_slot_does_not_have_those_forgotten_that_were_sent_away() -> None:
+    it = Lone()
+    queue = it.queue("b")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    it.settle(0.0)
+    queue.hold("r1", size=0, deadline_s=99.0)
+    queue.hold("r2", size=0, deadline_s=99.0)
+    first, second = (each for each in it.sent if isinstance(each, Want))
+    it.ring.received("b", Elsewhere(first.number, *queue.key), 0.0)
+    it.ring.received("b", Granted(second.number, *queue.key, place("p1")), 0.0)
+    assert it.forwards == [Forward("r2", "p1")]
+    due_s = it.ring.next_deadline_s()
+    assert due_s is not None
+    it.ring.tick(due_s)
+    again = it.sent[-1]
+    assert isinstance(again, Want)
+    it.ring.received("b", Granted(again.number, *queue.key, place("p2")), due_s)
+    assert it.forwards[1:] == [Forward("r1", "p2")]
+    assert it.ring.next_deadline_s() is None
 
 
 def test_who_comes_to_know_of_a_revision_that_it_owns_tells_those_it_sent_away() -> None:
