@@ -21,7 +21,8 @@ from api.pods import DEFAULT_PORT
 
 NAME_PREFIX = "relight-warm-"
 APP = "relight-warm"  # what warm Pods say they are, even when they are of no pool any more
-MODEL_STEP = "relight-model"  # a first step that a claimed replica does by itself, from the cache
+# What the one first step runs that a claimed replica does by itself, from the cache.
+MODEL_STEP_COMMAND = ("python3", "-m", "predictor.fetch_step")
 READY_PATH = "/readyz"
 CLAIM_PATH = "/claim"
 _CLAIM_PORTS = (8081, 8082)  # the first that the replica does not want itself
@@ -160,9 +161,8 @@ def _refused_probe(container: Mapping[str, Any]) -> str:
 def _refused_steps(spec: Raw, container: Mapping[str, Any]) -> str:
     own = {mount.get("name") for mount in container.get("volumeMounts") or ()}
     for each in spec.get("initContainers") or ():
-        name = str(each.get("name", ""))
-        if not name.startswith(MODEL_STEP):
-            return f"it has an init container {name!r}"
+        if tuple(each.get("command") or ()) != MODEL_STEP_COMMAND:
+            return f"it has an init container {str(each.get('name', ''))!r}"
         mounted = {mount.get("name") for mount in each.get("volumeMounts") or ()}
         is_plain = not each.get("envFrom") and not _refused_env(each)
         if not is_plain or not mounted <= own:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api import keys
+from api import keys, pool
 from api.images import repository
 from api.naming import child_name
 from api.objects import Raw
@@ -24,7 +24,6 @@ CACHE_VOLUME = "relight-cache"
 CACHE_PATH = "/var/cache/relight"
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of the Pod
 TERMINATION_LOG = "/dev/termination-log"
-_COMMAND = ("python3", "-m", "predictor.fetch_step")
 _CACHE_FLAG = "--cache-dir"
 _LIMIT_FLAG = "--fetched-bytes-max"
 # Fetching copies in chunks; reading to compare costs memory that the kernel takes back.
@@ -165,7 +164,7 @@ def step(
     return {
         **kept,
         "name": name,
-        "command": list(_COMMAND),
+        "command": list(pool.MODEL_STEP_COMMAND),
         "args": args,
         "resources": dict(_RESOURCES),
         "terminationMessagePolicy": "FallbackToLogsOnError",

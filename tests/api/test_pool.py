@@ -4,6 +4,8 @@ import pytest
 
 from api import pool
 
+STEP = {"name": "relight-model", "command": ["python3", "-m", "predictor.fetch_step"]}
+
 
 def spec(**container: Any) -> dict[str, Any]:
     """A Pod's spec as a cluster stores a Revision's, of our predictor with a model elsewhere."""
@@ -23,7 +25,7 @@ def spec(**container: Any) -> dict[str, Any]:
         },
         **container,
     }
-    step = {"name": "relight-model", "image": own["image"], "env": env, "volumeMounts": mounts}
+    step = {**STEP, "image": own["image"], "env": env, "volumeMounts": mounts}
     return {
         "containers": [own],
         "initContainers": [step],
@@ -69,11 +71,15 @@ def test_what_a_warm_pod_can_not_be_is_said(container: dict[str, Any], why: str)
         ({"volumes": [{"name": "v", "persistentVolumeClaim": {}}]}, "volume 'v'"),
         ({"initContainers": [{"name": "own", "image": "x"}]}, "init container 'own'"),
         (
-            {"initContainers": [{"name": "relight-model", "envFrom": [{"secretRef": {}}]}]},
+            {"initContainers": [{"name": "relight-model", "image": "x", "command": ["sh"]}]},
+            "init container 'relight-model'",
+        ),
+        (
+            {"initContainers": [{**STEP, "envFrom": [{"secretRef": {}}]}]},
             "credentials",
         ),
         (
-            {"initContainers": [{"name": "relight-model", "volumeMounts": [{"name": "keys"}]}]},
+            {"initContainers": [{**STEP, "volumeMounts": [{"name": "keys"}]}]},
             "credentials",
         ),
         ({"hostNetwork": True}, "hostNetwork"),

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from api import pool
 from controller.pinning import ModelFile
 from controller.predictor_pods import (
     CACHE_PATH,
@@ -136,6 +137,15 @@ def test_a_replica_has_its_model_before_it_starts() -> None:
     assert env_of(serving)["RELIGHT_CACHE"] == CACHE_PATH
     assert serving["resources"] == container["resources"]
     assert container["env"] == [container["env"][0]]  # what was given is as it was
+
+
+def test_a_warm_pod_does_without_our_step_and_no_other() -> None:
+    made = fitted(spec(predictor("--model", URI)), 0, DIGEST, "team", OURS)
+    assert made["initContainers"]
+    assert pool.refusal(made) == ""
+    own = {"name": "relight-model", "image": "busybox"}
+    made = fitted(spec(predictor("--model", URI), initContainers=[own]), 0, DIGEST, "team", OURS)
+    assert "init container 'relight-model'" in pool.refusal(made)
 
 
 def test_what_is_not_pinned_needs_no_step() -> None:
