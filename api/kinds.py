@@ -115,6 +115,15 @@ ENDPOINTSLICES = Resource(
 ENDPOINTSLICES_V1BETA1 = Resource(
     "discovery.k8s.io", "v1beta1", "endpointslices", "EndpointSlice", "endpointslice"
 )
+SERVERLESSSERVICES = Resource(
+    "networking.internal.knative.dev",
+    "v1alpha1",
+    "serverlessservices",
+    "ServerlessService",
+    "serverlessservice",
+    ("sks",),
+    ("knative-internal", "networking"),
+)
 HTTPROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", "httproute")
 VALIDATINGWEBHOOKCONFIGURATIONS = Resource(
     "admissionregistration.k8s.io",

@@ -222,7 +222,8 @@ class Loop:
         target = (key[0], deployment)
         if watched is None:
             scale = self._scales.get(target, _NO_DEPLOYMENT)
-            exposure = self._path.exposure(ready=scale.ready, now_s=now_s)
+            uid = podautoscalers.uid(raw)
+            exposure = self._path.exposure(key, uid, ready=scale.ready, now_s=now_s)
             pilot = podautoscalers.first_pilot(wanted, raw, scale, now_s, exposure)
             watched = _Watched(pilot=pilot, raw=raw, deployment=deployment)
             self._watched[key] = watched
@@ -240,6 +241,7 @@ class Loop:
         self._refused.discard(key)
         self._awake.pop(key, None)
         self._shelf.drop(key)
+        self._path.gone(key)
         watched = self._watched.pop(key, None)
         if watched is not None:
             self._by_deployment.pop((key[0], watched.deployment), None)

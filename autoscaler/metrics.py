@@ -36,6 +36,7 @@ def families(autoscaler: Autoscaler, stats: StatServer) -> Iterator[Family]:
     yield from _keeping(autoscaler)
     yield from _claims(autoscaler)
     yield from _scraping(autoscaler)
+    yield from _neighbour(autoscaler)
 
 
 def _revisions(autoscaler: Autoscaler) -> Iterator[tuple[tuple[str, ...], tuple[float, ...]]]:
@@ -83,3 +84,14 @@ def _scraping(autoscaler: Autoscaler) -> Iterator[Family]:
         yield counter("autoscaler_unmeasured", "Times too few could tell.", found.unknown)
         yield counter("autoscaler_probes", "Probes of Services.", found.probes)
         yield counter("autoscaler_probes_closed", "Those an activator answered.", found.closed)
+
+
+def _neighbour(autoscaler: Autoscaler) -> Iterator[Family]:
+    found = autoscaler.neighbour()
+    if found is not None:
+        yield gauge("autoscaler_can_wake", "Whether zero can be left again.", found.can_wake)
+        yield gauge("autoscaler_knative_activators", "That are asked.", found.activators)
+        yield counter("autoscaler_knative_answers", "What they answered.", found.answers)
+        yield counter("autoscaler_knative_silences", "No answers.", found.failures)
+        yield counter("autoscaler_modes_written", "ServerlessServices written.", found.written)
+        yield counter("autoscaler_mode_failures", "Tried again.", found.write_failures)

@@ -18,8 +18,11 @@ from autoscaler.spec import Spec
 class Path(Protocol):
     """What the loop asks. Nothing here waits."""
 
-    def exposure(self, *, ready: int, now_s: float) -> Exposure | None:
-        """Whether callers may pass the activators, of a Revision first seen; None: as asked for."""
+    def exposure(self, key: Key, uid: str, *, ready: int, now_s: float) -> Exposure | None:
+        """Whether callers may pass the activators, of a Revision first seen; None: as asked for.
+
+        `uid` is that of its PodAutoscaler.
+        """
         ...
 
     def conditions(self, key: Key, told: tuple[Condition, ...]) -> tuple[Condition, ...]:
@@ -32,13 +35,17 @@ class Path(Protocol):
         """Have a mode followed, and say so; `capacity` is that of an activator."""
         ...
 
+    def gone(self, key: Key) -> None:
+        """Forget a Revision."""
+        ...
+
 
 class InStatus:
     """The mode is told, and no more."""
 
-    def exposure(self, *, ready: int, now_s: float) -> None:
+    def exposure(self, key: Key, uid: str, *, ready: int, now_s: float) -> None:
         """As the Revision asked for it."""
-        del ready, now_s
+        del key, uid, ready, now_s
 
     def conditions(self, key: Key, told: tuple[Condition, ...]) -> tuple[Condition, ...]:
         """Nothing more."""
@@ -51,3 +58,7 @@ class InStatus:
         """How many serve, by which way, and how many activators it takes."""
         del key
         return status.spelled(spec, ready=ready, mode=mode, activator_capacity=capacity)
+
+    def gone(self, key: Key) -> None:
+        """Nothing is known of it."""
+        del key

@@ -16,9 +16,11 @@ from autoscaler.admin import make_app
 from autoscaler.claiming import Claiming
 from autoscaler.config import Settings
 from autoscaler.keeping import WindowStore
+from autoscaler.neighbours import Meet
 from autoscaler.server import Autoscaler
 from autoscaler.stat_server import StatServer
 from cluster import connecting, flags, leading, running
+from cluster.client import Client
 from cluster.flags import PORT, Flag, FlagError, number, text, truth, whole
 from telemetry.health import Admin
 from telemetry.metrics import Exposition
@@ -39,6 +41,15 @@ FLAGS: Final = (
     ),
     Flag("--journal-length-max", whole(1), "decisions remembered for a revision", metavar="N"),
     Flag("--claims", truth, "claim warm Pods where there are any", default=True, metavar="BOOL"),
+    Flag(
+        "--beside-knative",
+        text,
+        "the namespace of a Knative Serving: decide for its revisions, those that name our class",
+        "",
+        "NAME",
+    ),
+    Flag("--queue-proxy-port", PORT, "where its queue-proxies tell of load", 9090, "PORT"),
+    Flag("--activator-metrics-port", PORT, "where its activators show metrics", 9090, "PORT"),
 )
 
 
@@ -60,16 +71,18 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
     store = window_store(args.state)
     server = connecting.locate(args.kubeconfig)
     asked = running.bind(args.admin_host, args.admin_port)
-    listener = running.bind(args.stats_host, args.stats_port)
-    address = leading.reached_at(args, server, listener.getsockname()[1])
+    # Beside Knative nobody of ours reports.
+    listener = None if args.beside_knative else running.bind(args.stats_host, args.stats_port)
+    address = leading.reached_at(args, server, (listener or asked).getsockname()[1])
     async with (
         leading.election(args, server, "autoscaler", address) as election,
         connecting.connect(
             server, only_namespace=args.namespace, admit=leading.admission(args, election)
         ) as client,
     ):
-        autoscaler = Autoscaler(client, settings, clock=_wall_s, store=store)
-        if args.claims:
+        meet = neighbour(args, client)
+        autoscaler = Autoscaler(client, settings, clock=_wall_s, store=store, meet=meet)
+        if args.claims and meet is None:
             autoscaler.claim_by(Claiming(client, wall_s=_wall_s))
         stats = StatServer(election.identity, receive=autoscaler.receive, listen=autoscaler.listen)
 
@@ -77,7 +90,8 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(autoscaler.run())
                 await autoscaler.synced()  # a poke of what is not known yet would be in vain
-                tasks.create_task(stats.run(listener))
+                if listener is not None:
+                    tasks.create_task(stats.run(listener))
 
         admin = Admin(
             make_app(autoscaler, lambda: election.statistics().is_leading),
@@ -88,6 +102,20 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             ),
         )
         await running.together(stop, election.run(stop, work), admin.run(asked))
+
+
+def neighbour(args: argparse.Namespace, client: Client) -> Meet | None:
+    """Whose Revisions are decided for, where they are not ours."""
+    if not args.beside_knative:
+        return None
+    from autoscaler.beside import Beside, Place  # what it reads with is of no use elsewhere
+
+    place = Place(
+        namespace=args.beside_knative,
+        queue_proxy_port=args.queue_proxy_port,
+        activator_port=args.activator_metrics_port,
+    )
+    return partial(Beside, client, place)
 
 
 def window_store(url: str) -> WindowStore | None:

@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from api import keys
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.stats import Stat
 from autoscaler import claiming as claims
-from autoscaler import keeping, loop, scaler, scraping
+from autoscaler import keeping, loop, neighbours, scaler, scraping
 from autoscaler.announcing import concerned
 from autoscaler.claiming import Claiming
 from autoscaler.config import Settings
@@ -19,6 +20,7 @@ from autoscaler.delegating import Delegation
 from autoscaler.journal import Entry
 from autoscaler.keeping import Keeper, Timing, WindowStore
 from autoscaler.memory import Memory
+from autoscaler.neighbours import Meet
 from autoscaler.scraping import Scraper
 from autoscaler.settings_map import SettingsMap
 from autoscaler.trimming import Trimmer
@@ -43,14 +45,24 @@ class Autoscaler:
         clock: Callable[[], float],
         store: WindowStore | None = None,
         timing: Timing | None = None,
+        meet: Meet | None = None,
     ) -> None:
-        """With a `store`, the windows of who ran before are gone on with, and kept for the next."""
+        """With a `store`, the windows of who ran before are gone on with, and kept for the next.
+
+        `meet` is where Revisions are somebody else's, who serves them.
+        """
+        self._neighbour = None if meet is None else meet(self)
+        if self._neighbour is not None:
+            settings = self._neighbour.settings(settings)
         self._clock = clock
         self._recorder = EventRecorder(client, "autoscaler", clock=clock)
         self._scaler = scaler.Scaler(client, settings, spawn=self._spawn)
         self._claiming: Claiming | None = None
         memory = None if store is None else Memory()
-        self._loop = loop.Loop(self._scaler, self._recorder, settings, clock=clock, memory=memory)
+        path = None if self._neighbour is None else self._neighbour.path
+        self._loop = loop.Loop(
+            self._scaler, self._recorder, settings, clock=clock, memory=memory, path=path
+        )
         self._keeper: Keeper | None = None
         if store is not None and memory is not None:
             self._keeper = Keeper(store, memory, self, timing or Timing())
@@ -63,7 +75,11 @@ class Autoscaler:
         self._delegation = Delegation(
             client, self._recorder, clock=clock, defaults=lambda: self._settings.defaults
         )
-        self._scraper = Scraper(client, self._loop) if settings.is_mode_followed else None
+        self._scraper: Scraper | None = None
+        if self._neighbour is not None:
+            self._scraper = Scraper(client, self._loop, meter=self._neighbour.meter)
+        elif settings.is_mode_followed:
+            self._scraper = Scraper(client, self._loop)
         self._tasks: asyncio.TaskGroup | None = None
 
     def receive(self, stats: Sequence[Stat]) -> None:
@@ -94,7 +110,11 @@ class Autoscaler:
                 tasks.create_task(self._settings_map.run(), name="autoscaler settings")
                 await self._settings_map.synced()
                 tasks.create_task(self._reconfigure(), name="autoscaler reconfiguring")
-                tasks.create_task(self._delegation.run(), name="autoscaler class hpa")
+                if self._delegates:
+                    tasks.create_task(self._delegation.run(), name="autoscaler class hpa")
+                if self._neighbour is not None:
+                    tasks.create_task(self._neighbour.run(), name="autoscaler neighbour")
+                    await self._neighbour.ready()
                 self._deployments.on_change(self._on_deployment)
                 tasks.create_task(self._deployments.run(), name="autoscaler deployments")
                 # How many replicas run is known before the first decision is made.
@@ -124,6 +144,15 @@ class Autoscaler:
         """What is known of one Revision; None when it is not ours."""
         return self._loop.known(key)
 
+    def path_changed(self, key: scaler.Key) -> None:
+        """What is to be said of a Revision's way may have changed."""
+        if self._tasks is not None:
+            self._loop.path_changed(key, now_s=asyncio.get_running_loop().time())
+
+    def woken(self) -> None:
+        """Whether Revisions can be woken from zero has changed."""
+        self._on_settings(self._settings)
+
     def wall_s(self) -> float:
         """The time of day, in seconds since the epoch."""
         return self._clock()
@@ -135,6 +164,10 @@ class Autoscaler:
     def scraping(self) -> scraping.Statistics | None:
         """Counts of asking replicas; None where nobody lets callers past the activators."""
         return None if self._scraper is None else self._scraper.statistics()
+
+    def neighbour(self) -> neighbours.Statistics | None:
+        """How things stand with who serves what is decided for; None where that is us."""
+        return None if self._neighbour is None else self._neighbour.statistics()
 
     def claim_by(self, claiming: Claiming) -> None:
         """Have warm Pods claimed, where there may be any; before `run`."""
@@ -173,8 +206,12 @@ class Autoscaler:
             pass
         work.close()  # stopping: what is not written now is decided again by whoever runs next
 
+    @property
+    def _delegates(self) -> bool:
+        return keys.CLASS_HPA in self._settings.classes
+
     def _on_settings(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings = settings if self._neighbour is None else self._neighbour.settings(settings)
         self._is_reconfigured.set()
 
     async def _reconfigure(self) -> None:
@@ -183,8 +220,9 @@ class Autoscaler:
             await self._is_reconfigured.wait()
             self._is_reconfigured.clear()
             await self._loop.reconfigure(self._settings, self._autoscalers.objects)
-            for raw in list(self._autoscalers.objects.values()):
-                self._delegation.autoscaler_changed(raw)
+            if self._delegates:
+                for raw in list(self._autoscalers.objects.values()):
+                    self._delegation.autoscaler_changed(raw)
 
     def _on_deployment(self, old: Raw | None, new: Raw | None) -> None:
         metadata = (new or old or {})["metadata"]
@@ -195,7 +233,8 @@ class Autoscaler:
     def _on_autoscaler(self, old: Raw | None, new: Raw | None) -> None:
         if new is not None:
             self._loop.autoscaler_changed(new, now_s=asyncio.get_running_loop().time())
-            self._delegation.autoscaler_changed(new)
+            if self._delegates:
+                self._delegation.autoscaler_changed(new)
         elif old is not None:
             self._loop.autoscaler_gone(old)
             self._delegation.autoscaler_gone(old)

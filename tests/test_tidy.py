@@ -26,6 +26,7 @@ UNMIRRORED = {
     "api/pod_schemas.py": "descriptions only, walked likewise",
     "activator/sides.py": "ports: test_endpoints.py and test_proxy.py stand on either side",
     "api/volume_schemas.py": "descriptions only, walked likewise",
+    "autoscaler/neighbours.py": "ports: beside.py stands on one side, and server.py on the other",
     "autoscaler/reasons.py": "names only",
     "predictor/loaded.py": "one shape",
     "cluster/client.py": "a port: every client is tested against it",

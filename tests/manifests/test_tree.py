@@ -26,6 +26,7 @@ PARSERS = {
 # Those that a Pod has no use for: it is told by its service account, and its ports are declared.
 UNWIRED = {
     *("--help", "--kubeconfig", "--namespace", "--admin-host", "--admin-port", "--host", "--port"),
+    *("--beside-knative", "--queue-proxy-port", "--activator-metrics-port"),
     *("--stats-host", "--stats-port", "--webhook", "--webhook-host", "--webhook-port"),
     *("--webhook-service", "--webhook-name", "--webhook-linger-s", "--peers-port"),
 }
