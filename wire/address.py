@@ -25,7 +25,8 @@ class Address:
         if scheme == "unix" and rest.startswith("/"):
             return cls(path=rest)
         host, _, port = rest.rpartition(":")
-        if scheme == "tcp" and host and port.isdecimal() and 0 < int(port) < 65_536:
+        is_port = port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65_536
+        if scheme == "tcp" and is_port and _can_be_resolved(host.strip("[]")):
             return cls(host=host.strip("[]"), port=int(port))
         raise ValueError(f"{text!r}: expected unix:/path or tcp:host:port")
 
@@ -37,3 +38,11 @@ class Address:
         return (
             f"tcp:[{self.host}]:{self.port}" if ":" in self.host else f"tcp:{self.host}:{self.port}"
         )
+
+
+def _can_be_resolved(host: str) -> bool:
+    """Whether a resolver takes it: what has too long a label ends a connect in no OSError."""
+    try:
+        return bool(host.encode("idna")) and "\0" not in host
+    except UnicodeError:
+        return False

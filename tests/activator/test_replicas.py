@@ -33,6 +33,13 @@ def test_a_replica_of_one_machine() -> None:
     assert not facts.is_leaving
 
 
+@pytest.mark.parametrize("said", ["nowhere", f"tcp:{'x' * 64}:80", "tcp:a..b:80"])
+def test_one_that_says_of_itself_what_is_no_address_is_not_used(said: str) -> None:
+    facts = read_pod(pod(metadata={"annotations": {"relight.dev/endpoint": said}}))
+    assert facts is not None
+    assert facts.address is None
+
+
 def test_a_replica_on_a_cluster() -> None:
     raw = pod(
         metadata={"annotations": None},

@@ -25,6 +25,11 @@ def test_an_address_is_read_and_written_alike(text: str) -> None:
         "tcp:h:65536",
         "tcp:h:x",
         "h:80",
+        "tcp:[]:80",
+        "tcp:a..b:80",
+        "tcp:a\0b:80",
+        f"tcp:{'x' * 64}:80",
+        f"tcp:h:{'9' * 5000}",
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
