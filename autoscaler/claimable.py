@@ -18,6 +18,7 @@ from api.pool import Assignment
 Key = tuple[str, str]  # namespace, name
 HASH = "pod-template-hash"
 _REVISION = "deployment.kubernetes.io/revision"
+_AGE_DIGITS_MAX = 19  # its user may write anything there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,8 @@ def trimmed_set(raw: Raw) -> dict[str, Any]:
         return kept
     observed = (raw.get("status") or {}).get("observedGeneration", 0)
     kept["deployment"] = owner["name"]
-    kept["age"] = int((metadata.get("annotations") or {}).get(_REVISION) or 0)
+    age = str((metadata.get("annotations") or {}).get(_REVISION))
+    kept["age"] = int(age) if age.isdecimal() and len(age) < _AGE_DIGITS_MAX else 0
     told = template.get("metadata") or {}
     kept["target"] = Target(
         uid=str(metadata["uid"]),

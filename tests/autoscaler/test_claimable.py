@@ -37,6 +37,17 @@ def test_the_newest_replica_set_of_a_deployment_counts() -> None:
     assert again.uid == "rs-1"
 
 
+@pytest.mark.parametrize("said", ["x", "-1", "9" * 5000, ""])
+def test_a_set_whose_user_wrote_nonsense_is_the_oldest(said: str) -> None:
+    odd = replica_set(age=7)
+    odd["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": said}
+    made = found()
+    made.set_changed(None, trimmed_set(odd))
+    target = made.target(("default", DEPLOYMENT))
+    assert target is not None
+    assert target.uid == "rs-1"
+
+
 def test_one_that_is_not_poolable_or_nobodys_is_no_target() -> None:
     other = replica_set()
     other["spec"]["template"]["spec"] = {"containers": [{"image": "example.com/other"}]}
