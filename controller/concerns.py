@@ -26,6 +26,7 @@ from controller.addresses import hosts_of
 from controller.children import annotations_of, controller_of, labels_of
 from controller.failures import is_troubled
 from controller.labeler import routes_of
+from controller.pod_events import is_stuck
 from controller.view import Key, View, key_of
 
 
@@ -83,6 +84,12 @@ def _after_route(view: View, key: Key, old: Raw | None, new: Raw | None) -> Iter
             for mapping in view.mappings_by_host.get(host):
                 yield Task.DOMAINMAPPING, mapping
     yield from _mappings_of(view, ROUTES, key)
+
+
+def stuck_pods(resource: Resource, old: Raw | None, new: Raw | None) -> Iterator[Work]:
+    """Where Events are asked for: a Pod begins to be stuck, and no other change may ever come."""
+    if resource == PODS and new is not None and is_stuck(new) and not (old and is_stuck(old)):
+        yield Task.REVISION, (key_of(new)[0], labels_of(new).get(keys.REVISION, ""))
 
 
 def _mappings_of(view: View, resource: Resource, key: Key) -> Iterator[Work]:

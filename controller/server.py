@@ -44,7 +44,7 @@ from controller import (
 )
 from controller.addresses import Addresses
 from controller.clusterconfig import ClusterConfig
-from controller.concerns import Task, Work, work_for
+from controller.concerns import Task, Work, stuck_pods, work_for
 from controller.config import Settings
 from controller.failures import Fault
 from controller.gateway_routes import GatewayRoutes
@@ -178,6 +178,9 @@ class Controller:
             self._view.change(resource, old, new)
             for work in work_for(self._view, resource, old, new):
                 self._manager.enqueue(work, after_s=after_s)
+            if self._mishaps is not None:
+                for work in stuck_pods(resource, old, new):
+                    self._manager.enqueue(work)
             if self._publisher is not None:
                 for work in self._publisher.concerned(resource, old, new):
                     self._manager.enqueue(work)

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from api import keys
 from api.kinds import (
     CONFIGURATIONS,
     DEPLOYMENTS,
@@ -13,7 +14,7 @@ from api.kinds import (
     SERVICES,
     Resource,
 )
-from controller.concerns import work_for
+from controller.concerns import Task, stuck_pods, work_for
 from controller.view import WATCHED, View
 from tests.controller.objects import (
     a_configuration,
@@ -26,6 +27,7 @@ from tests.controller.objects import (
     saying,
     stored,
 )
+from tests.controller.test_phases import CREATING
 from tests.controller.test_view import Objects
 
 
@@ -112,6 +114,20 @@ def test_a_pod_concerns_its_revision_while_it_is_in_trouble() -> None:
     assert work(view, PODS, None, well) == set()
     for old, new in ((well, unwell), (unwell, well), (unwell, None)):
         assert work(view, PODS, old, new) == {"revision mnist-00001"}
+
+
+def test_a_pod_that_begins_to_be_stuck_concerns_its_revision_where_events_are_read() -> None:
+    begun = {
+        **CREATING,
+        "metadata": {"name": "p", "namespace": "default", "labels": {keys.REVISION: "mnist-00001"}},
+    }
+    unplaced = {**begun, "status": {"phase": "Pending"}}
+    expected = [(Task.REVISION, ("default", "mnist-00001"))]
+    for old in (None, unplaced):
+        assert list(stuck_pods(PODS, old, begun)) == expected
+    for old, new in ((begun, begun), (None, unplaced), (begun, unplaced), (begun, None)):
+        assert list(stuck_pods(PODS, old, new)) == []
+    assert list(stuck_pods(DEPLOYMENTS, None, begun)) == []
 
 
 def test_routes_that_want_one_name_concern_each_other() -> None:

@@ -3,24 +3,29 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api import keys
 from api.kinds import (
     CONFIGURATIONS,
     DEPLOYMENTS,
     DOMAINMAPPINGS,
     NAMESPACES,
     PODAUTOSCALERS,
+    PODS,
     REVISIONS,
     ROUTES,
     SERVICES,
     Resource,
 )
+from api.objects import Raw
 from cluster.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
+from controller.failures import Fault
+from tests.controller.test_phases import CREATING
 from tests.controller.world import FAILURE, FaultyClient, World, a_world, ksvc
 
 LATEST = {"latestRevision": True}
@@ -852,3 +857,29 @@ async def test_at_rest_it_writes_nothing(world: World) -> None:
         await ready(world, "other")
     assert [name for name in written if name.startswith("mnist")] == []
     assert written
+
+
+async def test_what_events_say_is_told_though_no_other_change_comes(world: World) -> None:
+    fault = Fault(reason="FailedMount", message='MountVolume.SetUp failed: secret "x" not found')
+
+    async def mishaps(pods: Sequence[Raw]) -> dict[str, Fault]:
+        return {pod["metadata"]["uid"]: fault for pod in pods}
+
+    async with world.controller(mishaps=mishaps):
+        await world.apply(ksvc("mnist", "slow"))
+        await world.until(lambda: world.get(PODAUTOSCALERS, "mnist-00001"))
+        await world.until(lambda: world.condition(REVISIONS, "mnist-00001"))
+        uid = world.get(REVISIONS, "mnist-00001")["metadata"]["uid"]
+        labels = {keys.REVISION: "mnist-00001", keys.REVISION_UID: uid}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p", "namespace": "default", "labels": labels},
+            "spec": {"containers": [{"name": "user-container", "image": "x"}]},
+        }
+        made = await world.client.create(PODS, pod)
+        made["status"] = CREATING["status"]
+        await world.client.replace(PODS, made, subresource="status")
+        await world.until(
+            lambda: world.condition(REVISIONS, "mnist-00001").get("reason") == "FailedMount"
+        )

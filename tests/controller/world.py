@@ -33,7 +33,7 @@ from cluster.direct import DirectClient
 from cluster.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
 from cluster.informer import Informer
 from controller.config import Settings
-from controller.server import Controller
+from controller.server import Controller, Tell
 from embedded.apiserver import ApiServer
 from embedded.store import Store
 
@@ -235,12 +235,13 @@ class World:
 
     @contextlib.asynccontextmanager
     async def controller(
-        self, client: DirectClient | None = None, **settings: Any
+        self, client: DirectClient | None = None, mishaps: Tell | None = None, **settings: Any
     ) -> AsyncIterator[Controller]:
         controller = Controller(
             client or DirectClient(self.server, user="controller"),
             Settings(**{"external_port": 8080, **settings}),
             clock=lambda: self.now_s,
+            mishaps=mishaps,
         )
         self.running = controller
         async with asyncio.TaskGroup() as tasks:
