@@ -77,7 +77,9 @@ async def _keep_one(client: Client, runtime: Raw) -> None:
         return
     containers = _in_step(found, runtime["spec"]["containers"][0]["image"])
     if containers is not None:
-        patch = {"spec": {"containers": containers}}
+        # The list is replaced as a whole: only if nobody changed it meanwhile.
+        version = found["metadata"]["resourceVersion"]
+        patch = {"metadata": {"resourceVersion": version}, "spec": {"containers": containers}}
         await client.patch(CLUSTERSERVINGRUNTIMES, None, name, patch)
 
 

@@ -86,3 +86,26 @@ async def test_it_goes_on_until_the_webhook_answers(
     monkeypatch.setattr(client, "create", reluctant)
     await own_runtimes.keep(client, IMAGE, again_s=0.001)
     assert await image_of(client, "relight-xgboost") == "relight/predictor"
+
+
+async def test_what_somebody_changes_at_the_same_moment_is_kept(
+    client: DirectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await own_runtimes.keep(client, "relight/predictor:1")
+    inner = client.patch
+
+    async def patch(*args: Any, **words: Any) -> Any:
+        if args[2] != "relight-pytorch":
+            return await inner(*args, **words)
+        monkeypatch.setattr(client, "patch", inner)
+        theirs = await client.get(CLUSTERSERVINGRUNTIMES, None, "relight-pytorch")
+        theirs["spec"]["containers"][0]["env"] = [{"name": "THEIRS", "value": "1"}]
+        await client.replace(CLUSTERSERVINGRUNTIMES, theirs)
+        return await client.patch(*args, **words)
+
+    monkeypatch.setattr(client, "patch", patch)
+    await own_runtimes.keep(client, "relight/predictor:2", again_s=0.0)
+    found = await client.get(CLUSTERSERVINGRUNTIMES, None, "relight-pytorch")
+    [container] = found["spec"]["containers"]
+    assert container["image"] == "relight/predictor:2-torch"
+    assert container["env"] == [{"name": "THEIRS", "value": "1"}]
