@@ -1,46 +1,26 @@
 """What a queue-proxy of Knative counts, and one load from several of them.
 
-For: Knative's message `Stat` (pkg/autoscaler/metrics/stat.proto), read with descriptors in a pool
-     of their own; whom to ask of many, and what their answers come to (stats_scraper.go).
+For: Knative's message `Stat` (pkg/autoscaler/metrics/stat.proto), of which four fields are read
+     without a library, as the component's image has none for it; whom to ask of many, and what
+     their answers come to (stats_scraper.go).
 Must not know: sockets, clocks, what is decided from a load.
 """
 
-import importlib
 import math
+import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from autoscaler.sampling import Measured, sample_size
 
-descriptor_pb2: Any = importlib.import_module("google.protobuf.descriptor_pb2")
-descriptor_pool: Any = importlib.import_module("google.protobuf.descriptor_pool")
-message_factory: Any = importlib.import_module("google.protobuf.message_factory")
-DecodeError: Any = importlib.import_module("google.protobuf.message").DecodeError
-
-_Field: Any = descriptor_pb2.FieldDescriptorProto
-_FIELDS: Final = (
-    ("pod_name", _Field.TYPE_STRING),
-    ("average_concurrent_requests", _Field.TYPE_DOUBLE),
-    ("average_proxied_concurrent_requests", _Field.TYPE_DOUBLE),
-    ("request_count", _Field.TYPE_DOUBLE),
-    ("proxied_request_count", _Field.TYPE_DOUBLE),
-    ("process_uptime", _Field.TYPE_DOUBLE),
-    ("timestamp", _Field.TYPE_INT64),
-)
-
-
-def _made() -> Any:
-    file = descriptor_pb2.FileDescriptorProto(name="stat.proto", package="metrics", syntax="proto3")
-    message = file.message_type.add(name="Stat")
-    for number, (name, kind) in enumerate(_FIELDS, start=1):
-        message.field.add(name=name, number=number, type=kind, label=_Field.LABEL_OPTIONAL)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("metrics.Stat"))
-
-
-Stat: Final = _made()
+# Numbers of the fields of a Stat.
+_POD_NAME: Final = 1
+_CONCURRENCY: Final = 2
+_PROXIED_CONCURRENCY: Final = 3
+_REQUESTS: Final = 4
+_DOUBLE: Final = struct.Struct("<d")
+_VARINT_BYTES_MAX: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +34,53 @@ class QueueStat:
     @classmethod
     def read(cls, body: bytes) -> "QueueStat":
         """From an answer; ValueError when it is none."""
-        try:
-            stat = Stat.FromString(body)
-        except DecodeError as error:
-            raise ValueError(f"not a Stat: {error}") from None
-        found = cls(
-            concurrency=stat.average_concurrent_requests,
-            proxied_concurrency=stat.average_proxied_concurrent_requests,
-            requests=stat.request_count,
-        )
-        numbers = (found.concurrency, found.proxied_concurrency, found.requests)
+        fields = _fields(body)
+        numbers = [
+            fields.get(each, 0.0) for each in (_CONCURRENCY, _PROXIED_CONCURRENCY, _REQUESTS)
+        ]
         # An empty message is one too, but nobody who counts leaves out its own name.
-        if not stat.pod_name or not all(math.isfinite(each) and each >= 0 for each in numbers):
+        if not fields.get(_POD_NAME) or not all(0 <= each < math.inf for each in numbers):
             raise ValueError("a Stat that says nothing")
-        return found
+        concurrency, proxied_concurrency, requests = numbers
+        return cls(
+            concurrency=concurrency, proxied_concurrency=proxied_concurrency, requests=requests
+        )
+
+
+def _fields(body: bytes) -> dict[int, float]:
+    """Numbers of a message of protobuf, and lengths of texts; the last of each field counts."""
+    found: dict[int, float] = {}
+    at = 0
+    while at < len(body):
+        tag, at = _varint(body, at)
+        number, kind = tag >> 3, tag & 7
+        value = 0.0
+        if kind == 0:
+            value, at = _varint(body, at)
+        elif kind == 1 and at + 8 <= len(body):
+            [value] = _DOUBLE.unpack_from(body, at)
+            at += 8
+        elif kind == 2:
+            length, at = _varint(body, at)
+            value, at = length, at + length
+        elif kind == 5:
+            at += 4
+        else:
+            raise ValueError(f"not a Stat: field {number} of kind {kind}")
+        if at > len(body) or not number:
+            raise ValueError("not a Stat: it ends in the middle")
+        found[number] = value
+    return found
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """The number, and where it ends."""
+    value = 0
+    for index, byte in enumerate(body[at : at + _VARINT_BYTES_MAX]):
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return value, at + index + 1
+    raise ValueError("not a Stat: a number without an end")
 
 
 def order(

@@ -1,8 +1,34 @@
 """What a queue-proxy of Knative answers on its port for statistics."""
 
-from aiohttp import web
+from typing import Any
 
-from autoscaler.queue_stats import Stat
+from aiohttp import web
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+_Field: Any = descriptor_pb2.FieldDescriptorProto
+_FIELDS = (
+    ("pod_name", _Field.TYPE_STRING),
+    ("average_concurrent_requests", _Field.TYPE_DOUBLE),
+    ("average_proxied_concurrent_requests", _Field.TYPE_DOUBLE),
+    ("request_count", _Field.TYPE_DOUBLE),
+    ("proxied_request_count", _Field.TYPE_DOUBLE),
+    ("process_uptime", _Field.TYPE_DOUBLE),
+    ("timestamp", _Field.TYPE_INT64),
+)
+
+
+def _made() -> Any:
+    """Knative's message, by another hand than the one that reads it."""
+    file = descriptor_pb2.FileDescriptorProto(name="stat.proto", package="metrics", syntax="proto3")
+    message = file.message_type.add(name="Stat")
+    for number, (name, kind) in enumerate(_FIELDS, start=1):
+        message.field.add(name=name, number=number, type=kind, label=_Field.LABEL_OPTIONAL)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("metrics.Stat"))
+
+
+Stat = _made()
 
 
 class QueueProxy:

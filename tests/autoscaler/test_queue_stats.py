@@ -1,6 +1,9 @@
+import contextlib
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autoscaler.queue_stats import QueueStat, order, total
 from autoscaler.sampling import Measured, sample_size
@@ -30,6 +33,12 @@ def test_what_a_queue_proxy_says_is_read() -> None:
         b"<html>",
         b"# HELP go_goroutines\n",
         QueueProxy("").stat(),
+        QueueProxy("a", 1.0).stat()[:-3],  # cut off
+        QueueProxy("a", 1.0).stat()[:9],
+        b"\x0a\x80\x80",
+        b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        b"\x0b\x01",  # a group
+        b"\x00\x01",
         QueueProxy(concurrency=float("nan")).stat(),
         QueueProxy(concurrency=-1.0).stat(),
     ],
@@ -63,3 +72,9 @@ def test_a_sample_speaks_for_all() -> None:
 def test_fewer_than_have_to_tell_nothing() -> None:
     assert total([stat()] * 2, population=3, is_proxied_counted=False) is None
     assert total([], population=0, is_proxied_counted=False) is None
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_stat_or_refused(body: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        assert QueueStat.read(body).concurrency >= 0
