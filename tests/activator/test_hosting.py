@@ -134,3 +134,26 @@ def test_who_does_not_own_it_says_so() -> None:
     it.follow("me")
     it.open()
     assert it.admit("r1") is None
+
+
+def test_one_that_waits_here_and_got_a_slot_elsewhere_waits_no_more() -> None:
+    it, desk = queue(ready=("p1", "p2"))
+    it.admit("r1")
+    it.admit("r2")
+    it.wanted("b", Want(1, *N, 5))
+    it.used("b", Using(1, *N, place("p1")))
+    it.hold("r3", size=0, deadline_s=1.0)
+    assert it.finished("r2") == [Forward("r3", "p2")]
+    assert desk.said() == []
+    assert (it.queued, it.queued_bytes, it.tickets, it.running) == (0, 0, 1, 2)
+
+
+def test_a_replica_that_others_can_not_reach_is_not_called_ready() -> None:
+    it, desk = queue()
+    it.wanted("b", Want(1, *N, 5))
+    desk.said()
+    it.came_back("b", Back(1, *N))
+    assert not it.has_ready_endpoints
+    assert desk.said() == []
+    assert it.endpoints_changed(["p1"]) == []
+    assert desk.said() == [("b", Granted(1, *N, place("p1")))]

@@ -154,3 +154,37 @@ def test_giving_up_tells_those_who_wait_to_ask_elsewhere() -> None:
     it.hold("r2", size=0, deadline_s=9.0)
     assert it.give_up(Refusal.REVISION_GONE) == [Refuse("r2", Refusal.REVISION_GONE)]
     assert desk.said() == [("b", Elsewhere(1, *N))]
+
+
+def test_only_who_owns_it_grants_and_turns_away() -> None:
+    it, desk = queue(owner="b")
+    it.hold("r1", size=5, deadline_s=9.0)
+    desk.said()
+    assert it.heard("c", Granted(1, *N, place("p1"))) == ((), ())
+    assert desk.said() == [("c", Done(1, *N))]
+    it.heard("c", Elsewhere(1, *N))
+    assert it.heard("c", Refused(1, *N, "QueueFull")) == ((), [])
+    assert (it.queued, it.has_unplaced, desk.astray) == (1, False, 0)
+    assert it.heard("b", Granted(1, *N, place("p1"))) == ((Forward("r1", "p1"),), ())
+
+
+def test_a_grant_that_is_said_twice_is_one() -> None:
+    it, desk = queue(owner="b")
+    it.hold("r1", size=5, deadline_s=9.0)
+    it.heard("b", Granted(1, *N, place("p1")))
+    desk.said()
+    assert it.heard("b", Granted(1, *N, place("p1"))) == ((), ())
+    assert desk.said() == []
+    assert it.in_use("p1") == 1
+
+
+def test_a_replica_that_took_nothing_is_done_with_for_who_owned_it_before() -> None:
+    it, desk = queue(owner="b")
+    it.hold("r1", size=5, deadline_s=9.0)
+    it.heard("b", Granted(1, *N, place("p1")))
+    it.follow("c")
+    desk.said()
+    it.returned("r1", size=5, deadline_s=9.0, is_usable=False)
+    assert desk.said() == [("b", Done(1, *N)), ("c", Back(1, *N))]
+    it.abandoned("r1")
+    assert desk.said() == [("c", Done(1, *N))]
