@@ -1,5 +1,6 @@
 """The runtimes a cluster gets from whoever leads, and those that were changed there."""
 
+import copy
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +99,8 @@ async def test_what_somebody_changes_at_the_same_moment_is_kept(
         if args[2] != "relight-pytorch":
             return await inner(*args, **words)
         monkeypatch.setattr(client, "patch", inner)
-        theirs = await client.get(CLUSTERSERVINGRUNTIMES, None, "relight-pytorch")
+        found = await client.get(CLUSTERSERVINGRUNTIMES, None, "relight-pytorch")
+        theirs = copy.deepcopy(found)
         theirs["spec"]["containers"][0]["env"] = [{"name": "THEIRS", "value": "1"}]
         await client.replace(CLUSTERSERVINGRUNTIMES, theirs)
         return await client.patch(*args, **words)
