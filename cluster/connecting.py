@@ -32,7 +32,7 @@ from cluster.credentials import CredentialsError
 from cluster.http import HttpClient
 
 _LOG = logging.getLogger(__name__)
-_CONNECTIONS_MAX: Final = 64  # beside them every watch has one
+_CONNECTIONS_MAX: Final = 64  # together; every watch holds one of them
 _CONNECT_S: Final = 10.0
 # A server that vanished without a word is noticed: else its watches would be silent for ever.
 _KEEPALIVE: Final = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))

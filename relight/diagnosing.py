@@ -10,13 +10,14 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from api import crds, keys
+from api import crds, keys, quantities
 from api.kinds import SECRETS
 from relight.certificates import days_left
 from relight.examining import (
     CERTIFICATE,
     COMPONENTS,
     DEFAULTING,
+    PODAUTOSCALERS_NAME,
     SYSTEM,
     VALIDATION,
     Facts,
@@ -55,19 +56,20 @@ def diagnose(facts: Facts, *, now_s: float) -> list[Finding]:
         _fine(f"the API server answers: Kubernetes {facts.version}"),
         *_reading(facts),
         *_rights(facts),
-        *_features(facts),
-        *_definitions(facts),
     ]
+    if knative := _neighbour(facts):
+        return [*found, *_of_neighbour(facts, knative, now_s)]
+    found += [*_features(facts), *_definitions(facts)]
     if not any((SYSTEM, each) in facts.deployments for each in COMPONENTS):
         text = f"Relight is not installed: no {', '.join(COMPONENTS)} in {SYSTEM}"
         return [*found, _wrong(text, _INSTALL), *_beside(facts)]
     return [
         *found,
-        *_components(facts),
+        *_components(facts, COMPONENTS),
         *_pods(facts),
-        *_leaders(facts, now_s),
+        *_leaders(facts, _LED, now_s),
         *_webhook(facts, now_s),
-        *_questions(facts),
+        *_questions(facts, COMPONENTS),
         *_runtimes(facts),
         *_state(facts),
         *_node_cache(facts),
@@ -116,8 +118,38 @@ def _definitions(facts: Facts) -> Iterator[Finding]:
             yield _note(f"{name} belongs to {owner}")
 
 
-def _components(facts: Facts) -> Iterator[Finding]:
-    for name in COMPONENTS:
+def _neighbour(facts: Facts) -> str:
+    """The namespace of a Knative Serving beside which our autoscaler stands alone; else ""."""
+    raw = facts.deployments.get((SYSTEM, "autoscaler")) or {}
+    spec = (raw.get("spec") or {}).get("template", {}).get("spec") or {}
+    said = (text for one in spec.get("containers", ()) for text in one.get("args") or ())
+    flag = "--beside-knative="
+    return next((each.removeprefix(flag) for each in said if each.startswith(flag)), "")
+
+
+def _of_neighbour(facts: Facts, knative: str, now_s: float) -> Iterator[Finding]:
+    """What there is to say of an autoscaler without the rest of Relight."""
+    ours = ("autoscaler",)
+    if (knative, "controller") in facts.deployments:
+        yield _fine(f"Knative Serving makes and serves revisions, from namespace {knative}")
+    else:
+        yield _wrong(f"there is no Knative Serving in {knative}, beside which the autoscaler runs")
+    if ("", PODAUTOSCALERS_NAME) not in facts.definitions:
+        yield _wrong(f"{PODAUTOSCALERS_NAME} is not defined: Knative Serving defines it")
+    yield from _components(facts, ours)
+    yield from _pods(facts)
+    yield from _leaders(facts, ours, now_s)
+    yield from _questions(facts, ours)
+    if facts.sleepless:
+        yield _wrong(
+            f"{facts.sleepless} revisions can not go to zero: Knative's activators show no metrics",
+            f'metrics-protocol: "prometheus" in ConfigMap {knative}/config-observability',
+        )
+    yield from _state(facts)
+
+
+def _components(facts: Facts, names: Iterable[str]) -> Iterator[Finding]:
+    for name in names:
         raw = facts.deployments.get((SYSTEM, name))
         if raw is None:
             yield _wrong(f"there is no {name}", _INSTALL)
@@ -148,8 +180,8 @@ def _pods(facts: Facts) -> Iterator[Finding]:
             yield _wrong(f"{metadata['namespace']}: {problem}", advice)
 
 
-def _leaders(facts: Facts, now_s: float) -> Iterator[Finding]:
-    for name in _LED:
+def _leaders(facts: Facts, names: Iterable[str], now_s: float) -> Iterator[Finding]:
+    for name in names:
         spec = (facts.leases.get((SYSTEM, name)) or {}).get("spec") or {}
         holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
         if not holder:
@@ -198,9 +230,9 @@ def _certificate(facts: Facts, now_s: float, logs: str) -> Iterator[Finding]:
         )
 
 
-def _questions(facts: Facts) -> Iterator[Finding]:
+def _questions(facts: Facts, names: Iterable[str]) -> Iterator[Finding]:
     for name, problem in facts.questions.items():
-        if problem:
+        if problem and name in names:
             yield _wrong(
                 f"relight why can not ask the {name}: {problem}",
                 f"the API server must reach port 8081 of its Pods (NetworkPolicy {SYSTEM}/admin)",
@@ -264,8 +296,9 @@ def _cards(facts: Facts) -> Iterator[Finding]:
     counts: dict[str, int] = {}
     for node in facts.nodes:
         for name, count in ((node.get("status") or {}).get("allocatable") or {}).items():
-            if name.startswith(("nvidia.com/", "amd.com/", "gpu.intel.com/")) and count != "0":
-                counts[name] = counts.get(name, 0) + int(count)
+            found = quantities.parse(str(count)) or 0  # "1k" of a card in a thousand slices
+            if name.startswith(("nvidia.com/", "amd.com/", "gpu.intel.com/")) and found:
+                counts[name] = counts.get(name, 0) + int(found)
     if counts:
         told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
         yield _fine(f"GPUs: {told}")

@@ -56,7 +56,10 @@ WELL = Facts(
     secrets=certificate(),
     settings={"DOMAIN": "a.org", "STATE": "redis://x"},
     webhooks={DEFAULTING: HOOK, VALIDATION: HOOK},
-    nodes=({"status": {"allocatable": {"cpu": "4", "nvidia.com/gpu": "2"}}},),
+    nodes=(
+        {"status": {"allocatable": {"cpu": "4", "nvidia.com/gpu": "2"}}},
+        {"status": {"allocatable": {"cpu": "4", "nvidia.com/gpu": "1k", "amd.com/gpu": "0"}}},
+    ),
     runtimes=("relight-onnx",),
     trial="",
     questions={"activator": "", "autoscaler": ""},
@@ -66,7 +69,7 @@ WELL = Facts(
 def test_all_is_well() -> None:
     found = diagnose(WELL, now_s=NOW_S)
     assert {each.grade for each in found} == {Grade.FINE}
-    assert "GPUs: 2 nvidia.com/gpu" in [each.text for each in found]
+    assert "GPUs: 1002 nvidia.com/gpu" in [each.text for each in found]
     assert len({each.text for each in found}) == len(found)
 
 
