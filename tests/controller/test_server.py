@@ -865,10 +865,14 @@ async def test_what_events_say_is_told_though_no_other_change_comes(world: World
     async def mishaps(pods: Sequence[Raw]) -> dict[str, Fault]:
         return {pod["metadata"]["uid"]: fault for pod in pods}
 
-    async with world.controller(mishaps=mishaps):
+    async with world.controller(mishaps=mishaps) as controller:
         await world.apply(ksvc("mnist", "slow"))
         await world.until(lambda: world.get(PODAUTOSCALERS, "mnist-00001"))
         await world.until(lambda: world.condition(REVISIONS, "mnist-00001"))
+        # Whatever the Revision is looked at for by itself has been done.
+        async with asyncio.timeout(10):
+            while (now := controller.statistics().queue).waiting or now.working:
+                await asyncio.sleep(0.01)
         uid = world.get(REVISIONS, "mnist-00001")["metadata"]["uid"]
         labels = {keys.REVISION: "mnist-00001", keys.REVISION_UID: uid}
         pod = {
