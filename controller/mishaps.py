@@ -15,6 +15,7 @@ from controller.failures import Fault
 from controller.pod_events import is_stuck, told
 
 _EVENTS_MAX = 200  # of one Pod
+_PODS_MAX = 5  # of one Revision: one request each
 _ASKED_AGAIN_S = 5.0
 _KNOWN_MAX = 1000
 _LEFT_ALONE_S = 3.0  # most Pods have started by then
@@ -30,13 +31,17 @@ class Mishaps:
         self._seen: OrderedDict[str, tuple[float, float, Fault | None]] = OrderedDict()
 
     async def of(self, pods: Sequence[Raw]) -> dict[str, Fault]:
-        """What is known of those that are stuck, by uid."""
+        """What is known of those that are stuck, by uid: of some, as `pods` are all alike."""
         found: dict[str, Fault] = {}
+        stuck: list[Raw] = []
         for pod in pods:
+            if is_stuck(pod):
+                stuck.append(pod)
+            else:
+                self._seen.pop(str(pod["metadata"].get("uid")), None)
+        for pod in stuck[:_PODS_MAX]:
             uid = str(pod["metadata"].get("uid"))
-            if not is_stuck(pod):
-                self._seen.pop(uid, None)
-            elif fault := await self._of(uid, str(pod["metadata"]["namespace"])):
+            if fault := await self._of(uid, str(pod["metadata"]["namespace"])):
                 found[uid] = fault
         return found
 

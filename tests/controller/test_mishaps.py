@@ -48,3 +48,13 @@ async def test_a_pod_that_is_stuck_for_a_while_is_asked_about_seldom() -> None:
     assert len(client.selectors) == 2
     assert await mishaps.of([RUNNING]) == {}
     assert await mishaps.of([POD]) == {}  # from the beginning
+
+
+async def test_of_very_many_some_are_asked_about() -> None:
+    client = Asked()
+    mishaps = Mishaps(client, now_s=lambda: client.now_s)  # type: ignore[arg-type]
+    pods = [{**POD, "metadata": {**POD["metadata"], "uid": f"u{n}"}} for n in range(1000)]
+    await mishaps.of(pods)
+    client.now_s += 3.0
+    assert list(await mishaps.of(pods)) == ["u0", "u1", "u2", "u3", "u4"]
+    assert len(client.selectors) == 5
