@@ -43,6 +43,11 @@ class PeerLink(asyncio.Protocol):
         self.why = "it ended the connection"
         self.heard_s = self._loop.time()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether we have no more to do with it; `on_end` may still be to come."""
+        return self._transport is None
+
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)

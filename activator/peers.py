@@ -10,6 +10,7 @@ is made anew at once; where that fails, the other one is gone.
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -44,6 +45,7 @@ class PeerSettings:
     beat_s: float = 0.5  # between pings
     silence_s: float = 3.0  # a peer unheard for so long is gone
     back_off_max_s: float = 1.0
+    clock: Callable[[], float] = time.monotonic  # a loop's time stands still within an event
     patiences: Patiences = field(default_factory=Patiences)
 
     def __post_init__(self) -> None:
@@ -78,6 +80,9 @@ class Peers(Generic[R, E]):
         self._group: asyncio.TaskGroup | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._joined = asyncio.Event()
+        self._awake_s = settings.clock()
+        self._is_waking = False
+        self._patient_until_s = 0.0  # others are not taken for gone before
         self._is_closed = False
         self.address = ("", 0)
         self.ring: Ring[R, E] = Ring(settings.name, self, settings.patiences)
@@ -217,6 +222,9 @@ class Peers(Generic[R, E]):
         return Hello(self._settings.name, self._life, VERSION)
 
     def _heard(self, link: PeerLink, message: Message) -> None:
+        self.ring.look()
+        if link.is_over:
+            return
         if link.greeted.done():
             if self._links.get(link.name) is link and not isinstance(message, Ping):
                 self.ring.received(link.name, message, self._now())
@@ -252,6 +260,7 @@ class Peers(Generic[R, E]):
         return ""
 
     def _ended(self, link: PeerLink) -> None:
+        self.ring.look()
         self._accepted.discard(link)
         if self._links.get(link.name) is not link:
             if not link.greeted.done() or link.greeted.cancelled():
@@ -266,7 +275,12 @@ class Peers(Generic[R, E]):
 
     def _look_after(self, name: str) -> None:
         """It is gone, unless there is a connection to it soon."""
-        asyncio.get_running_loop().call_later(self._settings.redial_s, self._gone, name)
+        loop = asyncio.get_running_loop()
+        if self._is_waking:
+            loop.call_soon(self._look_after, name)
+            return
+        wait_s = max(self._settings.redial_s, self._patient_until_s - loop.time())
+        loop.call_later(wait_s, self._gone, name)
 
     def _gone(self, name: str) -> None:
         if name in self._links or self._is_closed or not self.ring.reaches(name):
@@ -279,6 +293,8 @@ class Peers(Generic[R, E]):
         """Say now and then that we are there; a peer that does not is gone."""
         while True:
             await asyncio.sleep(self._settings.beat_s)
+            self.ring.look()
+            self._awake_s = self._settings.clock()
             silent_s = self._now() - self._settings.silence_s
             for link in tuple(self._links.values()):
                 if link.heard_s < silent_s:
@@ -287,6 +303,35 @@ class Peers(Generic[R, E]):
                     link.send(Ping())
 
     # -- what the ring needs ----------------------------------------------------------------
+
+    def stood_still(self) -> float | None:
+        """After a stop, a freeze, a starved processor: others may take us for gone by now.
+
+        What is said on all connections is old, so they are made anew.
+        """
+        settings = self._settings
+        awake_s = settings.clock()
+        still_s = awake_s - self._awake_s
+        if still_s < settings.silence_s - 2 * settings.beat_s:
+            return None
+        self._awake_s = awake_s
+        self._is_waking = True
+        _LOG.warning("stood still for %.1f s: peers say again what they use", still_s)
+        for link in tuple(self._links.values()):
+            link.end("this process stood still")
+        asyncio.get_running_loop().call_soon(self._woken)
+        return self._now() + still_s + self._redialed_s
+
+    def _woken(self) -> None:
+        """Here the loop knows what time it is."""
+        self._is_waking = False
+        self._patient_until_s = self._now() + self._redialed_s
+        self._arm()
+
+    @property
+    def _redialed_s(self) -> float:
+        """Within so long everybody who is there has tried to connect to us again."""
+        return self._settings.connect_s + self._settings.back_off_max_s
 
     def send(self, peer: str, message: Message) -> None:
         """To a peer; lost without a connection."""

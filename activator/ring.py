@@ -56,6 +56,10 @@ class Network(Protocol[E]):
     def suspect(self, endpoint: E) -> None:
         """Somebody could not reach it."""
 
+    def stood_still(self) -> float | None:
+        """When this process has just woken: until when its peers are waited for, at the latest."""
+        ...
+
     def say(self, text: str) -> None:
         """An operator should know."""
 
@@ -157,6 +161,18 @@ class Ring(Generic[R, E]):
     def unplaced(self, key: RevisionKey) -> None:
         """Requests of this queue wait and are asked for nowhere: ask again, a little later."""
         self._astray.turned_away(key, self._now_s)
+
+    def look(self) -> None:
+        """Who stood still asks first which slots are in use: others took over, meanwhile."""
+        due_s = self._network.stood_still() if self._peers else None
+        if due_s is None:
+            return
+        self._view += 1
+        for key, subject in self._subjects.items():
+            if subject.queue.is_ours:
+                subject.queue.close()
+                self._opening[key] = None
+        self._settle_due_s = due_s
 
     # -- our own part -----------------------------------------------------------------------
 

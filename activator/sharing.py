@@ -38,6 +38,12 @@ class SharedQueue(HostQueue[R, E], Generic[R, E]):
         return not self.is_ours and any(each not in self._stubs for each in self._queue)
 
     @override
+    def admit(self, request: R) -> E | None:
+        if self.is_ours:
+            self._desk.look()
+        return super().admit(request)
+
+    @override
     def hold(self, request: R, *, size: int, deadline_s: float) -> Refusal | None:
         refusal = super().hold(request, size=size, deadline_s=deadline_s)
         if refusal is None and not self.is_ours:
@@ -101,8 +107,7 @@ class SharedQueue(HostQueue[R, E], Generic[R, E]):
         was_ours, self.owner = self.is_ours, owner
         self.is_ours = owner == self._desk.me
         if was_ours:
-            self.is_open = False
-            self._balancer.change(())
+            self.close()
             self._turn_out()
         else:
             for request in self.held:
@@ -111,6 +116,11 @@ class SharedQueue(HostQueue[R, E], Generic[R, E]):
             self._declare()
             for request in self.held:
                 self._ask(request)
+
+    def close(self) -> None:
+        """Give no slots: others may know better which are free."""
+        self.is_open = False
+        self._balancer.change(())
 
     def open(self) -> Sequence[Forward[R, E]]:
         """All who may use slots have said so: go on by our own knowledge."""
@@ -211,6 +221,12 @@ class SharedQueue(HostQueue[R, E], Generic[R, E]):
             self._desk.unplaced(self.key)
 
     # -- inside -----------------------------------------------------------------------------
+
+    @override
+    def _drain(self) -> list[Forward[R, E]]:
+        if self.is_open:
+            self._desk.look()
+        return super()._drain()
 
     def _ask(self, request: R) -> None:
         stub = self._stubs.add(request, next(self._desk.numbers), self.owner)

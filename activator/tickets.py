@@ -41,6 +41,9 @@ class Desk(Protocol[E]):
     def unplaced(self, key: RevisionKey) -> None:
         """Requests of this queue wait and are asked for nowhere."""
 
+    def look(self) -> None:
+        """Before a slot is given: if what we know may be old, close the queues that are ours."""
+
 
 class Ticket:
     """A request of another activator, here in the queue or at a replica."""

@@ -21,6 +21,7 @@ class FakeDesk:
         self.posted: list[tuple[str, Ticketed]] = []
         self.suspects: list[str] = []
         self.astray = 0
+        self.looks = 0
         self.known = {name: name for name in ("p1", "p2", "p3")}
 
     def post(self, peer: str, message: Ticketed) -> None:
@@ -38,6 +39,9 @@ class FakeDesk:
     def unplaced(self, key: RevisionKey) -> None:
         assert key == KEY
         self.astray += 1
+
+    def look(self) -> None:
+        self.looks += 1
 
     def said(self) -> list[tuple[str, Ticketed]]:
         posted, self.posted = self.posted, []

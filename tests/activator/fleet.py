@@ -17,7 +17,7 @@ from api.stats import Stat
 from tests.activator.world import Client, FakeCluster, Replica, eventually
 
 SYSTEM = "relight-system"
-_PEERS = {"join_s", "beat_s", "silence_s"}
+_PEERS = {"join_s", "beat_s", "silence_s", "clock"}
 
 
 class Cluster(FakeCluster):

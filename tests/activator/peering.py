@@ -21,6 +21,9 @@ from activator.targets import RevisionKey
 from activator.throttler import Forward, Refuse
 
 GONE_S = 0.25
+SILENCE_S = 3.0
+STILL_S = 2.0  # who stood still for longer asks anew
+PATIENCE_S = 1.5
 
 
 @dataclass(eq=False)
@@ -45,6 +48,7 @@ class Faults:
     cuts: bool = False  # and stay broken for a while
     replicas: bool = False  # come and go
     leaving: bool = False  # clients do
+    freezes: bool = False  # a process stands still for a while, and goes on
     late: bool = False  # some activators know of some Revisions seconds later
 
 
@@ -58,6 +62,17 @@ class Activator:
     is_alive: bool = True
     is_serving: bool = False
     said: list[str] = field(default_factory=list)
+    is_frozen: bool = False
+    still_s: float = 0.0  # how long it stood still, until it notices
+    patient_until_s: float = 0.0
+    backlog: list[Callable[[], None]] = field(default_factory=list)  # what it has not seen yet
+
+    def when_awake(self, what: Callable[[], None]) -> None:
+        """Now, or when it is."""
+        if self.is_frozen:
+            self.backlog.append(what)
+        else:
+            what()
 
     # the network of its ring
     def send(self, peer: str, message: Message) -> None:
@@ -71,6 +86,9 @@ class Activator:
 
     def suspect(self, endpoint: str) -> None:
         self.world.later(0.02, lambda: self.world.tell_replicas(self))
+
+    def stood_still(self) -> float | None:
+        return self.world.stood_still(self)
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -121,6 +139,7 @@ class World:
         self.spoken: set[tuple[int, str]] = set()  # (generation, name): it heard the other's hello
         self.last_s: dict[tuple[int, str], float] = {}
         self.cut: set[frozenset[str]] = set()
+        self.calm_at_s = 0.0
         self.running: Counter[str] = Counter()
         self.requests: list[Request] = []
         self.is_strict = not self.faults.late
@@ -148,6 +167,8 @@ class World:
 
     def _tick(self) -> None:
         for activator in self.living():
+            if activator.is_frozen:
+                continue
             due_s = activator.ring.next_deadline_s()
             if due_s is not None and due_s <= self.now_s:
                 activator.ring.tick(self.now_s)
@@ -218,13 +239,51 @@ class World:
         for pair in [pair for pair in self.links if name in pair]:
             self.unlink(pair)
 
+    # -- processes that stand still ---------------------------------------------------------
+
+    def freeze(self, name: str, for_s: float) -> None:
+        activator = self.activators[name]
+        activator.is_frozen = True
+        self.calm_at_s = self.now_s + for_s + SILENCE_S  # one at a time
+        if for_s > SILENCE_S:
+            self.later(SILENCE_S, lambda: self._forsake(activator))
+        self.later(for_s, lambda: self._wake(activator, for_s))
+
+    def _forsake(self, activator: Activator) -> None:
+        """The others have not heard of it for long: their ends of the connections are closed."""
+        for pair in [pair for pair in self.links if activator.name in pair]:
+            self.unlink(pair)
+
+    def _wake(self, activator: Activator, still_s: float) -> None:
+        activator.is_frozen = False
+        activator.still_s = still_s
+        backlog, activator.backlog = activator.backlog, []
+        self.rng.shuffle(backlog)
+        for what in backlog:
+            if activator.is_alive:
+                what()
+        for other in self.living():
+            if other is not activator:
+                at_s = self.rng.random()
+                self.later(at_s, lambda o=other: self.link(activator.name, o.name))  # type: ignore[misc]
+
+    def stood_still(self, activator: Activator) -> float | None:
+        still_s, activator.still_s = activator.still_s, 0.0
+        if still_s < STILL_S:
+            return None
+        activator.patient_until_s = self.now_s + PATIENCE_S
+        for pair in [pair for pair in self.links if activator.name in pair]:
+            self.unlink(pair)
+        return activator.patient_until_s
+
     # -- connections ------------------------------------------------------------------------
 
     def link(self, one: str, other: str) -> None:
         pair = frozenset((one, other))
         if pair in self.links or pair in self.cut:
             return
-        if not (self.activators[one].is_alive and self.activators[other].is_alive):
+        ends = (self.activators[one], self.activators[other])
+        if any(each.is_frozen or not each.is_alive for each in ends):
             return
         self.generations += 1
         self.links[pair] = self.generations
@@ -237,14 +296,22 @@ class World:
         one, other = sorted(pair)
         for name, peer in ((one, other), (other, one)):
             activator = self.activators[name]
-            wait_s = GONE_S * self.rng.random()
-            self.later(wait_s, lambda a=activator, p=peer: self._gone(a, p))  # type: ignore[misc]
+            wait_s = max(GONE_S * self.rng.random(), activator.patient_until_s - self.now_s)
+            self.later(wait_s, lambda a=activator, p=peer: self._miss(a, p))  # type: ignore[misc]
         self.later(0.01 * self.rng.random(), lambda: self.link(one, other))
+
+    def _miss(self, activator: Activator, peer: str) -> None:
+        if activator.is_frozen:
+            later = lambda: self.later(PATIENCE_S, lambda: self._gone(activator, peer))  # noqa: E731
+            activator.backlog.append(later)
+        else:
+            self._gone(activator, peer)
 
     def _gone(self, activator: Activator, peer: str) -> None:
         generation = self.links.get(frozenset((activator.name, peer)), 0)
         if activator.is_alive and (generation, activator.name) not in self.spoken:
-            if self.activators[peer].is_alive and peer in activator.ring.peers:
+            other = self.activators[peer]
+            if other.is_alive and not other.is_frozen and peer in activator.ring.peers:
                 self.is_strict = False  # two that live do not reach one another
             activator.ring.gone(peer, self.now_s)
 
@@ -263,6 +330,10 @@ class World:
 
     def _arrive(self, generation: int, name: str, peer: str, line: bytes) -> None:
         receiver = self.activators[peer]
+        if receiver.is_frozen:
+            receiver.backlog.append(lambda: self._arrive(generation, name, peer, line))
+            return
+        receiver.ring.look()
         if self.links.get(frozenset((name, peer))) != generation or not receiver.is_alive:
             return
         message = decode(line)
@@ -275,6 +346,9 @@ class World:
     # -- replicas ---------------------------------------------------------------------------
 
     def tell_replicas(self, activator: Activator) -> None:
+        if activator.is_frozen:
+            activator.when_awake(lambda: self.tell_replicas(activator))
+            return
         for key, pods in self.replicas.items():
             if activator.is_alive and key in activator.queues:
                 forwards = activator.queues[key].endpoints_changed(list(pods))
@@ -312,6 +386,9 @@ class World:
     def _unreachable(self, request: Request, run: int) -> None:
         if request.is_over or request.run != run:
             return
+        if request.entry.is_frozen:
+            request.entry.when_awake(lambda: self._unreachable(request, run))
+            return
         self.running[request.pod] -= 1
         request.pod = ""
         queue = request.entry.queues[request.key]
@@ -340,10 +417,14 @@ class World:
             return
         request.is_over, request.why = True, "answered"
         self.running[request.pod] -= 1
-        request.entry.carry_out(request.entry.queues[request.key].finished(request))
+        entry = request.entry
+        entry.when_awake(lambda: entry.carry_out(entry.queues[request.key].finished(request)))
 
     def abandon(self, request: Request) -> None:
         if request.is_over or not request.entry.is_alive:
+            return
+        if request.entry.is_frozen:
+            request.entry.when_awake(lambda: self.abandon(request))
             return
         request.is_over, request.why = True, "left"
         if request.pod:
@@ -363,13 +444,14 @@ class World:
         serving = [each for each in self.living() if each.is_serving and each.queues]
         if serving:
             entry = self.rng.choice(serving)
-            self.arrive(entry, self.rng.choice(list(entry.queues)))
+            key = self.rng.choice(list(entry.queues))
+            entry.when_awake(lambda: self.arrive(entry, key) and None)
 
     def _random_fault(self) -> None:
         faults, rng = self.faults, self.rng
-        kinds = ("members", "crashes", "blips", "cuts", "replicas")
+        kinds = ("members", "crashes", "blips", "cuts", "replicas", "freezes")
         kind = rng.choice([name for name in kinds if getattr(faults, name)] or [""])
-        serving = [each.name for each in self.living() if each.is_serving]
+        serving = [e.name for e in self.living() if e.is_serving and not e.is_frozen]
         dead = [name for name, each in self.activators.items() if not each.is_alive]
         if kind == "replicas":
             self.change_replicas()
@@ -381,6 +463,8 @@ class World:
             self.leave(rng.choice(serving))
         elif kind == "crashes" and len(serving) > 1:
             self.crash(rng.choice(serving))
+        elif kind == "freezes" and serving and self.now_s > self.calm_at_s:
+            self.freeze(rng.choice(serving), 6.0 * rng.random())
         elif kind in {"blips", "cuts"} and self.links:
             pair = rng.choice(sorted(self.links, key=sorted))
             if kind == "cuts":

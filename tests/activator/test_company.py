@@ -1,6 +1,7 @@
 """Activators that share: real sockets, real queues, one process."""
 
 import asyncio
+import time
 
 from tests.activator.fleet import Fleet, fleet
 from tests.activator.world import Client, Replica, eventually
@@ -114,6 +115,34 @@ async def test_a_killed_owner_loses_only_its_own() -> None:
             replica.calls.pop().answer()
         for client in held:
             assert (await client.answer()).status == 200
+
+
+async def test_an_owner_that_stood_still_asks_what_is_in_use_before_it_gives_a_slot() -> None:
+    still_s = {"a": 0.0, "b": 0.0}
+    async with fleet() as it:
+        for name in still_s:
+            await it.start(name, clock=lambda n=name: time.monotonic() + still_s[n])
+        await it.agreed()
+        (replica,) = await limited(it, replicas=1)
+        owner = it.owner
+        entry = "a" if owner == "b" else "b"
+        running = await it.connect(entry)
+        running.send("/running")
+        await eventually(lambda: len(replica.calls) == 1)
+        peers = it.serving[owner].activator.peers
+        assert peers is not None
+        before = peers._links[entry]
+        still_s[owner] = 10.0
+        held = await it.connect(owner)
+        held.send("/held")
+        await eventually(lambda: peers._links.get(entry, before) is not before)
+        await it.agreed()
+        assert len(replica.calls) == 1, "a slot that is in use was given away"
+        replica.calls.pop().answer()
+        assert (await running.answer()).status == 200
+        await eventually(lambda: bool(replica.calls))
+        replica.calls.pop().answer()
+        assert (await held.answer()).status == 200
 
 
 async def test_a_killed_entry_gives_its_slots_back() -> None:

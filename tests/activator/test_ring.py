@@ -8,6 +8,7 @@ from activator.peer_messages import (
     JOINING,
     LEAVING,
     MEMBER,
+    Done,
     Elsewhere,
     Granted,
     Message,
@@ -30,7 +31,15 @@ CALM: dict[str, Faults] = {
     "activators crash": Faults(members=True, crashes=True, leaving=True),
     "connections break and are there again": Faults(blips=True, leaving=True),
 }
-ALL = Faults(members=True, crashes=True, blips=True, cuts=True, replicas=True, leaving=True)
+ALL = Faults(
+    members=True,
+    crashes=True,
+    blips=True,
+    cuts=True,
+    replicas=True,
+    leaving=True,
+    freezes=True,
+)
 
 
 @pytest.mark.parametrize("seed", range(16))
@@ -58,6 +67,17 @@ def test_nor_where_messages_are_slow_and_requests_long(what: str, seed: int) -> 
     world.run(2.5)
     world.settle()
     world.check_at_rest()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nor_by_processes_that_stand_still_and_go_on(seed: int) -> None:
+    world = World(seed, names="abcd"[: 2 + seed % 3], faults=Faults(freezes=True, leaving=True))
+    world.run(0.2)
+    world.scramble(requests=150, for_s=24.0, events=12)
+    world.run(32.0)
+    world.settle()
+    world.check_at_rest()
+    assert not any(each.why == "crash" for each in world.requests)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -99,11 +119,16 @@ class Lone(FakeDesk):
         self.sent: list[Message] = []
         self.forwards: list[Forward[str, str]] = []
         self.told: list[str] = []
+        self.waits_until_s: float | None = None
         self.ring: Ring[str, str] = Ring("me", self, Patiences(settle_s=1.0, alone_s=2.0))
         self.queues: dict[str, SharedQueue[str, str]] = {}
 
     def send(self, peer: str, message: Message) -> None:
         self.sent.append(message)
+
+    def stood_still(self) -> float | None:
+        until_s, self.waits_until_s = self.waits_until_s, None
+        return until_s
 
     def say(self, text: str) -> None:
         self.told.append(text)
@@ -185,6 +210,52 @@ def test_what_a_peer_said_of_an_earlier_view_is_no_answer_though_the_views_are_a
     assert not queue.is_open
     it.settle(0.4)
     assert queue.is_open
+
+
+def test_who_stood_still_gives_no_slot_before_its_peers_have_said_which_are_in_use() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    it.settle(0.0)
+    assert queue.admit("before") == "p1"
+    it.waits_until_s = 21.5
+    assert queue.finished("before") == ()
+    queue.hold("r1", size=0, deadline_s=99.0)
+    assert queue.admit("r0") is None
+    assert not queue.is_open
+    it.ring.linked("b", "life", 20.1)
+    it.ring.received("b", Standing(MEMBER, ["me"]), 20.1)
+    it.ring.received("b", Using(5, *queue.key, place("p1")), 20.2)
+    assert not queue.is_open
+    it.settle(20.3)
+    assert queue.is_open
+    assert it.forwards == []
+    it.ring.received("b", Done(5, *queue.key), 20.4)
+    assert it.forwards == [Forward("r1", "p1")]
+
+
+def test_nor_does_a_request_that_ends_pass_its_slot_on() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    it.settle(0.0)
+    assert queue.admit("before") == "p1"
+    queue.hold("r1", size=0, deadline_s=99.0)
+    it.waits_until_s = 21.5
+    assert queue.finished("before") == []
+    assert it.ring.next_deadline_s() == 21.5
+    it.ring.tick(21.5)  # b is as silent as it was
+    assert it.forwards == [Forward("r1", "p1")]
+
+
+def test_alone_it_does_not_matter_whether_it_stood_still() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    it.ring.join(0.0)
+    it.waits_until_s = 21.5
+    assert queue.admit("r1") == "p1"
 
 
 def test_it_does_not_wait_for_one_that_joins() -> None:
