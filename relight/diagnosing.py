@@ -11,11 +11,22 @@ from enum import Enum
 from typing import Final
 
 from api import crds, keys, quantities
-from api.kinds import SECRETS
+from api.kinds import (
+    CLUSTERSERVINGRUNTIMES,
+    CONFIGMAPS,
+    CUSTOMRESOURCEDEFINITIONS,
+    DEPLOYMENTS,
+    LEASES,
+    MUTATINGWEBHOOKCONFIGURATIONS,
+    NODES,
+    SECRETS,
+    VALIDATINGWEBHOOKCONFIGURATIONS,
+)
 from relight.certificates import days_left
 from relight.examining import (
     CERTIFICATE,
     COMPONENTS,
+    DAEMONSETS,
     DEFAULTING,
     PODAUTOSCALERS_NAME,
     SYSTEM,
@@ -31,6 +42,12 @@ _LED: Final = ("autoscaler", "controller")
 _STALE_S: Final = 60.0
 _DAYS_LEAST: Final = 7.0
 _PULLED: Final = "can not be pulled"
+_ASK: Final = "ask with an account that may"
+_NOT_ALLOWED: Final = "is forbidden: User"  # as Kubernetes' authorization says it
+_CONFIGURATIONS: Final = {
+    DEFAULTING: MUTATINGWEBHOOKCONFIGURATIONS,
+    VALIDATION: VALIDATINGWEBHOOKCONFIGURATIONS,
+}
 
 
 class Grade(Enum):
@@ -60,6 +77,8 @@ def diagnose(facts: Facts, *, now_s: float) -> list[Finding]:
     if knative := _neighbour(facts):
         return [*found, *_of_neighbour(facts, knative, now_s)]
     found += [*_features(facts), *_definitions(facts)]
+    if DEPLOYMENTS.plural in facts.refused:
+        return found  # whether it is installed is not known
     if not any((SYSTEM, each) in facts.deployments for each in COMPONENTS):
         text = f"Relight is not installed: no {', '.join(COMPONENTS)} in {SYSTEM}"
         return [*found, _wrong(text, _INSTALL), *_beside(facts)]
@@ -73,6 +92,7 @@ def diagnose(facts: Facts, *, now_s: float) -> list[Finding]:
         *_runtimes(facts),
         *_state(facts),
         *_node_cache(facts),
+        *_gateway(facts),
         *_metrics(facts),
         *_domain(facts),
         *_cards(facts),
@@ -82,7 +102,7 @@ def diagnose(facts: Facts, *, now_s: float) -> list[Finding]:
 
 def _reading(facts: Facts) -> Iterator[Finding]:
     for name, message in facts.refused.items():
-        yield _note(f"could not look at {name}: {message}", "ask with an account that may")
+        yield _note(f"could not look at {name}: {message}", _ASK)
 
 
 def _rights(facts: Facts) -> Iterator[Finding]:
@@ -106,6 +126,8 @@ def _features(facts: Facts) -> Iterator[Finding]:
 
 
 def _definitions(facts: Facts) -> Iterator[Finding]:
+    if CUSTOMRESOURCEDEFINITIONS.plural in facts.refused:
+        return
     names = sorted(crds.definitions())
     missing = [each for each in names if ("", each) not in facts.definitions]
     if missing:
@@ -168,6 +190,8 @@ def _pods(facts: Facts) -> Iterator[Finding]:
     for pod in facts.pods:
         metadata = pod["metadata"]
         is_of_revision = keys.REVISION in (metadata.get("labels") or {})
+        if metadata.get("deletionTimestamp"):
+            continue  # it goes, whatever ails it
         if metadata["namespace"] not in (SYSTEM, "relight-node") and not is_of_revision:
             continue
         problem = problem_of(pod)
@@ -181,6 +205,8 @@ def _pods(facts: Facts) -> Iterator[Finding]:
 
 
 def _leaders(facts: Facts, names: Iterable[str], now_s: float) -> Iterator[Finding]:
+    if LEASES.plural in facts.refused:
+        return
     for name in names:
         spec = (facts.leases.get((SYSTEM, name)) or {}).get("spec") or {}
         holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
@@ -199,8 +225,10 @@ def _seconds_of(renewed: str) -> float:
 
 def _webhook(facts: Facts, now_s: float) -> Iterator[Finding]:
     logs = f"kubectl -n {SYSTEM} logs deployment/controller"
-    for name in (DEFAULTING, VALIDATION):
+    for name, kind in _CONFIGURATIONS.items():
         raw = facts.webhooks.get(name)
+        if raw is None and kind.plural in facts.refused:
+            continue
         if raw is None:
             yield _wrong(f"the API server does not ask {name}", _INSTALL)
         elif not is_trusted(raw):
@@ -208,6 +236,8 @@ def _webhook(facts: Facts, now_s: float) -> Iterator[Finding]:
     yield from _certificate(facts, now_s, logs)
     if facts.trial == "":
         yield _fine("a Service can be written: the webhook answers")
+    elif facts.trial is not None and _NOT_ALLOWED in facts.trial:
+        yield _note(f"could not try to write a Service: {facts.trial}", _ASK)
     elif facts.trial is not None:
         yield _wrong(f"a Service can not be written: {facts.trial}", logs)
 
@@ -232,7 +262,9 @@ def _certificate(facts: Facts, now_s: float, logs: str) -> Iterator[Finding]:
 
 def _questions(facts: Facts, names: Iterable[str]) -> Iterator[Finding]:
     for name, problem in facts.questions.items():
-        if problem and name in names:
+        if _NOT_ALLOWED in problem and name in names:
+            yield _note(f"relight why can not ask the {name}: {problem}", _ASK)
+        elif problem and name in names:
             yield _wrong(
                 f"relight why can not ask the {name}: {problem}",
                 f"the API server must reach port 8081 of its Pods (NetworkPolicy {SYSTEM}/admin)",
@@ -240,6 +272,8 @@ def _questions(facts: Facts, names: Iterable[str]) -> Iterator[Finding]:
 
 
 def _runtimes(facts: Facts) -> Iterator[Finding]:
+    if CLUSTERSERVINGRUNTIMES.plural in facts.refused:
+        return
     ours = [each for each in facts.runtimes if each.startswith("relight-")]
     if ours:
         yield _fine(f"{len(ours)} serving runtimes of Relight's")
@@ -251,6 +285,8 @@ def _state(facts: Facts) -> Iterator[Finding]:
     raw = facts.deployments.get((SYSTEM, "autoscaler")) or {}
     containers = (raw.get("spec") or {}).get("template", {}).get("spec", {}).get("containers", [])
     names = {each["name"] for one in containers for each in one.get("env") or ()}
+    if "STATE" not in names and CONFIGMAPS.plural in facts.refused:
+        return
     if "STATE" not in names and not facts.settings.get("STATE"):
         yield _note(
             "no Redis: when another autoscaler leads, its windows begin anew",
@@ -265,6 +301,8 @@ def _state(facts: Facts) -> Iterator[Finding]:
 
 def _node_cache(facts: Facts) -> Iterator[Finding]:
     raw = facts.daemonsets.get(("relight-node", "node-cache"))
+    if raw is None and DAEMONSETS.plural in facts.refused:
+        return
     if raw is None:
         yield _note("no node cache: every Pod fetches its model itself")
         return
@@ -274,6 +312,16 @@ def _node_cache(facts: Facts) -> Iterator[Finding]:
         yield _wrong(f"the node cache is ready on {ready} of {wanted} nodes")
     else:
         yield _fine(f"the node cache is ready on {ready} nodes")
+
+
+def _gateway(facts: Facts) -> Iterator[Finding]:
+    gateway = facts.settings.get("GATEWAY")
+    if gateway and ("gateway.networking.k8s.io/v1", "HTTPRoute") not in facts.served:
+        yield _wrong(
+            f"GATEWAY is {gateway}, and HTTPRoutes are not served: services stay without an "
+            "address (GatewayApiMissing)",
+            "install Gateway API, or relight install --set gateway=",
+        )
 
 
 def _metrics(facts: Facts) -> Iterator[Finding]:
@@ -293,6 +341,8 @@ def _domain(facts: Facts) -> Iterator[Finding]:
 
 
 def _cards(facts: Facts) -> Iterator[Finding]:
+    if NODES.plural in facts.refused:
+        return
     counts: dict[str, int] = {}
     for node in facts.nodes:
         for name, count in ((node.get("status") or {}).get("allocatable") or {}).items():

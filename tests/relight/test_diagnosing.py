@@ -161,3 +161,48 @@ def test_a_redis_that_was_never_told_where() -> None:
     assert wrong == ["the Secret relight-redis is missing: its `url` says where Redis is"]
     facts = replace(facts, secrets={**certificate(), (SYSTEM, "relight-redis"): {}})
     assert "windows are kept in Redis" in [e.text for e in diagnose(facts, now_s=NOW_S)]
+
+
+def test_what_could_not_be_looked_at_is_not_judged() -> None:
+    """An account that may read nothing: what it can not see is not said to be missing."""
+    told = 'x is forbidden: User "u" cannot list resource "x"'
+    plurals = (
+        *("deployments", "daemonsets", "secrets", "leases", "configmaps", "nodes", "pods"),
+        *("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+        *("customresourcedefinitions", "clusterservingruntimes"),
+    )
+    blind = Facts(
+        version=WELL.version,
+        served=WELL.served,
+        definitions={},
+        trial=told,
+        questions=dict.fromkeys(COMPONENTS[:2], told),
+        refused=dict.fromkeys(plurals, told),
+    )
+    assert Grade.WRONG not in {each.grade for each in diagnose(blind, now_s=NOW_S)}
+    seen = replace(
+        blind,
+        deployments=WELL.deployments,
+        refused={name: why for name, why in blind.refused.items() if name != "deployments"},
+    )
+    found = diagnose(seen, now_s=NOW_S)
+    assert Grade.WRONG not in {each.grade for each in found}
+    said = "\n".join(each.text for each in found)
+    assert "could not try to write a Service" in said
+    assert "relight why can not ask the activator" in said
+    for word in ("no Redis", "no node cache", "no node has a GPU", "no serving runtime"):
+        assert word not in said
+
+
+def test_a_pod_that_goes_is_let_go() -> None:
+    going = pod("ImagePullBackOff")
+    going["metadata"]["deletionTimestamp"] = FRESH
+    assert diagnose(replace(WELL, pods=(going,)), now_s=NOW_S) == diagnose(WELL, now_s=NOW_S)
+
+
+def test_a_gateway_that_is_set_has_to_be_there() -> None:
+    asked = replace(WELL, settings={**WELL.settings, "GATEWAY": "infra/web"})
+    [wrong] = [each for each in diagnose(asked, now_s=NOW_S) if each.grade is Grade.WRONG]
+    assert wrong.text.startswith("GATEWAY is infra/web, and HTTPRoutes are not served")
+    served = WELL.served | {("gateway.networking.k8s.io/v1", "HTTPRoute")}
+    assert diagnose(replace(asked, served=served), now_s=NOW_S) == diagnose(WELL, now_s=NOW_S)
