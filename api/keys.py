@@ -98,6 +98,8 @@ CLASS_HPA = "hpa.autoscaling.knative.dev"
 CLASS_RELIGHT = "relight.autoscaling.knative.dev"
 CLASS_BESIDE = "autoscaler.relight.dev"  # the same: Knative admits no other in its own domain
 
+CONDITION_WAKES = "WakesFromZero"  # of a PodAutoscaler beside Knative; False: it stays above zero
+
 # Request headers we read.
 HEADER_TAG = "knative-serving-tag"
 HEADER_TIMEOUT = "relight-timeout"  # seconds this caller will wait, held and executed together

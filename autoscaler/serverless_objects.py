@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from api import conditions
+from api import conditions, keys
 from api.conditions import FALSE, INFO, READY, TRUE, UNKNOWN, Condition
 from api.kinds import PODAUTOSCALERS, SERVERLESSSERVICES
 from api.objects import Raw
@@ -20,11 +20,10 @@ from autoscaler import status
 from autoscaler.bursting import Mode
 
 SKS_READY: Final = "SKSReady"
-WAKES: Final = "WakesFromZero"
 _TOLD_MAX: Final = 4096  # different answers remembered
 _NOT_YET: Final = "No Private Service Name"  # Knative's words
 _AWAKE: Final = Condition(
-    type=WAKES,
+    type=keys.CONDITION_WAKES,
     status=FALSE,
     severity=INFO,
     reason="ActivatorMetricsOff",

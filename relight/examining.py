@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
-from api import kinds
+from api import conditions, keys, kinds
 from api.kinds import Resource
 from cluster.errors import ApiError, NotFoundError, UnavailableError
 from relight import served
@@ -21,6 +21,7 @@ SYSTEM: Final = "relight-system"
 VALIDATION: Final = "validation.webhook.relight.dev"
 DEFAULTING: Final = "defaulting.webhook.relight.dev"
 CERTIFICATE: Final = "webhook-certificate"
+PODAUTOSCALERS_NAME: Final = f"{kinds.PODAUTOSCALERS.plural}.{kinds.PODAUTOSCALERS.group}"
 COMPONENTS: Final = ("activator", "autoscaler", "controller")
 _VERSIONS: Final = (
     *("policy/v1", "autoscaling/v2", "autoscaling/v2beta2", "discovery.k8s.io/v1"),
@@ -58,6 +59,7 @@ class Facts:
     webhooks: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     nodes: tuple[dict[str, Any], ...] = ()
     runtimes: tuple[str, ...] = ()
+    sleepless: int = 0  # PodAutoscalers that say that nobody could wake them from zero
     lacking: tuple[str, ...] = ()  # "create clusterroles.rbac.authorization.k8s.io"
     trial: str | None = None  # why a Service could not be written; "": it could
     questions: Mapping[str, str] = field(default_factory=dict)  # by component: why no answer; ""
@@ -94,6 +96,8 @@ async def examine(connection: Connection) -> Facts:
     is_here = ("", "services.serving.knative.dev") in definitions
     is_defined = ("", "clusterservingruntimes.serving.kserve.io") in definitions
     runtimes = await look.objects(kinds.CLUSTERSERVINGRUNTIMES, None) if is_defined else {}
+    is_scaled = ("", PODAUTOSCALERS_NAME) in definitions
+    autoscalers = await look.objects(kinds.PODAUTOSCALERS, None) if is_scaled else {}
     questions = await asyncio.gather(*(_question(connection, each) for each in COMPONENTS[:2]))
     return Facts(
         version=str(version.get("gitVersion", "unknown")),
@@ -112,11 +116,17 @@ async def examine(connection: Connection) -> Facts:
         },
         nodes=tuple(nodes.values()),
         runtimes=tuple(name for _, name in runtimes),
+        sleepless=sum(_is_sleepless(each) for each in autoscalers.values()),
         lacking=await _lacking(connection),
         trial=await _trial(connection) if is_here else None,
         questions=dict(zip(COMPONENTS[:2], questions, strict=True)),
         refused=refused,
     )
+
+
+def _is_sleepless(autoscaler: dict[str, Any]) -> bool:
+    found = conditions.find(autoscaler, keys.CONDITION_WAKES)
+    return found is not None and found.status == conditions.FALSE
 
 
 @dataclass(frozen=True, slots=True)

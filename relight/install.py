@@ -44,8 +44,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="append",
         default=[],
         metavar="NAME|DIR",
-        help="a shape: minimal, ha, gpu, redis, prometheus-operator (several together), or a "
-        "folder of your own with a kustomization.yaml",
+        help="a shape: minimal, ha, gpu, redis, prometheus-operator (several together); "
+        "beside-knative, the autoscaler alone; or a folder of your own with a kustomization.yaml",
     )
     parser.add_argument("--image-prefix", default="", metavar="P", help="where our images are")
     parser.add_argument("--image-tag", default="", metavar="T", help="their tag")
@@ -79,6 +79,7 @@ async def run(args: argparse.Namespace) -> int:
     objects = tree.objects(tree.root(), args.overlay)
     async with connect(location) as connection:
         await _refuse_foreign(connection, objects)
+        await _refuse_homeless(connection, objects)
         stored = await find(connection.client, kinds.CONFIGMAPS, _NAMESPACE, customizing.SETTINGS)
         objects = customizing.customized(objects, wishes, stored)
         if args.dry_run:
@@ -155,3 +156,14 @@ async def _refuse_foreign(connection: Connection, objects: list[dict[str, Any]])
             "these definitions belong to another installation and would be written over: "
             + ", ".join(foreign)
         )
+
+
+async def _refuse_homeless(connection: Connection, objects: list[dict[str, Any]]) -> None:
+    """What is for a namespace of somebody else's is for clusters that have it."""
+    made = {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}
+    named = {str(each["metadata"].get("namespace") or "") for each in objects}
+    for name in sorted(named - made - {"", *removing.NAMESPACES}):
+        if await find(connection.client, kinds.NAMESPACES, "", name) is None:
+            raise FailedError(
+                f"there is no namespace {name}, to which a part of this overlay belongs"
+            )

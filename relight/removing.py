@@ -42,6 +42,7 @@ _KINDS: Final = (
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"),
 )
+_BESIDE: Final = "relight-autoscaler"  # what reads Knative's settings is in Knative's namespace
 _KEPT: Final = "StatefulSet"  # it has data; an uninstall takes it, another overlay does not
 _FOREIGN: Final = ("knative.dev/crd-install", "app.kubernetes.io/managed-by")
 
@@ -73,7 +74,7 @@ async def ours(connection: Connection) -> list[Found]:
         for each in items:
             namespace = each["metadata"].get("namespace") or ""
             name = each["metadata"]["name"]
-            if namespace and namespace not in NAMESPACES:
+            if namespace and namespace not in NAMESPACES and name != _BESIDE:
                 continue
             one = Found(resource=resource, namespace=namespace, name=name)
             found.setdefault((resource.kind, namespace, name), one)

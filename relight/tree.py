@@ -33,7 +33,11 @@ def root() -> Path:
 
 def overlays(tree: Path) -> list[str]:
     """The names `--overlay` takes."""
-    return sorted(each.name for each in (tree / "parts").iterdir() if each.is_dir())
+    return sorted({*_folders(tree / "parts"), *_folders(tree / "overlays")})
+
+
+def _folders(of: Path) -> list[str]:
+    return [each.name for each in of.iterdir() if each.is_dir()]
 
 
 def objects(tree: Path, chosen: Sequence[str]) -> list[dict[str, Any]]:
@@ -51,6 +55,10 @@ def objects(tree: Path, chosen: Sequence[str]) -> list[dict[str, Any]]:
         if each not in known:
             listed = ", ".join(known)
             raise UsageError(f"--overlay {each}: one of {listed}, or a folder (./{each})")
+    for each in set(chosen) - set(_folders(tree / "parts")):
+        if len(set(chosen)) > 1:
+            raise UsageError(f"--overlay {each}: it is no shape of the whole, and stands alone")
+        return _rendered(tree / "overlays" / each)
     if {"minimal", "ha"} <= set(chosen):
         raise UsageError("--overlay: minimal is one of each, ha is several: choose one")
     with tempfile.TemporaryDirectory() as scratch:

@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent.parent
 TREE = ROOT / "manifests"
 KUBECTL = Path(sys.executable).parent / "kubectl"
 OVERLAYS = sorted(each.name for each in (TREE / "overlays").iterdir())
-SHAPES = ["", *(f"overlays/{each}" for each in OVERLAYS)]
+BESIDE = "overlays/beside-knative"  # the autoscaler alone
+SHAPES = ["", *(f"overlays/{each}" for each in OVERLAYS if f"overlays/{each}" != BESIDE)]
+EVERY = [*SHAPES, BESIDE]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -1,5 +1,6 @@
 """The manifests in every shape: what they grant, how they run, and that they fit the code."""
 
+import copy
 import json
 import re
 from collections.abc import Iterator
@@ -14,7 +15,18 @@ import autoscaler.process
 import controller.process
 from api import kinds
 from relight import tree
-from tests.manifests.shapes import OVERLAYS, ROOT, SHAPES, TREE, of, rendered, title, workloads
+from tests.manifests.shapes import (
+    BESIDE,
+    EVERY,
+    OVERLAYS,
+    ROOT,
+    SHAPES,
+    TREE,
+    of,
+    rendered,
+    title,
+    workloads,
+)
 
 SYSTEM = "relight-system"
 NAME = "app.kubernetes.io/name"
@@ -32,7 +44,6 @@ UNWIRED = {
 }
 NOT_OURS_TO_GRANT = {
     ("certificates_keeping.py", "secrets"),  # made by whoever installs
-    ("serverless_services.py", "serverlessservices"),  # of Knative's, where that is beside
 }
 OURS = re.compile(r"relight/(activator|autoscaler|controller|predictor):0\.1\.0(-[a-z-]+)?")
 
@@ -43,7 +54,7 @@ def rules(shape: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield title(each), rule
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY)
 def test_nobody_may_do_everything(shape: str) -> None:
     assert list(rules(shape))
     for name, rule in rules(shape):
@@ -56,6 +67,7 @@ def test_nobody_may_do_everything(shape: str) -> None:
         assert each["roleRef"]["name"].removeprefix("relight-") in PARSERS
         [subject] = each["subjects"]
         assert subject["name"] == each["roleRef"]["name"].removeprefix("relight-")
+        assert subject["namespace"] == SYSTEM
 
 
 def test_people_have_rights_by_kubernetes_own_roles() -> None:
@@ -90,7 +102,7 @@ def test_secrets_are_one_by_name(shape: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY)
 def test_leases_are_written_in_our_namespace_by_name_only(shape: str) -> None:
     for name, rule in rules(shape):
         if "leases" in rule["resources"]:
@@ -104,7 +116,7 @@ def test_what_is_asked_for_by_its_kind_may_be(component: str) -> None:
     """Read from the code: what a suite on a cluster does not come to would be refused there."""
     may = {
         (group, resource, verb)
-        for shape in SHAPES
+        for shape in EVERY
         for name, rule in rules(shape)
         if component in name
         for group in rule["apiGroups"]
@@ -128,7 +140,7 @@ def pods(shape: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         yield each, each["spec"]["template"]["spec"]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY)
 def test_containers_have_as_little_as_they_need(shape: str) -> None:
     assert list(pods(shape))
     for each, spec in pods(shape):
@@ -147,7 +159,7 @@ def test_containers_have_as_little_as_they_need(shape: str) -> None:
             assert OURS.fullmatch(image) or image == "valkey/valkey:8.1", name
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY)
 def test_what_serves_is_probed_and_nobody_special(shape: str) -> None:
     for each, spec in pods(shape):
         assert "hostPath" not in str(spec) or each["metadata"]["namespace"] == "relight-node"
@@ -180,7 +192,7 @@ def test_components_are_replaced_one_after_the_other(shape: str) -> None:
             assert name not in budgets, "a budget of one that is one stops every drain"
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY)
 def test_flags_and_settings_are_those_of_the_components(shape: str) -> None:
     [settings] = [e for e in of(shape, "ConfigMap") if e["metadata"]["name"] == "relight-settings"]
     used = set()
@@ -216,7 +228,7 @@ def test_every_flag_is_a_setting(name: str, capsys: pytest.CaptureFixture[str]) 
     assert sorted(known - UNWIRED) == sorted(wired)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY)
 def test_services_and_policies_name_ports_that_exist(shape: str) -> None:
     ports = {
         (tuple(each["spec"]["selector"]["matchLabels"].items()), port["name"])
@@ -278,7 +290,7 @@ def test_webhooks_come_last_and_lead_to_a_service(shape: str) -> None:
 
 def test_each_overlay_is_what_install_makes_of_its_name() -> None:
     assert tree.overlays(TREE) == OVERLAYS
-    for name in ("minimal", "ha"):
+    for name in ("minimal", "ha", "beside-knative"):
         by_install = tree.objects(TREE, [name])
         got = {title(each) for each in by_install if each["kind"] != "CustomResourceDefinition"}
         assert got == {title(each) for each in rendered(f"overlays/{name}")}
@@ -332,3 +344,47 @@ def test_definitions_fit_into_the_books_of_kubectl_apply() -> None:
 def test_the_version_is_the_projects() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     assert re.search(r'^version = "0\.1\.0"$', text, re.MULTILINE), "manifests/ name 0.1.0"
+
+
+def test_beside_knative_there_is_the_autoscaler_and_nothing_of_knatives() -> None:
+    made = {each["kind"] for each in tree.objects(TREE, ["beside-knative"])}
+    assert "CustomResourceDefinition" not in made
+    assert not any("Webhook" in kind for kind in made)
+    [deployment] = copy.deepcopy(of(BESIDE, "Deployment"))
+    [usual] = [e for e in of("", "Deployment") if e["metadata"]["name"] == "autoscaler"]
+    usual = copy.deepcopy(usual)
+    containers = [e["spec"]["template"]["spec"]["containers"][0] for e in (deployment, usual)]
+    args, usual_args = ({*each.pop("args")} for each in containers)
+    ports = [[port["name"] for port in each.pop("ports")] for each in containers]
+    assert deployment == usual
+    assert ports == [["admin"], ["admin", "stats"]]
+    assert args - usual_args == {
+        "--beside-knative=knative-serving",
+        "--config-namespace=knative-serving",
+    }
+    left_out = {each.partition("=")[0] for each in usual_args - args}
+    assert left_out == {"--config-namespace", "--scrape", "--claims"}
+
+
+def test_beside_knative_nothing_is_written_but_scales_statuses_and_modes() -> None:
+    may = {
+        (resource, verb)
+        for _, rule in rules(BESIDE)
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if verb not in {"get", "list", "watch"} and resource != "leases"
+    }
+    assert may == {
+        ("podautoscalers/status", "patch"),
+        ("podautoscalers/finalizers", "update"),  # what OwnerReferencesPermissionEnforcement asks
+        ("serverlessservices", "create"),
+        ("serverlessservices", "patch"),
+        ("deployments/scale", "patch"),
+        ("events", "create"),
+        ("events", "patch"),
+    }
+    [role] = [e for e in of(BESIDE, "Role") if e["metadata"]["namespace"] != SYSTEM]
+    assert role["metadata"]["namespace"] == "knative-serving"
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"]}
+    ]

@@ -36,7 +36,7 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        (["huge"], "--overlay huge: one of gpu, ha, minimal"),
+        (["huge"], "--overlay huge: one of beside-knative, gpu, ha, minimal"),
         (["minimal", "ha"], "choose one"),
         (["./x", "ha"], "stands alone"),
         (["./no/such/folder"], "no/such/folder: no folder with a kustomization.yaml"),
