@@ -5,7 +5,6 @@ Must not know: what a claim is, or what becomes of it.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 
 import orjson
 
-_LOG = logging.getLogger(__name__)
 
 _HEAD_BYTES_MAX = 16 * 1024
 BODY_BYTES_MAX = 256 * 1024

@@ -44,7 +44,6 @@ _KINDS: Final = (
 )
 _BESIDE: Final = "relight-autoscaler"  # what reads Knative's settings is in Knative's namespace
 _KEPT: Final = "StatefulSet"  # it has data; an uninstall takes it, another overlay does not
-_FOREIGN: Final = ("knative.dev/crd-install", "app.kubernetes.io/managed-by")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
