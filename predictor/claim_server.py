@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-
 _HEAD_BYTES_MAX = 16 * 1024
 BODY_BYTES_MAX = 256 * 1024
 _READ_S = 10.0
