@@ -16,6 +16,7 @@ from api.pods import DEFAULT_PORT, serving_index, speaks_h2c
 from wire.address import Address
 
 PodKey = tuple[str, str]  # namespace, name
+_THIS_MACHINE = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +60,13 @@ def _address(raw: Raw, container: dict[str, Any], *, is_predictor: bool) -> Addr
     """The kubelet of one machine says where, once it is ready; on a cluster a Pod has an address.
 
     It is used before the kubelet says that it is ready, as that takes a second, unless only the
-    kubelet can tell: by what its user wants to be asked.
+    kubelet can tell: by what its user wants to be asked. What an annotation says there anyone may
+    have written, so that the activator would reach for them what they can not.
     """
-    said = (raw["metadata"].get("annotations") or {}).get(keys.ENDPOINT)
-    if said:
-        try:
-            return Address.parse(said)
-        except ValueError:
-            return None  # a replica we cannot reach is one we do not use
     ip = (raw.get("status") or {}).get("podIP")
+    said = (raw["metadata"].get("annotations") or {}).get(keys.ENDPOINT)
+    if said and ip in (None, "", _THIS_MACHINE):
+        return _own_address(said)
     ports = container.get("ports") or [{}]
     port = ports[0].get("containerPort", DEFAULT_PORT)
     containers = (raw.get("spec") or {}).get("containers") or ()
@@ -78,6 +77,15 @@ def _address(raw: Raw, container: dict[str, Any], *, is_predictor: bool) -> Addr
     if not ip or not (is_told or is_ready(raw)):
         return None
     return Address(host=ip, port=port)
+
+
+def _own_address(said: str) -> Address | None:
+    """One on this machine; a replica we cannot reach is one we do not use."""
+    try:
+        address = Address.parse(said)
+    except ValueError:
+        return None
+    return address if address.host in ("", _THIS_MACHINE) else None
 
 
 def _shows_by_its_socket(container: dict[str, Any], port: int | None) -> bool:

@@ -33,11 +33,31 @@ def test_a_replica_of_one_machine() -> None:
     assert not facts.is_leaving
 
 
-@pytest.mark.parametrize("said", ["nowhere", f"tcp:{'x' * 64}:80", "tcp:a..b:80"])
-def test_one_that_says_of_itself_what_is_no_address_is_not_used(said: str) -> None:
+@pytest.mark.parametrize(
+    "said", ["nowhere", f"tcp:{'x' * 64}:80", "tcp:a..b:80", "tcp:10.0.0.9:80", "tcp:localhost:80"]
+)
+def test_one_that_says_of_itself_what_is_no_address_of_this_machine_is_not_used(said: str) -> None:
     facts = read_pod(pod(metadata={"annotations": {"relight.dev/endpoint": said}}))
     assert facts is not None
     assert facts.address is None
+
+
+def test_a_replica_of_one_machine_may_have_a_port() -> None:
+    said = {"annotations": {"relight.dev/endpoint": "tcp:127.0.0.1:9000"}}
+    for status in ({}, {"podIP": "127.0.0.1"}):
+        facts = read_pod(pod(metadata=said, status=status))
+        assert facts is not None
+        assert facts.address == Address(host="127.0.0.1", port=9000)
+
+
+@pytest.mark.parametrize("said", ["unix:/run/p.sock", "tcp:127.0.0.1:8081", "tcp:10.0.0.9:80"])
+def test_on_a_cluster_an_annotation_leads_nowhere_else(said: str) -> None:
+    raw = pod(
+        metadata={"annotations": {"relight.dev/endpoint": said}}, status={"podIP": "10.0.0.7"}
+    )
+    facts = read_pod(raw)
+    assert facts is not None
+    assert facts.address == Address(host="10.0.0.7", port=8080)
 
 
 def test_a_replica_on_a_cluster() -> None:
