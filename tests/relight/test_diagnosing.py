@@ -206,3 +206,52 @@ def test_a_gateway_that_is_set_has_to_be_there() -> None:
     assert wrong.text.startswith("GATEWAY is infra/web, and HTTPRoutes are not served")
     served = WELL.served | {("gateway.networking.k8s.io/v1", "HTTPRoute")}
     assert diagnose(replace(asked, served=served), now_s=NOW_S) == diagnose(WELL, now_s=NOW_S)
+
+
+def beside(**changes: Any) -> Facts:
+    """Knative Serving, and our autoscaler alone."""
+    container = {"name": "autoscaler", "args": ["--beside-knative=knative-serving", "--tick-s="]}
+    raw = deployment()
+    raw["spec"]["template"] = {"spec": {"containers": [container]}}
+    facts = Facts(
+        version="v1.31.0",
+        served=WELL.served,
+        definitions={("", "podautoscalers.autoscaling.internal.knative.dev"): {"metadata": {}}},
+        deployments={(SYSTEM, "autoscaler"): raw, ("knative-serving", "controller"): deployment()},
+        leases={(SYSTEM, "autoscaler"): lease(FRESH)},
+        settings={"STATE": "redis://x"},
+        questions={"activator": "there is none", "autoscaler": ""},
+        trial="a webhook of Knative's refuses it",
+    )
+    return replace(facts, **changes)
+
+
+def test_beside_knative_only_the_autoscaler_is_ours() -> None:
+    found = diagnose(beside(), now_s=NOW_S)
+    assert {each.grade for each in found} == {Grade.FINE}
+    assert "autoscaler: pod-1 leads" in [each.text for each in found]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sleepless": 3}, "3 revisions can not go to zero"),
+        ({"definitions": {}}, "podautoscalers.autoscaling.internal.knative.dev is not defined"),
+        ({"leases": {}}, "no autoscaler leads"),
+        ({"questions": {"autoscaler": "no endpoints"}}, "can not ask the autoscaler"),
+    ],
+)
+def test_what_is_wrong_beside_knative(changes: dict[str, Any], said: str) -> None:
+    found = diagnose(beside(**changes), now_s=NOW_S)
+    [wrong] = [each.text for each in found if each.grade is Grade.WRONG]
+    assert said in wrong
+
+
+def test_beside_knative_there_is_knative() -> None:
+    facts = beside()
+    ours = {key: raw for key, raw in facts.deployments.items() if key[0] == SYSTEM}
+    found = diagnose(replace(facts, deployments=ours), now_s=NOW_S)
+    wrong = [each.text for each in found if each.grade is Grade.WRONG]
+    assert wrong == [
+        "there is no Knative Serving in knative-serving, beside which the autoscaler runs"
+    ]

@@ -57,3 +57,18 @@ async def test_what_could_not_be_found_out_is_said(
 
 async def test_without_the_kinds_nothing_is_tried(connection: Connection) -> None:
     assert (await examine(connection)).trial is None
+
+
+async def test_podautoscalers_that_nobody_could_wake_are_counted(
+    cluster: Cluster, connection: Connection
+) -> None:
+    group = "autoscaling.internal.knative.dev"
+    kind = ("PodAutoscaler", "podautoscalers", True)
+    cluster.served[f"{group}/v1alpha1"] = [kind]
+    definition = named(f"podautoscalers.{group}")
+    cluster.put("apiextensions.k8s.io/v1", "customresourcedefinitions", definition)
+    wakes = [{"type": "WakesFromZero", "status": "False", "severity": "Info"}]
+    told = {"status": {"conditions": wakes}}
+    cluster.put(f"{group}/v1alpha1", "podautoscalers", named("a", "default", **told))
+    cluster.put(f"{group}/v1alpha1", "podautoscalers", named("b", "default"))
+    assert (await examine(connection)).sleepless == 1

@@ -148,3 +148,28 @@ async def test_nobody_there(cluster: Cluster) -> None:
         code, _, err = await cluster.type(verb)
         assert code == Exit.UNREACHABLE, err
         assert "does not answer" in err
+
+
+async def test_beside_knative_the_autoscaler_alone_is_installed(cluster: Cluster) -> None:
+    name = "services.serving.knative.dev"
+    theirs = {"metadata": {"name": name, "labels": {"knative.dev/crd-install": "true"}}}
+    stored = cluster.put("apiextensions.k8s.io/v1", "customresourcedefinitions", theirs)
+    words = ("install", "--overlay", "beside-knative", "--set", "tick-s=1")
+    code, _, err = await cluster.type(*words)
+    assert code == Exit.FAILED
+    assert "there is no namespace knative-serving" in err
+    assert list(cluster.objects.values()) == [stored]
+    cluster.put("v1", "namespaces", {"metadata": {"name": "knative-serving"}})
+    code, _, err = await cluster.type(*words)
+    assert code == Exit.OK, err
+    assert cluster.names("deployments") == {"autoscaler"}
+    assert cluster.names("customresourcedefinitions") == {name}
+    assert cluster.names("mutatingwebhookconfigurations") == set()
+    assert settings(cluster)["TICK_S"] == "1"
+    assert cluster.get("roles", "relight-autoscaler", "knative-serving")
+    code, _, err = await cluster.type("uninstall", "--yes")
+    assert code == Exit.OK, err
+    assert cluster.get("roles", "relight-autoscaler", "knative-serving") is None
+    assert cluster.get("rolebindings", "relight-autoscaler", "knative-serving") is None
+    assert cluster.names("namespaces") == {"knative-serving"}
+    assert cluster.names("customresourcedefinitions") == {name}

@@ -38,6 +38,7 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     [
         (["huge"], "--overlay huge: one of beside-knative, gpu, ha, minimal"),
         (["minimal", "ha"], "choose one"),
+        (["beside-knative", "ha"], "--overlay beside-knative: .* stands alone"),
         (["./x", "ha"], "stands alone"),
         (["./no/such/folder"], "no/such/folder: no folder with a kustomization.yaml"),
     ],
