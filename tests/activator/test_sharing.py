@@ -35,7 +35,7 @@ def test_a_deadline_gives_the_ticket_up() -> None:
     it, desk = queue(owner="b")
     it.hold("r1", size=0, deadline_s=9.0)
     assert it.expire(now_s=9.0) == [Refuse("r1", Refusal.DEADLINE)]
-    assert desk.said()[1:] == [("b", Done(1, *N))]
+    assert desk.said() == [("b", Want(1, *N, 0)), ("b", Done(1, *N))]
 
 
 def test_the_owner_may_hold_too_many() -> None:
