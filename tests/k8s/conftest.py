@@ -15,8 +15,8 @@ from tests.k8s.cluster import SYSTEM, TOLD, Cluster, wait_until
 
 CLUSTER = "RELIGHT_CLUSTER"
 HERE = Path(__file__).parent
-# Last: it looks at what all the others did.
-LAST = "test_access.py"
+# Last: an upgrade of all there is, and a look at what all the others did.
+LAST = ("test_failures.py", "test_access.py")
 COMPONENTS = ("activator", "autoscaler", "controller")
 
 
@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in ours:
             if "cluster" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.skip("no cluster: make cluster-test brings one"))
-    items.sort(key=lambda each: each.path == HERE / LAST)
+    places = {HERE / name: place for place, name in enumerate(LAST, 1)}
+    items.sort(key=lambda each: places.get(each.path, 0))
 
 
 @pytest.fixture(scope="session")

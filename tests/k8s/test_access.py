@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.k8s.access import Right, granted, table, used
-from tests.k8s.cluster import SYSTEM, Cluster
+from tests.k8s.cluster import SYSTEM, Cluster, wait_until
 from tests.k8s.conftest import COMPONENTS, HERE
 
 pytestmark = pytest.mark.e2e
@@ -60,8 +60,14 @@ def roles_of(cluster: Cluster, account: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def log(cluster: Cluster) -> Path:
+    """Of a watch the server writes when it ends: as those of an older version's Pods do."""
     if cluster.state is None or not (cluster.state / "audit/log").exists():
         pytest.skip("nobody here can read the audit log of this cluster's API server")
+    wait_until(
+        lambda: not any("deletionTimestamp" in p["metadata"] for p in cluster.pods(SYSTEM)),
+        120,
+        "our Pods of the version before to be gone",
+    )
     return cluster.state / "audit/log"
 
 
