@@ -40,6 +40,13 @@ class Claimant:
     async def lead(self, replicas: int) -> bool:
         return await self.claiming.lead(KEY, DEPLOYMENT, replicas, self.settled.set)
 
+    async def heard_of(self, version: int) -> None:
+        """It knows of that state of the ReplicaSet, and has done what follows from it."""
+        known = self.claiming._sets.objects
+        await until(lambda: known["default", "r-1"]["metadata"]["resourceVersion"] == str(version))
+        for _ in range(50):
+            await asyncio.sleep(0)
+
 
 @asynccontextmanager
 async def claimants(*made: Claimant) -> AsyncIterator[None]:
@@ -95,6 +102,8 @@ async def test_a_claim_goes_before_the_scale_and_the_adoption_after_it(server: A
         assert not await one.lead(1)  # it serves: nothing to wait for, and nothing more to claim
         assert "pod-template-hash" not in labels(server, "a")
         one.client.become(replica_set(1, version=2, observed=1))  # wanted, and not seen to be
+        await one.heard_of(2)
+        assert one.claiming.statistics().adopted == 0
         one.client.become(replica_set(1, version=3))
         await until(lambda: "pod-template-hash" in labels(server, "a"))
         await until(lambda: one.claiming.statistics().adopted == 1)
@@ -130,6 +139,39 @@ async def test_only_what_is_missing_is_claimed(server: ApiServer) -> None:
         await one.lead(3)
         assert one.claiming.statistics().claimed == 2
         assert not await one.lead(0)
+
+
+async def test_a_pod_is_adopted_when_there_is_room_for_it_and_not_before(
+    server: ApiServer,
+) -> None:
+    await make(server, "a", "b")
+    one = Claimant(server)
+    one.client.current = replica_set(1)
+    async with claimants(one):
+        await one.lead(2)
+        await one.heard_of(1)
+        assert one.claiming.statistics().adopted == 0  # it would be one too many
+        one.client.become(replica_set(2, version=2))
+        await until(lambda: one.claiming.statistics().adopted == 1)
+        await one.lead(3)  # that one is a replica like others now
+        assert one.claiming.statistics().claimed == 2
+
+
+async def test_a_pod_that_can_not_be_adopted_is_deleted(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make(server, "a")
+    one = Claimant(server)
+    async with claimants(one):
+        await one.lead(1)
+
+        async def patch(*_: Any, **__: Any) -> Any:
+            raise UnavailableError("away")
+
+        monkeypatch.setattr(one.client.inner, "patch", patch)
+        one.client.become(replica_set(1, version=2))
+        await until(lambda: not has(server, "a"))
+    assert one.claiming.statistics().adopted == 0
 
 
 async def test_without_enough_warm_pods_the_scale_does_not_wait(server: ApiServer) -> None:
@@ -176,8 +218,10 @@ async def test_one_whose_model_fails_is_left_to_tell_and_never_adopted(server: A
         await one.lead(1)
         await until(lambda: ("Warning", "ClaimFailed") in one.told)
         one.client.become(replica_set(1, version=2))
+        await one.heard_of(2)
         assert not await one.lead(1)
     assert "pod-template-hash" not in labels(server, "a")
+    assert one.claiming.statistics().adopted == 0
 
 
 async def test_a_pod_that_no_replica_set_wants_is_deleted(
