@@ -229,6 +229,9 @@ def _check_hpa(source: Annotations) -> None:
 
 def _read_metric(source: Annotations, class_: str) -> Metric | None:
     known = {**_METRICS, **signals.WORDS} if class_ == keys.CLASS_RELIGHT else _METRICS
+    found = source.find(keys.SCALING_METRIC)
+    if found is not None and not found.text and class_ == keys.CLASS_RELIGHT:
+        return None  # what Knative's webhook adds where a class is none of its own
     metric = source.word(keys.SCALING_METRIC, known)
     signals.check(source, metric)
     return cast("Metric | None", metric)

@@ -28,8 +28,8 @@ _AWAKE: Final = Condition(
     severity=INFO,
     reason="ActivatorMetricsOff",
     message="Nobody tells when requests wait for this Revision at zero, so one replica stays: "
-    "Knative's activators have to show metrics (request-metrics-protocol or metrics-protocol \""
-    'prometheus" in ConfigMap config-observability).',
+    "Knative's activators have to show metrics (metrics-protocol: prometheus in ConfigMap "
+    "config-observability).",
 )
 
 
@@ -56,7 +56,11 @@ def made(autoscaler: Raw, *, mode: Mode, activators: int) -> dict[str, Any]:
             "name": source["name"],
             "namespace": source["namespace"],
             "labels": dict(source.get("labels") or {}),
-            "annotations": dict(source.get("annotations") or {}),
+            "annotations": {
+                name: text
+                for name, text in (source.get("annotations") or {}).items()
+                if name != keys.SCALING_METRIC  # which is the PodAutoscaler's alone
+            },
             "ownerReferences": [
                 {
                     "apiVersion": PODAUTOSCALERS.api_version,
@@ -88,20 +92,10 @@ def is_owned(service: Raw, uid: str) -> bool:
 
 
 def patch(stored: Raw, wanted: Raw) -> dict[str, Any] | None:
-    """What a merge has to change of `stored`; None: nothing."""
-    changed: dict[str, Any] = {}
-    spec = _differing(stored.get("spec") or {}, wanted["spec"])
-    if spec:
-        changed["spec"] = spec
-    for name in ("labels", "annotations"):
-        found = _differing(stored["metadata"].get(name) or {}, wanted["metadata"][name])
-        if found:
-            changed.setdefault("metadata", {})[name] = found
-    return changed or None
-
-
-def _differing(stored: Raw, wanted: Raw) -> dict[str, Any]:
-    return {name: value for name, value in wanted.items() if stored.get(name) != value}
+    """What a merge has to change of `stored`; None: nothing. Labels stay as they were made."""
+    spec = stored.get("spec") or {}
+    changed = {name: value for name, value in wanted["spec"].items() if spec.get(name) != value}
+    return {"spec": changed} if changed else None
 
 
 def standing(service: Raw | None, *, uid: str, can_wake: bool) -> Standing:

@@ -159,7 +159,7 @@ class ServerlessServices:
         if stored is not None and not serverless_objects.is_owned(stored, self._uids.get(key, "")):
             return  # its status says so
         if stored is not None and _says(stored) == wish:
-            return  # labels are followed with the next mode: nobody chooses by them
+            return
         autoscaler = await self._client.get(PODAUTOSCALERS, *key)
         wish = self._wishes.get(key)
         if wish is None or autoscaler["metadata"].get("deletionTimestamp"):

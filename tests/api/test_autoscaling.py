@@ -174,6 +174,15 @@ def test_every_error_is_told(refused: Callable[..., str]) -> None:
     ]
 
 
+def test_our_class_has_a_name_that_knative_admits_and_the_metric_it_adds_then() -> None:
+    raw = {keys.SCALING_CLASS: keys.CLASS_BESIDE, keys.SCALING_METRIC: ""}
+    assert not keys.CLASS_BESIDE.endswith(".knative.dev")
+    found = parse_scaling(raw)
+    assert (found.class_, found.metric) == (keys.CLASS_RELIGHT, "concurrency")
+    with pytest.raises(InvalidObjectError, match="invalid value: : "):
+        parse_scaling({**raw, keys.SCALING_CLASS: keys.CLASS_KPA})
+
+
 def test_a_foreign_class_keeps_its_metric_its_algorithm_and_its_keys() -> None:
     found = scaling(
         class_="mine.example.com",

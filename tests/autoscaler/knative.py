@@ -175,7 +175,12 @@ class Knative:
                     "name": name,
                     "namespace": "default",
                     "labels": {**labels, "serving.knative.dev/service": "r"},
-                    "annotations": {"autoscaling.knative.dev/class": CLASS, **annotations},
+                    # Knative's own webhook adds the empty one, where a class is none of its own.
+                    "annotations": {
+                        "autoscaling.knative.dev/class": CLASS,
+                        "autoscaling.knative.dev/metric": "",
+                        **annotations,
+                    },
                 },
                 "spec": {
                     "containerConcurrency": 1,
