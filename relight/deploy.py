@@ -14,7 +14,7 @@ from api import kinds
 from cluster.errors import AlreadyExistsError, ConflictError
 from relight import config, deploy_arguments, manifests, outcome, rendering
 from relight.connection import Connection, connect, find
-from relight.errors import Exit, FailedError, UnreachableError
+from relight.errors import Exit, FailedError, UnreachableError, UsageError
 from relight.phases import Seen, failure, is_done, phase
 from relight.progress import Progress
 from relight.waiting import until
@@ -35,6 +35,7 @@ async def run(args: argparse.Namespace) -> int:
         print(rendering.dump(await _planned(args, wanted), args.output or "yaml"))
         return Exit.OK
     async with connect(config.locate(args)) as connection:
+        _refuse_local_files(connection, wanted)
         service, is_changed = await _store(connection, wanted)
         if not is_changed:
             print(f"Service {wanted.name}: nothing to change", file=sys.stderr)
@@ -45,6 +46,18 @@ async def run(args: argparse.Namespace) -> int:
     else:
         outcome.tell(service, is_ready=not args.no_wait)
     return Exit.OK
+
+
+def _refuse_local_files(connection: Connection, wanted: manifests.Wanted) -> None:
+    """A cluster's Pods have other files than this machine."""
+    digest = wanted.source_digest
+    if connection.location.activator is None and digest and digest.startswith("sha256:"):
+        path = wanted.run.model or wanted.run.python or wanted.run.transformer
+        raise UsageError(
+            f"{path} lies on this machine, and Pods of {connection.location.label} do not see it: "
+            "give https://, s3://, gs:// or hf://, a claim by an InferenceService (pvc://), or "
+            "with --no-check a path in the image"
+        )
 
 
 async def _planned(args: argparse.Namespace, wanted: manifests.Wanted) -> dict[str, Any]:

@@ -26,6 +26,10 @@ Without --path the request is a V2 inference (--v1: a V1 prediction) of the serv
 """
 _CONNECT_S = 10.0
 _GRACE_S = 1.0  # the platform's own 504 says more than our giving up: let it come first
+_FORWARD = (
+    ": does its name lead to the cluster from here? Else kubectl -n relight-system port-forward "
+    "service/activator 8080:80, and curl -H 'Host: {host}' localhost:8080"
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -97,7 +101,10 @@ async def _invoke(
         ) as response:
             answer = await response.read()
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise UnreachableError(f"nothing answers at {destination.base}") from error
+        hint = _FORWARD.format(host=destination.host)
+        is_cluster = connection.location.activator is None
+        told = f"nothing answers at {destination.base}{hint if is_cluster else ''}"
+        raise UnreachableError(told) from error
     except TimeoutError as error:
         raise FailedError(f"{args.name} did not answer within {limit_s:g} s") from error
     except aiohttp.ClientError as error:

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from api import kinds
-from cluster.errors import ConflictError
+from cluster.errors import ConflictError, NotFoundError
+from relight.errors import Exit
 from tests.relight.conftest import Platform
 
 
@@ -171,3 +172,19 @@ async def test_a_service_deleted_while_it_is_waited_for(platform: Platform, mode
         code, _, err = await platform.type("deploy", "iris", "--model", str(model))
     assert code == 1
     assert "Service iris was deleted" in err
+
+
+async def test_a_file_of_this_machine_is_not_one_of_a_clusters(
+    platform: Platform, model: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "elsewhere"
+    alone.write_bytes((platform.folder / "kubeconfig").read_bytes())
+    there = ("--kubeconfig", str(alone), "--no-wait")
+    code, _, err = await platform.type("deploy", "iris", "--model", str(model), *there)
+    assert code == Exit.USAGE
+    assert f"{model} lies on this machine, and Pods of {alone} do not see it: give https://" in err
+    with pytest.raises(NotFoundError):
+        await platform.client.get(kinds.SERVICES, "default", "iris")
+    # What may be in the image, and what is fetched, is taken.
+    for what in (("--model", str(model), "--no-check"), ("--model", "s3://b/m")):
+        assert (await platform.type("deploy", "iris", *what, *there))[0] == 0

@@ -4,6 +4,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from api import kinds
 from relight.errors import Exit
 from tests.relight.conftest import Platform
 
@@ -121,3 +122,15 @@ async def test_no_answer_in_time_is_1(one: Platform, monkeypatch: pytest.MonkeyP
     one.activator.is_silent = True
     code, _, err = await one.type("invoke", "iris", "-d", "{}", "--timeout", "0.05")
     assert (code, err) == (1, "relight: iris did not answer within 0.05 s\n")
+
+
+async def test_how_a_cluster_is_reached_is_said(one: Platform, tmp_path: Path) -> None:
+    service = await one.client.get(kinds.SERVICES, "default", "iris")
+    service["status"]["url"] = "http://iris.default.example.com:1"
+    await one.client.replace(kinds.SERVICES, service, subresource="status")
+    alone = tmp_path / "kubeconfig"
+    alone.write_bytes((one.folder / "kubeconfig").read_bytes())
+    code, _, err = await one.type("invoke", "iris", "--kubeconfig", str(alone), "-d", "{}")
+    assert code == Exit.UNREACHABLE
+    assert "nothing answers at http://iris.default.example.com:1: does its name lead" in err
+    assert "curl -H 'Host: iris.default.example.com:1' localhost:8080" in err
