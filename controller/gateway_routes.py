@@ -21,11 +21,13 @@ from controller.addresses import Addresses
 from controller.children import labels_of
 from controller.concerns import Task, Work
 from controller.gateway import Gateway
+from controller.plan import Plan
 from controller.reconciler import Writer
 from controller.view import Index, Key, View, key_of
 
 _LOG = logging.getLogger(__name__)
 _AGAIN_S: Final = 30.0  # somebody may install the Gateway API
+_REFUSED_AGAIN_S: Final = 60.0  # the server's rules may change
 
 
 class GatewayRoutes:
@@ -76,15 +78,21 @@ class GatewayRoutes:
                 self._enqueue((Task.ROUTE, key))
         return is_served
 
-    async def reconcile(self, key: Key, addresses: Addresses) -> None:
-        """Write the HTTPRoutes of a Route."""
+    async def reconcile(self, key: Key, addresses: Addresses) -> float | None:
+        """Write the HTTPRoutes of a Route; the seconds after which to try again what is refused."""
         raw = self._view.get(ROUTES, key)
         if raw is None or not self._is_served:
-            return
+            return None
         await self._informer.synced()
         asked = gateway.wanted(raw, self._gateway, addresses)
         existing = await self._existing(key, list(asked))
-        await self._writer.carry_out(ROUTES, raw, gateway.plan(raw, asked, existing))
+        plan = gateway.plan(raw, asked, existing)
+        # One that is refused (a host that is too long, more tags than a gateway takes) stops none.
+        refused = await self._writer.carry_out_each(ROUTES, raw, plan)
+        for name, why in refused.items():
+            _LOG.warning("HTTPRoute %s/%s was refused: %s", key[0], name, why)
+        await self._writer.carry_out(ROUTES, raw, Plan(deletes=plan.deletes))
+        return _REFUSED_AGAIN_S if refused else None
 
     def ingress(self, route: Raw, addresses: Addresses) -> Condition | None:
         """What is to be said of a Route's way in; None: it is open."""

@@ -10,6 +10,7 @@ from cluster.client import Client
 from cluster.errors import (
     AlreadyExistsError,
     ApiError,
+    BadRequestError,
     ConflictError,
     ForbiddenError,
     InvalidError,
@@ -62,6 +63,22 @@ class Writer:
         for note in plan.notes:
             tell = self._events.normal if note.type == "Normal" else self._events.warning
             tell(raw, note.reason, note.message)
+
+    async def carry_out_each(self, resource: Resource, raw: Raw, plan: Plan) -> dict[str, str]:
+        """The creates and updates alone; by name, the messages with which some were refused.
+
+        One that is refused stops no other.
+        """
+        refused: dict[str, str] = {}
+        single = [Plan(creates=(each,)) for each in plan.creates]
+        single += [Plan(updates=(each,)) for each in plan.updates]
+        for each in single:
+            write = (*each.creates, *each.updates)[0]
+            try:
+                await self.carry_out(resource, raw, each)
+            except (RefusedError, BadRequestError, ForbiddenError, InvalidError) as error:
+                refused[write.name] = error.message
+        return refused
 
     async def _create(self, owner: Raw, write: Write) -> None:
         kind = write.resource.kind

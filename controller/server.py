@@ -49,7 +49,7 @@ from controller.config import Settings
 from controller.failures import Fault
 from controller.gateway_routes import GatewayRoutes
 from controller.inference_pods import Surroundings
-from controller.inference_writing import REFUSED_AGAIN_S, carry_out_each, without_writes
+from controller.inference_writing import REFUSED_AGAIN_S, without_writes
 from controller.manager import Manager, Statistics
 from controller.models import ModelDigests, Progress, Resolutions, Resolve
 from controller.pinning import needs_digest
@@ -277,8 +277,7 @@ class Controller:
 
     async def _httproutes(self, key: Key) -> Planned:
         assert self._gateway is not None
-        await self._gateway.reconcile(key, self._addresses)
-        return None
+        return await self._gateway.reconcile(key, self._addresses)
 
     async def _labels(self, key: Key) -> Planned:
         seen = self._view.labels(key)
@@ -308,7 +307,7 @@ class Controller:
         if seen is None:
             return None
         plan = inference.plan(seen, self._components, now=self._now())
-        refused = await carry_out_each(self._writer, seen.service, plan)
+        refused = await self._writer.carry_out_each(INFERENCESERVICES, seen.service, plan)
         if refused:
             seen = inference.refused(seen, refused)
             plan = inference.plan(seen, self._components, now=self._now())

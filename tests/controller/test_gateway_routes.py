@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.kinds import CUSTOMRESOURCEDEFINITIONS, HTTPROUTES, ROUTES, SERVICES
+from api.kinds import CUSTOMRESOURCEDEFINITIONS, HTTPROUTES, ROUTES, SERVICES, Resource
+from cluster.errors import InvalidError
 from controller.gateway import Gateway
-from tests.controller.world import World, a_world, ksvc
+from tests.controller.world import FaultyClient, World, a_world, ksvc
 
 TEXT = {"type": "string"}
 
@@ -141,3 +142,27 @@ async def test_a_gateway_api_that_comes_later_is_used(
         async with asyncio.timeout(10):
             while not (await world.client.list(HTTPROUTES, "default")).items:
                 await asyncio.sleep(0.01)  # the controller works on this loop
+
+
+async def test_one_that_is_refused_keeps_no_other_from_being_written(tmp_path: Path) -> None:
+    def refuse(_number: int, _verb: str, resource: Resource, obj: Any) -> None:
+        if resource == HTTPROUTES and obj["metadata"]["name"] == "blue-mnist":
+            raise InvalidError("spec.hostnames[0]: must be a DNS name")
+
+    async def rules(world: World) -> dict[str, int]:
+        listed = await world.client.list(HTTPROUTES, "default")
+        return {each["metadata"]["name"]: len(each["spec"]["rules"]) for each in listed.items}
+
+    async with a_world(tmp_path / "store.db") as world:
+        await world.client.create(CUSTOMRESOURCEDEFINITIONS, definition())
+        client = FaultyClient(world.server)
+        client.before = refuse
+        async with world.controller(client, **GATEWAY), asyncio.timeout(10):
+            line = {"latestRevision": True, "percent": 100}
+            await world.apply(ksvc("mnist", traffic=[{**line, "tag": "blue"}]))
+            while await rules(world) != {"mnist": 2}:
+                await asyncio.sleep(0.01)
+            green = {"latestRevision": True, "tag": "green"}
+            await world.apply(ksvc("mnist", traffic=[{**line, "tag": "blue"}, green]))
+            while await rules(world) != {"mnist": 3, "green-mnist": 1}:
+                await asyncio.sleep(0.01)

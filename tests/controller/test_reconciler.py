@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,20 @@ from typing import Any
 import pytest
 
 from api.kinds import CONFIGURATIONS, EVENTS, SERVICES
-from cluster.errors import ForbiddenError, UnavailableError
+from cluster.errors import (
+    ApiError,
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    UnavailableError,
+)
 from cluster.events import EventRecorder
 from controller.children import with_metadata
 from controller.plan import Delete, Note, Plan, Write
 from controller.reconciler import RefusedError, StaleError, Writer
 from controller.service import make_configuration
+from tests.controller.objects import a_service
 from tests.controller.world import NOW_S, FaultyClient, World, a_world, ksvc
 
 
@@ -114,3 +122,62 @@ async def test_a_deletion_is_of_that_very_object(world: World) -> None:
     for _ in range(2):  # gone is as good as deleted
         await desk.writer.carry_out(SERVICES, service, Plan(deletes=(right,)))
     assert (await world.client.list(SERVICES)).items == []
+
+
+class Fate:
+    """A client whose writes end as is said, by the name of the object."""
+
+    def __init__(self, fate: Callable[[str], ApiError | None]) -> None:
+        self.fate = fate
+        self.written: list[str] = []
+
+    async def create(self, resource: Any, obj: Any) -> Any:
+        return self._write(obj)
+
+    async def replace(self, resource: Any, obj: Any, *, subresource: str = "") -> Any:
+        return self._write(obj)
+
+    def _write(self, obj: Any) -> Any:
+        error = self.fate(obj["metadata"]["name"])
+        if error is not None:
+            raise error
+        self.written.append(obj["metadata"]["name"])
+        return obj
+
+
+class Events:
+    def normal(self, *_: Any) -> None: ...
+
+    def warning(self, *_: Any) -> None: ...
+
+
+def write(name: str) -> Write:
+    return Write(resource=SERVICES, object=a_service(name))
+
+
+PLAN = Plan(creates=(write("a"), write("b")), updates=(write("c"),), status={"x": 1})
+
+
+async def carried_out(fate: Callable[[str], ApiError | None]) -> tuple[list[str], dict[str, str]]:
+    client = Fate(fate)
+    writer = Writer(client, Events())  # type: ignore[arg-type] # it only writes
+    refused = await writer.carry_out_each(SERVICES, a_service("iris"), PLAN)
+    return client.written, refused
+
+
+async def test_one_by_one_all_are_written() -> None:
+    assert await carried_out(lambda name: None) == (["a", "b", "c"], {})
+
+
+@pytest.mark.parametrize("error", [BadRequestError, ForbiddenError, InvalidError])
+@pytest.mark.parametrize("name", ["a", "c"])
+async def test_a_refusal_of_one_stops_no_other(error: type[ApiError], name: str) -> None:
+    written, refused = await carried_out(lambda each: error("no") if each == name else None)
+    assert written == [each for each in ("a", "b", "c") if each != name]
+    assert refused == {name: "no"}
+
+
+@pytest.mark.parametrize("error", [ConflictError, UnavailableError])
+async def test_what_may_pass_is_raised(error: type[ApiError]) -> None:
+    with pytest.raises((StaleError, RefusedError, ApiError)):
+        await carried_out(lambda each: error("later") if each == "c" else None)
