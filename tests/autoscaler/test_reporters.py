@@ -117,3 +117,16 @@ def test_there_is_a_limit() -> None:
         joined(reporters, str(number))
     assert reporters.join("one more") is None
     assert reporters.join("7") is not None  # known: it has only lost its connection
+
+
+def test_one_that_is_lost_again_before_it_said_anything_is_carried_on() -> None:
+    reporters = Reporters()
+    one = joined(reporters)
+    short = replace(STAT, average_concurrency=0.0, queued=0)  # requests that take no time
+    reporters.hear("a", one, [short])
+    reporters.leave("a", one, is_farewell=False, now_s=0.0)
+    two = joined(reporters)
+    reporters.leave("a", two, is_farewell=False, now_s=1.0)
+    (carried,) = reporters.fill(now_s=2.0)
+    assert carried.requests_per_s == 1.0
+    assert reporters.fill(now_s=2.5) == []  # once a second, as it would itself

@@ -171,3 +171,47 @@ async def test_another_connection_of_the_same_name_replaces_the_first(world: Wor
         await two.hear()
         assert world.server.statistics().lost == 0
         assert len(world.heard) == 1
+
+
+async def test_one_that_speaks_is_not_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "SILENCE_S", 0.1)
+    now_s = asyncio.get_running_loop().time
+    async with calling(world) as caller:
+        caller.say(stats.hello("a"))
+        await caller.hear()
+        until_s = now_s() + 0.2
+        while now_s() < until_s:
+            caller.say(stats.BEAT)
+            assert await caller.hear() == stats.BEAT
+            await asyncio.sleep(0.001)
+        assert world.server.statistics().missing == 0
+
+
+async def test_who_does_not_say_who_it_is_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stat_server, "_HELLO_S", 0.05)
+    async with calling(world) as caller:
+        assert await caller.hear() is None
+
+
+async def test_one_too_many_is_told_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporters, "REPORTERS_MAX", 1)
+    async with calling(world) as one, calling(world) as two:
+        one.say(stats.hello("a"))
+        await one.hear()
+        two.say(stats.hello("b"))
+        assert await two.hear() == {"refused": "too many report here already"}
+        assert await two.hear() is None
+        assert world.server.statistics().here == 1
+
+
+async def test_one_that_does_not_read_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stat_server, "_WRITE_BYTES_MAX", -1)  # as if nothing were taken from us
+    async with calling(world) as caller:
+        caller.say(stats.hello("a"))
+        with contextlib.suppress(ConnectionError):
+            assert await caller.hear() is None
+        await until(lambda: world.server.statistics().missing == 1)
