@@ -23,6 +23,8 @@ NAME_PREFIX = "relight-warm-"
 APP = "relight-warm"  # what warm Pods say they are, even when they are of no pool any more
 # What the one first step runs that a claimed replica does by itself, from the cache.
 MODEL_STEP_COMMAND = ("python3", "-m", "predictor.fetch_step")
+# On a Pod while it is warm: as nobody's it would keep a cluster autoscaler from its node.
+WHILE_WARM: Mapping[str, str] = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}
 READY_PATH = "/readyz"
 CLAIM_PATH = "/claim"
 _CLAIM_PORTS = (8081, 8082)  # the first that the replica does not want itself
@@ -98,10 +100,11 @@ def pod_spec(spec: Raw, *, key: str) -> dict[str, Any]:
 def make_pod(namespace: str, pool: str, spec: Raw, *, name: str, key: str) -> dict[str, Any]:
     """A warm Pod. Nobody controls it, so that a ReplicaSet may adopt it later."""
     labels = {keys.POOL: pool, keys.APP: APP}
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "metadata": {**metadata, "annotations": dict(WHILE_WARM)},
         "spec": pod_spec(spec, key=key),
     }
 

@@ -178,7 +178,8 @@ def claiming(pod: WarmPod, target: Target, *, now: str) -> list[dict[str, Any]]:
     That has the ReplicaSet adopt it, which is for later: see `adopting`.
     """
     labels = {name: text for name, text in target.labels.items() if name != HASH}
-    annotations = {**pod.annotations, **target.annotations, keys.CLAIMED: now}
+    kept = {name: text for name, text in pod.annotations.items() if name not in pool.WHILE_WARM}
+    annotations = {**kept, **target.annotations, keys.CLAIMED: now}
     return [
         {"op": "test", "path": "/metadata/resourceVersion", "value": pod.version},
         {"op": "replace", "path": "/metadata/labels", "value": labels},

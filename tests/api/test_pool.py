@@ -119,6 +119,7 @@ def test_a_warm_pod_holds_nothing_of_its_user_and_ends_for_good() -> None:
     container = made["spec"]["containers"][0]
     assert made["metadata"]["labels"]["relight.dev/pool"] == "abc"
     assert "ownerReferences" not in made["metadata"]
+    assert made["metadata"]["annotations"] == pool.WHILE_WARM
     assert made["spec"]["restartPolicy"] == "Never"
     assert "initContainers" not in made["spec"]
     assert container["env"] == [{"name": "RELIGHT_CLAIM_KEY", "value": "secret"}]

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import orjson
 import pytest
 
-from api import pool
+from api import keys, pool
 from autoscaler.claimable import Claimables, adopting, claiming, trimmed_pod, trimmed_set
 from tests.autoscaler.claims import DEPLOYMENT, SPEC, replica_set, warm_pod
 
@@ -119,6 +121,18 @@ def test_an_address_of_ipv6_is_in_brackets() -> None:
     raw = warm_pod("a")
     raw["status"]["podIP"] = "fd00::1"
     assert trimmed_pod(raw)["warm"].address == "[fd00::1]:8081"
+
+
+def test_what_is_said_of_a_warm_pod_alone_is_not_said_of_a_replica() -> None:
+    raw = warm_pod("a")
+    raw["metadata"]["annotations"] = {**pool.WHILE_WARM, "mesh": "in"}
+    pod, target = trimmed_pod(raw)["warm"], found().target(("default", DEPLOYMENT))
+    assert target is not None
+    patch = claiming(pod, target, now="then")
+    assert patch[-1]["value"] == {"mesh": "in", "a": "b", keys.CLAIMED: "then"}
+    own = dict(pool.WHILE_WARM)
+    patch = claiming(pod, replace(target, annotations=own), now="then")
+    assert patch[-1]["value"] == {"mesh": "in", **own, keys.CLAIMED: "then"}
 
 
 def test_a_claim_gives_all_labels_but_the_one_that_is_adopted_by() -> None:
