@@ -37,6 +37,7 @@ TABLES = {
     "test_conditions_table.py": "every condition, whichever planner says it",
     "test_exports.py": "objects of a cluster with Knative, whichever parser reads them",
     "test_messages.py": "every message of Knative's, whichever check says it",
+    "test_round_trip.py": "objects that go to a cluster with Knative and back",
     "test_twin.py": "class kpa as a whole, against another implementation of it",
     "test_voyages.py": "class relight as a whole, in a closed loop",
 }
