@@ -35,13 +35,10 @@ Raw = dict[str, Any]
 
 async def keep(client: Client, image: str, *, again_s: float = _AGAIN_S) -> None:
     """Make those that are absent; asked again until it works, as the webhook may be on its way."""
+    missing = list(wanted(image))
     while True:
-        try:
-            for runtime in wanted(image):
-                await _keep_one(client, runtime)
-        except ApiError as error:
-            _LOG.warning("serving runtimes: %s; trying again", error.message)
-        else:
+        missing = [each for each in missing if not await _is_kept(client, each)]
+        if not missing:
             return
         await asyncio.sleep(again_s)
         again_s = min(again_s * 2, _AGAIN_MAX_S)
@@ -63,6 +60,16 @@ def wanted(image: str) -> Iterator[Raw]:
             yield {**runtime, "spec": {**runtime["spec"], "containers": containers}}
         else:
             yield runtime
+
+
+async def _is_kept(client: Client, runtime: Raw) -> bool:
+    try:
+        await _keep_one(client, runtime)
+    except ApiError as error:
+        name = runtime["metadata"]["name"]
+        _LOG.warning("serving runtime %s: %s; trying again", name, error.message)
+        return False
+    return True
 
 
 async def _keep_one(client: Client, runtime: Raw) -> None:

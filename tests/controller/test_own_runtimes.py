@@ -1,5 +1,6 @@
 """The runtimes a cluster gets from whoever leads, and those that were changed there."""
 
+import asyncio
 import copy
 import random
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from api.kinds import CLUSTERSERVINGRUNTIMES
 from cluster.direct import DirectClient
-from cluster.errors import UnavailableError
+from cluster.errors import ForbiddenError, UnavailableError
 from controller import own_runtimes
 from embedded.apiserver import ApiServer
 from embedded.store import Store
@@ -111,3 +112,25 @@ async def test_what_somebody_changes_at_the_same_moment_is_kept(
     [container] = found["spec"]["containers"]
     assert container["image"] == "relight/predictor:2-torch"
     assert container["env"] == [{"name": "THEIRS", "value": "1"}]
+
+
+async def test_one_that_is_refused_keeps_no_other_from_being_made(
+    client: DirectClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    create = client.create
+    names = [each["metadata"]["name"] for each in own_runtimes.wanted(IMAGE)]
+
+    async def particular(resource: Any, obj: Any) -> dict[str, Any]:
+        if obj["metadata"]["name"] == names[0]:
+            raise ForbiddenError("a policy")
+        return await create(resource, obj)
+
+    monkeypatch.setattr(client, "create", particular)
+    async with asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(own_runtimes.keep(client, IMAGE, again_s=0.0))
+        async with asyncio.timeout(10):
+            while len((await client.list(CLUSTERSERVINGRUNTIMES)).items) < len(names) - 1:
+                await asyncio.sleep(0)
+        assert not keeping.done()
+        keeping.cancel()
+    assert f"serving runtime {names[0]}: a policy" in caplog.text
