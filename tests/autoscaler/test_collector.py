@@ -316,6 +316,11 @@ def test_what_replicas_count_and_what_activators_saw_add_up(is_kpa: bool) -> Non
     assert Told(spec(is_kpa=is_kpa, is_rps=True)).measure(3.0, 1.1).at(1.9).stable == 30.0
 
 
+def test_of_two_measures_in_one_second_the_second_counts() -> None:
+    told = Told().measure(3.0, 10.1).measure(5.0, 10.8)
+    assert told.at(10.9, is_exposed=True).stable == 5.0
+
+
 @pytest.mark.parametrize("is_kpa", [True, False])
 def test_silence_of_an_exposed_revision_means_nothing(is_kpa: bool) -> None:
     told = Told(spec(is_kpa=is_kpa)).tell(stat(1.0, 1.0))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
+from predictor import claim_server
 from predictor.claim_server import BODY_BYTES_MAX, Answer, Call, ClaimServer
 
 
@@ -72,3 +73,30 @@ async def test_a_caller_that_goes_costs_nothing(server: tuple[Echo, int]) -> Non
     await writer.wait_closed()
     assert (await ask(port, b"GET /readyz HTTP/1.1\r\n\r\n"))[0] == 200
     assert len(echo.calls) == 1
+
+
+async def test_who_does_not_ask_is_told_that_it_took_too_long(
+    server: tuple[Echo, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_server, "_READ_S", 0.05)
+    _, port = server
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /readyz HTTP/1.1\r\n")
+    said = await asyncio.wait_for(reader.read(), 10)
+    assert said.startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_so_many_connections_and_no_more(
+    server: tuple[Echo, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_server, "_CONNECTIONS_MAX", 1)
+    _, port = server
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /one HTTP/1.1\r\n")
+    others, other = await asyncio.open_connection("127.0.0.1", port)
+    assert await asyncio.wait_for(others.read(), 10) == b""
+    other.close()
+    writer.write(b"\r\n")
+    assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 200 ")
+    writer.close()

@@ -113,3 +113,11 @@ def test_an_end_before_it_is_warm_stays_an_end() -> None:
     life.ended()
     life.warmed()
     assert life.phase is Phase.ENDED
+
+
+def test_an_end_stays_one_whatever_the_replica_said_before() -> None:
+    life = warm()
+    life.take(CLAIM)
+    life.ended()
+    life.said({"ready": True})
+    assert life.phase is Phase.ENDED

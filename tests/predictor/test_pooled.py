@@ -103,6 +103,7 @@ def test_it_is_claimed_once_serves_and_drains(
         )
         assert (status, answer["outputs"][0]["data"]) == (200, [1, 2])
         (zygote,) = children_of(it.process.pid)
+        assert "RELIGHT_CLAIM_KEY" not in Path(f"/proc/{zygote}/environ").read_text()
         wait_until(lambda: len(children_of(zygote)) == 1, "nothing waits that nobody will want")
         it.process.send_signal(signal.SIGTERM)
         assert it.process.wait(PATIENCE_S) == 0
