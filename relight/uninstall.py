@@ -65,9 +65,12 @@ async def run(args: argparse.Namespace) -> int:
             return Exit.OK
         await _explain(connection, found, namespaces, definitions, warm, args.delete_crds)
         _confirm(args)
-        for each in [*found, *warm, *(definitions if args.delete_crds else ()), *namespaces]:
+        for each in [*found, *(definitions if args.delete_crds else ()), *namespaces]:
             await removing.remove(connection, each)
         await removing.wait_until_gone(connection, kinds.NAMESPACES)
+        # Those of now: until a moment ago some were claimed, which are users', and others made.
+        for each in await removing.warm_pods(connection):
+            await removing.remove(connection, each)
         if args.delete_crds:
             await removing.wait_until_gone(connection, kinds.CUSTOMRESOURCEDEFINITIONS)
     print("Relight is removed")

@@ -61,6 +61,22 @@ async def test_a_person_is_asked(
     assert ("activator" in installed.names("deployments")) is not goes
 
 
+async def test_warm_pods_are_those_that_are_there_in_the_end(
+    installed: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hesitate(_: str) -> str:
+        claimed = {"serving.knative.dev/revision": "r"}
+        put(installed, "v1", "pods", "warm", namespace="default", labels=claimed)
+        put(installed, "v1", "pods", "newer", namespace="default", labels={"relight.dev/pool": "x"})
+        return "y"
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", hesitate)
+    code, _, err = await installed.type("uninstall")
+    assert code == Exit.OK, err
+    assert installed.names("pods") == {"theirs", "warm"}
+
+
 async def test_a_script_has_to_say_yes(installed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     before = dict(installed.objects)
