@@ -105,6 +105,7 @@ class Peers(Generic[R, E]):
         )
         pods.on_change(self._on_pod)
         server = await loop.create_server(self._accept, settings.host, settings.port)
+        self._awake_s = settings.clock()  # what was before is nobody's
         async with server, asyncio.TaskGroup() as group:
             self._group = group
             self.address = server.sockets[0].getsockname()[:2]

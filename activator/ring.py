@@ -131,9 +131,8 @@ class Ring(Generic[R, E]):
         subject = _Subject(queue=queue, holding=holding)
         self._subjects[queue.key] = subject
         self._place(queue.key, subject)
-        if queue.is_ours:
-            for name in self._peers:  # those we sent away may go on alone until they hear this
-                self._say_settled(name)
+        for name in self._peers if queue.is_ours else ():  # whom we sent away may go on alone
+            self._say_settled(name)
         self._open_settled()
 
     def remove(self, key: RevisionKey) -> None:
@@ -297,6 +296,7 @@ class Ring(Generic[R, E]):
     def tick(self, now_s: float) -> None:
         """Do what is due."""
         self._now_s = now_s
+        self.look()
         again, alone = self._astray.take_due(now_s)
         for key in again:
             self._subjects[key].queue.ask_again()

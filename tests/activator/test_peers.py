@@ -128,3 +128,20 @@ async def test_one_whose_pod_goes_while_it_is_called_again_is_gone() -> None:
         assert await _rest(reader) == b""
         await eventually(lambda: ring.eligible == ["a"])
         writer.close()
+
+
+async def test_what_one_did_before_it_listened_is_not_taken_for_standing_still(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked: list[float] = []
+
+    def clock() -> float:
+        """Ten seconds pass while it gets to know the objects there are."""
+        asked.append(0.0)
+        return 0.0 if len(asked) == 1 else 10.0
+
+    async with fleet("a") as it:
+        await it.start("b", clock=clock)
+        await it.agreed()
+        await eventually(lambda: len(asked) > 5)
+    assert "stood still" not in caplog.text

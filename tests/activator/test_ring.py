@@ -258,6 +258,19 @@ def test_nor_does_a_request_that_ends_pass_its_slot_on() -> None:
     assert it.forwards == [Forward("r1", "p1")]
 
 
+def test_who_stood_still_while_it_waited_for_its_peers_waits_anew() -> None:
+    it = Lone()
+    queue = it.queue("me")
+    it.meet(0.0)
+    it.ring.join(0.0)
+    assert it.ring.next_deadline_s() == 1.0
+    it.waits_until_s = 21.5
+    it.ring.tick(20.0)
+    assert not queue.is_open
+    it.ring.tick(21.5)
+    assert queue.is_open
+
+
 def test_alone_it_does_not_matter_whether_it_stood_still() -> None:
     it = Lone()
     queue = it.queue("me")
