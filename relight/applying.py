@@ -63,6 +63,7 @@ async def apply(
             continue
         applied.names.add(_key(obj))
         before = await _stored(connection, resource, obj)
+        obj = _as_many(obj, before)
         if _content(await _apply_one(connection, resource, obj, applied)) == before:
             applied.unchanged += 1
         else:
@@ -102,6 +103,18 @@ async def _stored(connection: Connection, resource: Resource, obj: Object) -> Ob
     namespace = metadata.get("namespace") if resource.is_namespaced else None
     found = await find(connection.client, resource, namespace or "", metadata["name"])
     return None if found is None else _content(found)
+
+
+def _as_many(obj: Object, before: Object | None) -> Object:
+    """A Deployment that does not say how many stays as many as it is, and is not one for a moment.
+
+    A HorizontalPodAutoscaler says it; a number that we said before and leave out now would be the
+    default.
+    """
+    count = ((before or {}).get("spec") or {}).get("replicas")
+    if obj["kind"] != "Deployment" or "replicas" in obj["spec"] or count is None:
+        return obj
+    return {**obj, "spec": {**obj["spec"], "replicas": count}}
 
 
 def _content(obj: Object) -> Object:

@@ -42,6 +42,23 @@ async def test_applying_again_changes_nothing(connection: Connection) -> None:
     assert told[-1] == "PodDisruptionBudget n/b configured"
 
 
+async def test_what_is_scaled_by_others_stays_as_many_as_it_is(
+    cluster: Cluster, connection: Connection
+) -> None:
+    deployment = obj("apps/v1", "Deployment", "activator", spec={"replicas": 2, "selector": {}})
+    deployment["metadata"]["namespace"] = "n"
+    await apply(connection, [deployment], tell=lambda _: None)
+    left_out = {**deployment, "spec": {"selector": {}}}
+    done = await apply(connection, [left_out], tell=lambda _: None)
+    assert done.unchanged == 1
+    # Then by a HorizontalPodAutoscaler.
+    cluster.put("apps/v1", "deployments", {**deployment, "spec": {"replicas": 7}})
+    await apply(connection, [left_out], tell=lambda _: None)
+    stored = cluster.get("deployments", "activator", "n")
+    assert stored is not None
+    assert stored["spec"] == {"replicas": 7, "selector": {}}
+
+
 async def test_an_older_server_gets_what_it_takes(cluster: Cluster, connection: Connection) -> None:
     cluster.served["policy/v1beta1"] = cluster.served.pop("policy/v1")
     cluster.unknown_fields = ("x-rules",)
