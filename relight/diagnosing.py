@@ -167,7 +167,7 @@ def _of_neighbour(facts: Facts, knative: str, now_s: float) -> Iterator[Finding]
             f"{facts.sleepless} revisions can not go to zero: Knative's activators show no metrics",
             f'metrics-protocol: "prometheus" in ConfigMap {knative}/config-observability',
         )
-    yield from _state(facts)
+    yield from _state(facts, "relight install --overlay beside-knative --set state=redis://HOST")
 
 
 def _components(facts: Facts, names: Iterable[str]) -> Iterator[Finding]:
@@ -281,7 +281,7 @@ def _runtimes(facts: Facts) -> Iterator[Finding]:
         yield _note("no serving runtime of Relight's", "the controller makes them when it leads")
 
 
-def _state(facts: Facts) -> Iterator[Finding]:
+def _state(facts: Facts, advice: str = "relight install --overlay redis") -> Iterator[Finding]:
     raw = facts.deployments.get((SYSTEM, "autoscaler")) or {}
     containers = (raw.get("spec") or {}).get("template", {}).get("spec", {}).get("containers", [])
     names = {each["name"] for one in containers for each in one.get("env") or ()}
@@ -290,7 +290,7 @@ def _state(facts: Facts) -> Iterator[Finding]:
     if "STATE" not in names and not facts.settings.get("STATE"):
         yield _note(
             "no Redis: when another autoscaler leads, its windows begin anew",
-            "relight install --overlay redis",
+            advice,
         )
     elif "STATE" in names and (SYSTEM, "relight-redis") not in facts.secrets:
         if SECRETS.plural not in facts.refused:

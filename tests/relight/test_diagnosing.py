@@ -247,6 +247,11 @@ def test_what_is_wrong_beside_knative(changes: dict[str, Any], said: str) -> Non
     assert said in wrong
 
 
+def test_beside_knative_a_redis_is_a_setting() -> None:
+    [note] = [e for e in diagnose(beside(settings={}), now_s=NOW_S) if e.grade is Grade.NOTE]
+    assert note.advice.startswith("relight install --overlay beside-knative --set state=")
+
+
 def test_beside_knative_there_is_knative() -> None:
     facts = beside()
     ours = {key: raw for key, raw in facts.deployments.items() if key[0] == SYSTEM}
