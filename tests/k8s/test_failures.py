@@ -261,7 +261,7 @@ def test_a_rolling_restart_of_a_component(
 
 
 def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: str) -> None:
-    """`relight install` of the next tag while requests come: all of it rolls, none fails."""
+    """`relight install` of the next tag while requests come: all of it rolls, replicas as well."""
     _, following = cluster.images
     images = [f"--image-prefix={cluster.prefix}"] if cluster.prefix else []
     with Load(cluster.entry, host, INFER, celsius()) as load:
@@ -269,7 +269,15 @@ def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: s
         cluster.relight("install", "--image-tag", following, *images)
         load.until(lambda: is_running(cluster, following), 180, f"{following} everywhere")
         until_whole(cluster)
-        load.more()
+        load.until(
+            lambda: (
+                len(pods := ready(cluster.replicas(namespace, "steady-predictor"))) == 2
+                and tags(pods) == {following}
+            ),
+            180,
+            f"replicas of {following}",
+        )
+        load.more(200)
     cluster.tell(f"an upgrade: {load.told()}")
     assert load.failures == []
     assert load.broken == 0
@@ -278,5 +286,8 @@ def test_an_upgrade_of_our_own_version(cluster: Cluster, namespace: str, host: s
 
 def is_running(cluster: Cluster, tag: str) -> bool:
     pods = [p for each in ("activator", "autoscaler", "controller") for p in cluster.of(each)]
-    images = {p["spec"]["containers"][0]["image"].rpartition(":")[2] for p in pods}
-    return images == {tag}
+    return tags(pods) == {tag}
+
+
+def tags(pods: list[dict[str, Any]]) -> set[str]:
+    return {each["spec"]["containers"][0]["image"].rpartition(":")[2] for each in pods}
