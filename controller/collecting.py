@@ -52,7 +52,7 @@ def plan(seen: Observed, *, now_s: float) -> Plan:
     later = [at for at in stale_s.values() if at is not None and at > now_s]
     wait_s = min(later) - now_s if surplus > len(doomed) and later else None
     return Plan(
-        deletes=tuple(map(_deletion, doomed)),
+        deletes=tuple(Delete.of(REVISIONS, each) for each in doomed),
         requeue_after_s=None if wait_s is None else min(wait_s, _LOOK_AGAIN_S_MAX),
     )
 
@@ -103,13 +103,3 @@ def _epoch_s(text: str) -> float | None:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return None
-
-
-def _deletion(revision: Raw) -> Delete:
-    metadata = revision["metadata"]
-    return Delete(
-        resource=REVISIONS,
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-    )

@@ -149,12 +149,7 @@ def plan(route: Raw, asked: Mapping[str, dict[str, Any]], existing: Sequence[Raw
             kept["metadata"]["annotations"] = annotations_of(there[name])
             updates.append(update_to(HTTPROUTES, there[name], kept))
     gone = [
-        Delete(
-            resource=HTTPROUTES,
-            namespace=each["metadata"]["namespace"],
-            name=name,
-            uid=each["metadata"]["uid"],
-        )
+        Delete.of(HTTPROUTES, each)
         for name, each in there.items()
         if name not in asked and is_controlled_by(each, route)
     ]

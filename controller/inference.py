@@ -112,14 +112,7 @@ def _unwanted(seen: Observed, service: InferenceService) -> list[Delete]:
     wanted = set() if service.is_stopped else {each.kind for each in service.components()}
     found = [_own(seen, kind) for kind in KINDS if kind not in wanted]
     return [
-        Delete(
-            resource=SERVICES,
-            namespace=child["metadata"]["namespace"],
-            name=child["metadata"]["name"],
-            uid=child["metadata"]["uid"],
-        )
-        for child in found
-        if child is not None and not is_going(child)
+        Delete.of(SERVICES, child) for child in found if child is not None and not is_going(child)
     ]
 
 

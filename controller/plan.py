@@ -35,6 +35,17 @@ class Delete:
     name: str
     uid: str
 
+    @classmethod
+    def of(cls, resource: Resource, raw: Raw) -> "Delete":
+        """Of this one."""
+        metadata: Mapping[str, Any] = raw["metadata"]
+        return cls(
+            resource=resource,
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:

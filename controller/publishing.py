@@ -207,8 +207,8 @@ def plan(seen: Observed, wanted: Mapping[str, Wanted]) -> Plan:
     gone_slices = [
         one for one in seen.slices if labels_of(one).get(keys.SERVICE_NAME) not in wanted
     ]
-    deletes = [_deletion(CORE_SERVICES, one) for one in gone]
-    deletes += [_deletion(seen.resource, one) for one in gone_slices]
+    deletes = [Delete.of(CORE_SERVICES, one) for one in gone]
+    deletes += [Delete.of(seen.resource, one) for one in gone_slices]
     return replace(result, deletes=(*result.deletes, *deletes))
 
 
@@ -253,13 +253,3 @@ def _labels(owner: Raw, of: str) -> dict[str, str]:
     whose = keys.INFERENCE_SERVICE if of == "inferenceservice" else keys.ROUTE
     own = {whose: str(owner["metadata"]["name"]), keys.PUBLISHED: of}
     return {**labels_of(owner), **own}
-
-
-def _deletion(resource: Resource, raw: Raw) -> Delete:
-    metadata: Mapping[str, Any] = raw["metadata"]
-    return Delete(
-        resource=resource,
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-    )

@@ -75,7 +75,7 @@ def plan_slices(
             names.add(name)
             creates.append(_new(resource, owner, service, name, family, content, wanted.port))
     unused += [each for each in existing if each.get("addressType") not in families]
-    deletes = tuple(_deletion(resource, each) for each in unused)
+    deletes = tuple(Delete.of(resource, each) for each in unused)
     return Plan(creates=tuple(creates), updates=tuple(updates), deletes=deletes)
 
 
@@ -184,13 +184,3 @@ def _names(service: str) -> Any:
     while True:
         yield f"{service}-{number}"
         number += 1
-
-
-def _deletion(resource: Resource, raw: Raw) -> Delete:
-    metadata = raw["metadata"]
-    return Delete(
-        resource=resource,
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-    )
