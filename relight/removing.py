@@ -142,14 +142,15 @@ async def wait_until_gone(connection: Connection, resource: Resource) -> None:
 
 
 def foreign_owner(definition: Mapping[str, Any]) -> str:
-    """Whose a definition of a kind is, if it says that it is not ours; else ""."""
+    """Whose a definition of a kind is, unless it says that it is ours; else ""."""
     labels = definition["metadata"].get("labels") or {}
     part_of = labels.get(PART_OF, "")
-    if part_of == "relight":
+    if "relight" in (part_of, labels.get("app.kubernetes.io/name")):
         return ""
     if labels.get("knative.dev/crd-install"):
         return "Knative"
-    return str(part_of or labels.get("app.kubernetes.io/managed-by", ""))
+    # KServe's, for one, may have no label at all.
+    return str(part_of or labels.get("app.kubernetes.io/managed-by") or "somebody else")
 
 
 _OURS: Final = (

@@ -10,6 +10,7 @@ from relight.diagnosing import Grade, diagnose
 from relight.examining import COMPONENTS, DEFAULTING, SYSTEM, VALIDATION, Facts
 from tests.relight.test_certificates import secret
 
+OURS = {"metadata": {"labels": {"app.kubernetes.io/part-of": "relight"}}}
 NOW_S = 1_893_456_000.0  # 2030-01-01
 FRESH = "2029-12-31T23:59:59.000000Z"
 HOOK = {"webhooks": [{"clientConfig": {"caBundle": "QQ=="}}]}
@@ -47,7 +48,7 @@ WELL = Facts(
             ("metrics.k8s.io/v1beta1", "NodeMetrics"),
         }
     ),
-    definitions={("", name): {"metadata": {}} for name in crds.definitions()},
+    definitions={("", name): OURS for name in crds.definitions()},
     deployments={(SYSTEM, name): deployment() for name in COMPONENTS},
     daemonsets={
         ("relight-node", "node-cache"): {"status": {"desiredNumberScheduled": 3, "numberReady": 3}}

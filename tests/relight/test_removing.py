@@ -70,8 +70,9 @@ async def test_one_that_is_gone_already_is_fine(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("labels", "owner"),
     [
-        (None, ""),
+        (None, "somebody else"),
         (OURS, ""),
+        ({"app.kubernetes.io/name": "relight"}, ""),  # one file of ours, by kubectl apply
         ({"knative.dev/crd-install": "true"}, "Knative"),
         ({"app.kubernetes.io/part-of": "kserve"}, "kserve"),
         ({"app.kubernetes.io/managed-by": "Helm"}, "Helm"),
