@@ -127,6 +127,10 @@ class ServerlessServices:
             can_wake=self._can_wake(),
         )
 
+    def _is_ours(self, key: Key, stored: Raw | None) -> bool:
+        uid = self._uids.get(key, "")
+        return stored is not None and serverless_objects.is_owned(stored, uid)
+
     def _follow(self, old: Raw | None, new: Raw | None) -> None:
         metadata = (new or old or {})["metadata"]
         key = (metadata.get("namespace", ""), metadata["name"])
@@ -156,14 +160,17 @@ class ServerlessServices:
         wish, stored = self._wishes.get(key), self._services.objects.get(key)
         if wish is None:
             return
-        if stored is not None and not serverless_objects.is_owned(stored, self._uids.get(key, "")):
-            return  # its status says so
-        if stored is not None and _says(stored) == wish:
+        if self._is_ours(key, stored) and _says(stored or {}) == wish:
             return
         autoscaler = await self._client.get(PODAUTOSCALERS, *key)
         wish = self._wishes.get(key)
         if wish is None or autoscaler["metadata"].get("deletionTimestamp"):
             return
+        if self._uids.get(key) != (uid := autoscaler["metadata"]["uid"]):
+            self._uids[key] = uid  # another one of its name took its place
+            self._changed(key)
+        if stored is not None and not self._is_ours(key, stored):
+            return  # the PodAutoscaler's status says so
         wanted = serverless_objects.made(autoscaler, mode=wish.mode, activators=wish.activators)
         if stored is None:
             try:

@@ -1,12 +1,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
+from api import keys
 from api.kinds import DEPLOYMENTS, PODAUTOSCALERS
 from api.stats import Stat
 from autoscaler.config import Settings
+from autoscaler.meters import OwnCounters
+from autoscaler.neighbours import Decider, Meet, Statistics
+from autoscaler.paths import InStatus
 from autoscaler.server import Autoscaler
 from cluster.informer import Informer
 from tests.autoscaler.world import EPOCH_S, World
@@ -21,9 +26,9 @@ async def world() -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def running(world: World) -> AsyncIterator[Autoscaler]:
+async def running(world: World, *, meet: Meet | None = None) -> AsyncIterator[Autoscaler]:
     """An autoscaler, and a kubelet that has replicas ready at once."""
-    autoscaler = Autoscaler(world.client, Settings(), clock=lambda: EPOCH_S)
+    autoscaler = Autoscaler(world.client, Settings(), clock=lambda: EPOCH_S, meet=meet)
     deployments = Informer(world.client, DEPLOYMENTS)
     async with asyncio.TaskGroup() as tasks:
 
@@ -39,7 +44,8 @@ async def running(world: World) -> AsyncIterator[Autoscaler]:
             tasks.create_task(autoscaler.run()),
             tasks.create_task(deployments.run()),
         ]
-        await autoscaler.synced()
+        if meet is None:
+            await autoscaler.synced()
         yield autoscaler
         for task in running:
             task.cancel()
@@ -142,3 +148,64 @@ async def test_stats_while_it_does_not_run_are_dropped(world: World) -> None:
     async with running(world):
         pass
     assert autoscaler.statistics()[0].pokes == 0
+
+
+class Aside:
+    """Another system, whose Revisions are decided for here."""
+
+    def __init__(self, decider: Decider) -> None:
+        self.decider = decider
+        self.can_wake = True
+        self.path = InStatus()
+        self.meter = OwnCounters(lambda: 0.5)
+        self.is_ready = asyncio.Event()
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def ready(self) -> None:
+        await self.is_ready.wait()
+
+    def settings(self, settings: Settings) -> Settings:
+        classes = (keys.CLASS_RELIGHT,)
+        return replace(settings, classes=classes, is_class_named=True, can_wake=self.can_wake)
+
+    def statistics(self) -> Statistics:
+        return Statistics(
+            can_wake=self.can_wake, activators=0, answers=0, failures=0, written=0, write_failures=0
+        )
+
+    def turn(self, *, can_wake: bool) -> None:
+        self.can_wake = can_wake
+        self.decider.woken()
+
+
+async def test_who_can_not_be_woken_any_more_is_woken_now(world: World) -> None:
+    met: list[Aside] = []
+
+    def meet(decider: Decider) -> Aside:
+        met.append(Aside(decider))
+        return met[0]
+
+    await world.revision("r", **{"class": keys.CLASS_BESIDE})
+    await world.revision("unnamed")
+    await world.revision("theirs", **{"class": keys.CLASS_KPA})
+    await world.revision("hpas", **{"class": keys.CLASS_HPA})
+    async with running(world, meet=meet) as autoscaler:
+        [aside] = met
+        await asyncio.sleep(10)
+        assert autoscaler.revisions() == []  # nothing is decided before it is known what is there
+        aside.is_ready.set()
+        await until(lambda: autoscaler.revisions() == [("default", "r")])
+        await asyncio.sleep(100)
+        assert world.replicas("r") == 0
+        aside.turn(can_wake=False)
+        await until(lambda: world.replicas("r") == 1)
+        await asyncio.sleep(200)
+        assert world.replicas("r") == 1
+        aside.turn(can_wake=True)
+        await until(lambda: world.replicas("r") == 0, within_s=100)
+        assert autoscaler.neighbour() == aside.statistics()
+    for name in ("unnamed", "theirs", "hpas"):
+        assert world.replicas(name) == 0
+        assert world.conditions(name)["Active"] == ("False", "NoTraffic")

@@ -150,6 +150,18 @@ async def test_somebody_elses_stays_as_it_is() -> None:
         assert active.status == "Unknown"
 
 
+async def test_another_podautoscaler_of_the_same_name_has_one_of_its_own() -> None:
+    async with running() as bench:
+        made = await bench.world.client.create(PODAUTOSCALERS, podautoscaler("r"))
+        bench.services.exposure(KEY, "of the one before", ready=0, now_s=0)
+        bench.want("Proxy")
+        await until(lambda: bench.names() == ["r"])
+        [owner] = bench.stored()["metadata"]["ownerReferences"]
+        assert owner["uid"] == made["metadata"]["uid"]
+        bench.want("Serve")
+        await until(lambda: bench.stored()["spec"]["mode"] == "Serve")
+
+
 async def test_a_revision_that_went_is_not_written_any_more() -> None:
     async with running() as bench:
         await bench.meet()
