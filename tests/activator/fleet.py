@@ -33,7 +33,7 @@ class Cluster(FakeCluster):
             if _is_meant(event.object, namespace, more):
                 yield event
 
-    def activator(self, name: str, port: int, **meta: Any) -> None:
+    def activator(self, name: str, port: int, host: str = "127.0.0.1", **meta: Any) -> None:
         metadata = {"namespace": SYSTEM, "labels": {"app.kubernetes.io/name": "activator"}, **meta}
         ports = [{"name": "peers", "containerPort": port}]
         self.put(
@@ -41,7 +41,7 @@ class Cluster(FakeCluster):
             name,
             metadata=metadata,
             spec={"containers": [{"image": "relight/activator", "ports": ports}]},
-            status={"podIP": "127.0.0.1", "phase": "Running"},
+            status={"podIP": host, "phase": "Running"},
         )
 
 

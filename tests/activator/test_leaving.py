@@ -25,6 +25,20 @@ async def test_who_is_alone_leaves_likewise() -> None:
         assert not it.activator.is_ready
 
 
+async def test_while_it_lingers_each_answer_is_the_last_of_its_connection() -> None:
+    async with serving() as (it, _, client):
+        end = asyncio.ensure_future(it.activator.leave(linger_s=60.0, end_s=0.0))
+        await eventually(lambda: not it.activator.is_ready)
+        late = await it.connect()
+        for each in (client, late):
+            each.send()
+            answer = await each.answer()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+        late.leave()
+        end.cancel()
+        await asyncio.wait([end])
+
+
 async def test_a_tunnel_goes_on_until_the_bound() -> None:
     async with serving() as (it, replica, client):
         replica.auto = False

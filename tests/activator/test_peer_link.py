@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from activator import peer_link
 from activator.peer_link import PeerLink
 from activator.peer_messages import LINE_BYTES_MAX, Done, Hello, Message, Ping
 from tests.activator.world import eventually
@@ -82,3 +83,18 @@ async def test_its_end_is_told_once_and_what_is_said_then_is_lost() -> None:
         assert (one.ends, other.ends) == (1, 1)
         assert one.link.ended.done()
         assert one.link.greeted.cancelled()
+
+
+async def test_who_does_not_read_what_it_is_told_is_no_peer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(peer_link, "UNSENT_BYTES_MAX", 100_000)
+    async with linked() as (one, other):
+        assert other.link._transport is not None
+        other.link._transport.pause_reading()
+        while not one.ends:
+            for number in range(1000):
+                one.link.send(Done(number, "ns", "rev"))
+            await asyncio.sleep(0)
+        assert one.link.why == "it reads too slowly"
+        other.link.end("over")

@@ -1,6 +1,7 @@
 """Who is connected with whom, and who is no peer. What they share: test_company.py."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -145,3 +146,50 @@ async def test_what_one_did_before_it_listened_is_not_taken_for_standing_still(
         await it.agreed()
         await eventually(lambda: len(asked) > 5)
     assert "stood still" not in caplog.text
+
+
+async def test_who_calls_from_elsewhere_than_its_pod_is_no_peer() -> None:
+    async with fleet("a") as it:
+        it.cluster.activator("b", 1, host="127.0.0.2")
+        peers = it.serving["a"].activator.peers
+        assert peers is not None
+        await eventually(lambda: "b" in peers._facts)
+        reader, writer = await asyncio.open_connection(*peers.address)
+        writer.write(encode(Hello("b", "life", 1)))
+        assert await _rest(reader) == b""
+        writer.close()
+        assert not peers.ring.reaches("b")
+
+
+async def test_a_connection_anew_ends_the_one_before() -> None:
+    async with fleet("b") as it:
+        it.cluster.activator("a", 1)
+        peers = it.serving["b"].activator.peers
+        assert peers is not None
+        await eventually(lambda: "a" in peers._facts)
+        first, one = await asyncio.open_connection(*peers.address)
+        one.write(encode(Hello("a", "life", 1)))
+        await eventually(lambda: peers.ring.reaches("a"))
+        second, other = await asyncio.open_connection(*peers.address)
+        other.write(encode(Hello("a", "life", 1)))
+        assert isinstance(decode(await second.readline()), Hello)
+        async with asyncio.timeout(1):  # sooner than by silence
+            with contextlib.suppress(ConnectionError):
+                await first.read()
+        assert peers.ring.reaches("a")
+        one.close()
+        other.close()
+
+
+async def test_one_at_the_address_of_another_is_not_taken_for_it() -> None:
+    calls: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    server = await asyncio.start_server(lambda *call: calls.put_nowait(call), "127.0.0.1", 0)
+    async with server, fleet("a") as it:
+        it.cluster.activator("b", server.sockets[0].getsockname()[1])
+        reader, writer = await calls.get()
+        assert isinstance(decode(await reader.readline()), Hello)
+        writer.write(encode(Hello("c", "life", 1)))
+        assert await _rest(reader) == b""
+        writer.close()
+        assert not it.serving["a"].ring.reaches("b")
+        assert not it.serving["a"].ring.reaches("c")

@@ -187,7 +187,8 @@ async def test_leaving_is_announced(served: Served) -> None:
             await until(lambda: leader.said("leaving"))
 
 
-async def test_to_a_leader_that_reads_slowly_the_newest_is_kept() -> None:
+def told() -> tuple[stat_link._Peer, list[bytes]]:
+    """One side of a connection, and what it sends."""
     sent: list[bytes] = []
 
     class Transport(asyncio.Transport):
@@ -199,6 +200,23 @@ async def test_to_a_leader_that_reads_slowly_the_newest_is_kept() -> None:
 
     peer = stat_link._Peer("me", lambda: None)
     peer.connection_made(Transport())
+    return peer, sent
+
+
+async def test_what_waits_for_a_leader_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stat_link, "_WAITING_MAX", 2)
+    peer, sent = told()
+    peer.pause_writing()
+    assert peer.tell([stat("a"), stat("b"), stat("c"), stat("d"), stat("a", queued=3)]) == 3
+    sent.clear()
+    peer.resume_writing()
+    (line,) = sent
+    read = stats.read_stats(orjson.loads(line), reporter="me", time_s=1.0)
+    assert read == [stat("a", queued=3), stat("b")]
+
+
+async def test_to_a_leader_that_reads_slowly_the_newest_is_kept() -> None:
+    peer, sent = told()
     sent.clear()
     peer.pause_writing()
     assert peer.tell([stat("a", queued=1), stat("b"), stat("a", queued=1, is_poke=True)]) == 0
@@ -211,17 +229,7 @@ async def test_to_a_leader_that_reads_slowly_the_newest_is_kept() -> None:
 
 
 async def test_a_thousand_revisions_are_told_in_lines_of_bounded_length() -> None:
-    sent: list[bytes] = []
-
-    class Transport(asyncio.Transport):
-        def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-            pass
-
-        def write(self, data: Any) -> None:
-            sent.append(data)
-
-    peer = stat_link._Peer("me", lambda: None)
-    peer.connection_made(Transport())
+    peer, sent = told()
     peer.tell([stat("x" * 253) for _ in range(2 * stats.ROWS_MAX + 1)])
     assert len(sent) == 4
     assert max(map(len, sent)) < stats.LINE_BYTES_MAX
