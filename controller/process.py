@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import web
 
-from api import keys, quantities
+from api import images, keys, quantities
 from cluster import connecting, flags, leading, running
 from cluster.election import Election
 from cluster.flags import Flag, FlagError, text, truth, whole
@@ -48,6 +48,13 @@ def _quantity(said: str) -> str:
     return said
 
 
+def _image(said: str) -> str:
+    """What a registry may have: else every Pod of the platform would be the first to say so."""
+    if not images.is_valid(said):
+        raise ValueError("expected an image, as REGISTRY/relight/predictor:TAG")
+    return said
+
+
 FLAGS: Final = (
     Flag("--domain", text, "public hosts are SERVICE.NAMESPACE.DOMAIN", "localhost", "DOMAIN"),
     Flag(
@@ -59,7 +66,7 @@ FLAGS: Final = (
     Flag("--config-namespace", text, "where ConfigMaps of settings are", "knative-serving", "NAME"),
     Flag(
         "--predictor-image",
-        text,
+        _image,
         f"what {keys.PREDICTOR_IMAGE} without a tag means in manifests",
         keys.PREDICTOR_IMAGE,
         "IMAGE",

@@ -100,3 +100,22 @@ def test_flags_that_make_no_sense_end_it(capsys: pytest.CaptureFixture[str]) -> 
         process.main(["--workers", "0"])
     assert raised.value.code == 2
     assert "--workers: expected a whole number, 1 to 1000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        ("--predictor-image=relight/predictor :1", "expected an image"),
+        ("--cache-limit=much", "expected an amount such as 50Gi"),
+        ("--node-cache=models", "expected an absolute path"),
+        ("--gateway=front", "expected NAMESPACE/NAME"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_told_by_its_name(
+    flag: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        process.parse([flag])
+    said = capsys.readouterr().err
+    assert flag.partition("=")[0] in said
+    assert why in said
