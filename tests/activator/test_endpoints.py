@@ -1,6 +1,7 @@
 """Replicas: proving, doubting, leaving."""
 
 import asyncio
+from dataclasses import replace
 
 from activator.replicas import PodFacts
 from activator.targets import RevisionKey
@@ -216,6 +217,19 @@ async def test_a_replica_that_another_activator_names_is_used_before_its_pod_is_
         assert endpoints.of(facts.revision) == [guest]
         assert endpoints.introduce(facts) is guest
         assert not guest.is_leaving
+
+
+async def test_a_guest_that_was_named_wrongly_is_not_the_replica_of_its_pod() -> None:
+    async with world() as it:
+        it.revision()
+        endpoints = it.activator._endpoints
+        await eventually(lambda: "default/app-1" in it.activator.statistics().revisions)
+        guest = endpoints.introduce(replace(_facts(it), is_predictor=False))
+        await it.replica("p1")
+        await it.ready()
+        (found,) = endpoints.of(guest.facts.revision)
+        assert found is not guest
+        assert found.facts.is_predictor
 
 
 async def test_a_guest_whose_pod_never_turns_up_goes_with_its_last_request() -> None:

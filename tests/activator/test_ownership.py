@@ -69,6 +69,7 @@ def test_where_nobody_is_reached_by_all_each_takes_those_it_reaches() -> None:
     square = links("ab", "bc", "cd", "da")
     heard = {name: square[name] for name in "abd"}
     assert eligible("a", "abd", heard) == ["a", "b", "d"]
+    assert eligible("a", "abcd", heard) == ["a", "b", "d"]
 
 
 def test_alone_one_owns_everything_even_one_that_leaves() -> None:

@@ -201,6 +201,21 @@ async def test_it_lingers_until_nobody_comes_and_no_longer_than_it_was_told(
         assert await served.code() == 0
 
 
+async def test_it_does_not_stop_lingering_over_a_request_that_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "LINGER_QUIET_S", 0.0)
+    looks = iter([True, True, False])
+
+    class Busy:
+        @property
+        def is_busy(self) -> bool:
+            return next(looks)
+
+    await serving._linger(Busy(), 600.0)  # type: ignore[arg-type] # nothing else of it is asked
+    assert next(looks, None) is None
+
+
 async def test_nothing_is_lost_when_it_is_stopped(
     serve: Serve, python_file: Callable[[str], Path]
 ) -> None:
