@@ -91,7 +91,10 @@ class Sampler:
         concurrency, requests_per_s, tellers = 0.0, 0.0, 0
         for name, after in answers.items():
             before, self._counters[name] = self._counters.get(name), after
-            if before is None or after.time_s <= before.time_s:
+            is_another = before is not None and (
+                after.time_s <= before.time_s or after.requests < before.requests
+            )
+            if before is None or is_another:
                 continue  # asked for the first time, or another process by now
             elapsed_s = after.time_s - before.time_s
             concurrency += max(0.0, after.concurrency_s - before.concurrency_s) / elapsed_s

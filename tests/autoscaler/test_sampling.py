@@ -67,6 +67,18 @@ class Fleet:
         return Counters(time_s=ran_s, concurrency_s=load * ran_s, requests=10 * load * ran_s)
 
 
+def test_a_process_that_was_started_again_begins_anew() -> None:
+    sampler = Sampler(random.Random(1).random)
+    loads: list[float | None] = []
+    for second, requests in ((1.0, 50.0), (2.0, 60.0), (3.0, 4.0), (4.0, 14.0)):
+        sampler.ask(["a"], window_s=60.0, now_s=second)
+        # Its clock is its machine's, and goes on.
+        said = Counters(time_s=second, concurrency_s=requests / 10, requests=requests)
+        measured = sampler.heard({"a": said})
+        loads.append(None if measured is None else measured.requests_per_s)
+    assert loads == [None, 10.0, None, 10.0]
+
+
 def test_the_first_answer_is_a_beginning_and_the_second_a_load() -> None:
     fleet = Fleet({"a": 2.0, "b": 3.0})
     assert fleet.second() is None
