@@ -174,17 +174,18 @@ async def test_another_connection_of_the_same_name_replaces_the_first(world: Wor
 
 
 async def test_one_that_speaks_is_not_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stats, "SILENCE_S", 0.1)
     now_s = asyncio.get_running_loop().time
+    monkeypatch.setattr(stats, "SILENCE_S", 0.05)
+    monkeypatch.setattr(stat_server, "_now_s", lambda: now_s() + 1000)  # when it spoke
     async with calling(world) as caller:
-        caller.say(stats.hello("a"))
-        await caller.hear()
-        until_s = now_s() + 0.2
-        while now_s() < until_s:
-            caller.say(stats.BEAT)
-            assert await caller.hear() == stats.BEAT
-            await asyncio.sleep(0.001)
-        assert world.server.statistics().missing == 0
+        said = (stats.hello("a"), stats.BEAT)
+        caller.writer.write(b"".join(orjson.dumps(each) + b"\n" for each in said))
+        assert await caller.hear() == stats.hello("me")
+        assert await caller.hear() == stats.BEAT
+        since_s = now_s()
+        await until(lambda: now_s() > since_s + 0.1)
+        caller.say(stats.BEAT)
+        assert await caller.hear() == stats.BEAT
 
 
 async def test_who_does_not_say_who_it_is_is_not_waited_for(
