@@ -57,11 +57,12 @@ from controller.pod_events import is_stuck
 from controller.publisher import Publisher
 from controller.reconciler import RefusedError, Writer
 from controller.unserved import unserved
-from controller.view import WATCHED, Key, View, key_of, ours_whole, whole
+from controller.view import WATCHED, Key, View, key_of, ours_whole, revisions_whole, whole
 
 _LOG = logging.getLogger(__name__)
 # A cluster may be without these.
 _OPTIONAL = (DOMAINMAPPINGS, INFERENCESERVICES, SERVINGRUNTIMES, CLUSTERSERVINGRUNTIMES)
+_KEPT = {PODS: ours_whole, DEPLOYMENTS: revisions_whole}  # on a cluster most are other people's
 _OF_REPLICAS = (DEPLOYMENTS, PODAUTOSCALERS, PODS)
 
 _STUCK_S = 2.0  # how often Events are thought of, where Pods do not start
@@ -316,5 +317,5 @@ class Controller:
 
 
 def _informer(client: Client, resource: Resource) -> Informer:
-    keep = ours_whole if resource is PODS else whole
+    keep = _KEPT.get(resource, whole)
     return Informer(client, resource, is_optional=resource in _OPTIONAL, keep=keep)

@@ -37,7 +37,7 @@ from controller import (
     service,
 )
 from controller.addresses import claims, hosts_of, lost_names
-from controller.children import is_controlled_by, labels_of
+from controller.children import controller_of, is_controlled_by, labels_of
 from controller.clusterconfig import ClusterConfig, Collection
 from controller.labeler import routes_of, targets_of
 from controller.pinning import Resolution
@@ -68,6 +68,17 @@ def ours_whole(pod: dict[str, Any]) -> dict[str, Any]:
     if keys.REVISION in labels or labels.get(keys.APP) == pool.APP:
         return pod
     return {"metadata": {name: metadata[name] for name in _IDENTITY if name in metadata}}
+
+
+def revisions_whole(deployment: dict[str, Any]) -> dict[str, Any]:
+    """What is held of a Deployment: of one that is no Revision's, that it has its name."""
+    owner = controller_of(deployment)
+    if owner is not None and owner["kind"] == REVISIONS.kind:
+        return deployment
+    metadata = deployment["metadata"]
+    kept = {name: metadata[name] for name in (*_IDENTITY, "ownerReferences") if name in metadata}
+    replicas = (deployment.get("spec") or {}).get("replicas", 1)
+    return {"kind": DEPLOYMENTS.kind, "metadata": kept, "spec": {"replicas": replicas}}
 
 
 def key_of(raw: Raw) -> Key:

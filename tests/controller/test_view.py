@@ -3,7 +3,10 @@ from typing import Any
 from api import keys, pool
 from api.kinds import CONFIGURATIONS, REVISIONS, ROUTES, SERVICES
 from controller.clusterconfig import Collection
-from controller.view import WATCHED, Index, View, key_of, ours_whole
+from controller.predictor_pods import PredictorPods
+from controller.revision import Observed, plan
+from controller.view import WATCHED, Index, View, key_of, ours_whole, revisions_whole
+from controller.workload import make_deployment
 from tests.controller.objects import (
     a_configuration,
     a_mapping,
@@ -247,3 +250,31 @@ def test_of_other_peoples_pods_hardly_anything_is_held() -> None:
     for labels in ({keys.REVISION: "x"}, warm["metadata"]["labels"], retired):
         ours = {"metadata": {**metadata, "labels": labels}, "spec": {}}
         assert ours_whole(ours) is ours
+
+
+def test_of_deployments_those_of_revisions_are_held_whole() -> None:
+    revision = a_revision()
+    made = make_deployment(revision, replicas=2)
+    assert revisions_whole(made) is made
+    metadata = {"name": "d", "namespace": "n", "uid": "u", "resourceVersion": "7"}
+    theirs = {"metadata": {**metadata, "labels": {"a": "b"}}, "spec": {"replicas": 3, "x": "y"}}
+    kept = revisions_whole(theirs)
+    assert kept == {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 3}}
+
+
+def test_a_deployment_of_somebody_elses_that_has_our_name_is_told() -> None:
+    revision = a_revision()
+    taken = {"metadata": {"name": "mnist-00001-deployment", "namespace": "default", "uid": "u"}}
+    seen = Observed(
+        revision=revision,
+        deployment=revisions_whole({**taken, "spec": {"template": {}}}),
+        podautoscaler=None,
+        pods=[],
+        predictor=PredictorPods(),
+    )
+    made = plan(seen, now="2027-01-15T08:00:00Z")
+    assert made.status is not None
+    ready = next(each for each in made.status["conditions"] if each["type"] == "Ready")
+    assert ready["message"] == (
+        'There is an existing Deployment "mnist-00001-deployment" that we do not own.'
+    )
