@@ -151,7 +151,8 @@ class PodZygote:
         match message["event"]:
             case "zygote-ready":
                 assert self._warm is not None
-                self._warm.set_result(None)
+                if not self._warm.done():  # nobody waits for it who was told to leave
+                    self._warm.set_result(None)
             case "exited":
                 code, number = message.get("code"), message.get("signal")
                 self._told()  # its last words came before

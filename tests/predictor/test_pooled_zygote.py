@@ -42,3 +42,11 @@ async def test_when_it_is_killed_the_replica_has_ended() -> None:
     process.kill()
     assert await asyncio.wait_for(heard.ended, 10) == 1
     await zygote.stop()
+
+
+async def test_one_that_gets_warm_when_nobody_waits_any_more_is_no_fault() -> None:
+    zygote = PodZygote(Heard(), env={})
+    zygote._warm = asyncio.get_running_loop().create_future()
+    zygote._warm.cancel()
+    zygote._heard({"event": "zygote-ready"})
+    assert zygote._warm.cancelled()
