@@ -20,6 +20,7 @@ from api.objects import Raw
 from api.stats import Stat
 from autoscaler import activator_text
 from autoscaler.activator_text import Held
+from autoscaler.answers import whole
 from autoscaler.scaler import Key
 from autoscaler.waking import Waking
 from cluster.client import Client
@@ -185,11 +186,7 @@ async def _answer(session: aiohttp.ClientSession, place: str) -> Mapping[Key, He
         async with session.get(f"http://{place}/metrics", timeout=timeout) as answer:
             if answer.status != 200:
                 return f"status {answer.status}"
-            body = bytearray()
-            async for chunk in answer.content.iter_any():
-                body += chunk
-                if len(body) > _BYTES_MAX:
-                    return f"more than {_BYTES_MAX} bytes"
+            body = await whole(answer, bytes_max=_BYTES_MAX)
         return activator_text.read(body.decode())
     except TimeoutError:
         return f"no answer within {_ANSWER_S:g} s"

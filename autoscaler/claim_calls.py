@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 
 from api import pool
+from autoscaler.answers import TooLongError, whole
 
 _CONNECT_S: Final = 1.0  # it was ready a moment ago
 _BEYOND_WAIT_S: Final = 2.0
@@ -67,10 +68,10 @@ class Caller:
                 headers={"Authorization": f"Bearer {call.key}"},
                 timeout=timeout,
             ) as answer:
-                said = await answer.content.read(_BYTES_MAX)
+                said = await whole(answer, bytes_max=_BYTES_MAX)
         except TimeoutError:
             raise CallError(f"{call.address} did not answer in {timeout.total:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, TooLongError) as error:
             raise CallError(f"{call.address}: {error}") from error
         return _read(answer.status, said, call.address)
 

@@ -13,6 +13,7 @@ import aiohttp
 import orjson
 
 from api.objects import Raw
+from autoscaler.answers import whole
 from autoscaler.sampling import Counters, Measured, Sampler
 from autoscaler.scaler import Key
 from autoscaler.trimming import Trimmer
@@ -82,7 +83,7 @@ async def _counters(session: aiohttp.ClientSession, endpoint: str) -> Counters |
     timeout = aiohttp.ClientTimeout(total=ANSWER_S)
     try:
         async with session.get(f"http://{endpoint}{_PATH}", timeout=timeout) as answer:
-            body = await answer.content.read(BYTES_MAX)
+            body = await whole(answer, bytes_max=BYTES_MAX)
         raw: Any = orjson.loads(body)
         return Counters.read(raw)
     except (aiohttp.ClientError, OSError, KeyError, TypeError, ValueError):

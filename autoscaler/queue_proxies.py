@@ -12,6 +12,7 @@ import aiohttp
 
 from api import keys
 from api.objects import Raw
+from autoscaler.answers import whole
 from autoscaler.meters import ANSWER_S, BYTES_MAX
 from autoscaler.queue_stats import QueueStat, order, total
 from autoscaler.sampling import Measured, sample_size
@@ -94,7 +95,7 @@ async def _stat(session: aiohttp.ClientSession, place: str) -> QueueStat | None:
     url = f"http://{place}{_PATH}"
     try:
         async with session.get(url, headers=_HEADERS, timeout=timeout) as answer:
-            body = await answer.content.read(BYTES_MAX)
+            body = await whole(answer, bytes_max=BYTES_MAX)
         return QueueStat.read(body) if answer.status == 200 else None
     except (aiohttp.ClientError, OSError, ValueError):  # TimeoutError is an OSError
         return None

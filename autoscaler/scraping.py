@@ -19,6 +19,7 @@ from api import keys
 from api.kinds import CORE_SERVICES, PODS
 from api.naming import HTTP_PORT
 from api.objects import Raw
+from autoscaler.answers import TooLongError, whole
 from autoscaler.meters import Meter, OwnCounters
 from autoscaler.pilot import Pilot
 from autoscaler.sampling import Measured
@@ -184,8 +185,8 @@ class Scraper:
         timeout = aiohttp.ClientTimeout(total=_PROBE_S)
         try:
             async with session.get(url, headers=_PROBE, timeout=timeout) as answer:
-                body = await answer.content.read(_BYTES_MAX)
-        except (aiohttp.ClientError, OSError):  # TimeoutError is one
+                body = await whole(answer, bytes_max=_BYTES_MAX)
+        except (aiohttp.ClientError, OSError, TooLongError):  # TimeoutError is an OSError
             return False
         is_closed = answer.status == 200 and body == b"activator"
         self._closed += is_closed
