@@ -225,6 +225,10 @@ class Pilot:
     ) -> Outcome:
         if decision.recommended is None and not self._spec.is_kpa:
             decision = _unknown(self._spec, decision, scale)
+        elif decision.desired == 0 and self._is_silence_unknown(decision) and scale.replicas:
+            # Zero was decided before a restart; nobody has been heard for long enough since.
+            held = min(scale.replicas, self._spec.max_scale or scale.replicas)
+            decision = replace(decision, desired=held, reason=Reason.NO_DATA)
         kept = decision.seen.kept
         verdict = settle(
             self._spec,
@@ -265,6 +269,10 @@ class Pilot:
             mode=mode,
             begun=begun,
         )
+
+    def _is_silence_unknown(self, decision: Decision) -> bool:
+        is_active = self._life.phase is Phase.ACTIVE
+        return decision.seen.stable is None and is_active and not self._spec.is_kpa
 
     def _say(self, reason: str) -> tuple[Condition, ...]:
         """The conditions: the same object while they are the same, so comparing is free."""
