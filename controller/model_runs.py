@@ -83,6 +83,8 @@ class ModelRuns:
         self._found: OrderedDict[str, Digest] = OrderedDict()
         self._told: dict[Key, str] = {}  # how far those are that somebody waits for
         self._tell = tell
+        # Told the Revision of a Pod that went while nobody waited: somebody wants another try.
+        self.on_gone: Callable[[Key], None] = lambda _: None
 
     async def run(self) -> None:
         """Follow the Pods until cancelled."""
@@ -209,8 +211,12 @@ class ModelRuns:
         known = new or old
         assert known is not None
         metadata = known["metadata"]
-        for waiting in self._waiting.get((str(metadata["namespace"]), str(metadata["name"])), ()):
-            waiting.set()
+        waiting = self._waiting.get((str(metadata["namespace"]), str(metadata["name"])), ())
+        for each in waiting:
+            each.set()
+        if new is None and not waiting:
+            revision = str((metadata.get("labels") or {}).get(keys.MODEL_OF))
+            self.on_gone((str(metadata["namespace"]), revision))
 
     def _remember(self, uid: str, digest: Digest) -> None:
         """The Revision may not be written at once, and its Pod is gone."""

@@ -141,6 +141,7 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
             progress=models.progress,
             mishaps=mishaps.of,
         )
+        models.on_gone = controller.look_again
         pools = PoolKeeper(
             client,
             controller.informers,

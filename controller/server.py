@@ -166,6 +166,10 @@ class Controller:
         """What is watched anyway, for others in this process that look at the same."""
         return self._informers
 
+    def look_again(self, revision: Key) -> None:
+        """At a Revision of which something changed that is not watched here."""
+        self._manager.enqueue((Task.REVISION, revision))
+
     def statistics(self) -> Statistics:
         """What was done and what is left to do."""
         return self._manager.statistics()

@@ -70,6 +70,7 @@ class Stage:
             progress=models.progress,
             mishaps=mishaps.of,
         )
+        models.on_gone = controller.look_again
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(models.run()), tasks.create_task(controller.run())]
             try:
@@ -323,3 +324,25 @@ async def test_one_that_is_given_up_leaves_the_next_its_news(tmp_path: Path) -> 
         assert isinstance(found, Digest)
         assert found.text == DIGEST
         following.cancel()
+
+
+async def test_one_that_ended_for_good_is_tried_again_when_its_pod_is_deleted(
+    tmp_path: Path,
+) -> None:
+    final = to_text(NoModel(reason="ModelUnsupported", message="no such format", is_final=True))
+    async with a_stage(tmp_path / "db") as stage:
+        stage.plays = lambda _: ended(final, stage.world.now_s, 1)
+        world = stage.world
+        async with stage.controller() as models:
+            await world.apply(predictor())
+            await world.until(lambda: stage.condition()[1] == "ModelUnsupported")
+            manager = models.on_gone.__self__._manager  # type: ignore[attr-defined]
+            # All there is to do is done, but for a look in five minutes.
+            async with asyncio.timeout(10):
+                loop = asyncio.get_running_loop()
+                while manager._working or (manager._queue.next_due_s() or 0) < loop.time() + 200:
+                    await asyncio.sleep(0.01)
+            stage.plays = lambda _: ended(FOUND, world.now_s)
+            await world.client.delete(PODS, "default", NAME, grace_period_s=0)
+            await world.until(lambda: world.get(DEPLOYMENTS, "web-00001-deployment"))
+        assert len(stage.made) == 2
