@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.autoscaler.voyage_mutations import MUTATIONS, hunted
@@ -75,7 +75,21 @@ def flown(voyage: tuple[Knobs, int, list[Leg]], **changes: Any) -> Voyage:
     return flight
 
 
+PLAIN = Knobs(annotations={}, concurrency=1, up_rate=1000.0, down_rate=2.0)
+CHEAP = replace(PLAIN, annotations={"activation-scale": "3", "keep-alive": "cheap"})
+
+
 @given(voyages())
+@example(  # zero was decided, and is kept over a restart; silence after that is not known yet
+    (
+        PLAIN,
+        1,
+        [
+            Leg(seconds=20, loads=(0.0, 0.0, 0.0, 1.0), rest=40, restart="", knobs=CHEAP, seed=0),
+            Leg(seconds=1, loads=(0.0,), rest=0, restart="kept", knobs=None, seed=0),
+        ],
+    )
+)
 def test_class_relight_keeps_what_it_promises(voyage: Any) -> None:
     flown(voyage).land()
 
