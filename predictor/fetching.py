@@ -162,7 +162,8 @@ class Fetch:
         free = shutil.disk_usage(self._cache.root).free
         if total + _SPARE_BYTES > free:
             raise FetchError(
-                f"{self._name} is {amount(total)}, and the cache's disk has {amount(free)} free",
+                f"{self._name} is {amount(total)}, and the cache's disk has {amount(free)} free, "
+                f"of which {amount(_SPARE_BYTES)} stay free",
                 is_final=False,
             )
 
