@@ -23,7 +23,8 @@ class Settings:
     domain: str = "localhost"  # public hosts are <route>.<namespace>.<domain>
     config_namespace: str = "knative-serving"  # where ConfigMaps of settings are
     external_port: int | None = None  # of the activator, from outside; None or 80: not shown
-    model_root: Path = field(default_factory=Path)  # relative model paths start here
+    # Where relative model paths start; None: nowhere, as on the nodes of a cluster.
+    model_root: Path | None = field(default_factory=Path)
     # Objects worked on at once. Where the API server is in this process, work does not wait:
     # this many are done in one turn of the event loop, and requests wait for that.
     workers_max: int = 4

@@ -49,7 +49,7 @@ class Surroundings:
 
     domain: str
     port: int | None  # of the activator, from outside
-    model_root: str  # an absolute path; relative ones start here
+    model_root: str  # an absolute path, where relative ones start; empty: nowhere
 
     @property
     def is_one_machine(self) -> bool:
@@ -122,7 +122,9 @@ def _served(
         above.values()
     )
     if model.storage_uri:
-        location = _reachable(model.storage_uri) if is_ours else _mountable(model.storage_uri)
+        location = (
+            _reachable(model.storage_uri) if is_ours else _mountable(model.storage_uri, around)
+        )
         if location.kind == "claim" or not is_ours:
             _mount(pod, pod["containers"][0], location, around)
     return pod
@@ -180,7 +182,7 @@ def _custom(
         wrong = complaint(uri)
         if wrong:
             raise PodError(INVALID_SPEC, wrong)
-        _mount(pod, containers[at], _mountable(uri), around)
+        _mount(pod, containers[at], _mountable(uri, around), around)
     return pod
 
 
@@ -214,7 +216,7 @@ def _reachable(uri: str) -> Location:
     return location
 
 
-def _mountable(uri: str) -> Location:
+def _mountable(uri: str, around: Surroundings) -> Location:
     """For a container that is not our predictor, which fetches by itself."""
     location = _reachable(uri)
     if location.kind == "fetched":
@@ -222,6 +224,13 @@ def _mountable(uri: str) -> Location:
             LOAD_FAILED,
             f'storageUri "{uri}" is fetched for relight/predictor only, not for another image: '
             "give a path, file:// or, on a cluster, pvc://",
+        )
+    is_relative = location.kind != "claim" and not PurePosixPath(location.path).is_absolute()
+    if is_relative and not around.model_root:
+        raise PodError(
+            LOAD_FAILED,
+            f'storageUri "{uri}" is a relative path, and on a cluster there is no folder where it '
+            "would start: give pvc://, or an absolute path of the nodes",
         )
     return location
 

@@ -129,7 +129,10 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
         connecting.connect(server) as unfenced,
     ):
         settings = replace(
-            settings, predictor=pods, publishing=publishing if args.publish else None
+            settings,
+            predictor=pods,
+            publishing=publishing if args.publish else None,
+            model_root=None,
         )
         mishaps = Mishaps(client, now_s=time.monotonic)
         models = ModelRuns(client, pods, clock=_wall_s, mishaps=mishaps)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from api.autoscaler_config import SettingsError
@@ -97,7 +98,7 @@ class Controller:
         self._components = Surroundings(
             domain=settings.domain,
             port=settings.external_port,
-            model_root=str(settings.model_root.absolute()),
+            model_root=str(root.absolute()) if (root := settings.model_root) is not None else "",
         )
         self._events = EventRecorder(client, "controller", clock=clock)
         self._writer = Writer(client, self._events)
@@ -107,7 +108,7 @@ class Controller:
         self._view = View({each: found.objects for each, found in self._informers.items()})
         self._manager = Manager(self._reconcile, workers_max=settings.workers_max)
         self._digests = Resolutions(
-            resolve_digest or ModelDigests(settings.model_root).resolve,
+            resolve_digest or ModelDigests(settings.model_root or Path()).resolve,
             wake=lambda key: self._manager.enqueue((Task.REVISION, key)),
             grace_s=settings.digest_grace_s,
             progress=progress,

@@ -13,7 +13,7 @@ from controller.inference_pods import PodError, Surroundings, child_name, pod_of
 from tests.controller.inferences import isvc, runtime
 
 LAPTOP = Surroundings(domain="localhost", port=8080, model_root="/work")
-CLUSTER = Surroundings(domain="example.com", port=None, model_root="/")
+CLUSTER = Surroundings(domain="example.com", port=None, model_root="")
 OURS = next(each for each in built_in() if each["metadata"]["name"] == "relight-onnx")
 NAME_ENV = {"name": "INFERENCE_SERVICE_NAME", "value": "iris"}
 
@@ -274,6 +274,17 @@ def test_what_can_not_run_is_told(
     with pytest.raises(PodError) as caught:
         pod(isvc(**fields), runs)
     assert (caught.value.reason, caught.value.message) == ("InvalidPredictorSpec", message)
+
+
+def test_a_relative_path_starts_nowhere_on_a_cluster() -> None:
+    raw = isvc(model={"storageUri": "examples/models/price"})
+    assert pod(raw, runtime())["volumes"][0]["hostPath"] == {"path": "/work/examples/models/price"}
+    with pytest.raises(PodError) as caught:
+        pod(raw, runtime(), around=CLUSTER)
+    assert caught.value.reason == "ModelLoadFailed"
+    assert 'storageUri "examples/models/price" is a relative path' in str(caught.value.sentence)
+    for uri in ("/mnt/price", "pvc://models/price"):
+        assert pod(isvc(model={"storageUri": uri}), runtime(), around=CLUSTER)["volumes"]
 
 
 @pytest.mark.parametrize(
