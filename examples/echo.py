@@ -28,4 +28,5 @@ class Echo(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     port = int(os.environ["PORT"])  # noqa: TID251 - the port it is given
-    ThreadingHTTPServer(("127.0.0.1", port), Echo).serve_forever()
+    host = os.environ.get("HOST", "127.0.0.1")  # noqa: TID251 - in a Pod: 0.0.0.0
+    ThreadingHTTPServer((host, port), Echo).serve_forever()
