@@ -25,6 +25,7 @@ IMPORTED = {
     "google": "protobuf",
     "typing_extensions": "typing-extensions",
     "prometheus_client": "prometheus-client",
+    "yarl": "aiohttp",  # whose addresses they are
 }
 
 
