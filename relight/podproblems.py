@@ -37,17 +37,23 @@ def _of_container(pod: str, status: Mapping[str, Any]) -> str:
     if reason in _IMAGE:
         image = status.get("image", "")
         return _said(pod, f"the image {image} can not be pulled ({reason})", waiting.get("message"))
+    last = (status.get("lastState") or {}).get("terminated") or {}
     if reason == "CrashLoopBackOff":
-        ended = (status.get("lastState") or {}).get("terminated") or {}
-        how = ended.get("reason") or "an error"
-        return _said(
-            pod,
-            f"{status['name']} ends again and again: {how}, exit code {ended.get('exitCode')}",
-            ended.get("message"),
-        )
+        return _ended(pod, f"{status['name']} ends again and again", last)
+    # Between two such ends it waits for nothing, or runs again for a moment.
+    now = (status.get("state") or {}).get("terminated") or {}
+    if now.get("exitCode"):
+        return _ended(pod, f"{status['name']} ended", now)
+    if last.get("exitCode") and status.get("ready") is False:
+        return _ended(pod, f"{status['name']} is not ready again since it ended", last)
     if reason and reason not in _HARMLESS:
         return _said(pod, reason, waiting.get("message"))
     return ""
+
+
+def _ended(pod: str, what: str, ended: Mapping[str, Any]) -> str:
+    how = ended.get("reason") or "an error"
+    return _said(pod, f"{what}: {how}, exit code {ended.get('exitCode')}", ended.get("message"))
 
 
 def _said(pod: str, what: str, message: str | None) -> str:

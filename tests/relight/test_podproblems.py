@@ -19,7 +19,14 @@ def waiting(reason: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def again(*, ready: bool) -> dict[str, Any]:
+    return {"name": "c", "ready": ready, "state": {"running": {}}, "lastState": WRONG_FLAG}
+
+
 ENDED = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+WRONG_FLAG = {
+    "terminated": {"reason": "Error", "exitCode": 2, "message": "--warm-pool lots: a number"}
+}
 UNSCHEDULABLE = {"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes"}
 
 
@@ -38,6 +45,17 @@ UNSCHEDULABLE = {"type": "PodScheduled", "reason": "Unschedulable", "message": "
             {"containerStatuses": [waiting("CrashLoopBackOff", lastState=ENDED)]},
             "pod p: c ends again and again: OOMKilled, exit code 137",
         ),
+        (
+            {"containerStatuses": [{"name": "c", "state": WRONG_FLAG}]},
+            "pod p: c ended: Error, exit code 2: --warm-pool lots: a number",
+        ),
+        (
+            {"containerStatuses": [again(ready=False)]},
+            "pod p: c is not ready again since it ended: Error, exit code 2: "
+            "--warm-pool lots: a number",
+        ),
+        ({"containerStatuses": [again(ready=True)]}, ""),
+        ({"initContainerStatuses": [{"name": "c", "state": {"terminated": {"exitCode": 0}}}]}, ""),
         (
             {"containerStatuses": [waiting("CreateContainerConfigError")]},
             "pod p: CreateContainerConfigError: m",
