@@ -53,7 +53,9 @@ def _of_container(pod: str, status: Mapping[str, Any]) -> str:
 
 def _ended(pod: str, what: str, ended: Mapping[str, Any]) -> str:
     how = ended.get("reason") or "an error"
-    return _said(pod, f"{what}: {how}, exit code {ended.get('exitCode')}", ended.get("message"))
+    # Where it is the end of a log, the last line says why.
+    last = str(ended.get("message") or "").strip().rpartition("\n")[2]
+    return _said(pod, f"{what}: {how}, exit code {ended.get('exitCode')}", last)
 
 
 def _said(pod: str, what: str, message: str | None) -> str:

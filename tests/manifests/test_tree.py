@@ -166,6 +166,8 @@ def test_what_serves_is_probed_and_nobody_special(shape: str) -> None:
         for container in spec["containers"]:
             context = spec["securityContext"] | container["securityContext"]
             assert context["runAsNonRoot"] is True, title(each)
+            if container.get("ports") and OURS.fullmatch(container["image"]):
+                assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
             if container.get("ports"):
                 probes = {"startupProbe", "livenessProbe", "readinessProbe"}
                 assert probes <= set(container), title(each)

@@ -25,7 +25,11 @@ def again(*, ready: bool) -> dict[str, Any]:
 
 ENDED = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
 WRONG_FLAG = {
-    "terminated": {"reason": "Error", "exitCode": 2, "message": "--warm-pool lots: a number"}
+    "terminated": {
+        "reason": "Error",
+        "exitCode": 2,
+        "message": "usage:\n--warm-pool lots: a number\n",
+    }
 }
 UNSCHEDULABLE = {"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes"}
 
