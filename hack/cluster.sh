@@ -228,6 +228,15 @@ tell() {
   done
 }
 
+# The namespaces of tests: their Pods end while we are still there.
+until_gone() {
+  local each names
+  names=$(kubectl get namespaces -o name | grep -E '^namespace/t-[0-9a-f]{8}$') || return 0
+  for each in $names; do
+    kubectl wait --for=delete "$each" --timeout=60s >/dev/null 2>&1 || log "$each is still going"
+  done
+}
+
 leave() {
   local code=$?
   trap '' INT TERM
@@ -243,7 +252,10 @@ leave() {
     local) "$scripts/down.sh" --dir "$state" || code=1 ;;
     kind) kind delete cluster --name "$kind" || code=1; rm -f "$kubeconfig" ;;
     earlier) log "Relight was there before, and is left there" ;;
-    *) [ -z "$begun" ] || relight uninstall --yes || code=1 ;;
+    *)
+      [ -z "$begun" ] || until_gone
+      [ -z "$begun" ] || relight uninstall --yes || code=1
+      ;;
   esac
   exit "$code"
 }

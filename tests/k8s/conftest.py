@@ -46,7 +46,7 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     yield name
     if getattr(request.node, "failed", False):
         _tell(cluster, name)
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    cluster.discard(name)
 
 
 @pytest.fixture(scope="session")

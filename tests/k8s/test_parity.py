@@ -84,7 +84,7 @@ def pair(cluster: Cluster, model_server: str) -> Iterator[tuple[Statuses, Status
         try:
             yield ends[0].result(), ends[1].result()
         finally:
-            cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+            cluster.discard(namespace)
             cluster.kubectl("delete", "configmap", WINDOW["metadata"]["name"], "-n", SYSTEM)
 
 
