@@ -230,10 +230,11 @@ tell() {
 
 # The namespaces of tests: their Pods end while we are still there.
 until_gone() {
-  local each names
+  local each names ends=$((SECONDS + 60))
   names=$(kubectl get namespaces -o name | grep -E '^namespace/t-[0-9a-f]{8}$') || return 0
   for each in $names; do
-    kubectl wait --for=delete "$each" --timeout=60s >/dev/null 2>&1 || log "$each is still going"
+    kubectl wait --for=delete "$each" --timeout="$((ends > SECONDS ? ends - SECONDS : 1))s" >/dev/null 2>&1 ||
+      log "$each is still going"
   done
 }
 
