@@ -15,6 +15,7 @@ from cluster.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    is_of_an_ending_namespace,
 )
 from cluster.events import EventRecorder
 from controller.configuration import CREATION_FAILED
@@ -87,6 +88,8 @@ class Writer:
         except AlreadyExistsError as error:
             raise StaleError(error.message) from error
         except (InvalidError, ForbiddenError) as error:
+            if is_of_an_ending_namespace(error):
+                raise  # no refusal of this child: soon its owner is gone, too
             if write.resource not in _REFUSALS_TOLD:
                 self._tell_failure(owner, write, error)
             raise RefusedError(write, error.message) from error

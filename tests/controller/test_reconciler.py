@@ -93,6 +93,11 @@ async def test_a_child_that_exists_or_an_object_that_is_gone_is_a_stale_view(wor
     [
         (ForbiddenError("quota"), RefusedError, 1),
         (UnavailableError("down"), UnavailableError, 1),
+        (
+            ForbiddenError("ends", {"causes": [{"reason": "NamespaceTerminating"}]}),
+            ForbiddenError,
+            0,
+        ),
     ],
 )
 async def test_a_create_that_fails(
