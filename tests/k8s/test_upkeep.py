@@ -22,7 +22,7 @@ def test_a_host_of_ones_own(cluster: Cluster, namespace: str) -> None:
     }
     cluster.apply(mapping, namespace=namespace)
     assert cluster.ask(host).status == 404, "it leads nowhere yet"
-    cluster.apply(service("shop", program("hello")), namespace=namespace)
+    cluster.apply(service("shop", program("hello"), timeoutSeconds=5), namespace=namespace)
     path = f"/apis/serving.knative.dev/v1beta1/namespaces/{namespace}/domainmappings/{host}"
     assert host_of(cluster.until_ready(path)) == host
     answer = cluster.ask(host)
@@ -41,7 +41,9 @@ def test_class_hpa_is_kubernetes_own_autoscaler(cluster: Cluster, namespace: str
         "autoscaling.knative.dev/window": "30s",
     }
     container = program("hello", resources={"requests": {"cpu": "10m"}})
-    cluster.apply(service("by-cpu", container, annotations=annotations), namespace=namespace)
+    cluster.apply(
+        service("by-cpu", container, annotations=annotations, timeoutSeconds=5), namespace=namespace
+    )
     host = cluster.until_service(namespace, "by-cpu")
     assert cluster.ask(host).status == 200
     path = f"/apis/autoscaling/v1/namespaces/{namespace}/horizontalpodautoscalers/by-cpu-00001"
@@ -62,6 +64,7 @@ def test_a_transformer_that_is_not_wanted_any_more(
     plain = isvc("weather", f"{model_server}/fahrenheit.onnx")
     transformer = {
         "minReplicas": 0,
+        "timeout": 5,
         "containers": [program("weather", image="example/weather:1")],
     }
     both = {**plain, "spec": {**plain["spec"], "transformer": transformer}}
@@ -100,7 +103,7 @@ def test_revisions_that_nobody_asks_for_are_collected(cluster: Cluster, namespac
     try:
         for number in "1234":
             container = program("hello", env=[{"name": "TARGET", "value": number}])
-            cluster.apply(service("tidy", container), namespace=namespace)
+            cluster.apply(service("tidy", container, timeoutSeconds=5), namespace=namespace)
             host = cluster.until_service(namespace, "tidy")
             assert cluster.ask(host).status == 200
         wait_until(
@@ -119,7 +122,7 @@ def test_a_core_service_that_somebody_changed_is_put_right(
     cluster: Cluster, namespace: str
 ) -> None:
     """A selector would have Kubernetes lead it to Pods by itself, past activators and all."""
-    cluster.apply(service("edited", program("hello")), namespace=namespace)
+    cluster.apply(service("edited", program("hello"), timeoutSeconds=5), namespace=namespace)
     cluster.until_service(namespace, "edited")
     path = f"/api/v1/namespaces/{namespace}/services/edited"
     wrong = {"spec": {"selector": {"app": "somebody"}}}
