@@ -111,13 +111,22 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return flags.parser("python -m controller", about, table).parse_args(arguments)
 
 
-async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
-    """Run every part until `stop` is set."""
-    settings = flags.filled(args, FLAGS, Settings)
-    pods = _pods(args)
+def _settings(args: argparse.Namespace, pods: PredictorPods) -> Settings:
     if args.gateway and not args.publish:
         raise FlagError("--gateway: give --publish true as well; HTTPRoutes lead to core Services")
     publishing = Publishing(system_namespace=flags.system_namespace(args))
+    return replace(
+        flags.filled(args, FLAGS, Settings),
+        predictor=pods,
+        publishing=publishing if args.publish else None,
+        model_root=None,
+    )
+
+
+async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
+    """Run every part until `stop` is set."""
+    pods = _pods(args)
+    settings = _settings(args, pods)
     server = connecting.locate(args.kubeconfig)
     listener = running.bind(args.admin_host, args.admin_port)
     address = leading.reached_at(args, server, listener.getsockname()[1])
@@ -128,12 +137,6 @@ async def serve(args: argparse.Namespace, stop: asyncio.Event) -> None:
         ) as client,
         connecting.connect(server) as unfenced,
     ):
-        settings = replace(
-            settings,
-            predictor=pods,
-            publishing=publishing if args.publish else None,
-            model_root=None,
-        )
         mishaps = Mishaps(client, now_s=time.monotonic)
         models = ModelRuns(client, pods, clock=_wall_s, mishaps=mishaps)
         controller = Controller(
