@@ -196,6 +196,7 @@ FOREIGN = (
     "admission webhook",
     "No space left on device",
     "Permission denied",
+    "connection refused",
 )
 
 
