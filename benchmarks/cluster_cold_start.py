@@ -24,7 +24,6 @@ pulled.
 import argparse
 import asyncio
 import functools
-import http.server
 import json
 import os
 import signal
@@ -33,7 +32,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -41,14 +39,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from typing_extensions import override
-
 from api import keys
 from api.kinds import DEPLOYMENTS, NAMESPACES, PODS, SERVICES
 from benchmarks.cold_start import exchange, raw_request, timing_of
+from benchmarks.predictor import free_port
 from cluster import connecting
 from cluster.errors import AlreadyExistsError, NotFoundError
 from cluster.http import HttpClient
+from tests.k8s import models
 from tests.k8s.cluster import SYSTEM, Cluster
 
 ROOT = Path(__file__).parent.parent
@@ -251,39 +249,12 @@ def report(warm: Kind, plain: Kind) -> None:
     print(f"deployment_p95_ms={quantile(plain.total_ms, 0.95):.1f}")
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    @override
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def served(host: str) -> Iterator[str]:
-    """The address of the tiny model, for Pods."""
-    folder = ROOT / "examples/models"
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer((host, 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://{host}:{server.server_address[1]}/fahrenheit.onnx"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def components(flags: argparse.Namespace, folder: Path) -> Iterator[tuple[str, int]]:
     """The three mains, for one namespace; where the activator listens."""
     common = ["--kubeconfig", str(flags.kubeconfig), "--namespace", flags.namespace]
     common += ["--admin-host", "127.0.0.1", "--admin-port", "0", "--pod-ip", "127.0.0.1"]
-    port, stats = _free_port(), _free_port()
+    port, stats = free_port(), free_port()
     cache = ["--node-cache", flags.node_cache] if flags.node_cache else []
     lines = [
         ["controller", "--predictor-image", flags.image, "--domain", flags.domain, *cache],
@@ -415,8 +386,8 @@ def main(arguments: Sequence[str]) -> int:
         if flags.model_uri:
             asyncio.run(measure(flags, folder, flags.model_uri))
         else:
-            with served(flags.host) as model:
-                asyncio.run(measure(flags, folder, model))
+            with models.served(Path(scratch), flags.host) as address:
+                asyncio.run(measure(flags, folder, f"{address}/fahrenheit.onnx"))
     return 0
 
 

@@ -79,7 +79,7 @@ class Plane:
 
     def cut(self) -> None:
         for each in self._transports:
-            each.abort()  # type: ignore[attr-defined]
+            each.abort()  # type: ignore[attr-defined] # of sockets
         self._transports.clear()
 
     def start(self, component: str, url: str, *flags: str) -> None:

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     clock = Clock(wall_s=time.time, now_s=time.monotonic, pause=time.sleep)  # noqa: TID251 - a shell
     env = config.inherited()
-    cache = ModelCache(Path(flags.cache or env.get(keys.ENV_CACHE) or "/tmp/relight"))  # noqa: S108
+    cache = ModelCache(Path(flags.cache or env.get(keys.ENV_CACHE) or "/tmp/relight"))  # noqa: S108 - its own file system
     with _Teller(asked.name) as teller, _telling(teller.said, flags.progress_port):
         found = find(asked, cache, env, clock, teller.follow)
     return _told(found, asked.name, flags.report, flags.form)

@@ -92,7 +92,7 @@ class Serving:
         self.cut()
         assert self.task is not None
         for member in tuple(self.activator._roster._members):
-            member.transport.abort()  # type: ignore[attr-defined]
+            member.transport.abort()  # type: ignore[attr-defined] # of sockets
         self.task.cancel()
         await asyncio.wait([self.task])
 

