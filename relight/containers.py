@@ -1,6 +1,6 @@
 """The one container of a revision: what it runs, kept or changed by what was typed.
 
-For: merging `--model`, `--image`, `--env` and their like into a container that may exist.
+For: merging `--model`, `--repository`, `--env` and their like into a container that may exist.
 Must not know: Services, files on disk, or how anything is sent.
 """
 
@@ -14,8 +14,14 @@ from relight.errors import UsageError
 Raw = Mapping[str, Any]
 
 # Arguments of our predictor that take one value, in the order they are written.
-_MODEL, _PYTHON = "--model", "--python"
-_OPTIONS = (_MODEL, _PYTHON, "--transformer", "--model-name", "--providers", "--threads")
+_MODEL, _PYTHON, _REPOSITORY = _SOURCES = "--model", "--python", "--repository"
+_OF_ONE = {  # of one model: why not of a repository's
+    "--transformer": "it is around one model, not around a repository's",
+    "--model-name": "the models of a repository are named by their folders and files",
+}
+_OF_MANY = ("--models-memory-mib", "--models-max")  # of a repository only
+_OPTIONS = (*_SOURCES, *_OF_ONE, "--providers", "--threads")
+_SPELLINGS = {"--model_dir": _MODEL, "--model_name": "--model-name", "--nthread": "--threads"}
 _TRUST = "--trust-pickle"
 
 
@@ -25,7 +31,8 @@ class Run:
 
     model: str | None = None  # a URI or an absolute path
     python: str | None = None  # FILE.py:CLASS, the path absolute
-    transformer: str | None = None  # the same, around either
+    repository: str | None = None  # the absolute path of a folder of models
+    transformer: str | None = None  # as `python`, around one model
     image: str | None = None
     command: tuple[str, ...] = ()
     args: tuple[str, ...] | None = None
@@ -38,7 +45,12 @@ class Run:
     @property
     def has_source(self) -> bool:
         """Whether it says what to run, so that a Service can be made of it."""
-        return bool(self.model or self.python or self.image)
+        return bool(self.is_served or self.image)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether it says what our predictor shall serve."""
+        return bool(self.model or self.python or self.repository)
 
     @property
     def options(self) -> dict[str, str]:
@@ -46,6 +58,7 @@ class Run:
         said = (
             self.model,
             self.python,
+            self.repository,
             self.transformer,
             self.model_name,
             self.providers,
@@ -62,7 +75,7 @@ def build(run: Run, old: Raw | None) -> dict[str, Any]:
     """The container that runs what is asked, from the one there was."""
     container = dict(old or {})
     is_ours = is_predictor(container) and not run.image
-    if run.model or run.python or is_ours:
+    if run.is_served or is_ours:
         container = _predictor(run, container if is_ours else _without_program(container))
     else:
         container = _program(run, container)
@@ -79,9 +92,16 @@ def is_predictor(container: Raw) -> bool:
 
 
 def model_source(container: Raw) -> str:
-    """What the container serves: the model, the class or the image."""
+    """What the container serves: the model, the class, the repository or the image."""
     options, _ = split_args(container.get("args") or ())
-    return options.get(_MODEL) or options.get(_PYTHON) or str(container.get("image") or "")
+    said = (options.get(name) for name in _SOURCES)
+    return next(filter(None, said), "") or str(container.get("image") or "")
+
+
+def has_repository(container: Raw) -> bool:
+    """Whether the container serves many models, each by its own name."""
+    options, _ = split_args(container.get("args") or ())
+    return is_predictor(container) and _REPOSITORY in options
 
 
 def _without_program(container: Raw) -> dict[str, Any]:
@@ -94,13 +114,16 @@ def _without_program(container: Raw) -> dict[str, Any]:
 
 def _predictor(run: Run, container: Raw) -> dict[str, Any]:
     options, rest = split_args(container.get("args") or ())
-    if run.model or run.python:
-        options.pop(_MODEL, None)
-        options.pop(_PYTHON, None)
+    if run.is_served:  # consent is to what was served, and so is what only that takes
+        gone = (*_SOURCES, *(_OF_ONE if run.repository else ()))
+        options = {name: value for name, value in options.items() if name not in gone}
+        _, rest = split_args(rest, () if run.repository else _OF_MANY)
+        rest = [word for word in rest if word != _TRUST]
     options |= run.options
+    for name, why in _OF_ONE.items() if _REPOSITORY in options else ():
+        if name in options:
+            raise UsageError(f"{name}: {why} ({_REPOSITORY} {options[_REPOSITORY]})")
     extra = rest if run.args is None else list(run.args)
-    if run.args is None and (run.model or run.python):
-        extra = [word for word in extra if word != _TRUST]  # consent is to one model
     if run.trust_pickle and _TRUST not in extra:
         extra = [*extra, _TRUST]
     args = [word for name in _OPTIONS if name in options for word in (name, options[name])]
@@ -124,14 +147,17 @@ def _program(run: Run, container: Raw) -> dict[str, Any]:
     return changed
 
 
-def split_args(args: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Split a predictor's arguments into those we know, by name, and the rest in order."""
+def split_args(
+    args: Sequence[str], names: Sequence[str] = _OPTIONS
+) -> tuple[dict[str, str], list[str]]:
+    """Split a predictor's arguments into those of some names, and the rest in order."""
     known: dict[str, str] = {}
     rest: list[str] = []
     words = iter(args)
     for word in words:
         name, is_joined, value = word.partition("=")
-        if name in _OPTIONS:
+        name = _SPELLINGS.get(name, name)
+        if name in names:
             known[name] = value if is_joined else next(words, "")
         else:
             rest.append(word)

@@ -35,7 +35,7 @@ async def run(args: argparse.Namespace) -> int:
         print(rendering.dump(await _planned(args, wanted), args.output or "yaml"))
         return Exit.OK
     async with connect(config.locate(args)) as connection:
-        _refuse_local_files(connection, wanted)
+        _refuse_local_files(connection, wanted, is_checked=not args.no_check)
         service, is_changed = await _store(connection, wanted)
         if not is_changed:
             print(f"Service {wanted.name}: nothing to change", file=sys.stderr)
@@ -48,13 +48,22 @@ async def run(args: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _refuse_local_files(connection: Connection, wanted: manifests.Wanted) -> None:
+def _refuse_local_files(
+    connection: Connection, wanted: manifests.Wanted, *, is_checked: bool
+) -> None:
     """A cluster's Pods have other files than this machine."""
-    digest = wanted.source_digest
-    if connection.location.activator is None and digest and digest.startswith("sha256:"):
-        path = wanted.run.model or wanted.run.python or wanted.run.transformer
+    if connection.location.activator is not None:
+        return
+    run, told = wanted.run, f"and Pods of {connection.location.label} do not see it"
+    if run.repository and is_checked:
         raise UsageError(
-            f"{path} lies on this machine, and Pods of {connection.location.label} do not see it: "
+            f"--repository: {run.repository} lies on this machine, {told}: "
+            "name with --no-check a folder of the image or of a volume"
+        )
+    if (wanted.source_digest or "").startswith("sha256:"):
+        path = run.model or run.python or run.transformer
+        raise UsageError(
+            f"{path} lies on this machine, {told}: "
             "give https://, s3://, gs:// or hf://, a claim by an InferenceService (pvc://), or "
             "with --no-check a path in the image"
         )

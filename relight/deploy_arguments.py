@@ -18,6 +18,7 @@ from relight.manifests import Wanted
 _EXAMPLE = """example:
   relight deploy iris --model ./iris.onnx --concurrency 4
   relight deploy iris --model ./better.onnx --canary 20
+  relight deploy fleet --repository ./models --arg=--models-max=8
 
 What is not named stays as it is in a Service that exists. A local file whose content
 changed makes a new revision; so do --refetch and a new --revision-name.
@@ -54,9 +55,12 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     one = group.add_mutually_exclusive_group()
     one.add_argument("--model", metavar="PATH|URI", help="a model: a file, or a folder with one")
     one.add_argument("--python", metavar="FILE.py:CLASS", help="a model written in Python")
+    one.add_argument(
+        "--repository", metavar="DIR", help="a folder of models, each opened when it is asked for"
+    )
     one.add_argument("--image", metavar="IMG", help="any program that listens on $PORT")
     group.add_argument(
-        "--transformer", metavar="FILE.py:CLASS", help="code around the model, in its process"
+        "--transformer", metavar="FILE.py:CLASS", help="code around one model, in its process"
     )
     group.add_argument(
         "--command",
@@ -77,7 +81,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--trust-pickle",
         action="store_true",
-        help="consent to a model that can run any code; another --model needs it anew",
+        help="consent to what can run any code; another --model or --repository needs it anew",
     )
     group.add_argument("--no-check", action="store_true", help="do not look at local files")
 
@@ -139,10 +143,16 @@ def _run(args: argparse.Namespace, folder: Path) -> tuple[Run, str | None]:
         if args.transformer
         else None
     )
+    repository = (
+        sources.repository(args.repository, folder=folder, is_checked=is_checked)
+        if args.repository
+        else None
+    )
     source = sources.paired(model or python, transformer)
     run = Run(
         model=model.text if model else None,
         python=python.text if python else None,
+        repository=repository,
         transformer=transformer.text if transformer else None,
         image=args.image,
         command=tuple(args.command),

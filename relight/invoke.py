@@ -7,7 +7,9 @@ Must not know: what a model takes or answers.
 import argparse
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
@@ -22,7 +24,8 @@ _EXAMPLE = """example:
       "data": [5.1, 3.5, 1.4, 0.2]}]}'
   relight invoke iris --data @request.json -i | jq .outputs
 
-Without --path the request is a V2 inference (--v1: a V1 prediction) of the service's model.
+Without --path the request is a V2 inference (--v1: a V1 prediction) of the service's model,
+or of the one that --model names where the service has a repository of them.
 """
 _CONNECT_S = 10.0
 _GRACE_S = 1.0  # the platform's own 504 says more than our giving up: let it come first
@@ -44,6 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     config.add_arguments(parser)
     parser.add_argument("-n", "--namespace", default="default")
     parser.add_argument("-d", "--data", metavar="JSON|@FILE|-", help="the body; - reads stdin")
+    parser.add_argument("--model", metavar="M", help="the model's name in the path")
     path = parser.add_mutually_exclusive_group()
     path.add_argument("--v1", action="store_true", help="POST /v1/models/MODEL:predict")
     path.add_argument("--path", metavar="P", help="this path; GET where there is no --data")
@@ -66,6 +70,8 @@ async def run(args: argparse.Namespace) -> int:
     body = _body(args.data)
     if body is None and args.path is None:
         raise UsageError("nothing to send: give --data JSON, --data @FILE or --data -")
+    if args.model and args.path is not None:
+        raise UsageError("--model: --path says the whole path, the model's name in it")
     if args.timeout is not None and args.timeout <= 0:
         raise UsageError("--timeout: expected more than 0 seconds")
     async with connect(config.locate(args)) as connection:
@@ -88,7 +94,7 @@ async def _invoke(
     if args.timeout is not None:
         sent[keys.HEADER_TIMEOUT] = f"{args.timeout:g}"
     limit_s = None if args.timeout is None else args.timeout + _GRACE_S
-    path = args.path or _path(outcome.model_name(service["spec"]["template"], args.name), args.v1)
+    path = args.path or _path(args.model or _model(service, args.name), args.v1)
     start_s = asyncio.get_running_loop().time()
     try:
         async with connection.session.request(
@@ -134,6 +140,14 @@ def _body(given: str | None) -> bytes | None:
         return Path(given[1:]).read_bytes()
     except OSError as error:
         raise UsageError(f"--data: {given[1:]}: {error.strerror}") from error
+
+
+def _model(service: Mapping[str, Any], name: str) -> str:
+    template = service["spec"]["template"]
+    if outcome.has_repository(template):
+        listed = f"'relight invoke {name} --path /v2/models' lists them"
+        raise UsageError(f"{name} serves a repository of models: say which with --model; {listed}")
+    return outcome.model_name(template, name)
 
 
 def _path(model: str, is_v1: bool) -> str:

@@ -37,7 +37,8 @@ def build(wanted: Wanted, old: Raw | None) -> dict[str, Any]:
     """The Service to store. Raises UsageError when it cannot be made from what was typed."""
     if old is None and not wanted.run.has_source:
         raise UsageError(
-            f"{wanted.name} does not exist yet: say what to run with --model, --python or --image"
+            f"{wanted.name} does not exist yet: say what to run with --model, --python, "
+            "--repository or --image"
         )
     service = deepcopy(dict(old)) if old else _empty(wanted)
     service.pop("status", None)
@@ -88,6 +89,8 @@ def _annotations(wanted: Wanted, old: Raw) -> dict[str, str]:
     annotations = {**old, **wanted.annotations}
     if wanted.run.model_name is not None:
         annotations[keys.MODEL_NAME] = wanted.run.model_name
+    elif wanted.run.repository:
+        annotations.pop(keys.MODEL_NAME, None)
     if wanted.run.has_source:
         annotations.pop(keys.SOURCE_DIGEST, None)
     if wanted.source_digest is not None:

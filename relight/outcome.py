@@ -47,11 +47,20 @@ def advice(service: Raw, url: str) -> str:
     template = service["spec"]["template"]
     if not containers.is_predictor(_serving(template)):
         return f"Call it:\n  curl {url}"
+    if has_repository(template):
+        which, model = " --model MODEL", "MODEL"
+    else:
+        which, model = "", model_name(template, name)
     return (
-        f"Call it:\n  relight invoke {name} --data @request.json\n"
+        f"Call it:\n  relight invoke {name}{which} --data @request.json\n"
         f"  curl -H content-type:application/json -d @request.json "
-        f"{url}/v2/models/{model_name(template, name)}/infer"
+        f"{url}/v2/models/{model}/infer"
     )
+
+
+def has_repository(template: Raw) -> bool:
+    """Whether it serves many models, so that a path has to say which."""
+    return containers.has_repository(_serving(template))
 
 
 def model_name(template: Raw, service: str) -> str:

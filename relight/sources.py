@@ -1,4 +1,4 @@
-"""The local file a deployment names: checked, made absolute, fingerprinted.
+"""The local file or folder a deployment names: checked, made absolute, fingerprinted.
 
 For: finding a mistyped path before anything is sent, and noticing a file that changed.
 Must not know: what models contain, Services, or how anything is sent.
@@ -26,12 +26,38 @@ class Source:
 
 def model(given: str, *, folder: Path, is_checked: bool) -> Source:
     """A model by path, by file:// URI (both local) or by any other URI (taken as it is)."""
-    scheme, separator, _ = given.partition("://")
-    if separator and scheme != "file":
+    path = _path(given, folder)
+    if path is None:
         return Source(text=given, digest=None)
-    path = Path(unquote(urlsplit(given).path)) if separator else folder / Path(given).expanduser()
     digest = _digest("--model", path, pin) if is_checked else None
     return Source(text=str(path.absolute()), digest=digest)
+
+
+def repository(given: str, *, folder: Path, is_checked: bool) -> str:
+    """The absolute path of a folder of models. It has no digest: they come and go."""
+    path = _path(given, folder)
+    if path is None:
+        raise UsageError(f"--repository: {given} is not fetched: name a folder, or one --model")
+    if is_checked:
+        try:
+            next(path.iterdir(), None)
+        except FileNotFoundError:
+            told = f"{path} does not exist (--no-check skips this test)"
+            raise UsageError(f"--repository: {told}") from None
+        except NotADirectoryError:
+            told = f"{path} is a file: name the folder of models it is in, or give --model"
+            raise UsageError(f"--repository: {told}") from None
+        except OSError as error:
+            raise UsageError(f"--repository: {path}: {error.strerror}") from None
+    return str(path.absolute())
+
+
+def _path(given: str, folder: Path) -> Path | None:
+    """Of what lies on this machine; None for a URI of something elsewhere."""
+    scheme, separator, _ = given.partition("://")
+    if separator and scheme != "file":
+        return None
+    return Path(unquote(urlsplit(given).path)) if separator else folder / Path(given).expanduser()
 
 
 def python(given: str, *, folder: Path, is_checked: bool, flag: str = "--python") -> Source:

@@ -102,3 +102,43 @@ def test_consent_to_a_pickle_is_written_once_and_stays() -> None:
     assert containers.build(Run(model="/c.joblib"), again)["args"] == ["--model", "/c.joblib"]
     with pytest.raises(UsageError, match="--trust-pickle: only for Relight's own predictor"):
         containers.build(Run(image="example/other", trust_pickle=True), None)
+
+
+def test_a_repository_takes_the_place_of_a_model_and_of_what_is_said_of_one() -> None:
+    one = containers.build(Run(model="/a.onnx", transformer="/t.py:T", model_name="m"), OLD)
+    many = containers.build(Run(repository="/models", args=("--models-max", "3")), one)
+    args = ["--repository", "/models", "--threads", "2", "--models-max", "3"]
+    assert many["args"] == args
+    assert containers.has_repository(many)
+    assert containers.model_source(many) == "/models"
+    assert containers.build(Run(threads=4), many)["args"][3] == "4"
+    back = containers.build(Run(model="/b.onnx"), many)
+    assert back["args"] == ["--model", "/b.onnx", "--threads", "2"], "no bounds of a repository's"
+    assert not containers.has_repository(back)
+    typed = {"image": "relight/predictor", "args": ["--repository=/x", "--models-max=1"]}
+    assert containers.build(Run(model="/b.onnx"), typed)["args"] == ["--model", "/b.onnx"]
+    assert not containers.has_repository({"image": "me/app", "args": ["--repository", "/x"]})
+
+
+def test_what_is_said_of_one_model_is_refused_of_a_repository_by_name() -> None:
+    many = containers.build(Run(repository="/models"), None)
+    for run in (Run(transformer="/t.py:T"), Run(repository="/r", transformer="/t.py:T")):
+        with pytest.raises(UsageError, match=r"--transformer: it is around one .*--repository /"):
+            containers.build(run, many)
+    with pytest.raises(UsageError, match=r"--model-name: the models .* are named by their folders"):
+        containers.build(Run(model_name="m"), many)
+    with pytest.raises(UsageError, match="--threads: only for Relight's own"):
+        containers.build(Run(image="me/app", threads=2), many)
+
+
+def test_consent_is_to_one_repository() -> None:
+    trusted = containers.build(Run(repository="/a", trust_pickle=True), None)
+    assert trusted["args"] == ["--repository", "/a", "--trust-pickle"]
+    assert containers.build(Run(repository="/b"), trusted)["args"] == ["--repository", "/b"]
+
+
+def test_kserves_spellings_are_the_same_arguments() -> None:
+    said = {"image": "relight/predictor", "args": ["--model_dir", "/a", "--nthread=2"]}
+    assert containers.model_source(said) == "/a"
+    changed = containers.build(Run(model="/b.onnx", threads=4), said)
+    assert changed["args"] == ["--model", "/b.onnx", "--threads", "4"]

@@ -121,7 +121,7 @@ async def test_bad_input_is_2_and_says_where(platform: Platform, model: Path) ->
     assert f"{Path.cwd()}/no.onnx does not exist" in err
     code, _, err = await platform.type("deploy", "iris", "--concurrency", "1")
     assert code == 2
-    assert "say what to run with --model, --python or --image" in err
+    assert "say what to run with --model, --python, --repository or --image" in err
     code, _, err = await platform.type("deploy", "iris", "--model", str(model), "--timeout", "601")
     assert code == 2
     assert "timeoutSeconds" in err
@@ -188,3 +188,41 @@ async def test_a_file_of_this_machine_is_not_one_of_a_clusters(
     # What may be in the image, and what is fetched, is taken.
     for what in (("--model", str(model), "--no-check"), ("--model", "s3://b/m")):
         assert (await platform.type("deploy", "iris", *what, *there))[0] == 0
+
+
+async def test_a_repository_is_deployed_and_how_to_call_its_models_told(
+    platform: Platform, model: Path
+) -> None:
+    words = ("deploy", "fleet", "--repository", str(model.parent))
+    code, _, err = await platform.type(*words)
+    assert code == 0, err
+    assert "relight invoke fleet --model MODEL --data @request.json" in err
+    assert "/v2/models/MODEL/infer" in err
+    template = (await platform.service("fleet"))["spec"]["template"]
+    assert template["spec"]["containers"][0]["args"] == ["--repository", str(model.parent)]
+    (model.parent / "more.onnx").touch()
+    assert "nothing to change" in (await platform.type(*words))[2], "it is found when asked for"
+    code, _, err = await platform.type("deploy", "fleet", "--transformer", f"{model}:T")
+    assert code == Exit.USAGE
+    assert f"--transformer: it is around one model, not around a repository's ({words[2]}" in err
+
+
+async def test_a_named_model_becomes_a_repository(platform: Platform, model: Path) -> None:
+    await platform.type("deploy", "iris", "--model", str(model), "--model-name", "m")
+    code, _, err = await platform.type("deploy", "iris", "--repository", str(model.parent))
+    assert code == 0, err
+    template = (await platform.service())["spec"]["template"]
+    assert not (template.get("metadata") or {}).get("annotations"), "neither name nor digest"
+    assert template["spec"]["containers"][0]["args"] == ["--repository", str(model.parent)]
+
+
+async def test_a_repository_of_this_machine_is_not_one_of_a_clusters(
+    platform: Platform, model: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "elsewhere"
+    alone.write_bytes((platform.folder / "kubeconfig").read_bytes())
+    what = ("--repository", str(model.parent), "--kubeconfig", str(alone), "--no-wait")
+    code, _, err = await platform.type("deploy", "fleet", *what)
+    assert code == Exit.USAGE
+    assert f"--repository: {model.parent} lies on this machine, and Pods of {alone}" in err
+    assert (await platform.type("deploy", "fleet", *what, "--no-check"))[0] == 0

@@ -97,6 +97,16 @@ def test_a_python_model(tmp_path: Path) -> None:
     assert typed(tmp_path, "--python", "m.py:M").run.python == f"{tmp_path}/m.py:M"
 
 
+def test_a_repository_is_a_folder_made_absolute(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    found = typed(tmp_path, "--repository", "./models", "--arg=--models-max=2")
+    assert found.run == Run(repository=f"{tmp_path}/models", args=("--models-max=2",))
+    assert found.source_digest is None, "what it holds may change"
+    with pytest.raises(UsageError, match=r"--repository: .*/no does not exist"):
+        typed(tmp_path, "--repository", "no")
+    assert typed(tmp_path, "--repository", "no", "--no-check").run.repository == f"{tmp_path}/no"
+
+
 def test_a_class_may_be_written_out() -> None:
     found = typed(Path("/"), "--class", "mine.example.com")
     assert found.annotations == {"autoscaling.knative.dev/class": "mine.example.com"}
@@ -114,11 +124,13 @@ def test_a_canary_out_of_bounds(percent: str) -> None:
         typed(Path("/"), f"--canary={percent}")
 
 
-def test_two_sources_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("second", ["--image", "--python", "--repository"])
+def test_two_sources_are_one_too_many(second: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        typed(Path("/"), "--model", "a", "--image", "b")
+        typed(Path("/"), "--model", "a", second, "b")
     assert caught.value.code == 2
-    assert "not allowed with argument" in capsys.readouterr().err
+    told = f"argument {second}: not allowed with argument --model"
+    assert told in capsys.readouterr().err
 
 
 def test_a_model_that_lies_elsewhere_may_be_asked_for_again(tmp_path: Path) -> None:

@@ -33,6 +33,19 @@ async def test_a_v1_prediction_of_a_named_model(one: Platform) -> None:
     assert orjson.loads(out)["path"] == "/v1/models/iris flowers:predict"
 
 
+async def test_a_model_of_a_repository_has_to_be_named(platform: Platform, model: Path) -> None:
+    await platform.type("deploy", "fleet", "--repository", str(model.parent))
+    code, _, err = await platform.type("invoke", "fleet", "-d", "{}")
+    assert code == Exit.USAGE
+    assert "fleet serves a repository of models: say which with --model" in err
+    for flags, path in ((), "/v2/models/a b/infer"), (("--v1",), "/v1/models/a b:predict"):
+        words = ("invoke", "fleet", "--model", "a b", "-d", "{}", *flags)
+        assert orjson.loads((await platform.type(*words))[1])["path"] == path
+    code, _, err = await platform.type("invoke", "fleet", "--model", "a", "--path", "/v2")
+    assert code == Exit.USAGE
+    assert "--model: --path says the whole path" in err
+
+
 async def test_any_path_and_get_without_data(one: Platform) -> None:
     _, out, _ = await one.type("invoke", "iris", "--path", "/v2?x=1")
     assert orjson.loads(out)["path"] == "/v2"

@@ -106,3 +106,18 @@ def test_a_model_with_code_around_it_changes_when_either_does(tmp_path: Path) ->
     assert sources.paired(remote, code) == remote
     with pytest.raises(UsageError, match=r"--transformer: expected FILE.py:CLASS, got t.py"):
         sources.python("t.py", folder=tmp_path, is_checked=True, flag="--transformer")
+
+
+def test_a_repository_is_a_folder_without_a_digest(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "a.onnx").touch()
+    for given in ("models", f"file://{tmp_path}/models"):
+        found = sources.repository(given, folder=tmp_path, is_checked=True)
+        assert found == f"{tmp_path}/models", "though it is empty: models may come later"
+    assert sources.repository("no", folder=tmp_path, is_checked=False) == f"{tmp_path}/no"
+    with pytest.raises(UsageError, match=r"--repository: .*/no does not exist \(--no-check"):
+        sources.repository("no", folder=tmp_path, is_checked=True)
+    with pytest.raises(UsageError, match=r"--repository: .*/a.onnx is a file: name the folder"):
+        sources.repository("a.onnx", folder=tmp_path, is_checked=True)
+    with pytest.raises(UsageError, match=r"--repository: s3://b/models is not fetched"):
+        sources.repository("s3://b/models", folder=tmp_path, is_checked=False)
