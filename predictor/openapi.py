@@ -19,7 +19,7 @@ from predictor.model import Signature, TensorSpec
 from predictor.openapi_tensors import Schema
 from predictor.routes import Answer, Route
 
-_VERSION = "3.1.0"
+VERSION = "3.1.0"
 _BINARY = (
     "Tensors may follow the JSON as bytes: Inference-Header-Content-Length says where it ends, and "
     "binary_data_size among an input's parameters how many bytes are its."
@@ -44,7 +44,7 @@ WORDS = {
     Answer.OPENAPI: "This document",
     Answer.EXPLAIN_V1: "Which features a prediction comes from (V1)",
     Answer.EXPLAIN: "Which features an output comes from (V2)",
-    Answer.REPOSITORY: "Triton's repository extension, of one model",
+    Answer.REPOSITORY: "Triton's repository extension",
 }
 
 
@@ -58,37 +58,44 @@ def document(
 ) -> bytes:
     """The document as JSON. `text_paths` are those of models that write or embed."""
     found = {
-        "openapi": _VERSION,
+        "openapi": VERSION,
         "info": {
             "title": model_name,
             "version": revision or loaded.digest or "0",
             "description": f"The model {model_name}, served by Relight. Digest: {loaded.digest}.",
         },
-        "paths": _paths(routes) | openapi_text.paths(text_paths, model_name=model_name),
-        "components": {"schemas": _schemas(loaded, model_name)},
+        "paths": paths(routes) | openapi_text.paths(text_paths, model_name=model_name),
+        "components": {
+            "schemas": schemas(
+                loaded.signature,
+                loaded.described,
+                {"const": model_name},
+                is_own=loaded.explain is not None,
+            )
+        },
     }
     return json.dumps(found).encode()
 
 
-def _paths(routes: Mapping[bytes, Route]) -> Schema:
+def paths(routes: Mapping[bytes, Route], *, is_one: bool = True) -> Schema:
+    """What is served where. Of one model there is no unload: its predictor always refuses it."""
     found: Schema = {}
     for raw, route in sorted(routes.items()):
         path, method = raw.decode(), route.method.decode().lower()
         if route.answer is Answer.REPOSITORY:
-            found |= _repository_path(path)
+            if not (is_one and path.endswith("/unload")):
+                found[path] = {"post": _repository_operation(path)}
             continue
         operation = _operation(route.answer, path, is_post=method == "post")
         found.setdefault(path, {})[method] = operation
     return found
 
 
-def _repository_path(path: str) -> Schema:
-    """Without unload, which a predictor of one model always refuses. Bodies may be left out."""
+def _repository_operation(path: str) -> Schema:
+    """Bodies may be left out."""
     end = path.rpartition("/")[2]
-    if end not in _REPOSITORY:
-        return {}
     asked, answered = ({_JSON: {"schema": schema}} for schema in _REPOSITORY[end])
-    operation: Schema = {
+    return {
         "operationId": f"repository{_slug(path)}",
         "summary": WORDS[Answer.REPOSITORY],
         "requestBody": {"required": False, "content": asked},
@@ -97,7 +104,6 @@ def _repository_path(path: str) -> Schema:
             "default": _content("Error", "A refusal, with its reason"),
         },
     }
-    return {path: {"post": operation}}
 
 
 def _operation(answer: Answer, path: str, *, is_post: bool) -> Schema:
@@ -136,8 +142,14 @@ def _content(schema: str, description: str = "") -> Schema:
 # -- schemas -----------------------------------------------------------------------------------
 
 
-def _schemas(loaded: Loaded, model_name: str) -> Schema:
-    signature, described = loaded.signature, loaded.described
+def schemas(
+    signature: Signature | None,
+    described: Signature | None,
+    model_name: Schema,
+    *,
+    is_own: bool = False,
+) -> Schema:
+    """Of what paths take and answer; `is_own`: the model explains itself in its own words."""
     found: Schema = {
         "Error": _object({"error": _TEXT}, is_open=True),
         "PredictRequest": _predict_request(signature, described),
@@ -149,7 +161,7 @@ def _schemas(loaded: Loaded, model_name: str) -> Schema:
         found["PredictRequest"],
         found["InferRequest"],
         found["InferResponse"],
-        is_own=loaded.explain is not None,
+        is_own=is_own,
     )
     for answer, schema in _PLAIN.items():
         found[f"{_schema_name(answer)}Response"] = schema() if callable(schema) else schema
@@ -195,6 +207,18 @@ _REPOSITORY: Mapping[str, tuple[Schema, Schema]] = {  # how a path ends: request
             optional=("parameters",),
         ),
         _object({"name": _TEXT, "load": _TRUTH}),
+    ),
+    "unload": (
+        _object(
+            {
+                "parameters": _object(
+                    {"unload_dependents": {"const": False}}, optional=("unload_dependents",)
+                )
+                | {"type": ["object", "null"]}
+            },
+            optional=("parameters",),
+        ),
+        _object({"name": _TEXT, "unload": _TRUTH}),
     ),
 }
 _PLAIN: Mapping[Answer, Schema | Callable[[], Schema]] = {
@@ -255,7 +279,7 @@ def _row_examples(inputs: Sequence[TensorSpec]) -> list[Any]:
 
 
 def _infer_request(
-    signature: Signature | None, described: Signature | None, model_name: str
+    signature: Signature | None, described: Signature | None, model_name: Schema
 ) -> Schema:
     inputs: Schema = {"type": "array", "items": tensors.any_tensor()}
     parameters = tensors.PARAMETERS
@@ -272,7 +296,7 @@ def _infer_request(
             outputs |= _each_once([spec.name for spec in signature.outputs], output)
     fields = {
         "id": {"type": ["string", "null"]},
-        "model_name": {"const": model_name},
+        "model_name": model_name,
         "parameters": parameters,
         "inputs": inputs,
         "outputs": outputs,
@@ -298,12 +322,12 @@ def _each_once(names: Sequence[str], one: Schema) -> Schema:
     return {"items": items, "maxItems": len(names), "allOf": twice}
 
 
-def _infer_response(signature: Signature | None, model_name: str) -> Schema:
+def _infer_response(signature: Signature | None, model_name: Schema) -> Schema:
     outputs: Schema = {"type": "array", "items": tensors.any_tensor()}
     if signature is not None and signature.outputs:
         outputs = _list_of(signature.outputs, is_answer=True)
     fields = {
-        "model_name": {"const": model_name},
+        "model_name": model_name,
         "model_version": _TEXT,
         "id": _TEXT,
         "parameters": _ANY,

@@ -9,7 +9,6 @@ closed until it is loaded by hand.
 """
 
 import asyncio
-import importlib.metadata
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from predictor import grpc_codec, heap, packed_calls, repository_requests
+from predictor import grpc_codec, heap, packed_answers, packed_calls, repository_requests
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
@@ -35,7 +34,6 @@ from wire.parking import Parked
 
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.01  # between looks for a model that has come to rest
-_VERSION = importlib.metadata.version("relight")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -161,8 +159,6 @@ class PackedServer:
             case "unload":
                 self._unload(ask.name, exchange)
                 return
-            case "models":
-                body = {"models": self._repository.names()}
             case "ready":
                 model = self._known(ask.name)
                 is_ready = not self._is_draining and model.state not in (
@@ -175,13 +171,11 @@ class PackedServer:
                 status = 503 if self._is_draining else 200
                 self._say(exchange, {"ready": not self._is_draining}, status)
                 return
-            case "server":
-                extensions = ["binary_tensor_data", "model_repository"]
-                body = {"name": "relight", "version": _VERSION, "extensions": extensions}
             case "stats":
                 body = self._statistics()
-            case live:
-                body = {"status": "alive"} if live == "alive" else {"live": True}
+            case own:
+                names, revision = self._repository.names, self._settings.revision
+                body = packed_answers.said(own, names, revision)
         self._say(exchange, body, 200)
 
     def _known(self, name: str) -> _Model:

@@ -17,12 +17,13 @@ from wire import parking
 from wire.exchange import Exchange
 
 What = Literal[
-    "alive", "index", "live", "load", "model", "models", "ready", "server", "server ready",
-    "stats", "unload",
+    "alive", "index", "live", "load", "model", "models", "openapi", "ready", "server",
+    "server ready", "stats", "unload",
 ]  # fmt: skip
 _OWN: dict[str, What] = {
     "": "alive",
     "/healthz": "server ready",
+    "/openapi.json": "openapi",
     "/relight/stats": "stats",
     "/v1/models": "models",
     "/v2": "server",

@@ -20,6 +20,7 @@ from predictor.repository_requests import State
 from predictor.worker import Worker
 from tests.predictor.onnx_files import build
 
+jsonschema = pytest.importorskip("jsonschema")
 HOST = "http://packed"
 X = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}
 BODY = {"inputs": [X]}
@@ -121,6 +122,33 @@ async def test_the_platform_s_questions(start: Start) -> None:
         bench.server.is_draining = True
         assert (await bench.ask("GET", "/healthz"))[0] == 503
         assert (await bench.infer("b"))[0] == 200, "what comes all the same is served"
+
+
+async def test_the_document_tells_what_is_served(start: Start) -> None:
+    async with start(names="ab") as bench:
+        status, found = await bench.ask("GET", "/openapi.json")
+        assert status == 200
+        assert await bench.states() == {"a": "UNAVAILABLE", "b": "UNAVAILABLE"}, "none is opened"
+        schemas = {"components": found["components"]}
+        bodies = {
+            "/v1/models/{model}:predict": {"instances": [[1, 2]]},
+            "/v1/models/{model}:explain": {"instances": [[1, 2]]},
+            "/v2/models/{model}/infer": BODY,
+            "/v2/models/{model}/explain": BODY,
+        }
+        for path, item in found["paths"].items():
+            ((method, operation),) = ((m, o) for m, o in item.items() if m != "parameters")
+            assert ("parameters" in item) == ("{model}" in path)
+            asked = bodies.get(path)
+            if asked:
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+                jsonschema.Draft202012Validator({**schema, **schemas}).validate(asked)
+            name = "b" if path.endswith("/unload") else "a"
+            reply = await bench.ask(method.upper(), path.replace("{model}", name), asked)
+            assert reply[0] == 200, path
+            schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            jsonschema.Draft202012Validator({**schema, **schemas}).validate(reply[1])
+        assert (await bench.ask("POST", "/openapi.json", {}))[0] == 405
 
 
 async def test_no_more_are_open_than_may_be_and_a_burst_is_served(start: Start) -> None:
