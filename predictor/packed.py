@@ -386,7 +386,7 @@ class PackedServer:
             return
         headers = JSON
         if error.fault is Fault.WRONG_METHOD:
-            headers += b"allow: POST\r\n" if exchange.method != b"POST" else b"allow: GET\r\n"
+            headers += b"allow: %b\r\n" % repository_requests.method(exchange.path)
         exchange.respond(error.status, headers, error.body)
 
 

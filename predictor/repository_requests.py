@@ -96,18 +96,28 @@ def read(exchange: Exchange) -> Ask:
     path = urllib.parse.unquote(exchange.path.decode("latin-1")).rstrip("/")
     own = _OWN.get(path)
     if own is not None:
-        _check(exchange, path, b"GET")
+        _check(exchange, path)
         return Ask(what=own)
     if path.startswith(_REPOSITORY):
-        _check(exchange, path, b"POST")
+        _check(exchange, path)
         return _repository(path, exchange.take())
     parts = path.split("/")
+    is_ready, name = False, ""
     if parts[1:3] == ["v1", "models"] and len(parts) == 4:
         name, _, verb = parts[3].partition(":")
-        return Ask(what="model" if verb else "ready", name=name)
-    if parts[1:3] == ["v2", "models"] and len(parts) > 3:
-        return Ask(what="ready" if parts[4:] == ["ready"] else "model", name=parts[3])
-    raise RequestError(Fault.NO_PATH, path=path)
+        is_ready = not verb
+    elif parts[1:3] == ["v2", "models"] and len(parts) > 3:
+        name, is_ready = parts[3], parts[4:] == ["ready"]
+    else:
+        raise RequestError(Fault.NO_PATH, path=path)
+    if is_ready:
+        _check(exchange, path)
+    return Ask(what="ready" if is_ready else "model", name=name)
+
+
+def method(path: bytes) -> bytes:
+    """The one that a path of our own takes."""
+    return b"POST" if path.startswith(_REPOSITORY.encode()) else b"GET"
 
 
 def _repository(path: str, body: bytes) -> Ask:
@@ -141,11 +151,12 @@ def _only(raw: dict[str, object], known: str) -> None:
             raise RequestError(Fault.UNKNOWN_FIELD, field=name)
 
 
-def _check(exchange: Exchange, path: str, method: bytes) -> None:
-    if exchange.method != method and not (exchange.method == b"HEAD" and method == b"GET"):
+def _check(exchange: Exchange, path: str) -> None:
+    expected = method(path.encode())
+    if exchange.method != expected and not (exchange.method == b"HEAD" and expected == b"GET"):
         raise RequestError(
             Fault.WRONG_METHOD,
             path=path or "/",
-            expected=method.decode(),
+            expected=expected.decode(),
             got=exchange.method.decode("latin-1"),
         )

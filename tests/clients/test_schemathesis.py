@@ -5,6 +5,7 @@ That one is not ours to keep here: RELIGHT_OPEN_INFERENCE names the file.
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,11 @@ OPTIONS = {
     ],
     "text": [
         *("--include-path-regex", "generate|completions|embeddings", "--max-examples", "10"),
+    ],
+    # What each model takes stands in its metadata. Loading and unloading changes what is ready.
+    "repository": [
+        *("--exclude-path-regex", "load$", "--max-examples", "10"),
+        *("--exclude-checks", "positive_data_acceptance", "--warnings", "off"),
     ],
 }
 
@@ -71,6 +77,11 @@ def test_our_own_document(platform: Platform, program: Path, tmp_path: Path, wha
     if what == "text":
         (tmp_path / "writer.py").write_text(WRITER)
         model = ["--python", f"{tmp_path}/writer.py:Writer"]
+    if what == "repository":
+        (tmp_path / "models").mkdir()
+        for name in "ab":
+            shutil.copy(FAHRENHEIT, tmp_path / f"models/{name}.onnx")
+        model = ["--repository", f"{tmp_path}/models"]
     host = deployed(platform, f"schemathesis-{what}", *model)
     (tmp_path / "config.toml").write_text(f'hooks = "{SCRIPTS}/schemathesis_hooks.py"\n')
     command: list[str | Path] = [program, "--config-file", "config.toml", "run", *COMMON]

@@ -148,7 +148,16 @@ async def test_the_document_tells_what_is_served(start: Start) -> None:
             assert reply[0] == 200, path
             schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
             jsonschema.Draft202012Validator({**schema, **schemas}).validate(reply[1])
-        assert (await bench.ask("POST", "/openapi.json", {}))[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "method"), [("/v2/models/a/ready", "GET"), ("/v2/repository/index", "POST")]
+)
+async def test_a_method_that_is_not_taken_is_told_which_is(
+    start: Start, path: str, method: str
+) -> None:
+    async with start() as bench, bench.session.request("OPTIONS", HOST + path) as reply:
+        assert (reply.status, reply.headers["Allow"]) == (405, method)
 
 
 async def test_no_more_are_open_than_may_be_and_a_burst_is_served(start: Start) -> None:
