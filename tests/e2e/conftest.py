@@ -66,6 +66,10 @@ def kubectl_for(program: str, platform: Platform) -> Kubectl:
     return run
 
 
+# On the template of what a test asks about longer than its window: its Pod stays.
+ALWAYS = {"autoscaling.knative.dev/min-scale": "1"}
+
+
 def service(name: str, *args: str, **spec: Any) -> dict[str, Any]:
     """A Service of the tiny model (or of `args`); `annotations` go on its template."""
     annotations = spec.pop("annotations", {})

@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from examples.running import Platform, children_of, wait_until
-from tests.e2e.conftest import FAHRENHEIT, at_zero, condition, create, infer_body, service
+from tests.e2e.conftest import (
+    ALWAYS,
+    FAHRENHEIT,
+    at_zero,
+    condition,
+    create,
+    infer_body,
+    service,
+)
 from tests.e2e.test_main_job import update
 
 pytestmark = pytest.mark.e2e
@@ -20,9 +28,6 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def host(platform: Platform) -> str:
     return create(platform, service("strict", annotations=ALWAYS))
-
-
-ALWAYS = {"autoscaling.knative.dev/min-scale": "1"}
 
 
 @pytest.mark.parametrize(

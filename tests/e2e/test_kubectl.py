@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from examples.running import Platform, wait_until
-from tests.e2e.conftest import Kubectl, create, infer_body, service
+from tests.e2e.conftest import ALWAYS, Kubectl, create, infer_body, service
 
 pytestmark = pytest.mark.e2e
 
@@ -32,7 +32,7 @@ def test_examples_apply_wait_answer_and_go(platform: Platform, kubectl: Kubectl)
 
 
 def test_describe_explain_and_events(platform: Platform, kubectl: Kubectl) -> None:
-    create(platform, service("described"))
+    create(platform, service("described", annotations=ALWAYS))
     text = kubectl("describe", "ksvc", "described").stdout
     for word in ("Latest Ready Revision Name:", "described-00001", "Events:", "Created"):
         assert word in text, text
@@ -49,10 +49,10 @@ def test_logs(platform: Platform, kubectl: Kubectl) -> None:
         "args": ["-u", "examples/echo.py"],
         "command": ["python3"],
     }
-    host = create(platform, service("talker", container=container))
+    host = create(platform, service("talker", container=container, annotations=ALWAYS))
     platform.request(host, "/said-this")
     pod = platform.pods("talker")[0]["metadata"]["name"]
-    wait_until(lambda: "/said-this" in kubectl("logs", pod).stdout, 10, "the log line")
+    wait_until(lambda: "/said-this" in kubectl("logs", pod).stdout, 60, "the log line")
     assert len(kubectl("logs", pod, "--tail=1").stdout.splitlines()) == 1
 
 

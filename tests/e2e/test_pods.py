@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from examples.running import Platform, wait_until
-from tests.e2e.conftest import Kubectl, condition, create, service
+from tests.e2e.conftest import ALWAYS, Kubectl, condition, create, service
 from tests.embedded.test_containerlife import SERVER
 
 pytestmark = pytest.mark.e2e
@@ -77,6 +77,7 @@ def test_a_service_with_configuration_files_and_a_container_beside(
         "whole",
         TELL,
         beside,
+        annotations=ALWAYS,
         container=container,
         initContainers=[first],
         volumes=[
