@@ -15,6 +15,8 @@ from cluster.errors import UnavailableError
 from cluster.running import EndedError
 from tests.cluster.serving import Served, namespace
 
+# Virtual time: a candidate of a machine that stands still for half a second has lost its Lease.
+pytestmark = pytest.mark.looptime
 DEADLINE_S = 10.0
 TERMS = Terms(lease_s=1.0, renew_s=0.5, retry_s=0.02)
 
