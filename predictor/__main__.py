@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         if "ready" in fact:
             _LOG.info(
                 "serving %s at http://%s:%d%s (loaded in %.1f ms)",
-                settings.model_name,
+                fact["name"] or settings.model_name,
                 host,
                 port,
                 f" on {fact['provider']}" if fact["provider"] else "",

@@ -271,7 +271,7 @@ def _model_name(flags: argparse.Namespace, environment: Mapping[str, str]) -> st
         name, source = environment[keys.ENV_SERVICE], keys.ENV_SERVICE
     else:
         one = flags.model or flags.repository or flags.python.rpartition(":")[0]
-        name = PurePath(one).stem
+        name = (PurePath(one) if "://" in one else Path(one).absolute()).stem
         source = "the model's file name, which stands in for --model-name,"
     if not is_name(name):
         raise SettingsError(f"{source}: '{name}' is not a name of letters, digits, '.', '_', '-'")

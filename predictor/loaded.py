@@ -40,7 +40,7 @@ class Loaded:
     unbatchable: str = ""  # why requests can not be joined, whatever the signature says
     metrics: Callable[[], Mapping[Any, Any]] | None = None  # what the model says of its load
     prepare: Callable[[], None] | None = None  # makes its next loads faster; takes its time
-    name: str = ""  # by its settings files; one that was given goes before
+    name: str = ""  # by its folder and its settings files, where none was given
     batching: Batching | None = None  # what its settings files ask for; a flag goes before
     warmups: tuple[Warmup, ...] = ()  # requests that were stored with it
     trees: Trees | None = None  # where the model is one of trees

@@ -15,6 +15,7 @@ from predictor import (
     declared,
     fetched,
     formats,
+    naming,
     python_model,
     settings_files,
     transforming,
@@ -35,9 +36,11 @@ def load(settings: Settings) -> Loaded:
         return _load_pair(settings)
     if settings.python_file:
         return _load_python(settings)
-    settings = fetched.local(settings)
+    given, settings = settings, fetched.local(settings)
     artifact = artifacts.find(resolve(settings.model))
     said = settings_files.read(artifact)
+    is_named = settings.is_name_given
+    name = "" if is_named else naming.of(artifact, said, is_copy=settings is not given)
     digest = settings.model_digest or artifact.digest()
     known = dataclasses.replace(
         settings,
@@ -52,7 +55,7 @@ def load(settings: Settings) -> Loaded:
         opened,
         digest=digest,
         facts=facts,
-        name=said.name,
+        name=name,
         batching=said.batching,
         warmups=said.warmups,
         **({} if said.baseline is None else {"baseline": said.baseline, "baseline_by": BASELINE}),

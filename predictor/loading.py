@@ -27,7 +27,7 @@ def load(settings: Settings) -> Loaded:
 
 
 def completed(settings: Settings, loaded: Loaded) -> Settings:
-    """Where no flag gives a name or says how requests are joined, the model's settings files do."""
+    """Where no flag gives a name or says how requests are joined, the model's own files do."""
     if loaded.name and not settings.is_name_given:
         settings = dataclasses.replace(settings, model_name=loaded.name)
     found = loaded.batching

@@ -36,6 +36,7 @@ class ModelSettings:
     """All that is said; empty values where nothing is."""
 
     name: str = ""
+    folder_name: str = ""  # what config.pbtxt says the folder is called, as the model is
     signature: Signature | None = None
     signature_by: str = ""  # the file that gives it
     batching: Batching | None = None
@@ -51,6 +52,7 @@ def merged(first: ModelSettings, second: ModelSettings) -> ModelSettings:
     is_first = first.signature is not None
     return ModelSettings(
         name=first.name or second.name,
+        folder_name=first.folder_name or second.folder_name,
         signature=first.signature if is_first else second.signature,
         signature_by=first.signature_by if is_first else second.signature_by,
         batching=first.batching or second.batching,

@@ -4,6 +4,7 @@ For: a packed predictor, which decides by time and memory which models stay open
 Must not know: which models are open, loops, requests.
 """
 
+import dataclasses
 import logging
 import os
 import time
@@ -35,7 +36,8 @@ def open_measured(settings: Settings) -> Opened:
     before = own_bytes()
     started_s = time.perf_counter()
     try:
-        loaded = loading.load(settings)
+        # Its name is settled; whether its own files contradict that is asked as of one alone.
+        loaded = loading.load(dataclasses.replace(settings, is_name_given=False))
     except LoadError as error:
         return Opened(settings=settings, failure=str(error))
     except BaseException as error:  # noqa: BLE001 - one model of many: logged, and told

@@ -8,16 +8,21 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.modelfiles import kind_of
+from api.modelfiles import ModelFileError, kind_of
+from api.repositories import MLSERVER, TRITON, mlserver
 from predictor import artifacts, config
 from predictor.config import Settings
 from predictor.errors import LoadError
+from wire.folders import Folder
 
 _MODELS_MAX = 10_000
 
 
 class Repository:
-    """Each sub-folder is a model of that name, and each model file is one of its stem's."""
+    """Each sub-folder is a model of that name, and each model file is one of its stem's.
+
+    A name that model-settings.json gives goes before its folder's, as in MLServer.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -57,7 +62,7 @@ def _models(root: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for entry in entries:
         is_model = entry.is_dir() or _is_model(entry)
-        name = entry.name if entry.is_dir() else entry.stem
+        name = _name(entry) if entry.is_dir() else entry.stem
         if not is_model or not config.is_name(name):
             continue  # what lies beside models, and hidden folders
         if name in found:
@@ -67,6 +72,17 @@ def _models(root: Path) -> dict[str, Path]:
     if len(found) > _MODELS_MAX:
         raise LoadError(f"--repository: {root} holds more than {_MODELS_MAX} models")
     return found
+
+
+def _name(folder: Path) -> str:
+    """Where settings can not be read, the folder's: opening it says what is wrong with them."""
+    if (folder / TRITON).exists() or not (folder / MLSERVER).exists():
+        return folder.name
+    try:
+        said = mlserver(Folder(folder).text(MLSERVER)).get("name")
+    except (ModelFileError, OSError):
+        return folder.name
+    return said if isinstance(said, str) and config.is_name(said) else folder.name
 
 
 def _is_model(file: Path) -> bool:

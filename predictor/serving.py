@@ -221,9 +221,13 @@ def _end_stuck(seconds: float) -> None:
 def _facts(opened: Loaded | Repository) -> dict[str, Any]:
     """What is told of the model with its being ready; a repository's models come and go."""
     if isinstance(opened, Repository):
-        return {"digest": "", "provider": "", "prepared": False}
-    is_prepared = bool(opened.facts.get("prepared"))
-    return {"digest": opened.digest, "provider": opened.provider, "prepared": is_prepared}
+        return {"digest": "", "provider": "", "prepared": False, "name": ""}
+    return {
+        "digest": opened.digest,
+        "provider": opened.provider,
+        "prepared": bool(opened.facts.get("prepared")),
+        "name": opened.name,  # "" where one was given
+    }
 
 
 def _tidy(prepare: Callable[[], None] | None) -> None:

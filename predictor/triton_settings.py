@@ -84,8 +84,10 @@ def parse(text: str, *, where: str, read: Read) -> ModelSettings:
         triton_warmup.of(each, is_batched=bool(size_max), where=where, read=read)
         for each in _messages(said, "model_warmup", where)
     ]
+    name = str(_one(said, "name", ""))
     return ModelSettings(
-        name=str(_one(said, "name", "")),
+        name=name,
+        folder_name=name,
         signature=Signature(inputs=inputs, outputs=outputs) if inputs else None,
         signature_by=where if inputs else "",
         batching=batching,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,15 @@ def test_everything_set() -> None:
     assert (settings.threads, settings.body_bytes_max, settings.port) == (4, 5, 0)
     assert (settings.container_concurrency, settings.timeout_s) == (7, 9)
     assert settings.model_digest == DIGEST
+
+
+def test_the_working_directory_has_a_name_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "iris").mkdir()
+    monkeypatch.chdir(tmp_path / "iris")
+    assert config.parse(["--model", "."], {}).model_name == "iris"
+    assert config.parse(["--model", "s3://bucket/models/irises/"], {}).model_name == "irises"
 
 
 def test_the_service_names_the_model_and_the_port_may_come_from_the_environment() -> None:

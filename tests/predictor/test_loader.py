@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictor import config, loader
+from predictor import config, loader, loading
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
 
@@ -79,6 +79,22 @@ def test_what_lies_beside_a_model_is_read_and_is_part_of_its_digest(
     )
     with pytest.raises(LoadError, match=r"signature\.json names input 'z', which the model has"):
         load("--model", str(tmp_path / "iris"))
+
+
+def test_a_folder_names_its_model_unless_somebody_did(
+    identity_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "iris-1.5"
+    folder.mkdir()
+    identity_model().rename(folder / "model.onnx")
+    plain = config.parse(["--model", str(folder)], {})
+    assert loading.completed(plain, loader.load(plain)).model_name == "iris-1.5"
+    (folder / "config.pbtxt").write_text('name: "theirs"')
+    with pytest.raises(LoadError, match=r"config\.pbtxt names the model 'theirs', while its folde"):
+        loader.load(plain)
+    for flags, environment in ((["--model-name", "m"], {}), ([], {"K_SERVICE": "m"})):
+        given = config.parse(["--model", str(folder), *flags], environment)
+        assert loading.completed(given, loader.load(given)).model_name == "m"
 
 
 def test_a_signature_gives_names_to_a_model_that_has_none(tmp_path: Path) -> None:

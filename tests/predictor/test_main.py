@@ -52,6 +52,22 @@ def post(url: str, body: bytes) -> tuple[int, dict[str, object]]:
             return error.code, orjson.loads(error.read())
 
 
+def test_a_folder_as_triton_lays_it_out_is_served_under_its_name(
+    identity_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "iris-1.5"
+    (folder / "1").mkdir(parents=True)
+    identity_model().rename(folder / "1/model.onnx")
+    (folder / "config.pbtxt").write_text('name: "iris-1.5"')
+    with running("--model", str(folder)) as (_, url):
+        status, answer = post(f"{url}/v2/models/iris-1.5/infer", infer_body([[1.0, 2.0]]))
+        assert (status, answer["model_name"]) == (200, "iris-1.5")
+    (folder / "config.pbtxt").write_text('name: "iris"')
+    ended = run("--model", str(folder), "--port", "0")
+    assert ended.returncode == 1
+    assert "names the model 'iris', while its folder is 'iris-1.5'" in ended.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(
     identity_model: Callable[..., Path], number: signal.Signals

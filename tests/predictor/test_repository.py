@@ -31,6 +31,22 @@ def test_a_name_has_one_meaning(tmp_path: Path) -> None:
         Repository(tmp_path).names()
 
 
+def test_a_name_of_mlservers_goes_before_its_folders(tmp_path: Path) -> None:
+    said = {"a": '{"name": "theirs"}', "b": "{}", "c": '{"name": "c/d"}', "d": "{", "e": "[]"}
+    for folder, text in said.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model-settings.json").write_text(text)
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f/model-settings.json").write_text('{"name": "g"}')
+    (tmp_path / "f/config.pbtxt").touch()
+    repository = Repository(tmp_path)
+    assert repository.names() == ["b", "c", "d", "e", "f", "theirs"]
+    assert repository.path("theirs") == tmp_path / "a"
+    (tmp_path / "b/model-settings.json").write_text('{"name": "theirs"}')
+    with pytest.raises(LoadError, match="two models named 'theirs': a and b"):
+        repository.names()
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match=r"--repository: cannot read .*/no: No such file"):
         Repository(tmp_path / "no").names()
