@@ -17,7 +17,7 @@ from predictor.protocol import Codec, Encoded, InferRequest
 from wire.buffering import BufferedReceiver
 from wire.exchange import Exchange
 
-_PROXY = keys.HEADER_PROXY.encode()
+PROXY = keys.HEADER_PROXY.encode()
 
 
 class Front(Protocol):
@@ -55,7 +55,7 @@ class Call:
         self.front = front
         self.exchange = exchange
         self.codec = codec
-        self.is_proxied = exchange.index.get(_PROXY) == b"activator"
+        self.is_proxied = exchange.index.get(PROXY) == b"activator"
         self.is_over = False
         self.body = b""
         self.bytes_max = 0  # of the body, as sent and inflated

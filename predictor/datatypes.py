@@ -91,13 +91,13 @@ _BY_DTYPE = {row.dtype: row for row in DATATYPES.values() if row.kind != "V"}
 def of_array(array: Tensor) -> Datatype | None:
     """The datatype an array is sent as; None when V2 has none."""
     found = _BY_DTYPE.get(array.dtype)
-    if found is None and array.dtype.kind in "US":
+    if found is not None:
+        return found
+    if array.dtype.kind in "US":
         return DATATYPES["BYTES"]
-    if found is None and array.dtype.newbyteorder("=") in _BY_DTYPE:
-        return _BY_DTYPE[array.dtype.newbyteorder("=")]
-    if found is None and array.dtype.name == "bfloat16":
+    if array.dtype.name == "bfloat16":
         return DATATYPES["BF16"]
-    return found
+    return _BY_DTYPE.get(array.dtype.newbyteorder("="))
 
 
 def word(value: Any) -> str:
@@ -122,7 +122,7 @@ def to_array(name: str, values: Any, datatype: Datatype) -> Tensor:
     numbers, no fractions cut off, no overflow.
     """
     flat, shape = _flatten(name, values)
-    array = _fill(name, flat, datatype)
+    array = of_flat(name, flat, datatype)
     return array if len(shape) == 1 else array.reshape(shape)
 
 
@@ -156,7 +156,8 @@ def _flatten(name: str, values: Any) -> tuple[list[Any], tuple[int, ...]]:
     return values, tuple(shape)
 
 
-def _fill(name: str, flat: list[Any], datatype: Datatype) -> Tensor:
+def of_flat(name: str, flat: list[Any], datatype: Datatype) -> Tensor:
+    """As `to_array`, of values that are not nested."""
     kinds = set(map(type, flat))
     wanted = datatype.kind
     try:
@@ -258,7 +259,7 @@ def check_wanted(outputs: Mapping[str, Tensor], wanted: tuple[str, ...] | None) 
 
 def describe(name: str, array: Tensor) -> Datatype:
     """The datatype of an output; RequestError when there is none (complex, dates …)."""
-    datatype = of_array(array)
+    datatype = _BY_DTYPE.get(array.dtype) or of_array(array)
     if datatype is None:
         raise RequestError(
             Fault.BAD_OUTPUT,

@@ -14,6 +14,7 @@ from predictor.binary_v2 import LENGTH, Section
 from predictor.datatypes import DATATYPES, Datatype, check_wanted
 from predictor.errors import Fault, RequestError
 from predictor.model import Signature, Tensor, TensorSpec
+from predictor.plain_v2 import PlainInputs
 from predictor.protocol import JSON, NO_HEADERS, Encoded, InferRequest, PlainCodec, parse_object
 
 _REQUEST_FIELDS = frozenset({"id", "parameters", "inputs", "outputs", "model_name"})
@@ -39,6 +40,7 @@ class CodecV2(PlainCodec):
 
     def __init__(self, signature: Signature | None, *, name: str, version: str) -> None:
         self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
+        self._plain = PlainInputs(signature) if signature else None
         self._outputs = tuple(spec.name for spec in signature.outputs) if signature else None
         self._name = name
         self._head: dict[str, Any] = {"model_name": name}
@@ -101,6 +103,10 @@ class CodecV2(PlainCodec):
     ) -> dict[str, Tensor]:
         if type(raw_inputs) is not list:
             raise _bad("inputs", "a list of tensors", datatypes.word(raw_inputs))
+        if section is None and not content_type and self._plain is not None:
+            plain = self._plain.read(raw_inputs)
+            if plain is not None:
+                return plain
         feeds: dict[str, Tensor] = {}
         for index, raw in enumerate(raw_inputs):
             name, array = self._input(index, raw, section, content_type)

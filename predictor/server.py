@@ -22,7 +22,7 @@ from predictor import (
     routes,
     text_server,
 )
-from predictor.calls import Call
+from predictor.calls import PROXY, Call
 from predictor.cloud_events import EventCodec
 from predictor.config import Settings
 from predictor.errors import Fault, RequestError
@@ -30,6 +30,7 @@ from predictor.grpc_server import GrpcServer
 from predictor.lane import Lane
 from predictor.load_header import LoadHeader
 from predictor.loaded import Loaded
+from predictor.plans import Plan
 from predictor.protocol import JSON, Codec, Encoded
 from predictor.protocol_v1 import CodecV1
 from predictor.protocol_v2 import CodecV2, metadata
@@ -108,36 +109,68 @@ class Server:
 
     def on_request(self, exchange: Exchange) -> None:
         """Take one request from the wire."""
+        plan = exchange.head.memo
+        if type(plan) is not Plan or plan.server is not self:
+            plan = self._plan(exchange)
+            if plan is None:
+                return
+        if plan.is_direct and exchange.is_complete and self.lane.is_clear:
+            self._at_once(exchange, plan)
+        else:
+            Call(self, exchange, plan.codec).begin(bytes_max=self._settings.body_bytes_max)
+
+    def _plan(self, exchange: Exchange) -> Plan | None:
+        """How an inference is to be taken; None for what is none, which has its answer."""
         route = self._routes.get(exchange.target)
         try:
             if route is None:
                 path = exchange.path
                 route = self._routes.get(path)
                 if route is None and self._went_elsewhere(exchange, path):
-                    return
+                    return None
                 route = route or self._find(path)
-            answer = route.answer
             if exchange.method != route.method:
                 routes.check_method(route, exchange.method, exchange.path)
-            if answer is Answer.INFER:
-                self._infer(exchange, self._v2)
-            else:
-                self._other(exchange, answer)
+            codec = self._codec(exchange, route.answer)
+            if codec is not None:
+                return self._planned(exchange, codec)
+            self._other(exchange, route.answer)
         except RequestError as error:
-            if grpc.is_grpc(exchange.index.get(b"content-type")) and exchange.is_http2:
-                self._grpc.refuse(exchange, error)
-                return
+            self._refuse_head(exchange, error, route)
+        return None
+
+    def _planned(self, exchange: Exchange, codec: Codec) -> Plan:
+        index = exchange.index
+        is_encoded = b"content-encoding" in index
+        if is_encoded:
+            coding.check(index[b"content-encoding"])
+        is_lasting = codec is self._v2 or codec is self._v1
+        is_proxied = index.get(PROXY) == b"activator"
+        plan = Plan(self, codec, is_lasting and not is_encoded, is_proxied)
+        if is_lasting:
+            exchange.head.memo = plan
+        return plan
+
+    def _codec(self, exchange: Exchange, answer: Answer) -> Codec | None:
+        """Of what is an inference."""
+        if answer is Answer.INFER:
+            return self._v2
+        if answer is Answer.PREDICT:
+            return self._event(exchange) if cloud_events.is_event(exchange.index) else self._v1
+        return self._explain.get(answer)
+
+    def _refuse_head(
+        self, exchange: Exchange, error: RequestError, route: routes.Route | None
+    ) -> None:
+        if grpc.is_grpc(exchange.index.get(b"content-type")) and exchange.is_http2:
+            self._grpc.refuse(exchange, error)
+        else:
             headers = self._head + routes.remedy(error, route)
             self._respond(exchange, error.status, headers, error.body)
 
     def _other(self, exchange: Exchange, answer: Answer) -> None:
-        """Whatever is not V2's infer."""
-        if answer is Answer.PREDICT:
-            event = cloud_events.is_event(exchange.index)
-            self._infer(exchange, self._event(exchange) if event else self._v1)
-        elif answer in self._explain:
-            self._infer(exchange, self._explain[answer])
-        elif answer is Answer.REPOSITORY:
+        """Whatever is no inference."""
+        if answer is Answer.REPOSITORY:
             self._repository(exchange)
         else:
             self._tell(exchange, answer)
@@ -164,31 +197,54 @@ class Server:
 
     # -- inference ---------------------------------------------------------------------------
 
-    def _infer(self, exchange: Exchange, codec: Codec) -> None:
-        if b"content-encoding" in exchange.index:
-            coding.check(exchange.index[b"content-encoding"])
-        Call(self, exchange, codec).begin(bytes_max=self._settings.body_bytes_max)
+    def _at_once(self, exchange: Exchange, plan: Plan) -> None:
+        """Answer here and now: nothing is waited for, so nobody has to watch."""
+        codec = plan.codec
+        try:
+            encoded, run_s = self.lane.at_once(
+                codec, exchange.take(), exchange.index, is_proxied=plan.is_proxied
+            )
+        except RequestError as error:
+            self._refuse(exchange, codec, error)
+            return
+        self._answer(exchange, codec, encoded, self._start_timing, run_s=run_s, waited_s=0.0)
 
     def answered(self, call: Call, encoded: Encoded, run_s: float, timing: bytes) -> None:
         """Send an answer."""
+        waited_s = max(0.0, self.lane.active_s - call.arrived_s - run_s)
         timing = self._start_timing + timing
+        self._answer(call.exchange, call.codec, encoded, timing, run_s=run_s, waited_s=waited_s)
+
+    def _answer(
+        self,
+        exchange: Exchange,
+        codec: Codec,
+        encoded: Encoded,
+        timing: bytes,
+        *,
+        run_s: float,
+        waited_s: float,
+    ) -> None:
         headers = self._timed_head % (encoded.head, timing, run_s * 1000)
         self._start_timing = b""
-        exchange = call.exchange
         asked = exchange.index.get(_LOAD_FORMAT)
         if asked is not None:
-            waited_s = max(0.0, self.lane.active_s - call.arrived_s - run_s)
             headers += self._load.line(asked, waited_s=waited_s)
         if self._is_draining:
             exchange.keep_alive = False
-        call.codec.send(exchange, 200, headers, encoded.body)
+        codec.send(exchange, 200, headers, encoded.body)
 
     def refused(self, call: Call, error: RequestError, *, status: int = 0) -> None:
         """Send a refusal, with the fault's own status unless another is given."""
-        head, body = call.codec.refuse(error)
+        self._refuse(call.exchange, call.codec, error, status=status)
+
+    def _refuse(
+        self, exchange: Exchange, codec: Codec, error: RequestError, *, status: int = 0
+    ) -> None:
+        head, body = codec.refuse(error)
         if self._is_draining:
-            call.exchange.keep_alive = False
-        call.codec.send(call.exchange, status or error.status, head + self._identity, body)
+            exchange.keep_alive = False
+        codec.send(exchange, status or error.status, head + self._identity, body)
 
     def heading(self, content: bytes) -> bytes:
         """The head of an answer that is not one of an inference's."""

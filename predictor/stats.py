@@ -49,6 +49,14 @@ class RequestStats:
         if is_proxied:
             self.proxied_in_flight -= 1
 
+    def passed(self, seconds: float, *, is_proxied: bool) -> None:
+        """A request came and was answered in one go, which took so long."""
+        self.requests += 1
+        self._concurrency_seconds += seconds
+        if is_proxied:
+            self.proxied_requests += 1
+            self._proxied_seconds += seconds
+
     def report(self, *, now_s: float) -> dict[str, float]:
         """All totals until now, as they are sent."""
         self._advance(now_s)

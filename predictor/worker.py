@@ -36,6 +36,13 @@ class Outcome(NamedTuple):
     error: RequestError | None
     run_s: float
 
+    @property
+    def found(self) -> Mapping[str, Tensor]:
+        """The outputs; raises the fault where there are none."""
+        if self.outputs is None:
+            raise self.error or RequestError(Fault.BUG)
+        return self.outputs
+
 
 class Worker:
     """One thread, started with the object, and the choice between it and the loop.

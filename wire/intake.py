@@ -69,19 +69,32 @@ class Intake(Link):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the transport."""
+        if (
+            len(data) == self._memo_size
+            and self._current is None
+            and self._incoming is None
+            and self._is_between
+            and not self._is_deaf
+            and not self._stash
+            and data.startswith(self._memo_bytes)
+        ):
+            # The same head again, with a whole body and nothing else: no need to parse it.
+            assert self._memo is not None
+            self._memo_misses = 0
+            exchange = Exchange(self, self._peer, self._memo)
+            exchange.early = early = data[len(self._memo_bytes) :]
+            exchange.received = len(early)
+            exchange.is_complete = True
+            self._dispatch(exchange)
+        else:
+            self._take_in(data)
+
+    def _take_in(self, data: bytes) -> None:
+        """Take what is not a repeated head."""
         if self._current is not self._incoming or self._is_deaf or self._stash:
             self._keep(data)
         elif not self._is_between or self._current is not None or len(data) > _SLICE_BYTES:
             self._feed(data)
-        elif len(data) == self._memo_size and data.startswith(self._memo_bytes):
-            # The same head again, with a whole body and nothing else: no need to parse it.
-            assert self._memo is not None
-            exchange = Exchange(self, self._peer, self._memo)
-            exchange.early = data[len(self._memo_bytes) :]
-            exchange.received = len(exchange.early)
-            exchange.is_complete = True
-            self._memo_misses = 0
-            self._dispatch(exchange)
         elif self._memo_misses < _MEMO_MISSES_MAX:
             before = self._newest
             self._feed_slice(data)

@@ -63,12 +63,12 @@ class ServerProtocol(Intake, asyncio.Protocol):
             self.wind_down()
 
     @override
-    def data_received(self, data: bytes) -> None:
+    def _take_in(self, data: bytes) -> None:
         if self._is_fresh:
             data = self._sniff(data)
             if not data:
                 return
-        Intake.data_received(self, data)  # super() would cost the hot path a little more
+        super()._take_in(data)
 
     def _sniff(self, data: bytes) -> bytes:
         """Find out which HTTP is spoken. What is returned is HTTP/1; b"": all is taken care of."""
