@@ -16,7 +16,7 @@ class Chatty(BaseHTTPRequestHandler):
             self.switch()
             return
         if self.path == "/sleep":
-            time.sleep(5)
+            time.sleep(20)
         self.say(json.dumps(EVENTS).encode())
 
     def do_POST(self) -> None:

@@ -187,13 +187,13 @@ def test_a_replica_that_dies_costs_only_the_request_it_ran(
         answer = platform.request(host, "/v2/models/mortal/infer", {"inputs": [tensor]})
         statuses[key] = answer.status
 
-    running = threading.Thread(target=ask, args=("running", 30.0))
+    running = threading.Thread(target=ask, args=("running", 50.0))
     running.start()
-    wait_until(lambda: concurrency(platform, "mortal") == 1, 20, "the request to run")
+    wait_until(lambda: concurrency(platform, "mortal") == 1, 60, "the request to run")
     held = [threading.Thread(target=ask, args=(f"held-{n}", 0.0)) for n in range(5)]
     for thread in held:
         thread.start()
-    wait_until(lambda: concurrency(platform, "mortal") == 6, 20, "the others to be held")
+    wait_until(lambda: concurrency(platform, "mortal") == 6, 60, "the others to be held")
     os.kill(replica_of(platform, "mortal"), signal.SIGKILL)
     for thread in (running, *held):
         thread.join(60)

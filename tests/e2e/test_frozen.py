@@ -37,7 +37,7 @@ def stopped(platform: Platform) -> int:
     def found() -> list[int]:
         return [pid for pid, how in processes(platform).items() if how == "T"]
 
-    wait_until(lambda: len(found()) == 1, 20, "one process to be stopped")
+    wait_until(lambda: len(found()) == 1, 60, "one process to be stopped")
     return found()[0]
 
 
@@ -53,7 +53,7 @@ def test_what_is_at_zero_is_frozen_and_nothing_of_it_survives_a_power_cut(folder
         assert platform.request(host, INFER, infer_body()).status == 200
         at_zero(platform, "sleeper")
         pid = stopped(platform)
-        wait_until(lambda: frozen(platform).get("replicas") == 1, 20, "the Node to tell")
+        wait_until(lambda: frozen(platform).get("replicas") == 1, 60, "the Node to tell")
         assert frozen(platform)["revisions"] == {"default/sleeper-00001": 1}
         woken = platform.request(host, INFER, infer_body())
         assert woken.status == 200
@@ -67,7 +67,7 @@ def test_what_is_at_zero_is_frozen_and_nothing_of_it_survives_a_power_cut(folder
         alive = processes(platform)
         platform.kill()
         wait_until(
-            lambda: all(state(pid) in ("gone", "Z") for pid in alive), 20, "every process to end"
+            lambda: all(state(pid) in ("gone", "Z") for pid in alive), 60, "every process to end"
         )
 
 
@@ -87,4 +87,4 @@ def test_a_deleted_service_takes_its_frozen_replicas_along(folder: Path) -> None
         at_zero(platform, "sleeper")
         pid = stopped(platform)
         platform.relight("delete", "sleeper")
-        wait_until(lambda: state(pid) in ("gone", "Z"), 20, "the frozen replica to end")
+        wait_until(lambda: state(pid) in ("gone", "Z"), 60, "the frozen replica to end")

@@ -51,9 +51,9 @@ def test_a_domain_mapping_leads_to_its_service_until_it_goes(platform: Platform)
     def status() -> int:
         return platform.request("WWW.mapped.example:80", "/v2/models/mapped").status
 
-    wait_until(lambda: status() == 200, 30, "the mapped host to be served")
+    wait_until(lambda: status() == 200, 60, "the mapped host to be served")
     platform.relight("delete", "mapped")
-    wait_until(lambda: status() == 404, 30, "the mapped host to go with its Service")
+    wait_until(lambda: status() == 404, 60, "the mapped host to go with its Service")
 
 
 def test_a_websocket_wakes_its_service_and_is_passed_through(platform: Platform) -> None:
@@ -75,7 +75,7 @@ def test_a_websocket_wakes_its_service_and_is_passed_through(platform: Platform)
 
 
 def test_an_answer_that_does_not_begin_in_time_is_504(platform: Platform) -> None:
-    host = create(platform, program("slow", timeoutSeconds=20, responseStartTimeoutSeconds=1))
+    host = create(platform, program("slow", timeoutSeconds=20, responseStartTimeoutSeconds=4))
     answer = platform.request(host, "/sleep")
     assert (answer.status, answer.json()["reason"]) == (504, "ResponseStartTimeout")
     assert platform.request(host, "/").status == 200
@@ -106,7 +106,7 @@ def test_an_inference_service_logs_to_a_service_without_a_name_server(platform: 
     def events() -> list[dict[str, str]]:
         return platform.request(sink, "/events").json()
 
-    wait_until(lambda: len(events()) >= 4, 30, "the events to arrive")
+    wait_until(lambda: len(events()) >= 4, 60, "the events to arrive")
     for event in events():
         assert event["ce-inferenceservicename"] == "logged"
         assert event["ce-component"] == "predictor"

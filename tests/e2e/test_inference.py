@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 ISVC = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices"
 CELSIUS = {"name": "celsius", "shape": [1, 1], "datatype": "FP32", "data": [100]}
 REQUESTS = 500
-READY_S = 30.0
+READY_S = 60.0
 
 
 def isvc(name: str, predictor: dict[str, Any], **others: Any) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def test_a_transformer_of_ones_own_calls_the_predictor(
     program.write_text(TRANSFORMER)
     own = {"image": "x/transformer", "command": [sys.executable, str(program)]}
     apply(kubectl, isvc("warm", onnx(FAHRENHEIT), transformer={"containers": [own]}))
-    kubectl("wait", "--for=condition=Ready", "isvc/warm", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "isvc/warm", f"--timeout={READY_S:.0f}s")
     for host in ("warm-default.localhost", "warm.default.svc.cluster.local"):
         answer = platform.request(host, "/v1/models/warm:predict", {"instances": [212]})
         assert answer.status == 200, answer.body
@@ -182,7 +182,7 @@ def test_a_predictor_of_ones_own(platform: Platform, kubectl: Kubectl) -> None:
         "env": [{"name": "GREETING", "value": "hello"}],
     }
     apply(kubectl, isvc("mine", {"containers": [own], "containerConcurrency": 1}))
-    kubectl("wait", "--for=condition=Ready", "isvc/mine", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "isvc/mine", f"--timeout={READY_S:.0f}s")
     answer = platform.request("mine-default.localhost", "/any")
     assert answer.status == 200
     assert b"hello" in answer.body
@@ -193,19 +193,19 @@ def test_a_predictor_of_ones_own(platform: Platform, kubectl: Kubectl) -> None:
 def test_stop_and_start(platform: Platform, kubectl: Kubectl) -> None:
     key = "serving.kserve.io/stop"
     apply(kubectl, isvc("rest", onnx(FAHRENHEIT)))
-    kubectl("wait", "--for=condition=Ready", "isvc/rest", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "isvc/rest", f"--timeout={READY_S:.0f}s")
     kubectl("annotate", "isvc", "rest", f"{key}=true")
-    kubectl("wait", "--for=condition=Stopped", "isvc/rest", "--timeout=30s")
+    kubectl("wait", "--for=condition=Stopped", "isvc/rest", f"--timeout={READY_S:.0f}s")
     wait_until(lambda: not platform.pods("rest-predictor"), READY_S, "its Pods to go")
     kubectl("annotate", "isvc", "rest", f"{key}-")
-    kubectl("wait", "--for=condition=Ready", "isvc/rest", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "isvc/rest", f"--timeout={READY_S:.0f}s")
     kubectl("delete", "isvc", "rest")
 
 
 def test_the_first_example_of_kserve(platform: Platform, kubectl: Kubectl) -> None:
     pytest.importorskip("skops.io", reason="pip install 'relight[sklearn]'")
     kubectl("apply", "-f", "examples/kserve/sklearn-iris.yaml")
-    kubectl("wait", "--for=condition=Ready", "isvc/sklearn-iris", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "isvc/sklearn-iris", f"--timeout={READY_S:.0f}s")
     body = {"instances": [[6.8, 2.8, 4.8, 1.4], [6.0, 3.4, 4.5, 1.6]]}
     path = "/v1/models/sklearn-iris:predict"
     answer = platform.request("sklearn-iris-default.localhost", path, body)

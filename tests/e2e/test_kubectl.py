@@ -27,7 +27,7 @@ def test_examples_apply_wait_answer_and_go(platform: Platform, kubectl: Kubectl)
     again = platform.service("fahrenheit")["status"]
     assert again["latestCreatedRevisionName"] == "fahrenheit-00001", "nothing changed"
     kubectl("delete", "-f", "examples/")
-    wait_until(lambda: not platform.pods("fahrenheit"), 30, "the pods to go")
+    wait_until(lambda: not platform.pods("fahrenheit"), 60, "the pods to go")
     assert kubectl("get", "rev", "fahrenheit-00001", check=False).returncode == 1
 
 

@@ -72,7 +72,7 @@ def test_a_model_wakes_without_an_import(folder: Path) -> None:
         assert of_scikit_learn(parent(zygote)) == {"Private_Dirty": 0, "Shared_Dirty": 0}
 
         os.kill(zygote, signal.SIGKILL)
-        wait_until(lambda: not is_alive(second), 20, "what it forked to end with it")
+        wait_until(lambda: not is_alive(second), 60, "what it forked to end with it")
         wait_until(
             lambda: platform.request(host, PREDICT, BODY).status == 200, 60, "another replica"
         )
@@ -80,4 +80,4 @@ def test_a_model_wakes_without_an_import(folder: Path) -> None:
         assert platform.process is not None
         below = children_of(platform.process.pid)
         platform.kill()
-        wait_until(lambda: not any(map(is_alive, below)), 20, "every process to end")
+        wait_until(lambda: not any(map(is_alive, below)), 60, "every process to end")

@@ -133,7 +133,7 @@ def test_a_failing_init_container_is_told_by_the_service(
         words[:] = [line.split()[2] for line in printed if line.startswith("unlicensed")]
         return bool(words) and words[0].startswith("Init:")
 
-    wait_until(has_status, 30, "the Pod's status")
+    wait_until(has_status, 60, "the Pod's status")
     assert words[0] in ("Init:0/1", "Init:Error", "Init:CrashLoopBackOff")
     kubectl("delete", "ksvc", "unlicensed")
 

@@ -52,7 +52,7 @@ def test_live_traffic_is_recorded_and_rehearsed(platform: Platform, tmp_path: Pa
         for _ in range(REQUESTS):
             infer = "/v2/models/recorded/infer"
             assert send(platform.activator, host, infer, infer_body()).status == 200
-        wait_until(lambda: path.read_text().count("\n") > REQUESTS, 30, "the rows")
+        wait_until(lambda: path.read_text().count("\n") > REQUESTS, 60, "the rows")
         recording.send_signal(signal.SIGINT)
         assert recording.wait(30) == 0
         assert recording.stderr.read() == f"recorded {REQUESTS} requests\n"

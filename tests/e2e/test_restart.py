@@ -1,6 +1,7 @@
 """The platform as a process: two of them, killed, stopped, started again."""
 
 import contextlib
+import signal
 import sqlite3
 import threading
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_killed_during_a_rollout_it_comes_back_as_acknowledged(folder: Path) -> 
         acknowledged = objects(platform)
         left = processes(platform)
         platform.kill()
-        wait_until(lambda: not any(map(is_alive, left)), 10, "every process to end with it")
+        wait_until(lambda: not any(map(is_alive, left)), 60, "every process to end with it")
         platform.start()
         after = objects(platform)
         assert {k: after[k] for k in acknowledged} == acknowledged
@@ -49,7 +50,7 @@ def test_killed_during_a_rollout_it_comes_back_as_acknowledged(folder: Path) -> 
             60,
             "the rollout to go on",
         )
-        wait_until(lambda: condition(platform, "kept")["status"] == "True", 30, "ready")
+        wait_until(lambda: condition(platform, "kept")["status"] == "True", 60, "ready")
         answer = platform.request(host, "/v2/models/kept/infer", infer_body())
         assert answer.headers["relight-revision"] == "kept-00002"
         assert sorted(k for k in objects(platform) if k.startswith("revisions/")) == [
@@ -72,14 +73,14 @@ def test_killed_under_load_its_autoscaler_goes_on_with_its_windows(folder: Path)
                 rows = database.execute("SELECT blob FROM windows WHERE name = 'warm-00001'")
                 return any(b'"stable"' in blob for (blob,) in rows)
 
-        wait_until(is_kept, 30, "the windows to be kept")
+        wait_until(is_kept, 60, "the windows to be kept")
         left = processes(platform)
         platform.kill()
-        wait_until(lambda: not any(map(is_alive, left)), 10, "every process to end with it")
+        wait_until(lambda: not any(map(is_alive, left)), 60, "every process to end with it")
         platform.start()
         log = folder / "d/up.log"
         wait_until(
-            lambda: "what was kept of 1 Revisions, of 1" in log.read_text(), 20, "them to be read"
+            lambda: "what was kept of 1 Revisions, of 1" in log.read_text(), 60, "them to be read"
         )
         scaler = f"{AUTOSCALERS}/warm-00001"
         assert platform.get(scaler)["status"]["desiredScale"] == 1
@@ -104,10 +105,11 @@ def test_two_run_side_by_side_and_leave_nothing(folder: Path) -> None:
 
 def test_a_stop_answers_what_runs(folder: Path) -> None:
     (folder / "slow.py").write_text(
-        "import time\nimport numpy as np\nfrom predictor.model import Model\n"
+        "import pathlib, time\nimport numpy as np\nfrom predictor.model import Model\n"
         "class Slow(Model):\n"
         "    def predict(self, inputs):\n"
-        "        time.sleep(1.5)\n"
+        f"        while not pathlib.Path('{folder}/go').exists():\n"
+        "            time.sleep(0.01)\n"
         "        return {'done': np.array([1])}\n"
     )
     statuses: list[int] = []
@@ -121,8 +123,14 @@ def test_a_stop_answers_what_runs(folder: Path) -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        wait_until(lambda: running(platform) == 1, 20, "the request to run")
-    thread.join(30)
+        wait_until(lambda: running(platform) == 1, 60, "the request to run")
+        assert platform.process is not None
+        platform.process.send_signal(signal.SIGTERM)
+        log = folder / "d/up.log"
+        wait_until(lambda: "msg=stopping" in log.read_text(), 60, "it to stop")
+        assert statuses == []
+        (folder / "go").touch()
+    thread.join(60)
     assert statuses == [200]
 
 

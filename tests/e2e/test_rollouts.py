@@ -59,7 +59,7 @@ def test_a_gradual_rollout_moves_every_request_and_loses_none(platform: Platform
     assert shares == sorted(shares)
     assert all(sum(percent for _, percent in each) == 100 for each in seen)
     assert set(answered) == {"slowly-00001", "slowly-00002"}
-    wait_until(lambda: condition(platform, "slowly")["status"] == "True", 30, "it to be ready")
+    wait_until(lambda: condition(platform, "slowly")["status"] == "True", 60, "it to be ready")
 
 
 def test_old_revisions_are_collected_as_the_cluster_says(
@@ -87,6 +87,6 @@ def test_old_revisions_are_collected_as_the_cluster_says(
                 if each["metadata"]["name"].startswith("kept-")
             }
 
-        wait_until(lambda: names() == {"kept-00003"}, 30, "the older Revisions to go")
+        wait_until(lambda: names() == {"kept-00003"}, 60, "the older Revisions to go")
     finally:
         kubectl(*change, "--patch", json.dumps({"data": None}))
