@@ -75,7 +75,13 @@ class Fault(enum.Enum):
     BINARY_LEFT = (400, "{left} bytes of binary data are left over after the last input")
     NO_ROWS = (
         400,
-        "V1 answers in rows, but outputs {names} differ in their first dimension; use /v2",
+        "V1 answers in rows, but outputs {names} differ in their first dimension: ask in columns, "
+        '{{"inputs": {{...}}}}, or use /v2',
+    )
+    NO_INPUT_ROWS = (
+        400,
+        "instances: input '{name}' is one value (shape []), of which there are no rows: ask in "
+        'columns, {{"inputs": {{"{name}": ...}}}}, or use /v2',
     )
     REJECTED = (400, "{detail}")  # the model's own code said why
     # The caller's: the request.

@@ -100,7 +100,8 @@ class _V1(PlainCodec):
         del index
         raw = parse_object(body)
         asked = explain_requests.parse(raw.pop("parameters", None))
-        return self._explainer.asked(self._codec.read(raw), asked)
+        request = self._codec.read(raw)._replace(reply=None)  # of columns: answered alike
+        return self._explainer.asked(request, asked)
 
     def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> Encoded:
         """See `Codec`."""

@@ -153,7 +153,7 @@ def schemas(
     found: Schema = {
         "Error": _object({"error": _TEXT}, is_open=True),
         "PredictRequest": _predict_request(signature, described),
-        "PredictResponse": _object({"predictions": {"type": ["array", "object"]}}),
+        "PredictResponse": _predict_response(),
         "InferRequest": _infer_request(signature, described, model_name),
         "InferResponse": _infer_response(signature, model_name),
     }
@@ -237,23 +237,43 @@ _PLAIN: Mapping[Answer, Schema | Callable[[], Schema]] = {
 
 def _predict_request(signature: Signature | None, described: Signature | None) -> Schema:
     rows: Schema = {"type": "array", "minItems": 1}
+    columns: Schema = {"type": "object", "minProperties": 1}
     examples: list[Any] = []
     if signature is not None:
         rows |= _rows(signature.inputs)
+        columns = _columns(signature.inputs)
     known = signature or described
     if known is not None and known.inputs:
         examples = _row_examples(known.inputs)
+    properties: Schema = {"inputs": columns}
+    if signature is None or all(spec.shape for spec in signature.inputs):
+        properties = {"instances": rows, "inputs": {"anyOf": [rows, columns]}}
     schema: Schema = {
         "type": "object",
-        "properties": {
-            "instances": rows,
-            "inputs": rows,
-            "signature_name": {"enum": ["serving_default", None]},
-        },
-        "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
+        "oneOf": [{"required": [name]} for name in properties],
+        "properties": {**properties, "signature_name": {"enum": ["serving_default", None]}},
         "additionalProperties": False,
     }
     return {**schema, "examples": examples} if examples else schema
+
+
+def _predict_response() -> Schema:
+    """`predictions` to rows, `outputs` to columns."""
+    rows: Schema = {"type": ["array", "object", "boolean", "number", "string"]}
+    fields: Schema = {"predictions": rows, "outputs": {}}
+    either = [{"required": [name]} for name in fields]
+    return {**_object(fields, optional=tuple(fields)), "oneOf": either}
+
+
+def _columns(inputs: Sequence[TensorSpec]) -> Schema:
+    """Whole tensors by name; of the only input of no dimensions also its value."""
+    by_name = {
+        spec.name: tensors.nested(spec.datatype, spec.shape, has_base64=True) for spec in inputs
+    }
+    columns = _object(by_name)
+    if len(inputs) == 1 and not inputs[0].shape:
+        return {"anyOf": [by_name[inputs[0].name], columns]}
+    return columns
 
 
 def _rows(inputs: Sequence[TensorSpec]) -> Schema:
@@ -270,9 +290,12 @@ def _rows(inputs: Sequence[TensorSpec]) -> Schema:
 
 
 def _row_examples(inputs: Sequence[TensorSpec]) -> list[Any]:
-    counts = {max(spec.shape[0], 1) for spec in inputs if spec.shape}
-    if any(tensors.example(spec) is None for spec in inputs) or len(counts) != 1:
+    if any(tensors.example(spec) is None for spec in inputs):
         return []
+    counts = {max(spec.shape[0], 1) if spec.shape else 0 for spec in inputs}
+    if len(counts) != 1 or 0 in counts:  # no rows in common
+        columns = {spec.name: tensors.nested_example(spec, spec.shape) for spec in inputs}
+        return [{"inputs": columns}]
     rows = {spec.name: tensors.nested_example(spec, spec.shape[1:]) for spec in inputs}
     row = next(iter(rows.values())) if len(rows) == 1 else rows
     return [{"instances": [row] * counts.pop()}]

@@ -49,10 +49,12 @@ def element(datatype: str, *, has_base64: bool = False) -> Schema:
 def nested(datatype: str, shape: tuple[int, ...], *, has_base64: bool = False) -> Schema:
     """Values nested as a shape says, -1 for any length."""
     schema = element(datatype, has_base64=has_base64)
-    for size in reversed(shape):
+    for depth, size in enumerate(reversed(shape)):
         schema = {"type": "array", "items": schema}
         if size != -1:
             schema |= {"minItems": size, "maxItems": size}
+        elif depth:
+            schema["minItems"] = 1  # of nothing nobody could say how deep it is
     return schema
 
 

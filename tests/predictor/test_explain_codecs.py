@@ -36,6 +36,7 @@ async def test_both_protocols_and_a_version(short_path: Path) -> None:
         assert found["method"] == "exact_shapley"
         assert found["base_value"] + sum(EXPECTED.values()) == found["prediction"] == 2.0
         assert found["is_additive"]
+        assert (await bench.post(V1, {"inputs": {"x": [ROW]}}))[1] == {"explanations": [found]}
         for path in (V2, "/v2/models/m/versions/m-1/explain", V2 + "/"):
             status, body = await bench.post(path, v2_body(id="a"))
             assert status == 200

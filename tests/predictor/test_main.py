@@ -15,8 +15,10 @@ from pathlib import Path
 import grpc
 import orjson
 import pytest
+from onnx import helper
 
 from predictor import serving
+from tests.predictor.onnx_files import build
 from tests.predictor.talking import PATIENCE_S, infer_body
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,22 @@ def test_a_folder_as_triton_lays_it_out_is_served_under_its_name(
     ended = run("--model", str(folder), "--port", "0")
     assert ended.returncode == 1
     assert "names the model 'iris', while its folder is 'iris-1.5'" in ended.stderr
+
+
+def test_a_value_for_all_rows_is_asked_for_in_columns(tmp_path: Path) -> None:
+    types: dict[str, tuple[str, list[int | str | None]]] = {
+        "x": ("FP32", ["n", 2]),
+        "factor": ("FP32", []),
+    }
+    node = helper.make_node("Mul", ["x", "factor"], ["y"])
+    (tmp_path / "m.onnx").write_bytes(build([node], types, {"y": types["x"]}))
+    with running("--model", str(tmp_path / "m.onnx")) as (_, url):
+        path = f"{url}/v1/models/m:predict"
+        columns = b'{"inputs": {"x": [[1, 2], [3, 4]], "factor": 2}}'
+        assert post(path, columns) == (200, {"outputs": [[2, 4], [6, 8]]})
+        status, answer = post(path, b'{"instances": [{"x": [1, 2], "factor": 2}]}')
+        assert status == 400
+        assert "instances: input 'factor' is one value" in str(answer["error"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

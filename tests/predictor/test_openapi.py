@@ -37,7 +37,17 @@ FIXED = Signature(
 )
 BRAIN = Signature(inputs=[TensorSpec(name="x", datatype="BF16", shape=(1,))], outputs=[])
 ROW = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}
-SIGNATURES = {"one": ONE, "several": SEVERAL, "fixed": FIXED, "none": None, "bf16": BRAIN}
+SCALAR = Signature(inputs=[TensorSpec(name="t", datatype="FP32", shape=())], outputs=[])
+MIXED = Signature(inputs=[*ONE.inputs, *SCALAR.inputs], outputs=ONE.outputs)
+SIGNATURES = {
+    "one": ONE,
+    "several": SEVERAL,
+    "fixed": FIXED,
+    "none": None,
+    "bf16": BRAIN,
+    "scalar": SCALAR,
+    "mixed": MIXED,
+}
 
 
 def document(
@@ -97,7 +107,7 @@ def test_every_path_that_is_served_is_there_with_its_method() -> None:
     assert set(infer["responses"]) == statuses | {"200", "default"}
 
 
-@pytest.mark.parametrize("name", ["one", "several", "fixed"])
+@pytest.mark.parametrize("name", ["one", "several", "fixed", "scalar", "mixed"])
 def test_the_examples_fit_and_are_read(name: str) -> None:
     signature = SIGNATURES[name]
     assert signature is not None
@@ -135,6 +145,10 @@ def test_an_example_of_a_model_that_only_describes_itself() -> None:
         ("PredictRequest", {"instances": [["a", "b"]]}),
         ("PredictRequest", {"instances": [[1, 2]], "inputs": [[1, 2]]}),
         ("PredictRequest", {"rows": [[1, 2]]}),
+        ("PredictRequest", {"inputs": {}}),
+        ("PredictRequest", {"inputs": {"x": []}}),
+        ("PredictRequest", {"inputs": {"z": [[1, 2]]}}),
+        ("PredictResponse", {"predictions": [1], "outputs": [1]}),
     ],
 )
 def test_what_is_refused_does_not_fit(schema: str, body: Any) -> None:
@@ -146,6 +160,8 @@ def test_what_is_refused_does_not_fit(schema: str, body: Any) -> None:
     [
         ("PredictRequest", {"instances": [[1, 2], [3.5, "NaN"]]}),
         ("PredictRequest", {"inputs": [{"x": [1, 2]}], "signature_name": "serving_default"}),
+        ("PredictRequest", {"inputs": {"x": [[1, 2], [3, 4]]}}),
+        ("PredictResponse", {"outputs": {"a": 1}}),
         (
             "InferRequest",
             {
@@ -158,6 +174,14 @@ def test_what_is_refused_does_not_fit(schema: str, body: Any) -> None:
 )
 def test_what_is_taken_fits(schema: str, body: Any) -> None:
     validator(document(ONE), schema).validate(body)
+
+
+def test_one_value_has_no_rows() -> None:
+    for signature, right in ((SCALAR, {"t": 1}), (SCALAR, 1), (MIXED, {"x": [[1, 2]], "t": 1})):
+        found = validator(document(signature), "PredictRequest")
+        assert found.is_valid({"inputs": right})
+        assert not found.is_valid({"inputs": [right]})
+        assert not found.is_valid({"instances": [right]})
 
 
 async def test_it_is_served_and_its_answers_are_what_it_says(

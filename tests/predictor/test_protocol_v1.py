@@ -43,8 +43,9 @@ def test_rows_become_the_batch_of_the_only_input() -> None:
 
 def test_rows_may_be_called_inputs_as_in_kserve() -> None:
     assert ONE.decode(b'{"inputs": [[1, 2]]}').feeds["x"].tolist() == [[1, 2]]
-    with pytest.raises(RequestError, match="inputs: expected a list of rows, got an object"):
-        ONE.decode(b'{"inputs": {"x": [[1, 2]]}}')
+    request = ONE.decode(b'{"inputs": [[1, 2]]}')
+    answer = ONE.encode(request, {"y": np.array([1.0])})
+    assert orjson.loads(answer.body) == {"predictions": [1.0]}, "as KServe, not TensorFlow Serving"
 
 
 def test_rows_are_objects_for_several_inputs() -> None:
@@ -52,6 +53,88 @@ def test_rows_are_objects_for_several_inputs() -> None:
     assert found["a"].tolist() == [[1, 2], [3, 4]]
     assert found["n"].dtype == np.int64
     assert found["n"].tolist() == [5, 6]
+
+
+SCALAR = codec(("t", "FP32", ()))
+MIXED = codec(("x", "FP32", (-1, 2)), ("t", "FP32", ()))
+
+
+def columns(of: CodecV1, inputs: Any) -> dict[str, Any]:
+    found = of.decode(orjson.dumps({"inputs": inputs})).feeds
+    return {name: array.tolist() for name, array in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("of", "inputs", "found"),
+    [
+        (TWO, {"n": [1, 2, 3], "a": [[1, 2]]}, {"a": [[1, 2]], "n": [1, 2, 3]}),
+        (ONE, {"x": [[1, 2], [3, "NaN"]]}, None),
+        (MIXED, {"x": [[1, 2]], "t": 0.5}, {"x": [[1, 2]], "t": 0.5}),
+        (SCALAR, {"t": 0.5}, {"t": 0.5}),
+        (SCALAR, 0.5, {"t": 0.5}),
+        (codec(("s", "BYTES", ())), {"b64": "/9j/"}, {"s": b"\xff\xd8\xff"}),
+        (codec(("b64", "BYTES", ())), {"b64": "YQ=="}, {"b64": "YQ=="}),
+        (FREE, {"a": [1, 2], "b": [["x"]], "c": True}, {"a": [1, 2], "b": [["x"]], "c": True}),
+        (FREE, 2, {"instances": 2}),
+    ],
+)
+def test_an_object_of_inputs_has_whole_tensors_in_it(of: CodecV1, inputs: Any, found: Any) -> None:
+    if found is None:
+        array = of.decode(orjson.dumps({"inputs": inputs})).feeds["x"]
+        assert np.array_equal(array, np.array([[1, 2], [3, np.nan]], np.float32), equal_nan=True)
+    else:
+        assert columns(of, inputs) == found
+
+
+@pytest.mark.parametrize(
+    ("of", "inputs", "said"),
+    [
+        (ONE, {}, "inputs: expected an object with x, got an empty object"),
+        (FREE, {}, "inputs: expected an object of tensors, got an empty object"),
+        (ONE, None, "inputs: expected a list of rows, got null"),
+        (TWO, 5, "inputs: expected an object with a, n, got a whole number"),
+        (TWO, "text", "inputs: expected an object with a, n, got text"),
+        (TWO, {"a": [[1, 2]]}, "missing input 'n': the model takes a, n, got a"),
+        (TWO, {"a": [[1, 2]], "m": [1]}, "unknown input 'm': the model takes a, n"),
+        (ONE, {"x": [1, 2]}, "input 'x': expected shape [-1, 2] (rank 2), got [2] (rank 1)"),
+        (ONE, {"x": [[1], [2, 3]]}, "input 'x': ragged data"),
+        (ONE, {"x": None}, "input 'x': expected numbers for FP32, got null"),
+        (ONE, 5, "input 'x': expected shape [-1, 2] (rank 2), got [] (rank 0)"),
+        (SCALAR, {"t": [0.5]}, "input 't': expected shape [] (rank 0), got [1] (rank 1)"),
+    ],
+)
+def test_wrong_columns_are_refused_in_words(of: CodecV1, inputs: Any, said: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        columns(of, inputs)
+    assert caught.value.status == 400
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("of", "instances"), [(SCALAR, [0.5]), (MIXED, [{"x": [1, 2], "t": 0.5}])])
+def test_of_one_value_there_are_no_rows(of: CodecV1, instances: Any) -> None:
+    with pytest.raises(RequestError) as caught:
+        feeds(of, instances)
+    said = (
+        "instances: input 't' is one value (shape []), of which there are no rows: ask in columns"
+    )
+    assert str(caught.value).startswith(said)
+    assert '{"inputs": {"t": ...}}' in str(caught.value)
+
+
+def test_columns_are_answered_in_columns() -> None:
+    def outputs(of_model: dict[str, Any]) -> Any:
+        request = SCALAR.decode(b'{"inputs": 1}')
+        return orjson.loads(SCALAR.encode(request, of_model).body)
+
+    assert outputs({"y": np.array([[1, 2]], "q")}) == {"outputs": [[1, 2]]}
+    assert outputs({"y": np.array(np.nan)}) == {"outputs": "NaN"}
+    several = {
+        "a": np.array([1.5, np.inf], np.float32),
+        "b": np.array(3, np.int32),
+        "text": np.array(["null", "b"], object),
+    }
+    found = {"a": [1.5, "Infinity"], "b": 3, "text": ["null", "b"]}
+    assert outputs(several) == {"outputs": found}, "they need not have rows in common"
 
 
 def test_without_a_signature_rows_are_one_array_or_named_columns() -> None:
@@ -170,7 +253,7 @@ def test_the_models_signature_may_be_named(name: Any) -> None:
 
 @pytest.mark.parametrize("other", [np.zeros((3, 1)), np.array(1.0)])
 def test_outputs_that_have_no_rows_in_common_are_refused(other: Any) -> None:
-    with pytest.raises(RequestError, match="use /v2"):
+    with pytest.raises(RequestError, match=r"ask in columns, .*, or use /v2"):
         predictions({"a": np.zeros((2, 1)), "b": other})
 
 
@@ -188,3 +271,5 @@ def test_no_instances_make_it_fail_in_another_way(instances: Any) -> None:
     for of in (ONE, TWO, FREE):
         with contextlib.suppress(RequestError):
             feeds(of, instances)
+        with contextlib.suppress(RequestError):
+            columns(of, instances)
