@@ -382,6 +382,7 @@ async def test_timeouts_of_the_run_the_queue_and_the_body(start: Start) -> None:
         bench.model.go.set()
         await bench.until(lambda: bench.server.lane._gate.running == 0)
         assert bench.model.runs == 1
+        bench.server.lane._settings = replace(bench.server.lane._settings, timeout_s=20)
         assert (await bench.ask(request("POST", INFER, BODY))).status == 200
 
 
