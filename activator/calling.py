@@ -8,10 +8,12 @@ from typing import Any, cast
 
 from typing_extensions import override
 
+from activator.ledger import Ending
 from activator.measuring import MeasuredPassage
 from activator.payloads import LoggedPassage
 from activator.proxy import Passage
 from activator.sides import Upstream
+from wire import grpc
 from wire.h2pool import PooledStream
 
 
@@ -46,6 +48,8 @@ class CallPassage(Passage):
     @override
     def on_answer(self, connection: Any) -> None:
         """Send the answer's head, and all of it when all of it is here, trailers among it."""
+        if connection.is_answer_complete:  # a call that fails at once has its status in the head
+            self._call_failure = grpc.failure(connection.trailer_lines or connection.head_lines())
         if not connection.trailer_lines:
             super().on_answer(connection)
             return
@@ -67,6 +71,7 @@ class CallPassage(Passage):
     def on_answer_end(self) -> None:
         """The answer is whole."""
         trailers = self._pooled.stream.trailer_lines
+        self._call_failure = grpc.failure(trailers)
         self._finish()
         self._exchange.end(trailers)
 
@@ -80,6 +85,15 @@ class CallPassage(Passage):
         self._connection = None
         self._pieces = [pooled.body]
         self.unreachable()
+
+    @override
+    def note(
+        self, serial: int, now_s: float, ending: Ending, status: int, why: str = ""
+    ) -> tuple[Any, ...]:
+        """See `Passage`; of an answer, which is 200, the status that its call ended with."""
+        if ending is Ending.ANSWERED:
+            why = self._call_failure
+        return super().note(serial, now_s, ending, status, why)
 
     @property
     def _pooled(self) -> PooledStream:

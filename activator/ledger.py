@@ -77,7 +77,7 @@ class Note(NamedTuple):
     ended_s: float
     status: int
     ending: Ending
-    why: str  # reason of a refusal
+    why: str  # reason of a refusal; of an answered call that failed, the name of its gRPC status
     replica: Marks | None
     is_held: bool
     wake: Wake | None  # it came while no replica was ready
@@ -188,7 +188,7 @@ def row(note: Note, *, epoch_s: float) -> dict[str, Any]:
         "bytes_out": note.bytes_out,
     }
     if note.why:
-        told["refusal"] = note.why
+        told["grpc_status" if note.ending is Ending.ANSWERED else "refusal"] = note.why
     poke = _first_poke(note)
     if poke is not None:
         told["poked_s"], told["poked_queue"] = _rounded(poke[0] - note.arrived_s), poke[1]

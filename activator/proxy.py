@@ -28,6 +28,7 @@ class Passage:
 
     __slots__ = (
         "_begun",
+        "_call_failure",
         "_came_s",
         "_connection",
         "_exchange",
@@ -51,6 +52,8 @@ class Passage:
         "replica",
         "request_id",
     )
+
+    _call_failure: str  # a call's alone (calling.py): here, so that its classes can be joined
 
     def __init__(
         self,

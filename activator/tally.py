@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from activator.ledger import Ledger, Note, Origin
+from activator.ledger import Ending, Ledger, Note, Origin
 from telemetry.metrics import Buckets, Family
 
 READ_S: Final = 0.25  # so often it is read: far sooner than the ledger forgets
@@ -30,7 +30,10 @@ class _Count:
     total_s: float = 0.0
 
     def add(self, note: Note) -> None:
-        key = (note.ending.value, note.why, f"{note.status // 100}xx" if note.status else "")
+        why, code = note.why, f"{note.status // 100}xx" if note.status else ""
+        if note.ending is Ending.ANSWERED and why:  # a call's own status says more than its 200
+            why, code = "", why
+        key = (note.ending.value, why, code)
         self.ended[key] = self.ended.get(key, 0) + 1
         self.cold += note.wake is not None
         self.held += note.is_held
@@ -77,7 +80,7 @@ class Tally:
         yield Family(
             name="activator_requests",
             kind="counter",
-            help="Requests that are over, by how they ended, why they were refused, and status.",
+            help="Requests that are over, by how they ended, why refused, and status.",
             labels=(*_WHOSE, "outcome", "reason", "code"),
             samples=[
                 ((*origin, *key), value)

@@ -147,7 +147,8 @@ def _ended(timeline: Raw, whole: str) -> str:
         case "cut":
             return f"{replica} broke off its answer ({status}) after {whole}{says}"
         case _:
-            return f"{status} by {replica} in {whole}"
+            failed = f" {timeline['grpc_status']}" if timeline.get("grpc_status") else ""
+            return f"{status}{failed} by {replica} in {whole}"
 
 
 def _table(found: Sequence[Part], whole_s: float) -> list[str]:

@@ -16,6 +16,7 @@ TE = b"te: trailers\r\n"  # that a caller takes trailers: some servers insist on
 OK_TRAILERS = b"grpc-status: 0\r\n"
 # zlib's window bits: the header that each coding has. gRPC's deflate is zlib's.
 _WINDOWS = {b"gzip": 31, b"deflate": 15}
+_STATUS = re.compile(rb"^grpc-status: ?([0-9]{1,3})\r?$", re.MULTILINE)
 _TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _MESSAGE_BYTES_MAX = 4096  # of a grpc-message: it travels in a header
@@ -31,15 +32,20 @@ class Code(enum.IntEnum):
     INVALID_ARGUMENT = 3
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
+    ALREADY_EXISTS = 6
     PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
+    OUT_OF_RANGE = 11
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
+    DATA_LOSS = 15
     UNAUTHENTICATED = 16
 
+
+_NAMES = {b"%d" % code: code.name for code in Code}
 
 _OF_HTTP = {
     200: Code.OK,
@@ -91,6 +97,14 @@ def status_lines(code: Code, text: str = "") -> bytes:
     if not text:
         return b"grpc-status: %d\r\n" % code
     return b"grpc-status: %d\r\ngrpc-message: %b\r\n" % (code, quoted(text))
+
+
+def failure(lines: bytes) -> str:
+    """The name of the status in trailers, or in a head; "" where it is OK, or there is none."""
+    found = _STATUS.search(lines)
+    if found is None or found[1] == b"0":
+        return ""
+    return _NAMES.get(found[1], Code.UNKNOWN.name)
 
 
 def quoted(text: str) -> bytes:

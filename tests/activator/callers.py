@@ -60,8 +60,10 @@ class GrpcReplica:
         context.set_trailing_metadata((("x-last", "2"),))
         return b"echo " + data
 
-    async def _talk(self, messages: AsyncIterator[bytes], _: Any) -> AsyncIterator[bytes]:
+    async def _talk(self, messages: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         async for data in messages:
+            if data == b"fail":
+                await context.abort(grpc.StatusCode.DATA_LOSS, "as asked")
             yield b"heard " + data
         yield b"bye"
 
@@ -102,8 +104,8 @@ class Channel:
     def call(self, method: str, data: bytes = b"x", **more: Any) -> Any:
         return self.channel.unary_unary(method)(data, timeout=more.pop("timeout", 20), **more)
 
-    def stream(self, method: str = TALK) -> Any:
-        return self.channel.stream_stream(method)(timeout=20)
+    def stream(self, method: str = TALK, **more: Any) -> Any:
+        return self.channel.stream_stream(method)(timeout=20, **more)
 
 
 async def status(call: Any) -> tuple[grpc.StatusCode, str]:

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from activator.calling import CallPassage
+from activator.ledger import row
 from api import keys
 from tests.activator.callers import (
     ECHO,
@@ -318,6 +319,24 @@ async def test_a_sink_is_told_of_calls() -> None:
             assert await channel.call(ECHO, b"abc") == b"echo abc"
             await eventually(lambda: len(there.heads) == 2)
             assert sorted(there.bodies) == [b"\0\0\0\0\3abc", b"\0\0\0\0\x08echo abc"]
+
+
+async def test_the_ledger_tells_how_calls_failed() -> None:
+    async with calling() as (it, _, channel):
+        for method, name in ((ECHO, b"r0"), (FAIL, b"r1"), ("/a.B/None", b"r2")):
+            await status(channel.call(method, metadata=(("x-request-id", name.decode()),)))
+        stream = channel.stream(TALK, metadata=(("x-request-id", "r3"),))
+        await stream.write(b"a")
+        assert await stream.read() == b"heard a"
+        await stream.write(b"fail")
+        assert await status(stream) == (CODE.DATA_LOSS, "as asked")
+        ledger = it.activator.ledger
+        await eventually(lambda: bool(ledger.find(b"r3")))
+        found = [row(*ledger.find(name), epoch_s=0.0) for name in (b"r0", b"r1", b"r2", b"r3")]
+        failures = [each.get("grpc_status") for each in found]
+        assert failures == [None, "FAILED_PRECONDITION", "UNIMPLEMENTED", "DATA_LOSS"]
+        assert {(each["status"], each["ending"]) for each in found} == {(200, "answered")}
+        assert not any("refusal" in each for each in found)
 
 
 async def test_the_ledger_tells_of_calls() -> None:

@@ -40,12 +40,14 @@ def test_requests_are_counted_by_how_they_ended() -> None:
     notes.add(note(notes))
     notes.add(note(notes, status=204))
     notes.add(note(notes, status=404))
+    notes.add(note(notes, why="INVALID_ARGUMENT"))  # of a call
     counted.read()
     notes.add_failed(note(notes, ending=Ending.REFUSED, status=429, why="Overflow"))
     notes.add_slow(note(notes, is_held=True, wake=Wake(0.0)))
     assert samples(counted, "activator_requests") == {
         (*ONE, "answered", "", "2xx"): 3,
         (*ONE, "answered", "", "4xx"): 1,
+        (*ONE, "answered", "", "INVALID_ARGUMENT"): 1,
         (*ONE, "refused", "Overflow", "4xx"): 1,
     }
     assert samples(counted, "activator_cold_requests") == {ONE: 1}

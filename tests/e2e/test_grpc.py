@@ -105,3 +105,13 @@ def test_a_users_own_server_is_woken_and_talks_both_ways(platform: Platform) -> 
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     # Who asks in HTTP/1.1 is passed on in HTTP/2, and Google's server resets what is no call.
     assert send(platform.activator, host, "/").status == 502
+
+
+def test_a_call_that_failed_is_told_so_afterwards(platform: Platform) -> None:
+    host = create(platform, service("miscalled"))
+    with of(platform, host) as channel, pytest.raises(grpc.RpcError) as caught:
+        ask(channel, "ModelInfer", model_name="miscalled")
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    metadata = dict(caught.value.initial_metadata()) | dict(caught.value.trailing_metadata())
+    told = platform.relight("why", metadata["x-request-id"]).stdout
+    assert ": 200 INVALID_ARGUMENT by miscalled-00001-" in told

@@ -44,6 +44,13 @@ def told(**changed: Any) -> list[tuple[str, float]]:
 DECISION = {"first": NOON + 0.001, "text": "It went from 0 to 30 replicas: 30 requests waited."}
 
 
+def test_a_call_that_failed_is_told_by_its_own_status() -> None:
+    text = page(timeline(grpc_status="NOT_FOUND"), None, None, READER)
+    assert text.startswith(
+        "request burst-7 to iris-00001, 12:00:00.000: 200 NOT_FOUND by pod-x in 16.5 ms"
+    )
+
+
 def test_a_page_says_where_the_time_went() -> None:
     text = page(timeline(), DECISION, {"fork_ms": 3.1, "load_ms": 1.8}, READER)
     assert text == "\n".join(

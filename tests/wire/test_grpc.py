@@ -175,6 +175,23 @@ def test_status_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (grpc.OK_TRAILERS, ""),
+        (b"", ""),
+        (b"content-type: application/grpc\r\n", ""),
+        (grpc.status_lines(Code.NOT_FOUND, "grpc-status: 0"), "NOT_FOUND"),
+        (b"x-last: 2\r\ngrpc-status: 15\r\n", "DATA_LOSS"),
+        (b"grpc-status: 99\r\n", "UNKNOWN"),
+        (b"x-grpc-status: 5\r\n", ""),
+        (b"grpc-status: x\r\n", ""),
+    ],
+)
+def test_what_a_call_failed_with(lines: bytes, name: str) -> None:
+    assert grpc.failure(lines) == name
+
+
+@pytest.mark.parametrize(
     ("status", "code"),
     [
         (400, Code.INVALID_ARGUMENT),
