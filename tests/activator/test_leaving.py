@@ -49,7 +49,7 @@ async def test_a_tunnel_goes_on_until_the_bound() -> None:
             b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n"
         )
         await client.reader.readuntil(b"\r\n\r\n")
-        end = asyncio.ensure_future(it.activator.leave(linger_s=0.0, end_s=0.2))
+        end = asyncio.ensure_future(it.activator.leave(linger_s=0.0, end_s=1.0))
         server = it.activator._server
         assert server is not None
         await eventually(lambda: not server.is_serving())

@@ -153,7 +153,7 @@ async def test_a_leader_that_died_is_left_and_one_that_came_back_is_found(served
 async def test_a_leader_that_falls_silent_is_left(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "SILENCE_S", 0.1)
+    monkeypatch.setattr(stats, "SILENCE_S", DEADLINE_S)
     monkeypatch.setattr(stats, "BEAT_S", 0.02)
     leader = Leader("one")
     async with leader.listening() as address, linked(served) as link:
@@ -161,6 +161,7 @@ async def test_a_leader_that_falls_silent_is_left(
         await until(lambda: link.statistics().is_up)
         await until(lambda: len(leader.said("beat")) > 10)
         assert leader.connections == 1  # whoever answers stays
+        monkeypatch.setattr(stats, "SILENCE_S", 0.1)  # only now: this machine may stand still
         leader.is_mute = True
         await until(lambda: leader.ended)
         assert not link.statistics().is_up

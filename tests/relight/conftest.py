@@ -26,7 +26,7 @@ from relight.connection import Connection, connect
 from tests.relight.kubernetes import Kubernetes
 from tests.relight.standin import Activator, Controller
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Platform:
