@@ -86,6 +86,7 @@ EMPTY_SIZES_MAX = 2**24
 DATATYPES = _table()
 NAMES = ", ".join(DATATYPES)
 _BY_DTYPE = {row.dtype: row for row in DATATYPES.values() if row.kind != "V"}
+NUMBERS = {dtype: row for dtype, row in _BY_DTYPE.items() if row.kind in "biuf"}
 
 
 def of_array(array: Tensor) -> Datatype | None:
@@ -259,7 +260,7 @@ def check_wanted(outputs: Mapping[str, Tensor], wanted: tuple[str, ...] | None) 
 
 def describe(name: str, array: Tensor) -> Datatype:
     """The datatype of an output; RequestError when there is none (complex, dates …)."""
-    datatype = _BY_DTYPE.get(array.dtype) or of_array(array)
+    datatype = of_array(array)
     if datatype is None:
         raise RequestError(
             Fault.BAD_OUTPUT,

@@ -80,6 +80,7 @@ class OnnxModel:
         self._ort = ort or runtime()
         self._session: Any = None
         self._run: Callable[..., list[Tensor]] | None = None
+        self._options = self._ort.RunOptions()  # else each run makes some of its own
         self._names: tuple[str, ...] = ()
         self._dimensions: dict[str, list[Any]] = {}
         self._texts: tuple[str, ...] = ()  # inputs of text
@@ -111,7 +112,7 @@ class OnnxModel:
             onnx_values.check_text(inputs, self._texts)
         names = wanted or self._names
         try:
-            return dict(zip(names, self._run(names, inputs, None), strict=True))
+            return dict(zip(names, self._run(names, inputs, self._options), strict=True))
         except Exception as error:  # noqa: BLE001 - as in load; logged, and answered 500
             self._check_dimensions(inputs)
             _LOG.exception("the model failed on inputs %s", _shapes(inputs))

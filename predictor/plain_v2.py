@@ -26,12 +26,12 @@ class PlainInputs:
             spec.name: _Known(DATATYPES[spec.datatype], spec.shape) for spec in signature.inputs
         }
 
-    def read(self, raw: list[Any]) -> dict[str, Tensor] | None:
+    def read(self, raw: Any) -> dict[str, Tensor] | None:
         """A request's `inputs` as arrays; None where one of them is to be looked at with care.
 
         RequestError, in the words of `datatypes`, for values that do not fit their datatype.
         """
-        if len(raw) != len(self._known):
+        if type(raw) is not list or len(raw) != len(self._known):
             return None
         feeds: dict[str, Tensor] = {}
         for one in raw:

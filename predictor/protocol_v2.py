@@ -55,6 +55,12 @@ class CodecV2(PlainCodec):
             if not body:
                 return self._decode_whole(section)
         raw = parse_object(body)
+        if len(raw) == 1 and "inputs" in raw:
+            return InferRequest(None, self._feeds(raw["inputs"], section, ""), None)
+        return self._decode(raw, section)
+
+    def _decode(self, raw: dict[str, Any], section: Section | None) -> InferRequest:
+        """A request of more than inputs."""
         if not raw.keys() <= _REQUEST_FIELDS:
             raise RequestError(Fault.UNKNOWN_FIELD, field=min(raw.keys() - _REQUEST_FIELDS))
         if raw.get("model_name", self._name) != self._name:
@@ -101,12 +107,12 @@ class CodecV2(PlainCodec):
     def _feeds(
         self, raw_inputs: Any, section: Section | None, content_type: str
     ) -> dict[str, Tensor]:
-        if type(raw_inputs) is not list:
-            raise _bad("inputs", "a list of tensors", datatypes.word(raw_inputs))
         if section is None and not content_type and self._plain is not None:
             plain = self._plain.read(raw_inputs)
             if plain is not None:
                 return plain
+        if type(raw_inputs) is not list:
+            raise _bad("inputs", "a list of tensors", datatypes.word(raw_inputs))
         feeds: dict[str, Tensor] = {}
         for index, raw in enumerate(raw_inputs):
             name, array = self._input(index, raw, section, content_type)
@@ -289,13 +295,12 @@ def _output(name: str, outputs: Mapping[str, Tensor]) -> dict[str, Any]:
     array = outputs.get(name)
     if array is None:
         raise _missing(name)
-    datatype = datatypes.describe(name, array)
-    return {
-        "name": name,
-        "shape": array.shape,
-        "datatype": datatype.name,
-        "data": datatypes.to_json(name, array.ravel(), datatype),
-    }
+    datatype = datatypes.NUMBERS.get(array.dtype)
+    data = array.ravel()
+    if datatype is None or datatype.dtype is not array.dtype:
+        datatype = datatypes.describe(name, array)
+        data = datatypes.to_json(name, data, datatype)
+    return {"name": name, "shape": array.shape, "datatype": datatype.name, "data": data}
 
 
 def _missing(name: str) -> RequestError:

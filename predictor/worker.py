@@ -36,13 +36,6 @@ class Outcome(NamedTuple):
     error: RequestError | None
     run_s: float
 
-    @property
-    def found(self) -> Mapping[str, Tensor]:
-        """The outputs; raises the fault where there are none."""
-        if self.outputs is None:
-            raise self.error or RequestError(Fault.BUG)
-        return self.outputs
-
 
 class Worker:
     """One thread, started with the object, and the choice between it and the loop.
@@ -74,7 +67,7 @@ class Worker:
     ) -> Outcome:
         """Run on the calling thread, which is the loop's."""
         outcome = _measure(run, feeds, wanted)
-        self._saw(outcome.run_s)
+        self.saw(outcome.run_s)
         return outcome
 
     def run_there(
@@ -88,7 +81,7 @@ class Worker:
 
         def finish(outcome: Outcome) -> None:
             self._pending -= 1
-            self._saw(outcome.run_s)
+            self.saw(outcome.run_s)
             done(outcome)
 
         def work() -> None:
@@ -110,7 +103,8 @@ class Worker:
         """Another model comes: nothing is known of how long it runs."""
         self._recent_s = float("inf")
 
-    def _saw(self, run_s: float) -> None:
+    def saw(self, run_s: float) -> None:
+        """A run took so long, on the loop's thread or on this one."""
         peak_s = self._recent_s * _DECAY
         # The first run warms up as well; after it, "infinitely long" must not decay forever.
         self._recent_s = run_s if run_s > peak_s or peak_s == float("inf") else peak_s

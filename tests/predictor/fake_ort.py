@@ -67,6 +67,7 @@ class FakeOrt:
         self.session: FakeSession | None = None
         self.preloaded = 0
         self.SessionOptions = onnxruntime.SessionOptions
+        self.RunOptions = onnxruntime.RunOptions
 
     def preload_dlls(self) -> None:
         self.preloaded += 1

@@ -1,7 +1,9 @@
 """The lane with jobs of no protocol; over sockets it is tested by test_server.py."""
 
 import asyncio
+import contextlib
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,8 +16,8 @@ from predictor.errors import Fault, RequestError
 from predictor.lane import Lane
 from predictor.loaded import Loaded
 from predictor.model import Tensor
-from predictor.protocol import InferRequest
-from predictor.worker import Worker
+from predictor.protocol import NO_HEADERS, Encoded, InferRequest, PlainCodec
+from predictor.worker import INLINE_MAX_S, Worker
 
 X = np.array([1.0, 2.0])
 
@@ -67,8 +69,11 @@ class Held:
         return {"y": feeds["x"] * 2}
 
 
-def lane_of(run: Any, *, concurrency: int = 0, timeout_s: float = 20) -> Lane:
-    settings = config.parse(["--model", "m.onnx"], {})
+def lane_of(
+    run: Any, *, concurrency: int = 0, timeout_s: float = 20, batches: bool = False
+) -> Lane:
+    more = ["--max-batch-size", "8"] if batches else []
+    settings = config.parse(["--model", "m.onnx", *more], {})
     settings = replace(settings, container_concurrency=concurrency, timeout_s=timeout_s)
     loaded = Loaded(run=run, signature=None, described=None, platform="p")
     return Lane(settings, loaded, Worker(asyncio.get_running_loop()))
@@ -180,3 +185,102 @@ async def test_a_run_that_does_not_end_is_told_of_and_a_late_one_is_not() -> Non
     assert other._worker.mark == 0
     other._look_if_stuck(1)
     assert told == [0.1]
+
+
+class Plain(PlainCodec):
+    """The body is how it fails."""
+
+    def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
+        if body == b"decode":
+            raise RequestError(Fault.NOT_READY, name="m")
+        if body == b"decode badly":
+            raise ZeroDivisionError
+        return InferRequest(body.decode(), {"x": X}, None)
+
+    def encode(self, request: InferRequest, outputs: Mapping[str, Tensor]) -> Encoded:
+        if request.id == "encode":
+            raise RequestError(Fault.BAD_OUTPUT, detail="no")
+        return Encoded(b"", str(outputs["y"].tolist()).encode())
+
+
+def quick(lane: Lane) -> None:
+    lane._worker.forget()
+    lane._worker.saw(0.0)
+    assert lane.is_clear
+
+
+async def test_at_once_from_a_body_to_its_answer() -> None:
+    model = Held()
+    model.go.set()
+    lane = lane_of(model, concurrency=1)
+    assert not lane.is_clear, "nobody knows yet how long it takes"
+    quick(lane)
+    encoded, run_s = lane.at_once(Plain(), b"", NO_HEADERS, is_proxied=True)
+    assert encoded == Encoded(b"", b"[2.0, 4.0]")
+    found = lane.statistics()
+    assert (found["requests"], found["proxied_requests"], found["in_flight"]) == (1, 1, 0)
+    assert found["proxied_concurrency_seconds"] >= run_s >= 0
+    assert not lane.is_busy
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"decode", Fault.NOT_READY),
+        (b"decode badly", Fault.BUG),
+        (b"encode", Fault.BAD_OUTPUT),
+    ],
+)
+async def test_at_once_or_why_not(body: bytes, fault: Fault) -> None:
+    model = Held()
+    model.go.set()
+    lane = lane_of(model)
+    with pytest.raises(RequestError) as caught:
+        lane.at_once(Plain(), body, NO_HEADERS, is_proxied=False)
+    assert caught.value.fault is fault
+    assert lane.statistics()["requests"] == 1
+    assert not lane.is_busy
+
+
+@pytest.mark.parametrize("raised", [ZeroDivisionError, SystemExit])
+async def test_what_a_model_raises_at_once_is_a_fault(raised: type[BaseException]) -> None:
+    def run(feeds: Any, wanted: Any) -> Any:
+        raise raised
+
+    lane = lane_of(run)
+    with pytest.raises(RequestError) as caught:
+        lane.at_once(Plain(), b"", NO_HEADERS, is_proxied=False)
+    assert caught.value.fault is Fault.BUG
+
+
+async def test_a_run_that_was_slow_at_once_sends_the_next_to_the_thread() -> None:
+    def run(feeds: Any, wanted: Any) -> Any:
+        deadline_s = time.perf_counter() + 1.1 * INLINE_MAX_S
+        while time.perf_counter() < deadline_s:
+            pass
+        if len(slow) > 1:
+            raise RequestError(Fault.BUG)
+        return {"y": X}
+
+    slow = [1]
+    lane = lane_of(run)
+    for _ in range(2):
+        quick(lane)
+        with contextlib.suppress(RequestError):
+            lane.at_once(Plain(), b"", NO_HEADERS, is_proxied=False)
+        assert not lane.is_clear
+        slow.append(1)
+
+
+async def test_nothing_is_at_once_beside_a_run_or_among_batches() -> None:
+    model = Held()
+    lane = lane_of(model, concurrency=1)
+    job = give(lane, Errand())
+    lane._worker.saw(0.0)
+    assert not lane.is_clear
+    model.go.set()
+    await until(lambda: job.told)
+    quick(lane)
+    among = lane_of(model, batches=True)
+    among._worker.saw(0.0)
+    assert not among.is_clear

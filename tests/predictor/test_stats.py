@@ -26,6 +26,17 @@ def test_reading_changes_nothing_for_the_next_reader() -> None:
     assert stats.report(now_s=6)["concurrency_seconds"] == 6
 
 
+def test_what_passed_in_one_go_counts_beside_what_is_here() -> None:
+    stats = RequestStats(now_s=0)
+    stats.arrived(is_proxied=False, now_s=0)
+    stats.passed(0.5, is_proxied=True)
+    stats.passed(0.25, is_proxied=False)
+    report = stats.report(now_s=1)
+    assert report["concurrency_seconds"] == 1.75
+    assert report["proxied_concurrency_seconds"] == 0.5
+    assert (report["requests"], report["proxied_requests"], report["in_flight"]) == (3, 1, 1)
+
+
 def test_leaving_without_arriving_is_a_bug() -> None:
     with pytest.raises(AssertionError):
         RequestStats(now_s=0).left(is_proxied=False, now_s=1)

@@ -35,7 +35,7 @@ async def run_there(worker: Worker, run: Recorder) -> Outcome:
 
 def after(worker: Worker, *runs_s: float) -> bool:
     for run_s in runs_s:
-        worker._saw(run_s)
+        worker.saw(run_s)
     return worker.is_quick
 
 
