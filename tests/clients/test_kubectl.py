@@ -98,7 +98,9 @@ def test_apply_wait_get_describe_patch_delete(
     manifest = KINDS[kind] | {"metadata": {"name": name, "labels": {"a": "b"}}}
     text = json.dumps(manifest)
     assert "created" in kubectl("apply", "-f", "-", stdin=text)
-    assert "condition met" in kubectl("wait", f"{kind}/{name}", "--for=condition=Ready")
+    assert "condition met" in kubectl(
+        "wait", f"{kind}/{name}", "--for=condition=Ready", "--timeout=120s"
+    )
     generation = kubectl.json("get", kind, name)["metadata"]["generation"]
     # kubectl compares lists whole: containers that were defaulted make it send them again.
     again = kubectl("apply", "-f", "-", stdin=text)
@@ -124,8 +126,8 @@ def test_apply_wait_get_describe_patch_delete(
     patched = kubectl.json("get", kind, name)
     assert patched["metadata"]["generation"] == generation + 1
     wanted = f"--for=jsonpath={{.status.observedGeneration}}={generation + 1}"
-    kubectl("wait", f"{kind}/{name}", wanted)
-    kubectl("wait", f"{kind}/{name}", "--for=condition=Ready")
+    kubectl("wait", f"{kind}/{name}", wanted, "--timeout=120s")
+    kubectl("wait", f"{kind}/{name}", "--for=condition=Ready", "--timeout=120s")
     assert "labeled" in kubectl("label", kind, name, "c=d")
     assert "annotated" in kubectl("annotate", kind, name, "example.com/note=x")
     assert "yes" in kubectl("auth", "can-i", "delete", kind)

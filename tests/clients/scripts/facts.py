@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 KUBECONFIG = sys.argv[1]
 SETTINGS: dict[str, Any] = json.loads(sys.argv[2])

@@ -175,10 +175,18 @@ def apps() -> dict[str, Any]:
         found = api.read_namespaced_deployment(name, NAMESPACE)
         return found if (found.status.available_replicas or 0) == count else None
 
+    def replace() -> Any:
+        current = api.read_namespaced_deployment_scale(name, NAMESPACE)
+        current.spec.replicas = 2
+        try:
+            return api.replace_namespaced_deployment_scale(name, NAMESPACE, current)
+        except client.ApiException as error:
+            if error.status != 409:  # somebody wrote its status meanwhile
+                raise
+            return None
+
     facts.until(lambda: available(1), "one replica")
-    scale = api.read_namespaced_deployment_scale(name, NAMESPACE)
-    scale.spec.replicas = 2
-    api.replace_namespaced_deployment_scale(name, NAMESPACE, scale)
+    scale = facts.until(replace, "a moment to scale it")
     facts.until(lambda: available(2), "two replicas")
     scaled = api.patch_namespaced_deployment_scale(name, NAMESPACE, {"spec": {"replicas": 0}})
     facts.until(lambda: available(0), "no replica")
