@@ -11,7 +11,15 @@ POOL = """
 import os, signal, time
 from predictor.spares import Spares
 from predictor.warming import Rehearsal
-rehearsal = Rehearsal()
+
+held, let_go = os.pipe()
+
+class Held(Rehearsal):
+    def in_spare(self, loop, worker):
+        os.read(held, 1)
+        super().in_spare(loop, worker)
+
+rehearsal = Held()
 rehearsal.in_zygote()
 pool = Spares(2, rehearsal, close=())
 while pool.is_short:
@@ -21,6 +29,7 @@ assert not pool.died(1) and pool.pids == (first, second)
 
 message = b'{"id": "a", "args": [], "env": {}, "cwd": "/"}'
 assert pool.assign(message, [], received_ns=0) is None, "nobody is warm yet"
+os.write(let_go, b"1234")
 while len(pool.warm_pids) < 2:
     time.sleep(0.01)
 os.kill(first, signal.SIGKILL)
