@@ -392,8 +392,9 @@ async def test_the_longest_unused_goes_when_memory_gets_scarce(tmp_path: Path) -
         await it.scale(0, "r-2")
         await it.until(lambda: len(it.stopped()) == 2, "both are stopped")
         it.memory = replace(PLENTY, available_bytes=PLENTY.total_bytes // 10 - 1)
+        await it.until(lambda: bool(it.frozen["ended"]), "one is told to end")
+        it.memory = PLENTY  # before another look, which may come before that one is gone
         await it.until(lambda: is_gone(first), "the first is ended")
-        it.memory = PLENTY
         assert it.frozen["revisions"] == {"default/r-2": 1}
         assert it.frozen["ended"] == {"memory is scarce": 1}
 
