@@ -17,7 +17,12 @@ async def test_a_pod_becomes_a_process_that_answers_and_goes_with_it() -> None:
         ready = await machine.until_ready("p")
         assert ready["status"]["phase"] == "Running"
         assert (await machine.ask("p")).startswith(b"HTTP/1.1 200")
-        assert "load_ms" in ready["metadata"]["annotations"]["relight.dev/start-timing"]
+
+        async def is_timed() -> bool:  # a word after it is ready
+            annotations = (await machine.pod("p"))["metadata"]["annotations"]
+            return "load_ms" in annotations.get("relight.dev/start-timing", "")
+
+        await machine.until(is_timed)
         await machine.client.delete(PODS, "default", "p")
 
         async def is_gone() -> bool:
