@@ -238,7 +238,7 @@ async def test_one_that_leaves_hands_on_what_it_owns_and_serves_what_it_has() ->
         await eventually(lambda: len(replica.calls) == 1)
         held.send("/held")
         await eventually(lambda: it.serving[owner].now.queued == 1)
-        end = asyncio.ensure_future(leaving.leave(linger_s=0.1, end_s=10))
+        end = asyncio.ensure_future(leaving.leave(linger_s=1.0, end_s=10))
         others = [it.serving[name].ring for name in NAMES if name != owner]
         await eventually(lambda: all(owner not in ring.eligible for ring in others))
         assert not leaving.is_ready

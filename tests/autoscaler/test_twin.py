@@ -141,4 +141,4 @@ def test_class_kpa_decides_what_the_twin_decides(history: Any) -> None:
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_break_of_class_kpa_is_found(name: str) -> None:
-    assert hunted(name, histories(), examples=600) is not None
+    assert hunted(name, histories(), examples=2000) is not None

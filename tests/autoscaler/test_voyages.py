@@ -103,4 +103,5 @@ def test_looking_more_often_changes_no_decision(voyage: Any) -> None:
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_break_of_class_relight_is_found(name: str) -> None:
-    assert hunted(name, voyages(), examples=800) is not None
+    # The hardest is caught by voyage 491; another Hypothesis draws others.
+    assert hunted(name, voyages(), examples=5000) is not None
