@@ -32,6 +32,7 @@ from predictor.repository import Repository
 from predictor.server import Server
 from predictor.worker import Worker
 from wire.limits import Limits
+from wire.outbox import Outbox
 from wire.roster import Roster
 from wire.server import ServerProtocol
 
@@ -248,9 +249,9 @@ async def listen(
     limits = Limits(
         body_bytes_max=settings.body_bytes_max, idle_s=_IDLE_S, body_s=float(settings.timeout_s)
     )
-    roster = Roster(limits)
-    factory = functools.partial(_Connection, server, limits, roster, connections)
     loop = asyncio.get_running_loop()
+    roster = Roster(limits, outbox=Outbox(loop))
+    factory = functools.partial(_Connection, server, limits, roster, connections)
     return await loop.create_server(factory, sock=listener, backlog=BACKLOG)
 
 

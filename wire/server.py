@@ -23,6 +23,7 @@ from wire.limits import Limits
 from wire.messages import REFUSALS
 from wire.roster import Roster
 
+_TOGETHER_BYTES_MAX = 16_384  # a longer answer takes its reader longer than a wake-up
 _NOT_LOOKED = -1  # unlike any number of body bytes
 
 
@@ -50,6 +51,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
         self._body_since_s = NEVER
         self._body_seen = _NOT_LOOKED
         self._closing_since_s = NEVER
+        self._unsent = b""  # an answer that waits in the outbox
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -96,12 +98,14 @@ class ServerProtocol(Intake, asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        self._unsent = b""
         self._roster.discard(self)
         self._drop()
         self._parser = None  # it holds our bound methods: a cycle
 
     @override
     def eof_received(self) -> bool:
+        self.flush()
         self._drop()
         return False  # close, after what is buffered has been sent
 
@@ -138,6 +142,33 @@ class ServerProtocol(Intake, asyncio.Protocol):
         self._body_seen = _NOT_LOOKED  # the time of an earlier body says nothing about this one
         if exchange.head.expects_continue:
             exchange.admit_body()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether an answer is not written yet."""
+        return bool(self._unsent)
+
+    @override
+    def write(self, data: bytes) -> None:
+        if self._unsent:
+            data, self._unsent = self._unsent + data, b""
+        self.transport.write(data)
+
+    @override
+    def send(self, data: bytes) -> None:
+        outbox = self._roster.outbox
+        if outbox is None or self._unsent or len(data) > _TOGETHER_BYTES_MAX:
+            self.write(data)
+            return
+        self._unsent = data
+        if not outbox.takes(self):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits in the outbox."""
+        unsent, self._unsent = self._unsent, b""
+        if unsent:
+            self.transport.write(unsent)
 
     @override
     def finished(self, exchange: Exchange) -> None:
@@ -226,14 +257,14 @@ class ServerProtocol(Intake, asyncio.Protocol):
             self._current = None
             incoming.lost()
             if is_started:
-                self.transport.abort()
+                self.transport.abort()  # nothing waits in the outbox behind a start
                 return
         if self._current is None and not self._waiting:
             self._send_refusal()
 
     def _send_refusal(self) -> None:
         if self._closing_since_s == NEVER:
-            self.transport.write(REFUSALS[self._refusal])
+            self.write(REFUSALS[self._refusal])
             self._close()
 
     def _close(self) -> None:
@@ -242,6 +273,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
         Closing with unread input makes TCP reset the connection, and a reset overtakes the
         answer. So: end our side, discard input for `linger_s`, then close.
         """
+        self.flush()
         self._closing_since_s = self._roster.now_s
         is_whole = self._is_deaf and not self._refusal  # nothing more is on its way
         self._deafen()
@@ -257,6 +289,7 @@ class ServerProtocol(Intake, asyncio.Protocol):
     @override
     def break_off(self, *, is_reset: bool) -> None:
         """Drop the connection and what is not sent yet."""
+        self.flush()  # of an answer before: it was whole
         self._deafen()
         connection = self.transport.get_extra_info("socket")
         if is_reset and connection is not None:
