@@ -56,6 +56,7 @@ class Server:
         """`start_timing`: what the first answer tells of the start, as server-timing entries."""
         self._settings = settings
         self._loaded = loaded
+        self._mark = object()
         self.lane = Lane(settings, loaded, worker)
         self._load = LoadHeader(loaded.metrics)
         self._is_draining = False
@@ -110,7 +111,7 @@ class Server:
     def on_request(self, exchange: Exchange) -> None:
         """Take one request from the wire."""
         plan = exchange.head.memo
-        if type(plan) is not Plan or plan.server is not self:
+        if type(plan) is not Plan or plan.mark is not self._mark:
             plan = self._plan(exchange)
             if plan is None:
                 return
@@ -146,7 +147,7 @@ class Server:
             coding.check(index[b"content-encoding"])
         is_lasting = codec is self._v2 or codec is self._v1
         is_proxied = index.get(PROXY) == b"activator"
-        plan = Plan(self, codec, is_lasting and not is_encoded, is_proxied)
+        plan = Plan(self._mark, codec, is_lasting and not is_encoded, is_proxied)
         if is_lasting:
             exchange.head.memo = plan
         return plan

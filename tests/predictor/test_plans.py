@@ -1,8 +1,10 @@
 """Heads that come again: over sockets, to models that are known to be quick."""
 
 import asyncio
+import gc
 import gzip
 from dataclasses import replace
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -161,3 +163,18 @@ async def test_a_plan_is_one_servers(start: Start, path: str) -> None:
             server.on_request(exchange)
             assert digest in link.written
         assert len(taken) == 3
+
+
+async def test_a_head_keeps_no_model(start: Start) -> None:
+    async with start() as bench:
+        seen = watched(bench)
+        await again(bench, request("POST", INFER, BODY), request("POST", INFER, BODY))
+        assert isinstance(seen[1], Plan)
+        held, reached = [seen[1]], set()
+        while held:
+            one = held.pop()
+            if id(one) not in reached and not isinstance(one, type | ModuleType | FunctionType):
+                reached.add(id(one))
+                held += gc.get_referents(one)
+        assert id(bench.server) not in reached
+        assert id(bench.model) not in reached
