@@ -124,7 +124,7 @@ async def test_it_serves_a_while_after_it_was_told_to_leave_and_closes_connectio
     found: list[Fixed] = []
 
     async def serve() -> None:
-        async with listening(linger_s=0.5) as fixed:
+        async with listening(linger_s=1.5) as fixed:
             found.append(fixed)
             entered.set()
             await left.wait()

@@ -35,7 +35,7 @@ def test_fetched_once_and_served_when_its_server_is_gone(platform: Platform) -> 
         uri = f"{server.url}/m.onnx"
         platform.relight("deploy", "remote", "--model", uri, *window)
         assert digest_of(platform, "remote", host) == PINNED
-        assert "Fetched" in events(platform, "remote-00001")
+        wait_until(lambda: "Fetched" in events(platform, "remote-00001"), 60, "its Event")
         kept = platform.folder / "cache/models" / PINNED.replace(":", "-") / "m.onnx"
         assert kept.read_bytes() == SERVED
         assert not (platform.folder / "models" / PINNED.replace(":", "-")).exists(), "held twice"
