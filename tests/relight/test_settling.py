@@ -75,4 +75,4 @@ async def test_the_end_of_patience_says_what_is_in_the_way(
     with pytest.raises(
         FailedError, match="controller is not ready: pod controller-1: the image i can"
     ):
-        await settled(connection, wanted(), timeout_s=0.5, progress=progress)
+        await settled(connection, wanted(), timeout_s=1.5, progress=progress)
