@@ -182,8 +182,8 @@ async def test_who_takes_over_goes_on_with_the_same_pod(tmp_path: Path) -> None:
         world = stage.world
         async with stage.controller():
             await world.apply(predictor())
-            await world.until(lambda: stage.condition()[1] == "Fetching")
-            assert stage.condition()[2] == "fetching /mnt/m.onnx"
+            fetching = ("Unknown", "Fetching", "fetching /mnt/m.onnx")
+            await world.until(lambda: stage.condition() == fetching)
             running = one({"running": {}})
             await stage.says(
                 {"phase": "Running", "podIP": "10.0.0.7", "containerStatuses": [running]}

@@ -83,9 +83,14 @@ async def test_a_client_that_does_not_read_stops_the_writing(short_path: Path) -
 
 
 async def test_the_timeout_ends_a_stream_with_a_word(short_path: Path) -> None:
-    async with text_bench.start(short_path, timeout_s=0.2) as bench:
-        bench.model.repeat = 1_000_000
-        body = {"text_input": "a", "parameters": {"max_tokens": 1_000_000}}
+    async with text_bench.start(short_path, timeout_s=1.0) as bench:
+        bench.model.repeat = 100_000
+        bench.model.held_from = 1  # a word comes in time, and no other
+        bench.model.go.clear()
+        body = {"text_input": "a", "parameters": {"max_tokens": 100_000}}
         events = await bench.events(STREAM, body)
         assert "timeout" in orjson.loads(events[-1])["error"]
+        assert len(events) == 2
+        bench.model.go.set()
         await bench.until(lambda: bench.model.closed == 1)
+        assert bench.model.written < 100_000
