@@ -5,6 +5,7 @@ Must not know: requests, revisions, what an event says.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -89,16 +90,16 @@ class EventSender:
     async def close(self) -> None:
         """Send what waits, for a limited time; count the rest as dropped."""
         try:
-            async with asyncio.timeout(self._settings.event_flush_s):
-                await self._idle.wait()
-        except TimeoutError:
-            pass
-        self._is_closed = True
-        for url, queue in tuple(self._queues.items()):
-            self._discard(url, queue)
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.event_flush_s):
+                    await self._idle.wait()
+        finally:  # whoever closes may be cancelled meanwhile
+            self._is_closed = True
+            for url, queue in tuple(self._queues.items()):
+                self._discard(url, queue)
+            session, self._session = self._session, None
+            if session is not None:
+                await session.close()
 
     def _discard(self, url: str, queue: "_Queue") -> None:
         for _ in queue.events:

@@ -182,3 +182,16 @@ async def test_too_late_is_dropped() -> None:
     await sender.close()
     sender.offer(event("http://127.0.0.1:1/x"))
     assert sender.statistics().dropped == 2
+
+
+async def test_closing_that_is_cancelled_closes_all_the_same() -> None:
+    async with sink() as there, sending(event_flush_s=60) as sender:
+        there.gate.clear()
+        sender.offer(event(there.url))
+        await eventually(lambda: len(there.bodies) == 1)
+        session = sender._session
+        assert session is not None
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(sender.close(), 0.01)
+        assert session.closed
+        await eventually(lambda: sender.statistics().failed == 1)
