@@ -17,6 +17,7 @@ from predictor import provider_options
 from predictor.errors import SettingsError
 from predictor.kserve_flags import refusal
 from predictor.provider_options import Options
+from predictor.short_way import ShortWay
 
 _MIB = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -149,18 +150,12 @@ def _add_listening(parser: argparse.ArgumentParser) -> None:
 
 
 _PARSER = _parser()  # once, before any fork: building it costs more than using it
+_SHORT_WAY = ShortWay(_PARSER)
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Settings, or SettingsError naming the flag or variable."""
-    try:
-        flags, unknown = _PARSER.parse_known_args(list(arguments))
-    except argparse.ArgumentError as error:
-        raise SettingsError(str(error)) from None
-    if unknown:
-        if sentence := refusal(unknown):
-            raise SettingsError(sentence)
-        raise SettingsError(f"unknown argument '{unknown[0]}'")
+    flags = _SHORT_WAY.read(arguments) or _read(arguments)
     python_file, python_class = _python("--python", flags.python)
     transformer_file, transformer_class = _python("--transformer", flags.transformer)
     if [bool(flags.model), bool(python_file), bool(flags.repository)].count(True) != 1:
@@ -206,6 +201,18 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         model_digest=_digest(environment),
         linger_s=_number(environment, keys.ENV_LINGER_S, 0, 0, _LINGER_MAX_S),
     )
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    try:
+        flags, unknown = _PARSER.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise SettingsError(str(error)) from None
+    if unknown:
+        if sentence := refusal(unknown):
+            raise SettingsError(sentence)
+        raise SettingsError(f"unknown argument '{unknown[0]}'")
+    return flags
 
 
 def _check_repository(flags: argparse.Namespace) -> None:

@@ -27,16 +27,20 @@ class UnsafeForkError(Exception):
     """A fork now could hang the child; the message says what to change."""
 
 
+def threads() -> int:
+    """How many this process has, Python's and others'."""
+    return sum(1 for _ in _TASKS.iterdir()) if _TASKS.is_dir() else threading.active_count()
+
+
 def check_safe() -> None:
     """Refuse to fork beside another thread or under a running loop.
 
     A child has only the thread that forked: a lock held by another one stays locked for
     ever, and a loop's selector would be shared with the parent.
     """
-    threads = sum(1 for _ in _TASKS.iterdir()) if _TASKS.is_dir() else threading.active_count()
-    if threads != 1:
+    if (count := threads()) != 1:
         raise UnsafeForkError(
-            f"cannot fork beside {threads - 1} other threads; start the zygote with "
+            f"cannot fork beside {count - 1} other threads; start the zygote with "
             "OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 ORT_DISABLE_TELEMETRY=1"
         )
     try:
@@ -90,12 +94,11 @@ def _become_child(parent: int, close: Iterable[int]) -> None:
         os.close(descriptor)
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # else all replicas draw the same numbers
-    _own_streams()
     gc.enable()
 
 
-def _own_streams() -> None:
-    """Nothing to read, and unbuffered output: while a spare waits, not when it is wanted."""
+def own_streams() -> None:
+    """Nothing to read, and unbuffered output, here and in every child: none makes its own."""
     null = os.open(os.devnull, os.O_RDONLY)
     if null:
         os.dup2(null, 0)

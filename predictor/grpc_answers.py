@@ -17,6 +17,13 @@ INFERENCE: Final = "inference.GRPCInferenceService"
 HEALTH: Final = "grpc.health.v1.Health"
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 
+_METHODS: Final = (
+    *("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata"),
+    *("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"),
+)
+_CHECK: Final = f"/{HEALTH}/Check"
+PATHS: Final = (*(f"/{INFERENCE}/{method}" for method in _METHODS), _CHECK)
+
 _Answer = Callable[[Any], Any]
 _ONE_MODEL = "a replica is one model: delete its Service, or let it scale to zero"
 
@@ -37,27 +44,21 @@ class Answers:
         self._revision = revision
         self._described = _described(loaded, name, revision)
         self._server = _inference("ServerMetadataResponse")(name="relight", version=version)
-        told: Sequence[tuple[str, _Answer]] = (
-            ("ServerLive", lambda _: _inference("ServerLiveResponse")(live=True)),
-            ("ServerReady", lambda _: self._ready("ServerReadyResponse")),
-            ("ModelReady", self._model_ready),
-            ("ServerMetadata", lambda _: self._server),
-            ("ModelMetadata", self._metadata),
-            ("RepositoryIndex", self._index),
-            ("RepositoryModelLoad", self._load),
-            ("RepositoryModelUnload", self._unload),
+        told: Sequence[_Answer] = (
+            lambda _: _inference("ServerLiveResponse")(live=True),
+            lambda _: self._ready("ServerReadyResponse"),
+            self._model_ready,
+            lambda _: self._server,
+            self._metadata,
+            self._index,
+            self._load,
+            self._unload,
         )
         self._methods: dict[str, tuple[Any, _Answer]] = {
             f"/{INFERENCE}/{method}": (_inference(f"{method}Request"), answer)
-            for method, answer in told
+            for method, answer in zip(_METHODS, told, strict=True)
         }
-        check = message("grpc.health.v1.HealthCheckRequest"), self._check
-        self._methods[f"/{HEALTH}/Check"] = check
-
-    @property
-    def paths(self) -> list[str]:
-        """The paths of all methods."""
-        return list(self._methods)
+        self._methods[_CHECK] = message("grpc.health.v1.HealthCheckRequest"), self._check
 
     def answer(self, path: str, data: bytes | memoryview) -> bytes:
         """The answer to a message; RequestError when there is none."""

@@ -13,7 +13,7 @@ from predictor import grpc_codec, grpc_reflection
 from predictor.calls import Call, Front
 from predictor.config import Settings
 from predictor.errors import Fault, RequestError
-from predictor.grpc_answers import HEALTH, INFERENCE, Answers, read
+from predictor.grpc_answers import HEALTH, INFERENCE, PATHS, Answers, read
 from predictor.grpc_codec import GrpcCodec
 from predictor.grpc_messages import message
 from predictor.grpc_streams import (
@@ -33,6 +33,8 @@ from wire.exchange import Exchange
 _INFER = f"/{INFERENCE}/ModelInfer"
 _STREAM_INFER = f"/{INFERENCE}/ModelStreamInfer"
 _WATCH = f"/{HEALTH}/Watch"
+_REFLECTIONS = grpc_reflection.paths()
+_PATHS = {path.encode(): path for path in (_INFER, _STREAM_INFER, _WATCH, *PATHS, *_REFLECTIONS)}
 _TIMEOUT = b"grpc-timeout"
 _HealthCheckRequest = message("grpc.health.v1.HealthCheckRequest")
 
@@ -44,24 +46,43 @@ class GrpcServer:
         self, settings: Settings, loaded: Loaded, front: Front, *, identity: bytes, version: str
     ) -> None:
         """`identity`: header lines of every answer; `version`: the server's."""
-        name, revision = settings.model_name, settings.revision
+        self._settings = settings
+        self._loaded = loaded
+        self._version = version
         self._front = front
         self._bytes_max = settings.body_bytes_max
-        self._codec = GrpcCodec(
-            loaded.signature, name=name, version=revision, bytes_max=self._bytes_max
-        )
-        self._answers = Answers(loaded, name=name, revision=revision, version=version)
         self._head = grpc.CONTENT_TYPE + identity
         self._running_max = 1 if settings.container_concurrency else RUNNING_MAX
         self._watching: set[WatchStream] = set()
-        self._reflections = grpc_reflection.paths()
-        paths = (_INFER, _STREAM_INFER, _WATCH, *self._answers.paths, *self._reflections)
-        self.paths = {path.encode(): path for path in paths if settings.has_grpc}
+        self._is_draining = False
+        self._parts: tuple[GrpcCodec, Answers] | None = None
+        self.paths = _PATHS if settings.has_grpc else {}
+
+    @property
+    def _codec(self) -> GrpcCodec:
+        return (self._parts or self._made())[0]
+
+    @property
+    def _answers(self) -> Answers:
+        return (self._parts or self._made())[1]
+
+    def _made(self) -> tuple[GrpcCodec, Answers]:
+        """When the first call comes: most replicas see none, and need not own what it takes."""
+        name, revision = self._settings.model_name, self._settings.revision
+        answers = Answers(self._loaded, name=name, revision=revision, version=self._version)
+        answers.is_draining = self._is_draining
+        codec = GrpcCodec(
+            self._loaded.signature, name=name, version=revision, bytes_max=self._bytes_max
+        )
+        self._parts = codec, answers
+        return self._parts
 
     def drains(self, is_draining: bool) -> None:
         """Whether the server is going to leave."""
-        if self._answers.is_draining != is_draining:
-            self._answers.is_draining = is_draining
+        if self._is_draining != is_draining:
+            self._is_draining = is_draining
+            if self._parts is not None:
+                self._answers.is_draining = is_draining
             for stream in tuple(self._watching):
                 stream.changed()
 
@@ -78,7 +99,7 @@ class GrpcServer:
             raise RequestError(Fault.NOT_GRPC, path=path)
         if path == _INFER:
             GrpcCall(self._front, exchange, self._codec).begin(bytes_max=self._bytes_max)
-        elif path in (_STREAM_INFER, _WATCH) or path in self._reflections:
+        elif path in (_STREAM_INFER, _WATCH) or path in _REFLECTIONS:
             self._stream(exchange, path).begin()
         else:
             BufferedReceiver(
@@ -110,7 +131,7 @@ class GrpcServer:
                 look=self._health,
                 watching=self._watching,
             )
-        answer = partial(grpc_reflection.answer, self._reflections[path])
+        answer = partial(grpc_reflection.answer, _REFLECTIONS[path])
         return AnsweredStream(exchange, self._head, bytes_max=self._bytes_max, answer=answer)
 
     def _health(self, data: bytes) -> bytes:

@@ -39,45 +39,53 @@ class Route(NamedTuple):
     answer: Answer
 
 
-_POSTED = (
-    Answer.PREDICT,
-    Answer.INFER,
-    Answer.REPOSITORY,
-    Answer.EXPLAIN_V1,
-    Answer.EXPLAIN,
-)
+def _get(answer: Answer) -> Route:
+    return Route(b"GET", answer)
+
+
+def _post(answer: Answer) -> Route:
+    return Route(b"POST", answer)
+
+
+# Made once, before any fork: a replica only joins its model's names to them.
+_FIXED = {
+    b"/": _get(Answer.ALIVE),
+    b"/healthz": _get(Answer.READY),
+    b"/openapi.json": _get(Answer.OPENAPI),
+    b"/relight/stats": _get(Answer.STATS),
+    b"/v1/models": _get(Answer.MODELS),
+    b"/v2": _get(Answer.SERVER),
+    b"/v2/health/live": _get(Answer.LIVE),
+    b"/v2/health/ready": _get(Answer.READY),
+    b"/v2/models": _get(Answer.MODELS),
+    b"/v2/repository/index": _post(Answer.REPOSITORY),
+}
+_OF_MODEL = {
+    b"/v1/models/%b": _get(Answer.MODEL_V1),
+    b"/v1/models/%b:predict": _post(Answer.PREDICT),
+    b"/v1/models/%b:explain": _post(Answer.EXPLAIN_V1),
+    b"/v2/repository/models/%b/load": _post(Answer.REPOSITORY),
+    b"/v2/repository/models/%b/unload": _post(Answer.REPOSITORY),
+}
+_OF_VERSION = {
+    b"": _get(Answer.METADATA),
+    b"/ready": _get(Answer.MODEL_READY),
+    b"/infer": _post(Answer.INFER),
+    b"/explain": _post(Answer.EXPLAIN),
+}
 
 
 def table(model_name: str, revision: str) -> dict[bytes, Route]:
     """Every path that is served, as it stands in a request line."""
-    model = f"/v2/models/{model_name}"
-    paths = {
-        "/": Answer.ALIVE,
-        "/healthz": Answer.READY,
-        "/openapi.json": Answer.OPENAPI,
-        "/relight/stats": Answer.STATS,
-        "/v1/models": Answer.MODELS,
-        f"/v1/models/{model_name}": Answer.MODEL_V1,
-        f"/v1/models/{model_name}:predict": Answer.PREDICT,
-        f"/v1/models/{model_name}:explain": Answer.EXPLAIN_V1,
-        "/v2": Answer.SERVER,
-        "/v2/health/live": Answer.LIVE,
-        "/v2/health/ready": Answer.READY,
-        "/v2/models": Answer.MODELS,
-        "/v2/repository/index": Answer.REPOSITORY,
-        f"/v2/repository/models/{model_name}/load": Answer.REPOSITORY,
-        f"/v2/repository/models/{model_name}/unload": Answer.REPOSITORY,
-    }
-    versioned = (f"{model}/versions/{revision}",) if revision else ()
-    for start in (model, *versioned):
-        paths[start] = Answer.METADATA
-        paths[f"{start}/ready"] = Answer.MODEL_READY
-        paths[f"{start}/infer"] = Answer.INFER
-        paths[f"{start}/explain"] = Answer.EXPLAIN
-    return {
-        path.encode(): Route(b"POST" if answer in _POSTED else b"GET", answer)
-        for path, answer in paths.items()
-    }
+    name = model_name.encode()
+    model = b"/v2/models/" + name
+    found = dict(_FIXED)
+    for form, route in _OF_MODEL.items():
+        found[form % name] = route
+    for start in (model, model + b"/versions/" + revision.encode()) if revision else (model,):
+        for end, route in _OF_VERSION.items():
+            found[start + end] = route
+    return found
 
 
 def find(routes: dict[bytes, Route], raw_path: bytes, *, model_name: str, revision: str) -> Route:

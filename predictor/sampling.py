@@ -87,7 +87,7 @@ def _is_named(size: int | str | None) -> bool:
     return isinstance(size, str) and bool(size)
 
 
-def _values(rng: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...]) -> Tensor:
+def _values(rng: "np.random.Generator", dtype: np.dtype, shape: tuple[int, ...]) -> Tensor:
     if dtype.kind == "f":
         return np.asarray(rng.standard_normal(shape), dtype)
     return np.asarray(rng.integers(0, 2, shape), dtype)

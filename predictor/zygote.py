@@ -25,11 +25,11 @@ import orjson
 from predictor import config, confining, forking, importing, replica, spares, templates
 from predictor.children import Children
 from predictor.errors import LoadError, SettingsError
-from predictor.forking import UnsafeForkError, adopt, check_safe
+from predictor.forking import UnsafeForkError, adopt, check_safe, own_streams
 from predictor.onnx_model import runtime
 from predictor.replica import Execution
 from predictor.spares import Spares
-from predictor.warming import Rehearsal
+from predictor.warming import ROUNDS, Rehearsal
 
 _LOG = logging.getLogger("predictor.zygote")
 
@@ -42,12 +42,14 @@ ORPHAN_GRACE_S = 2.0  # the same when the platform is gone
 class Zygote:
     """Messages in, forks out, deaths reported."""
 
-    def __init__(self, control: socket.socket, spares_wanted: int) -> None:
+    def __init__(self, control: socket.socket, spares_wanted: int, *, rounds: int = ROUNDS) -> None:
+        """`rounds`: of the rehearsal."""
         self._control = control
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._rehearsal = Rehearsal()
+        self._rounds = rounds
         own = (control.fileno(), self._wake_read, self._wake_write)
         self._spares = Spares(spares_wanted, self._rehearsal, close=own)
         self._children = Children()
@@ -56,15 +58,17 @@ class Zygote:
 
     def run(self) -> int:
         """Serve until the control socket ends or a stop is asked for."""
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGTERM):
-            signal.signal(number, _nothing)
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # the terminal speaks to the platform
         adopt()
+        own_streams()
         gc.disable()
-        self._rehearsal.in_zygote()
+        self._rehearsal.in_zygote(self._rounds)
         check_safe()
+        # Now: the loops of the rehearsal had the wake-up descriptor.
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, _nothing)
         unconfined = confining.ability()
         while self._spares.is_short:
             self._spares.add()
@@ -233,7 +237,8 @@ def _be_zygote(raw: dict[str, Any], fds: list[int]) -> int:
         replica.tell(status_fd, {"failed": str(error)})
         return 1
     os.close(status_fd)
-    return Zygote(socket.socket(fileno=control_fd), raw["spares"]).run()
+    # One round: what it was forked from has learnt the rest.
+    return Zygote(socket.socket(fileno=control_fd), raw["spares"], rounds=1).run()
 
 
 def _execution(raw: dict[str, Any], fds: list[int]) -> Execution:

@@ -103,6 +103,7 @@ def test_redirected_output_is_in_the_log_before_anything_is_flushed(tmp_path: Pa
         "    sys.stderr.write('err')\n"
         "    assert sys.stdin.read() == ''\n"
         "    os.kill(os.getpid(), 9)\n"
+        "forking.own_streams()\n"  # once, for all children
         "pid = forking.fork(main, close=())\n"
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) + 9)\n"
     )

@@ -1,4 +1,4 @@
-"""Free heap is given back."""
+"""Free heap is given back, or filled so that what comes next lies together."""
 
 import subprocess
 import sys
@@ -33,3 +33,79 @@ def test_what_is_free_between_what_is_used_goes_back() -> None:
     by_itself_kib, given_kib = map(int, found.stdout.split())
     assert by_itself_kib + given_kib > 100_000
     assert given_kib > by_itself_kib
+
+
+# Both count pages that a child writes to; holes are made in the C library's heap and in Python's.
+LEVEL = """
+import gc, os, sys
+from pathlib import Path
+from predictor import heap
+kept = [(bytearray(900), bytes(100), bytes(200)) for _ in range(30_000)]
+for index in range(0, len(kept), 10):
+    kept[index] = None  # holes, far from each other
+if sys.argv[1] == "level":
+    heap.level()
+gc.freeze()
+
+def own():
+    text = Path("/proc/self/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines() if "Private_D" in line)
+
+if os.fork() == 0:
+    before = own()
+    made = [(bytearray(900), bytes(100), bytes(200)) for _ in range(300)]
+    print(own() - before, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+ZEROS = """
+import re
+from pathlib import Path
+from predictor import heap
+def own():
+    return int(re.search(r"Anonymous: +([0-9]+)", Path("/proc/self/smaps_rollup").read_text())[1])
+import uvloop
+loop = uvloop.new_event_loop()
+before = own()
+heap.forget_zeros(loop)
+print(before - own())
+async def work():
+    import asyncio, socket
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    sent = bytes(range(1, 251)) * 800
+    theirs.setblocking(False)
+    sending = loop.sock_sendall(theirs, sent)
+    task = loop.create_task(sending)
+    assert await reader.readexactly(len(sent)) == sent
+    await task
+    writer.close()
+    theirs.close()
+loop.run_until_complete(work())
+loop.close()
+print("works")
+"""
+
+
+def _said(code: str, *arguments: str) -> list[str]:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", code, *arguments]
+    found = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=True, timeout=60
+    )
+    return found.stdout.split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_child_of_a_level_heap_owns_fewer_pages_for_the_same_objects() -> None:
+    (holed,) = map(int, _said(LEVEL, "as it is"))
+    (level,) = map(int, _said(LEVEL, "level"))
+    assert level < holed / 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_pages_of_zeros_inside_an_object_are_given_back_and_it_works_on() -> None:
+    given_kib, works = _said(ZEROS)
+    assert int(given_kib) > 150
+    assert works == "works"

@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
+import signal
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from predictor import loader
+from predictor import forking, loader
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.warming import MODEL, Rehearsal
@@ -35,6 +36,18 @@ def test_a_gpu_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         rehearsal.in_zygote()
     rehearsal.close()
     assert asked == [("CPUExecutionProvider",)]
+
+
+def test_nothing_of_it_runs_on_beside_a_fork() -> None:
+    before = forking.threads()
+    rehearsal = Rehearsal()
+    try:
+        rehearsal.in_zygote(rounds=2)
+        assert forking.threads() == before
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        rehearsal.close()
+        gc.unfreeze()
 
 
 def test_both_rehearsals_run_and_a_worker_knows_nothing_afterwards() -> None:
