@@ -12,6 +12,7 @@ import sys
 import threading
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None  # before any fork
+_MADVISE = getattr(_LIBC, "madvise", None)
 _PAGE = mmap.PAGESIZE
 _ZEROS = bytes(_PAGE)
 
@@ -52,13 +53,13 @@ def forget_zeros(thing: object) -> None:
 
     Nobody may be writing to it meanwhile.
     """
-    if _LIBC is None:
+    if _MADVISE is None:
         return
     start = id(thing)
     end = start + type(thing).__basicsize__
     for page in range(-(-start // _PAGE) * _PAGE, end - _PAGE + 1, _PAGE):
         if ctypes.string_at(page, _PAGE) == _ZEROS:
-            _LIBC.madvise(ctypes.c_void_p(page), ctypes.c_size_t(_PAGE), mmap.MADV_DONTNEED)
+            _MADVISE(ctypes.c_void_p(page), ctypes.c_size_t(_PAGE), mmap.MADV_DONTNEED)
 
 
 def _fill_pools(size: int) -> list[object]:

@@ -4,7 +4,6 @@ For: taking the fork itself out of a cold start.
 Must not know: the control socket's messages, who wants a replica, models.
 """
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -13,11 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
-import uvloop
 
-from predictor import forking, heap, replica
+from predictor import forking, replica
 from predictor.replica import Assignment
-from predictor.warming import Rehearsal
+from predictor.warming import Rehearsal, new_loop
 from predictor.worker import Worker
 
 MESSAGE_BYTES_MAX = 256 * 1024
@@ -127,13 +125,13 @@ def start_now(message: bytes, fds: Sequence[int], *, received_ns: int) -> int:
     # Before the loop's thread: a namespace is entered by one thread alone.
     if not replica.is_confined(orjson.loads(message).get("confinement", ""), assignment.status_fd):
         return 1
-    loop = _new_loop()
+    loop = new_loop()
     return replica.live(assignment, loop, Worker(loop))
 
 
 def _wait(channel: socket.socket, rehearsal: Rehearsal) -> int:
     """A spare's life: warm up, wait for a job, do it. No job before the end is a good end."""
-    loop = _new_loop()
+    loop = new_loop()
     worker = Worker(loop)
     rehearsal.in_spare(loop, worker)
     rehearsal.close()
@@ -147,12 +145,6 @@ def _wait(channel: socket.socket, rehearsal: Rehearsal) -> int:
     channel.close()
     (received_ns,) = _HEAD.unpack_from(data)
     return replica.live(_assignment(data[_HEAD.size :], fds, received_ns), loop, worker)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    loop = uvloop.new_event_loop()
-    heap.forget_zeros(loop)  # 250 KiB to read into, which it fills with zeros
-    return loop
 
 
 def _assignment(message: bytes, fds: Sequence[int], received_ns: int) -> Assignment:

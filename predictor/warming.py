@@ -89,7 +89,7 @@ class Rehearsal:
         gc.freeze()
 
     def _once(self) -> None:
-        loop = uvloop.new_event_loop()
+        loop = new_loop()
         worker = Worker(loop)
         try:
             config.parse(self._arguments, self._environment)
@@ -129,6 +129,13 @@ class Rehearsal:
             await asyncio.sleep(0)
         loop.remove_signal_handler(signal.SIGWINCH)
         worker.forget()
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """A replica's."""
+    loop = uvloop.new_event_loop()
+    heap.forget_zeros(loop)  # 250 KiB to read into, which it fills with zeros
+    return loop
 
 
 def _wait_for_fewer(threads: int) -> None:
