@@ -112,12 +112,15 @@ class OnnxModel:
             onnx_values.check_text(inputs, self._texts)
         names = wanted or self._names
         try:
-            return dict(zip(names, self._run(names, inputs, self._options), strict=True))
+            found = self._run(names, inputs, self._options)
         except Exception as error:  # noqa: BLE001 - as in load; logged, and answered 500
             self._check_dimensions(inputs)
             _LOG.exception("the model failed on inputs %s", _shapes(inputs))
             kind = f"ONNX Runtime {type(error).__name__}"
             raise RequestError(Fault.MODEL_RAISED, kind=kind) from None
+        if len(names) == 1:  # as most models have it
+            return {names[0]: found[0]}
+        return dict(zip(names, found, strict=True))
 
     def _check_dimensions(self, inputs: dict[str, Tensor]) -> None:
         """Blame the caller where two inputs disagree on a dimension that the model names once.

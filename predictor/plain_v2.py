@@ -43,20 +43,15 @@ class PlainInputs:
             known = self._known.get(name)
             if known is None or one.get("datatype") != known.datatype.name or name in feeds:
                 return None
-            if not data or len(data) != _count(shape, known.shape) or type(data[0]) is list:
+            if not data or type(data[0]) is list or len(shape) != len(known.shape):
+                return None
+            count = 1
+            for size, wanted in zip(shape, known.shape):  # noqa: B905 - of one length
+                if type(size) is not int or (size != wanted and wanted != -1) or size < 1:
+                    return None
+                count *= size
+            if len(data) != count:
                 return None
             array = datatypes.of_flat(name, data, known.datatype)
             feeds[name] = array.reshape(shape) if len(shape) != 1 else array
         return feeds
-
-
-def _count(shape: list[Any], known: tuple[int, ...]) -> int:
-    """How many values a shape holds; -1 for one that a model does not take."""
-    if len(shape) != len(known):
-        return -1
-    count = 1
-    for size, wanted in zip(shape, known):  # noqa: B905 - of one length, and asked every time
-        if type(size) is not int or (size != wanted and wanted != -1) or size < 1:
-            return -1
-        count *= size
-    return count
