@@ -119,6 +119,13 @@ def asking(metadata: Any) -> bytes:
     return json.dumps({"inputs": tensors or [unknown]}).encode()
 
 
+def needed(*packages: str) -> None:
+    """Looks without importing: what a zygote imports is no business of the test's process."""
+    for package in packages:
+        if find_spec(package.partition(".")[0]) is None:
+            pytest.skip(f"{package} is not installed")
+
+
 def shared_kib(pid: int, files: str) -> int:
     """How much of what some files' libraries wrote is one with another process's."""
     found, is_one = 0, False
@@ -136,9 +143,7 @@ def test_a_child_of_what_imported_it_answers(
     short_path: Path, name: str, make: Make, files: str
 ) -> None:
     packages = list(libraries.SETS[name])
-    for package in packages:
-        if find_spec(package.partition(".")[0]) is None:
-            pytest.skip(f"{package} is not installed")
+    needed(*packages)
     model = make(short_path)
     with platform(short_path, spares=0) as it:
         zygote = Libraries(it, name, packages)
@@ -162,6 +167,7 @@ def test_a_child_of_what_imported_it_answers(
 
 
 def test_the_flag_imports_what_a_message_does(short_path: Path) -> None:
+    needed("titus")
     with platform(short_path, spares=0, packages="titus") as it:
         replica = it.start("--model", str(document(short_path)), "--model-name", "m")
         client = Client(replica.path)
