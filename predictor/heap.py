@@ -21,7 +21,7 @@ _POOL = 16 * 1024
 _POOL_HEAD = 48
 _SIZES = range(16, 512 + 1, 16)
 _BYTES_HEAD = sys.getsizeof(b"")
-_FILLING_MAX = 200_000  # objects of one size, should an allocator do otherwise than is known here
+_FILLING_MAX_BYTES = 2 * 1024 * 1024  # of one size: more has no hole that is worth filling
 # The C library's: what is not small is split, so largest first.
 _BLOCKS = (65536, 32768, 16384, 8192, 4096, 2048, *range(1024, 8, -16))
 _RUN = 8
@@ -41,7 +41,11 @@ def level() -> None:
 
     The C library has a heap of its own for threads; the next thread has that of the last one.
     """
-    _FILLERS.extend(_fill_pools(size) for size in _SIZES)
+    for size in _SIZES:
+        fillers = _fill_pools(size)
+        if not fillers:
+            break  # PYTHONMALLOC or a debugging build: no pools, so nothing can be levelled
+        _FILLERS.append(fillers)
     _fill_blocks()
     thread = threading.Thread(target=_fill_blocks)
     thread.start()
@@ -63,11 +67,16 @@ def forget_zeros(thing: object) -> None:
 
 
 def _fill_pools(size: int) -> list[object]:
-    """Objects of one size, until a pool was new when its first block was taken, and is full."""
+    """Objects of one size, until a pool was new when its first block was taken, and is full.
+
+    None at all where that does not come to pass: the allocator is not the one known here.
+    """
     found: list[object] = []
     blocks = (_POOL - _POOL_HEAD) // size - 4  # a few are this function's own
     pool, taken = 0, 0
-    while taken < blocks and len(found) < _FILLING_MAX:
+    while taken < blocks:
+        if len(found) * size > _FILLING_MAX_BYTES:
+            return []
         found.append(_of_size(size, len(found)))
         address = id(found[-1])
         if address % _POOL == _POOL_HEAD:

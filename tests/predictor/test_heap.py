@@ -104,6 +104,24 @@ def test_a_child_of_a_level_heap_owns_fewer_pages_for_the_same_objects() -> None
     assert level < holed / 2
 
 
+FOREIGN = """
+import resource
+from predictor import heap
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+heap.level()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("allocator", ["pymalloc", "malloc", "debug"])
+def test_levelling_stays_small_whatever_allocates_pythons_objects(
+    allocator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONMALLOC", allocator)
+    (grown_kib,) = map(int, _said(FOREIGN))
+    assert grown_kib < 16_384  # it was 1.7 GB without pools to fill
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_pages_of_zeros_inside_an_object_are_given_back_and_it_works_on() -> None:
     given_kib, works = _said(ZEROS)
