@@ -44,6 +44,7 @@ _BY_V2 = _HEAD % (b"/v2/models/warm/infer", len(_V2), _V2)
 _REQUESTS = (_BY_V2, _BY_V2)  # the first of a model runs aside, later ones on the loop
 ROUNDS = 16  # code is specialised after eight calls, and looked at again where that failed
 _THREAD_ENDS_S = 5.0
+_TURNS_MAX = 100  # of a loop, until it has seen that our own client is gone: it takes a few
 
 
 class Rehearsal:
@@ -125,7 +126,13 @@ class Rehearsal:
                 answer = await loop.sock_recv(client, 65536)
                 assert answer.startswith(b"HTTP/1.1 200"), answer
         accepting.close()
-        while connections.transports:  # noqa: ASYNC110 - a few turns of the loop
+        for _ in range(_TURNS_MAX):
+            if not connections.transports:
+                break
+            await asyncio.sleep(0)
+        for stranger in tuple(connections.transports):
+            stranger.abort()  # any user of this machine finds such a name, and may stay
+        while connections.transports:  # noqa: ASYNC110 - an abort takes a turn or two
             await asyncio.sleep(0)
         loop.remove_signal_handler(signal.SIGWINCH)
         worker.forget()

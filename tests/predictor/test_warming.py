@@ -3,15 +3,18 @@
 import asyncio
 import gc
 import signal
+import socket
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from predictor import forking, loader
+from predictor import forking, loader, serving
 from predictor.config import Settings
+from predictor.draining import Connections
 from predictor.errors import LoadError
+from predictor.serving import Front
 from predictor.warming import MODEL, Rehearsal
 from predictor.worker import Worker
 
@@ -48,6 +51,32 @@ def test_nothing_of_it_runs_on_beside_a_fork() -> None:
     finally:
         rehearsal.close()
         gc.unfreeze()
+
+
+def test_a_stranger_who_found_the_socket_and_stays_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    strangers: list[socket.socket] = []
+    listen = serving.listen
+
+    async def beset(
+        server: Front, settings: Settings, listener: socket.socket, connections: Connections
+    ) -> asyncio.Server:
+        accepting = await listen(server, settings, listener, connections)
+        strangers.append(socket.socket(socket.AF_UNIX))
+        strangers[-1].connect(listener.getsockname())
+        return accepting
+
+    monkeypatch.setattr(serving, "listen", beset)
+    rehearsal = Rehearsal()
+    try:
+        rehearsal.in_zygote(rounds=2)  # it waited for ever
+    finally:
+        rehearsal.close()
+        gc.unfreeze()
+    assert len(strangers) == 2
+    for stranger in strangers:
+        stranger.close()
 
 
 def test_both_rehearsals_run_and_a_worker_knows_nothing_afterwards() -> None:
