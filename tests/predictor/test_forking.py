@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 
 from predictor import forking
@@ -109,3 +110,28 @@ def test_redirected_output_is_in_the_log_before_anything_is_flushed(tmp_path: Pa
     )
     assert (found.stdout, found.stderr, found.returncode) == ("", "", 0)
     assert log.read_text() == "outerr"
+
+
+def test_two_children_draw_different_numbers(tmp_path: Path) -> None:
+    node = onnx.helper.make_node("RandomUniform", [], ["y"], shape=[4])
+    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4])
+    graph = onnx.helper.make_graph([node], "dice", [], [output])
+    opset = [onnx.helper.make_opsetid("", 13)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    onnx.save(model, tmp_path / "dice.onnx")
+    found = run(
+        "os.environ.update(OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1')\n"
+        "os.environ['ORT_DISABLE_TELEMETRY'] = '1'\n"
+        "import random, uuid, numpy.random, onnxruntime as ort\n"
+        "def main():\n"
+        "    options = ort.SessionOptions()\n"
+        "    options.intra_op_num_threads = options.inter_op_num_threads = 1\n"
+        f"    dice = ort.InferenceSession({str(tmp_path / 'dice.onnx')!r}, options)\n"
+        "    print(dice.run(None, {})[0].tolist())\n"
+        "    print(numpy.random.random(), random.random(), uuid.uuid4(), sep='\\n')\n"
+        "    return 0\n"
+        "for _ in range(2):\n"
+        "    os.waitpid(forking.fork(main, close=()), 0)\n"
+    )
+    drawn = found.stdout.splitlines()
+    assert len(drawn) == len(set(drawn)) == 8, found.stdout + found.stderr
