@@ -216,7 +216,8 @@ def _end_stuck(seconds: float) -> None:
     """Every request behind that run would wait in vain: a new process serves the next."""
     _LOG.critical("the model has not returned for %d s: this replica ends", seconds)
     logging.shutdown()
-    os._exit(EXIT_STUCK)
+    # Behind what was answered in this turn: some of it may wait for its end.
+    asyncio.get_running_loop().call_soon(os._exit, EXIT_STUCK)
 
 
 def _facts(opened: Loaded | Repository) -> dict[str, Any]:
@@ -250,7 +251,8 @@ async def listen(
         body_bytes_max=settings.body_bytes_max, idle_s=_IDLE_S, body_s=float(settings.timeout_s)
     )
     loop = asyncio.get_running_loop()
-    roster = Roster(limits, outbox=Outbox(loop))
+    outbox = Outbox(loop) if server.holds_answers else None
+    roster = Roster(limits, outbox=outbox)
     factory = functools.partial(_Connection, server, limits, roster, connections)
     return await loop.create_server(factory, sock=listener, backlog=BACKLOG)
 

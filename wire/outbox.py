@@ -39,16 +39,17 @@ class Outbox:
         """Whether a sender is flushed with others, soon; if not, it is to send by itself."""
         before_s, self._seen_s = self._seen_s, self._clock()
         if self._seen_s - before_s >= GAP_MAX_S:
-            self._flush()
+            self.flush()
             return False
         if not self._waiting:
-            self._call_soon(self._flush)
+            self._call_soon(self.flush)
         self._waiting.append(sender)
         if len(self._waiting) == TOGETHER_MAX:
-            self._flush()
+            self.flush()
         return True
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Have all that waits sent now."""
         waiting, self._waiting = self._waiting, []
         for sender in waiting:
             sender.flush()

@@ -18,7 +18,7 @@ from typing_extensions import override
 from wire.exchange import Exchange
 from wire.h2frames import PREFACE
 from wire.h2server import H2ServerProtocol
-from wire.intake import NEVER, STASH_BYTES_MAX, Intake
+from wire.intake import NEVER, SLICE_BYTES, STASH_BYTES_MAX, Intake
 from wire.limits import Limits
 from wire.messages import REFUSALS
 from wire.roster import Roster
@@ -70,6 +70,8 @@ class ServerProtocol(Intake, asyncio.Protocol):
             data = self._sniff(data)
             if not data:
                 return
+        if len(data) > SLICE_BYTES and self._roster.outbox is not None:
+            self._roster.outbox.flush()  # to read so much takes longer than an answer should wait
         super()._take_in(data)
 
     def _sniff(self, data: bytes) -> bytes:

@@ -43,12 +43,14 @@ def test_a_gpu_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_of_it_runs_on_beside_a_fork() -> None:
     before = forking.threads()
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # tests before this left their own
     rehearsal = Rehearsal()
     try:
         rehearsal.in_zygote(rounds=2)
         assert forking.threads() == before
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     finally:
+        signal.signal(signal.SIGTERM, handler)
         rehearsal.close()
         gc.unfreeze()
 
