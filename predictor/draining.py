@@ -11,7 +11,6 @@ from typing import Protocol
 
 from predictor.lifecycle import Lifecycle, Phase
 from wire.h2server import H2ServerProtocol
-from wire.server import ServerProtocol
 
 _LOOK_S = 0.005  # between looks at the load
 
@@ -45,9 +44,9 @@ class Connections:
 
 
 def _has_unsent(transport: asyncio.Transport) -> bool:
-    """Whether answers wait: for their turn, or for a client of HTTP/2 to open its windows."""
+    """Whether answers wait for a client of HTTP/2 to open its windows."""
     protocol = transport.get_protocol()
-    return isinstance(protocol, H2ServerProtocol | ServerProtocol) and protocol.has_unsent
+    return isinstance(protocol, H2ServerProtocol) and protocol.has_unsent
 
 
 async def empty_backlog(listener: socket.socket) -> None:

@@ -85,11 +85,6 @@ class PackedServer:
         )
 
     @property
-    def holds_answers(self) -> bool:
-        """No: among the models there may be a user's code."""
-        return False
-
-    @property
     def active_s(self) -> float:
         """When a request last came or was answered."""
         return max([self._touched_s, *(server.active_s for server in self._servers())])

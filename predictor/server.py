@@ -76,11 +76,6 @@ class Server:
         self._refusals = _readiness(name, is_ready=False)
 
     @property
-    def holds_answers(self) -> bool:
-        """Whether a quick answer may wait for the next ones: no code of a user's runs meanwhile."""
-        return bool(self._loaded.provider) and not self._settings.transformer_file
-
-    @property
     def is_busy(self) -> bool:
         """Whether a request is being received, waits or runs, or an abandoned run goes on."""
         return self.lane.is_busy

@@ -32,7 +32,6 @@ from predictor.repository import Repository
 from predictor.server import Server
 from predictor.worker import Worker
 from wire.limits import Limits
-from wire.outbox import Outbox
 from wire.roster import Roster
 from wire.server import ServerProtocol
 
@@ -216,8 +215,7 @@ def _end_stuck(seconds: float) -> None:
     """Every request behind that run would wait in vain: a new process serves the next."""
     _LOG.critical("the model has not returned for %d s: this replica ends", seconds)
     logging.shutdown()
-    # Behind what was answered in this turn: some of it may wait for its end.
-    asyncio.get_running_loop().call_soon(os._exit, EXIT_STUCK)
+    os._exit(EXIT_STUCK)
 
 
 def _facts(opened: Loaded | Repository) -> dict[str, Any]:
@@ -250,10 +248,9 @@ async def listen(
     limits = Limits(
         body_bytes_max=settings.body_bytes_max, idle_s=_IDLE_S, body_s=float(settings.timeout_s)
     )
-    loop = asyncio.get_running_loop()
-    outbox = Outbox(loop) if server.holds_answers else None
-    roster = Roster(limits, outbox=outbox)
+    roster = Roster(limits)
     factory = functools.partial(_Connection, server, limits, roster, connections)
+    loop = asyncio.get_running_loop()
     return await loop.create_server(factory, sock=listener, backlog=BACKLOG)
 
 

@@ -40,14 +40,6 @@ class Link(Protocol):
 
     transport: asyncio.Transport
 
-    def write(self, data: bytes) -> None:
-        """Write bytes of an answer, behind whatever was sent before."""
-        self.transport.write(data)
-
-    def send(self, data: bytes) -> None:
-        """As `write`, of a whole answer: it may go a little later, with others."""
-        self.write(data)
-
     def finished(self, exchange: "Exchange") -> None:
         """The answer is written whole."""
 
@@ -197,14 +189,14 @@ class Exchange:
         elif status == 204:
             data = b"%b%b\r\n" % (status_line(status), headers)
         elif length > _COPY_BYTES_MAX:
-            self._link.write(
+            self._link.transport.write(
                 b"%b%bcontent-length: %d\r\n\r\n" % (status_line(status), headers, length)
             )
             data = body
         else:
             line = STATUS_LINES.get(status) or status_line(status)
             data = b"%b%bcontent-length: %d\r\n\r\n%b" % (line, headers, length, body)
-        self._link.send(data)
+        self._link.transport.write(data)
         self._link.finished(self)
 
     def start(self, status: int, headers: bytes, *, content_length: int | None) -> None:
@@ -226,7 +218,7 @@ class Exchange:
             framing = b"transfer-encoding: chunked\r\n"
             self._is_chunking = True
         self._remaining = content_length if has_body else 0
-        self._link.write(
+        self._link.transport.write(
             b"%b%b%b%b\r\n" % (status_line(status), headers, framing, self._connection_line())
         )
 
@@ -235,14 +227,14 @@ class Exchange:
         if self._state != STARTED or not data:
             return
         if self._is_chunking:
-            self._link.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._link.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
             return
         if self._remaining is not None:
             if self.method == b"HEAD":
                 return
             assert len(data) <= self._remaining, "more body than announced"
             self._remaining -= len(data)
-        self._link.write(data)
+        self._link.transport.write(data)
 
     def end(self, trailers: bytes = b"") -> None:
         """Finish a started answer. A body shorter than announced aborts the connection.
@@ -258,7 +250,7 @@ class Exchange:
         self.is_done = True
         self.receiver = None
         if self._is_chunking:
-            self._link.write(b"0\r\n%b\r\n" % trailers)
+            self._link.transport.write(b"0\r\n%b\r\n" % trailers)
         self._link.finished(self)
 
     def again(self, body: bytes) -> None:
@@ -280,8 +272,9 @@ class Exchange:
         self._state = DONE
         self.is_done = True
         self.receiver = None
-        self._link.write(b"%b%b\r\n" % (status_line(101), headers))
-        return self._link.transport, *self._link.hand_over()
+        transport = self._link.transport
+        transport.write(b"%b%b\r\n" % (status_line(101), headers))
+        return transport, *self._link.hand_over()
 
     def abort(self) -> None:
         """Break the connection, so that a client sees that the answer is not whole."""
@@ -298,7 +291,7 @@ class Exchange:
     def admit_body(self) -> None:
         """Send 100 Continue when the client waits for it. The connection calls this."""
         if self.head.expects_continue and not self.received and self._state == WAITING:
-            self._link.write(CONTINUE)
+            self._link.transport.write(CONTINUE)
 
     def lost(self) -> None:
         """The client left. The connection calls this; tells the receiver once."""

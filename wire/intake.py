@@ -17,7 +17,7 @@ from wire.roster import Roster
 
 # Input is fed to the parser in slices, because it cannot stop in the middle of one: what a
 # slice holds bounds how many pipelined requests can be parsed behind one that runs.
-SLICE_BYTES = 4096
+_SLICE_BYTES = 4096
 _CHUNKED_SLICE_BYTES = 16_384
 _MEMO_BYTES_MAX = 4096  # a longer head is not remembered
 _MEMO_MISSES_MAX = 8  # after so many heads in a row that differed, a connection remembers none
@@ -93,7 +93,7 @@ class Intake(Link):
         """Take what is not a repeated head."""
         if self._current is not self._incoming or self._is_deaf or self._stash:
             self._keep(data)
-        elif not self._is_between or self._current is not None or len(data) > SLICE_BYTES:
+        elif not self._is_between or self._current is not None or len(data) > _SLICE_BYTES:
             self._feed(data)
         elif self._memo_misses < _MEMO_MISSES_MAX:
             before = self._newest
@@ -143,11 +143,11 @@ class Intake(Link):
                 self._has_backlog = True
                 self._steer_reading()
                 return
-            size = SLICE_BYTES
+            size = _SLICE_BYTES
             if incoming is not None:
                 length = incoming.content_length
                 size = _CHUNKED_SLICE_BYTES if length is None else length - incoming.received
-                size = max(size, SLICE_BYTES)
+                size = max(size, _SLICE_BYTES)
             self._feed_slice(view[:size])
             view = view[size:]
 

@@ -8,7 +8,6 @@ import asyncio
 from typing import Protocol
 
 from wire.limits import Limits
-from wire.outbox import Outbox
 
 _PERIOD_MAX_S = 1.0
 _PERIOD_MIN_S = 0.005
@@ -30,9 +29,7 @@ class Member(Protocol):
 class Roster:
     """Cost: one pass over the open connections a period; nothing at all without connections."""
 
-    def __init__(self, limits: Limits, *, outbox: Outbox | None = None) -> None:
-        """`outbox`: where whole answers go; without one each is written by itself."""
-        self.outbox = outbox
+    def __init__(self, limits: Limits) -> None:
         shortest_s = min(limits.idle_s, limits.head_s, limits.body_s, limits.linger_s)
         self.period_s = min(max(shortest_s / 4, _PERIOD_MIN_S), _PERIOD_MAX_S)
         # The time of the last tick: at most one period behind. A member that compares it

@@ -18,12 +18,11 @@ from typing_extensions import override
 from wire.exchange import Exchange
 from wire.h2frames import PREFACE
 from wire.h2server import H2ServerProtocol
-from wire.intake import NEVER, SLICE_BYTES, STASH_BYTES_MAX, Intake
+from wire.intake import NEVER, STASH_BYTES_MAX, Intake
 from wire.limits import Limits
 from wire.messages import REFUSALS
 from wire.roster import Roster
 
-_TOGETHER_BYTES_MAX = 16_384  # a longer answer takes its reader longer than a wake-up
 _NOT_LOOKED = -1  # unlike any number of body bytes
 
 
@@ -51,7 +50,6 @@ class ServerProtocol(Intake, asyncio.Protocol):
         self._body_since_s = NEVER
         self._body_seen = _NOT_LOOKED
         self._closing_since_s = NEVER
-        self._unsent = b""  # an answer that waits in the outbox
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -70,8 +68,6 @@ class ServerProtocol(Intake, asyncio.Protocol):
             data = self._sniff(data)
             if not data:
                 return
-        if len(data) > SLICE_BYTES and self._roster.outbox is not None:
-            self._roster.outbox.flush()  # to read so much takes longer than an answer should wait
         super()._take_in(data)
 
     def _sniff(self, data: bytes) -> bytes:
@@ -100,14 +96,12 @@ class ServerProtocol(Intake, asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._unsent = b""
         self._roster.discard(self)
         self._drop()
         self._parser = None  # it holds our bound methods: a cycle
 
     @override
     def eof_received(self) -> bool:
-        self.flush()
         self._drop()
         return False  # close, after what is buffered has been sent
 
@@ -144,33 +138,6 @@ class ServerProtocol(Intake, asyncio.Protocol):
         self._body_seen = _NOT_LOOKED  # the time of an earlier body says nothing about this one
         if exchange.head.expects_continue:
             exchange.admit_body()
-
-    @property
-    def has_unsent(self) -> bool:
-        """Whether an answer is not written yet."""
-        return bool(self._unsent)
-
-    @override
-    def write(self, data: bytes) -> None:
-        if self._unsent:
-            data, self._unsent = self._unsent + data, b""
-        self.transport.write(data)
-
-    @override
-    def send(self, data: bytes) -> None:
-        outbox = self._roster.outbox
-        if outbox is None or self._unsent or len(data) > _TOGETHER_BYTES_MAX:
-            self.write(data)
-            return
-        self._unsent = data
-        if not outbox.takes(self):
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits in the outbox."""
-        unsent, self._unsent = self._unsent, b""
-        if unsent:
-            self.transport.write(unsent)
 
     @override
     def finished(self, exchange: Exchange) -> None:
@@ -259,14 +226,14 @@ class ServerProtocol(Intake, asyncio.Protocol):
             self._current = None
             incoming.lost()
             if is_started:
-                self.transport.abort()  # nothing waits in the outbox behind a start
+                self.transport.abort()
                 return
         if self._current is None and not self._waiting:
             self._send_refusal()
 
     def _send_refusal(self) -> None:
         if self._closing_since_s == NEVER:
-            self.write(REFUSALS[self._refusal])
+            self.transport.write(REFUSALS[self._refusal])
             self._close()
 
     def _close(self) -> None:
@@ -275,7 +242,6 @@ class ServerProtocol(Intake, asyncio.Protocol):
         Closing with unread input makes TCP reset the connection, and a reset overtakes the
         answer. So: end our side, discard input for `linger_s`, then close.
         """
-        self.flush()
         self._closing_since_s = self._roster.now_s
         is_whole = self._is_deaf and not self._refusal  # nothing more is on its way
         self._deafen()
@@ -291,7 +257,6 @@ class ServerProtocol(Intake, asyncio.Protocol):
     @override
     def break_off(self, *, is_reset: bool) -> None:
         """Drop the connection and what is not sent yet."""
-        self.flush()  # of an answer before: it was whole
         self._deafen()
         connection = self.transport.get_extra_info("socket")
         if is_reset and connection is not None:

@@ -21,12 +21,6 @@ class Link:
     def __init__(self) -> None:
         self.transport = Memory()
 
-    def write(self, data: bytes) -> None:
-        """Some of it."""
-        self.transport.write(data)
-
-    send = write
-
     def finished(self, exchange: Exchange) -> None:
         """The answer is whole."""
 

@@ -14,6 +14,7 @@ from predictor.plans import Plan
 from predictor.server import Server
 from tests.predictor.talking import Reply, read_reply, request
 from tests.predictor.test_server import BODY, INFER, Bench, Start, start
+from tests.wire.memory import Memory
 from wire.exchange import Exchange
 from wire.head import Head
 
@@ -142,10 +143,7 @@ async def test_a_plan_is_one_servers(start: Start, path: str) -> None:
         taken: list[Exchange] = []
 
         class Link:
-            written = b""
-
-            def send(self, data: bytes) -> None:
-                self.written = data
+            transport = Memory()
 
             def finished(self, exchange: Exchange) -> None:
                 taken.append(exchange)
@@ -161,7 +159,8 @@ async def test_a_plan_is_one_servers(start: Start, path: str) -> None:
             exchange = Exchange(link, "", head)
             exchange.early, exchange.is_complete = body, True
             server.on_request(exchange)
-            assert digest in link.written
+            assert digest in link.transport.sent
+            link.transport.sent = b""
         assert len(taken) == 3
 
 

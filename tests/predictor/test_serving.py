@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-import select
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -13,11 +12,9 @@ from typing import Any
 
 import pytest
 
-import wire.outbox
 from predictor import config, forking, serving
 from predictor.loaded import Loaded
 from predictor.orders import Orders
-from predictor.server import Server
 from predictor.worker import Worker
 from tests.predictor.talking import infer_body, read_reply, request
 
@@ -376,55 +373,3 @@ async def test_a_stop_wins_over_a_rest(
         assert await served.code() == 0
         assert len(served.facts) == 1
         assert not redirected
-
-
-@pytest.mark.parametrize(("is_ours", "expected"), [(False, [0, 1, 2, 3]), (True, [0, 1, 1, 1])])
-async def test_a_users_code_finds_every_answer_before_it_sent(
-    short_path: Path, is_ours: bool, expected: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where ONNX Runtime computes, quick answers behind the first one wait for each other."""
-    monkeypatch.setattr(wire.outbox, "GAP_MAX_S", 20.0)
-    clients = [socket.socket(socket.AF_UNIX) for _ in expected]
-    seen: list[int] = []
-
-    def run(feeds: dict[str, Any], wanted: Any) -> dict[str, Any]:
-        seen.append(len(select.select(clients, [], [], 0)[0]))
-        return {"y": feeds["x"]}
-
-    settings = config.parse(["--model", "m.onnx", "--model-name", "m"], {})
-    provider = "CPUExecutionProvider" if is_ours else ""
-    loaded = Loaded(run=run, signature=None, described=None, platform="p", provider=provider)
-    worker = Worker(asyncio.get_running_loop())
-    worker.saw(0.0)
-    server = Server(settings, loaded, worker)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(short_path / "s"))
-    connections = serving.Connections()
-    accepting = await serving.listen(server, settings, listener, connections)
-    for client in clients:
-        client.connect(str(short_path / "s"))
-    async with asyncio.timeout(20):
-        while len(connections.transports) < len(clients):
-            await asyncio.sleep(0)
-        for client in clients:
-            client.sendall(INFER)
-        while len(select.select(clients, [], [], 0)[0]) < len(clients):
-            await asyncio.sleep(0)
-    assert seen == expected
-    worker.stop()
-    accepting.close()
-    connections.close()
-    for client in clients:
-        assert client.recv(12, socket.MSG_DONTWAIT) == b"HTTP/1.1 200"
-        client.close()
-    await accepting.wait_closed()
-
-
-def test_a_transformer_is_a_users_code() -> None:
-    settings = config.parse(["--model", "m.onnx", "--transformer", "t.py:T"], {})
-    loaded = Loaded(run=dict, signature=None, described=None, platform="p", provider="CPU")  # type: ignore[arg-type] # never run
-
-    async def holds() -> bool:
-        return Server(settings, loaded, Worker(asyncio.get_running_loop())).holds_answers
-
-    assert not asyncio.run(holds())

@@ -17,12 +17,6 @@ class Link:
         self.ended = 0
         self.broken: list[bool] = []
 
-    def write(self, data: bytes) -> None:
-        self.transport.write(data)
-
-    def send(self, data: bytes) -> None:
-        self.transport.write(data)
-
     def finished(self, exchange: Exchange) -> None:
         self.ended += 1
 

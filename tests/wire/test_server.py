@@ -8,17 +8,8 @@ import pytest
 
 from wire.exchange import Exchange
 from wire.limits import Limits
-from wire.outbox import Outbox
 from wire.roster import Roster
 from wire.server import ServerProtocol
-
-are_together = False
-
-
-@pytest.fixture(autouse=True, params=[False, True], ids=["each by itself", "together"])
-def sending(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds with an outbox too, into which all small answers go."""
-    monkeypatch.setitem(globals(), "are_together", request.param)
 
 
 class Recording:
@@ -103,9 +94,8 @@ class Client:
 @asynccontextmanager
 async def serving(app: App, limits: Limits | None = None) -> AsyncIterator[tuple[int, Roster]]:
     limits = limits or Limits()
+    roster = Roster(limits)
     loop = asyncio.get_running_loop()
-    outbox = Outbox(loop, clock=lambda: 0.0) if are_together else None
-    roster = Roster(limits, outbox=outbox)
     server = await loop.create_server(lambda: ServerProtocol(app, limits, roster), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1], roster
