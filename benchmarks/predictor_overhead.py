@@ -7,10 +7,7 @@ Prints, for a tiny model asked in V2 JSON over a Unix socket:
 * the private memory of the replica after its first answer.
 The client shares the machine's cores with the replica and checks every answer.
 
-Result (2 shared EPYC cores, Debian's Python 3.11, onnxruntime 1.32.0; three runs while other
-work ran beside them): cold from a spare p50 4.5 to 5.1 ms, p95 6.6 to 12.2; fork on demand p50
-12.3 to 13.7 ms, p95 15.0 to 18.7; private memory 6.1 to 7.0 MiB; CPU per request 69 to 95 us
-with one connection, 47 to 57 with 8, 45 to 54 with 32.
+Result: see docs/performance.md. Budget of the memory: 6 MiB.
 """
 
 import argparse
