@@ -89,4 +89,4 @@ docs: setup ## check that the documentation tells the truth
 	@$(BIN)/python -m pytest -q tests/test_docs.py
 
 clean: ## remove what make and the demo made
-	@rm -rf $(VENV) .clients .models .peers .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .clients .models .peers .formats .schemathesis .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
