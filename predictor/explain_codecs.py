@@ -7,11 +7,10 @@ Both ask as their protocols ask for predictions, with parameters beside the rows
 "explanations": of V2 below the names that every V2 answer has. No standard says more.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import orjson
-from typing_extensions import override
 
 from predictor import binary_v2, explain_requests, explained, explaining
 from predictor.binary_v2 import LENGTH
@@ -41,43 +40,13 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 def of_model(
     settings: Settings, loaded: Loaded, *, v1: CodecV1, v2: CodecV2
 ) -> Mapping[Answer, Codec]:
-    """The codec of each path, made when the first is asked for."""
-
-    def make() -> Mapping[Answer, Codec]:
-        known = explained.of_model(loaded, batch_size_max=settings.batch_size_max)
-        head = {"model_name": settings.model_name}
-        if settings.revision:
-            head["model_version"] = settings.revision
-        explainer = _Explainer(loaded, known)
-        return {Answer.EXPLAIN_V1: _V1(v1, explainer), Answer.EXPLAIN: _V2(v2, explainer, head)}
-
-    return _Codecs(make)
-
-
-class _Codecs(Mapping[Answer, Codec]):
-    """What is made when it is looked at: few replicas are asked to explain."""
-
-    def __init__(self, make: Callable[[], Mapping[Answer, Codec]]) -> None:
-        self._make = make
-        self._made: Mapping[Answer, Codec] | None = None
-
-    @override
-    def __contains__(self, answer: object) -> bool:
-        return answer is Answer.EXPLAIN or answer is Answer.EXPLAIN_V1
-
-    @override
-    def __getitem__(self, answer: Answer) -> Codec:
-        if self._made is None:
-            self._made = self._make()
-        return self._made[answer]
-
-    @override
-    def __iter__(self) -> Iterator[Answer]:
-        return iter((Answer.EXPLAIN_V1, Answer.EXPLAIN))
-
-    @override
-    def __len__(self) -> int:
-        return 2
+    """The codec of each path."""
+    known = explained.of_model(loaded, batch_size_max=settings.batch_size_max)
+    head = {"model_name": settings.model_name}
+    if settings.revision:
+        head["model_version"] = settings.revision
+    explainer = _Explainer(loaded, known)
+    return {Answer.EXPLAIN_V1: _V1(v1, explainer), Answer.EXPLAIN: _V2(v2, explainer, head)}
 
 
 class _Explainer:

@@ -46,7 +46,7 @@ class PlainInputs:
             if not data or type(data[0]) is list or len(shape) != len(known.shape):
                 return None
             count = 1
-            for size, wanted in zip(shape, known.shape):  # noqa: B905 - of one length
+            for size, wanted in zip(shape, known.shape, strict=True):
                 if type(size) is not int or (size != wanted and wanted != -1) or size < 1:
                     return None
                 count *= size

@@ -9,6 +9,7 @@ lock for the whole call, so a thread would block the loop just as long.
 
 import importlib.metadata
 import uuid
+from collections.abc import Mapping
 
 import orjson
 
@@ -71,7 +72,7 @@ class Server:
         self._timed_head = b"%b" + self._identity + _TIMING + b": %brun;dur=%.3f\r\n"
         self._grpc = GrpcServer(settings, loaded, self, identity=self._identity, version=_VERSION)
         self._text = TextServer(self, settings, loaded)
-        self._explain = explain_codecs.of_model(settings, loaded, v1=self._v1, v2=self._v2)
+        self._explain: Mapping[Answer, Codec] = {}  # made when it is asked for: few ever are
         self._answers = _static_answers(settings, loaded, self._text)
         self._refusals = _readiness(name, is_ready=False)
 
@@ -158,7 +159,13 @@ class Server:
             return self._v2
         if answer is Answer.PREDICT:
             return self._event(exchange) if cloud_events.is_event(exchange.index) else self._v1
-        return self._explain.get(answer)
+        if answer not in (Answer.EXPLAIN, Answer.EXPLAIN_V1):
+            return None
+        if not self._explain:
+            self._explain = explain_codecs.of_model(
+                self._settings, self._loaded, v1=self._v1, v2=self._v2
+            )
+        return self._explain[answer]
 
     def _refuse_head(
         self, exchange: Exchange, error: RequestError, route: routes.Route | None

@@ -48,10 +48,14 @@ class Worker:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._pending = 0  # touched on the loop's thread only
         self._recent_s = float("inf")
-        self.is_quick = False  # whether the next run may block the loop; asked for every request
         self._jobs_started = 0  # written by the thread
         self._is_working = False  # likewise
         threading.Thread(target=self._work, name="model", daemon=True).start()
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the next run may block the loop."""
+        return self._recent_s < INLINE_MAX_S and not self._pending
 
     @property
     def mark(self) -> int:
@@ -85,7 +89,6 @@ class Worker:
             self._loop.call_soon_threadsafe(finish, outcome)
 
         self._pending += 1
-        self.is_quick = False
         self._jobs.put(work)
 
     def call(self, work: Callable[[], None]) -> None:
@@ -99,14 +102,12 @@ class Worker:
     def forget(self) -> None:
         """Another model comes: nothing is known of how long it runs."""
         self._recent_s = float("inf")
-        self.is_quick = False
 
     def saw(self, run_s: float) -> None:
         """A run took so long, on the loop's thread or on this one."""
         peak_s = self._recent_s * _DECAY
         # The first run warms up as well; after it, "infinitely long" must not decay forever.
         self._recent_s = run_s if run_s > peak_s or peak_s == float("inf") else peak_s
-        self.is_quick = self._recent_s < INLINE_MAX_S and not self._pending
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -158,6 +158,16 @@ async def test_what_is_told(start: Start, path: str, json: Any) -> None:
         assert (await bench.ask(request("HEAD", path))).status == 200
 
 
+async def test_who_is_not_asked_to_explain_makes_nothing_for_it(start: Start) -> None:
+    async with start() as bench:
+        for path in ("/v2/health/ready", "/v2/models/m", "/relight/stats"):
+            await bench.ask(request("GET", path))
+        await bench.ask(request("POST", INFER, BODY))
+        assert not bench.server._explain
+        await bench.ask(request("POST", "/v2/models/m/explain", BODY))
+        assert bench.server._explain
+
+
 async def test_metadata_tells_the_provider_that_is_used(start: Start) -> None:
     async with start() as bench:
         found = (await bench.ask(request("GET", "/v2/models/m"))).json
