@@ -5,12 +5,12 @@ processor, wrk on the second with 32 kept-alive connections that send one row ea
 and without `--max-batch-size 32` (and the default delay of 5 ms), interleaved. Two models:
 * `dense`: four layers of 1,024 units. One row reads 16 MiB of weights, and so do 32: here
   batching helps;
-* `tiny`: microseconds a run, nothing to share: here it can only cost.
+* `tiny`: microseconds a run, little to share: here it may cost more than it gives.
 
     python -m benchmarks.batching [--rounds 5] [--seconds 3]
 
 The last line has, for both, the ratio of requests a second and of p99 with batching to those
-without. Result (2 quiet EPYC cores): 4.17 and 0.09 for dense, 1.65 and 0.41 for tiny.
+without. Result (2 quiet EPYC cores): 3.80 and 0.09 for dense, 1.24 and 0.70 for tiny.
 Budget: dense gains, tiny loses at most 3 %.
 """
 

@@ -14,8 +14,8 @@ The peers' environments are made by hack/peers.sh in .peers (`--folder`), 1.5 GB
 root it is installed when missing. The last line has the ratios at 8 connections: our requests a
 second over the best peer's, and our CPU a request over the best peer's.
 
-Result: 3.6 to 4.2 times the best peer, mosec with orjson, in three of four runs and 2.3 in one; 18
-and 20 times KServe's own server (docs/performance.md).
+Result: 3.76 times the best peer, mosec with orjson, and 22 times KServe's own server; on a machine
+that drifts 3.6 to 4.2 in three of four runs and 2.3 in one (docs/performance.md).
 Budget: throughput 3.5 times the best peer, 10 times KServe's own server.
 """
 

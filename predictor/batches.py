@@ -14,6 +14,7 @@ import numpy as np
 
 from predictor.batching import Batcher, BatchStatistics, Member
 from predictor.errors import Fault, RequestError
+from predictor.joining import Joining
 from predictor.loaded import Loaded
 from predictor.model import Tensor
 from predictor.protocol import InferRequest
@@ -72,7 +73,14 @@ class Batches(Generic[R]):
         self._done = done
         self._batcher: Batcher[R] = Batcher(rows_max=rows_max, delay_s=delay_s)
         self._timer: asyncio.Handle | None = None
+        self._is_due = False  # looks at the end of this turn
         self._is_rowwise = True
+        self._joining = Joining()
+        self.pays = self._joining.pays  # whether the next request is to be added, where it can run
+
+    def ran_alone(self, run_s: float) -> None:
+        """A request ran that was not added. Not all have to be told."""
+        self._ran(run_s, 1)
 
     def add(self, rider: R, *, deadline_s: float) -> None:
         """Take a rider, whose `done` is called exactly once unless it is abandoned in time."""
@@ -80,7 +88,8 @@ class Batches(Generic[R]):
         key, rows = _shape(rider.request) if self._is_rowwise else (None, 1)
         now_s = self._loop.time()
         self._batcher.arrived(rider, key=key, rows=rows, deadline_s=deadline_s, now_s=now_s)
-        self._look_at(0.0)
+        if not self._is_due:
+            self._look_at(now_s)
 
     def abandoned(self, rider: R) -> bool:
         """A rider's client is gone: True if it waited, and `done` is not called for it."""
@@ -90,18 +99,24 @@ class Batches(Generic[R]):
         """What waits, and what ran so far."""
         return self._batcher.statistics()
 
+    def _ran(self, run_s: float, requests: int) -> None:
+        self._joining.ran(run_s, requests)
+        self.pays = self._is_rowwise and self._joining.pays
+
     def _look_at(self, due_s: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._is_due = due_s is not None and due_s <= self._loop.time()
         if due_s is None:
             self._timer = None
-        elif due_s <= self._loop.time():
+        elif self._is_due:
             self._timer = self._loop.call_soon(self._look)
         else:
             self._timer = self._loop.call_at(due_s, self._look)
 
     def _look(self) -> None:
         self._timer = None
+        self._is_due = False
         now_s = self._loop.time()
         members = self._batcher.take(now_s=now_s)
         if not members:
@@ -122,6 +137,8 @@ class Batches(Generic[R]):
     def _ended(self, members: tuple[Member[R], ...], started_s: float, outcome: Outcome) -> None:
         outcomes = [outcome] if len(members) == 1 else self._part(members, outcome)
         self._batcher.finished(is_good=bool(outcomes), run_s=outcome.run_s)
+        if outcome.outputs is not None:
+            self._ran(outcome.run_s, len(members))
         self._look_at(self._batcher.next_deadline_s(now_s=self._loop.time()))
         if not outcomes:
             _LOG.warning("a batch of %d requests failed: each runs again alone", len(members))
@@ -159,11 +176,21 @@ def _shape(request: InferRequest) -> tuple[Hashable | None, int]:
 
     The order of the inputs counts: to a model without names it is the order of its columns.
     """
-    sizes = {array.shape[:1] for array in request.feeds.values()}
-    if len(sizes) != 1 or sizes <= {(), (0,)}:
+    rows = _rows(request.feeds)
+    if not rows:
         return None, 1
-    parts = tuple((name, one.dtype.str, one.shape[1:]) for name, one in request.feeds.items())
-    return (parts, request.outputs), next(iter(sizes))[0]
+    parts = tuple([(name, one.dtype, one.shape[1:]) for name, one in request.feeds.items()])
+    return (parts, request.outputs), rows
+
+
+def _rows(feeds: Mapping[str, Tensor]) -> int:
+    """What all have along axis 0; 0 where they differ or have no such axis."""
+    if len(feeds) == 1:
+        [array] = feeds.values()
+        return len(array) if array.ndim else 0
+    sizes = {array.shape[:1] for array in feeds.values()}
+    [size] = sizes if len(sizes) == 1 else ((),)
+    return size[0] if size else 0
 
 
 def _feeds(rider: Rider) -> dict[str, Tensor]:

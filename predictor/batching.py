@@ -24,7 +24,7 @@ six delays in all) and then not at all.
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 PATIENCE = 4.0  # gaps; of arrivals at random, 2 of 100 come later
 WAIT_MIN_S = 0.0005
@@ -35,9 +35,8 @@ Token = TypeVar("Token", bound=Hashable)
 Key = Hashable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member(Generic[Token]):
-    """One request in a batch."""
+class Member(NamedTuple, Generic[Token]):
+    """One request in a batch. A tuple, because one is made for every request."""
 
     token: Token
     rows: int
@@ -91,11 +90,15 @@ class Batcher(Generic[Token]):
             self._has_company = False
         self._last_s = now_s
         wait_s = max(0.0, min(self._delay_s, (deadline_s - now_s) / 2))
-        member = Member(token=token, rows=rows, key=key, arrived_s=now_s, close_s=now_s + wait_s)
-        self._queue[token] = member
-        if key is not None:
-            self._lanes.setdefault(key, {})[token] = member
-            self._lane_rows[key] = self._lane_rows.get(key, 0) + rows
+        self._queue[token] = member = Member(token, rows, key, now_s, now_s + wait_s)
+        if key is None:
+            return
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = {}
+            self._lane_rows[key] = 0
+        lane[token] = member
+        self._lane_rows[key] += rows
 
     def abandoned(self, token: Token) -> bool:
         """A request no longer wants an answer; False where it does not wait: it runs, or ran."""
@@ -112,7 +115,7 @@ class Batcher(Generic[Token]):
         if self._again:
             self._running = (self._again.popleft(),)
         elif self._queue and self._close_s(now_s) <= now_s:
-            self._running = tuple(self._fill(next(iter(self._queue.values()))))
+            self._running = self._fill(next(iter(self._queue.values())))
         if self._running:
             self._batches += 1
             self._requests += len(self._running)
@@ -158,20 +161,30 @@ class Batcher(Generic[Token]):
         due_s = min(close_s, self._last_s + PATIENCE * self._gap_s)
         return due_s if due_s - self._last_s >= WAIT_MIN_S else now_s
 
-    def _fill(self, oldest: Member[Token]) -> list[Member[Token]]:
-        chosen = [oldest]
-        if oldest.key is not None:
-            rows = oldest.rows
-            for member in self._lanes[oldest.key].values():
-                if member is oldest:
-                    continue
-                rows += member.rows
-                if rows > self._rows_max:
-                    break
-                chosen.append(member)
+    def _fill(self, oldest: Member[Token]) -> tuple[Member[Token], ...]:
+        if oldest.key is None:
+            self._remove(oldest)
+            return (oldest,)
+        lane = self._lanes[oldest.key]
+        if len(lane) == len(self._queue) and self._lane_rows[oldest.key] <= self._rows_max:
+            return self._empty(oldest.key)
+        chosen, rows = [oldest], oldest.rows
+        for member in lane.values():
+            if member is oldest:
+                continue
+            rows += member.rows
+            if rows > self._rows_max:
+                break
+            chosen.append(member)
         for member in chosen:
             self._remove(member)
-        return chosen
+        return tuple(chosen)
+
+    def _empty(self, key: Key) -> tuple[Member[Token], ...]:
+        """All that waits, being of one key and few enough: the common case."""
+        self._queue.clear()
+        del self._lane_rows[key]
+        return tuple(self._lanes.pop(key).values())
 
     def _remove(self, member: Member[Token]) -> None:
         del self._queue[member.token]

@@ -16,6 +16,7 @@ import pytest
 from predictor import config, loading, serving
 from predictor.batches import refusal
 from predictor.errors import LoadError
+from predictor.joining import FIRST
 from predictor.loaded import Loaded
 from predictor.model import InvalidInputError, Signature, Tensor, TensorSpec
 from predictor.server import Server
@@ -72,6 +73,7 @@ class Bench:
     async def hold(self) -> asyncio.StreamReader:
         """A run that stands still, so that what comes gathers."""
         self.model.go.clear()
+        self.server.lane._worker.forget()  # whatever ran before: on the thread, not on the loop
         reader = await self.send(v2([[0.0, 0.0]]))
         await self.until(lambda: self.server.lane._batches.statistics().running == 1)  # type: ignore[union-attr] # it batches
         return reader
@@ -159,7 +161,7 @@ async def test_each_gets_its_own_rows_from_one_run_in_both_protocols(start: Star
 async def test_one_alone_is_answered_at_once_and_told_so(start: Start) -> None:
     async with start("--max-batch-delay-ms", "60000") as bench:
         bench.model.go.set()
-        for _ in range(3):  # on the worker's thread, then on the loop
+        for _ in range(FIRST):  # on the worker's thread, then on the loop
             reply = await read_reply(await bench.send(v2([[1.0, 1.0]])))
             assert reply.status == 200
             assert 'batch;desc="1 requests / 1 rows"' in reply.headers["server-timing"]
