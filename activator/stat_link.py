@@ -9,6 +9,7 @@ nothing grows. To a leader that reads too slowly, the newest report and poke of 
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -154,20 +155,25 @@ class StatLink:
         return True
 
     async def _beat(self, peer: "_Peer", address: str) -> None:
-        """Until it is silent, has ended, or another one leads."""
+        """Until it is silent, has ended, or another one leads.
+
+        Silence is counted in beats that went unanswered, each for as long as a beat at most:
+        while this process itself was stopped, or waited for a core, nobody can be blamed.
+        """
         now_s = asyncio.get_running_loop().time
+        heard_s, silent_s = peer.heard_s, 0.0
         while True:
             self._news.clear()
-            if peer.has_ended or self._address != address:
-                return
-            if now_s() - peer.heard_s > wire.SILENCE_S:
+            if peer.has_ended or self._address != address or silent_s > wire.SILENCE_S:
                 return
             peer.send(wire.BEAT)
-            try:
+            since_s = now_s()
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wire.BEAT_S):
                     await self._news.wait()
-            except TimeoutError:
-                continue
+            silent_s += min(now_s() - since_s, wire.BEAT_S)
+            if peer.heard_s != heard_s:
+                heard_s, silent_s = peer.heard_s, 0.0
 
 
 class _Peer(asyncio.Protocol):

@@ -5,6 +5,7 @@ Must not know: what is decided from a report.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from autoscaler.reporters import PERIOD_S, Reporters, Statistics
 
 _LOG = logging.getLogger(__name__)
 _HELLO_S: Final = 3.0
+_WAITS: Final = 3  # in a row make a silence
 _WRITE_BYTES_MAX: Final = 64 * 1024  # a peer that does not read what it asked for is gone
 
 
@@ -96,23 +98,30 @@ class StatServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, connection: int
     ) -> bool:
         """Until the connection ends; whether that was announced."""
-        silence = asyncio.timeout(wire.SILENCE_S)
-        try:
-            async with silence:
-                while line := await reader.readline():
-                    silence.reschedule(_now_s() + wire.SILENCE_S)
-                    message = _decoded(line)
-                    stats = wire.read_stats(message, reporter=name, time_s=_now_s())
-                    heard = self._reporters.hear(name, connection, stats)
-                    if heard:
-                        self._receive(heard)
-                    if message.get("leaving"):
-                        return True
-                    if message.get("beat"):
-                        _send(writer, wire.BEAT)
-        except TimeoutError:
-            return False
+        while line := await _line(reader):
+            message = _decoded(line)
+            stats = wire.read_stats(message, reporter=name, time_s=_now_s())
+            heard = self._reporters.hear(name, connection, stats)
+            if heard:
+                self._receive(heard)
+            if message.get("leaving"):
+                return True
+            if message.get("beat"):
+                _send(writer, wire.BEAT)
         return False
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; b"" once there will be none, or the other side is silent.
+
+    A standstill of this process itself takes one of the waits, at the end of which it reads
+    what was said meanwhile: nobody is blamed for it.
+    """
+    for _ in range(_WAITS):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wire.SILENCE_S / _WAITS):
+                return await reader.readline()
+    return b""
 
 
 def _decoded(line: bytes) -> Any:

@@ -82,6 +82,7 @@ class Freezer:
         self._shelf = Shelf(bounds)
         self._seen: Memory | None = None  # by the last look
         self._parked: dict[str, Parked] = {}
+        self._going_bytes: dict[str, int] = {}  # what those hold that were told to end
         self._deployments = Informer(client, DEPLOYMENTS)
         self._deployments.on_change(self._deployment_changed)
         self._resumed = 0
@@ -145,7 +146,7 @@ class Freezer:
         )
         self._shelf.put(held)
         self._seen = self._read_memory()
-        excess = self._shelf.excess(self._seen, now_s=self._now_s())
+        excess = self._excess(self._seen)
         if name in excess:
             self._shelf.remove(name, now_s=self._now_s())
             log.info("a replica of %s is not frozen: %s", held.revision, excess[name])
@@ -201,23 +202,36 @@ class Freezer:
         if not self._parked:
             return
         self._seen = self._read_memory()
-        excess = self._shelf.excess(self._seen, now_s=self._now_s(), coming_bytes=coming_bytes)
-        for name, why in excess.items():
+        for name, why in self._excess(self._seen, coming_bytes).items():
             self._end(name, why)
+
+    def _excess(self, memory: Memory, coming_bytes: int = 0) -> dict[str, str]:
+        return self._shelf.excess(
+            memory,
+            now_s=self._now_s(),
+            coming_bytes=coming_bytes,
+            going_bytes=sum(self._going_bytes.values()),
+        )
 
     def _end(self, name: str, why: str) -> None:
         """SIGTERM as any replica, for which it must run again; SIGKILL when it does not go."""
         parked = self._parked.pop(name)
-        self._shelf.remove(name, now_s=self._now_s())
+        held = self._shelf.remove(name, now_s=self._now_s())
+        assert held is not None
+        self._going_bytes[name] = held.size_bytes
         self._ended[why] += 1
         self._changed()
         log.info("a frozen replica is ended: %s", why)
         process, loop = parked.process, asyncio.get_running_loop()
         patience = loop.call_later(_GRACE_S, process.signal, signal.SIGKILL)
-        process.hear(_Listening(patience.cancel))
+        process.hear(_Listening(lambda: self._gone(name, patience)))
         process.signal(signal.SIGTERM)
         process.signal(signal.SIGCONT)
         parked.close()
+
+    def _gone(self, name: str, patience: asyncio.TimerHandle) -> None:
+        patience.cancel()
+        self._going_bytes.pop(name, None)
 
     def _lost(self, name: str) -> None:
         """It ended by itself, or the zygote did and took it along."""

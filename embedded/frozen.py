@@ -8,7 +8,7 @@ Must not know: processes, signals, sockets, where memory is measured, clocks.
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -140,22 +140,27 @@ class Shelf:
         """The one to go on with: the last that was used, whose memory is the warmest."""
         return next((each.name for each in reversed(self._held.values()) if each.key == key), None)
 
-    def remove(self, name: str, *, now_s: float) -> None:
+    def remove(self, name: str, *, now_s: float) -> Held | None:
         """It is resumed, or gone; nothing happens if it was not held."""
         held = self._held.pop(name, None)
         if held is not None:
             self._seconds += max(0.0, now_s - held.since_s)
+        return held
 
-    def excess(self, memory: Memory, *, now_s: float, coming_bytes: int = 0) -> dict[str, str]:
+    def excess(
+        self, memory: Memory, *, now_s: float, coming_bytes: int = 0, going_bytes: int = 0
+    ) -> dict[str, str]:
         """Those that must go and why, the longest unused first.
 
-        `coming_bytes` is what a Pod that starts now will take.
+        `coming_bytes` is what a Pod that starts now will take; `going_bytes` is what those hold
+        that were told to go and are not gone: no other goes for what they will give back.
         """
         held = tuple(self)
         size_bytes, left = self.size_bytes, len(held)
+        memory = replace(memory, available_bytes=memory.available_bytes + going_bytes)
         limit_bytes = self._limit_bytes(memory)
         lacking = _RESERVE * memory.total_bytes + coming_bytes - memory.available_bytes
-        is_pressed = memory.pressure_percent >= _PRESSURE_PERCENT
+        is_pressed = memory.pressure_percent >= _PRESSURE_PERCENT and not going_bytes
         gone: dict[str, str] = {}
         for each in held:
             if lacking > 0 or is_pressed:

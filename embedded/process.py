@@ -5,13 +5,16 @@ Must not know: Pods, statuses, restarts, or API objects.
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
 import resource
+import secrets
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,10 @@ log = logging.getLogger(__name__)
 NO_LIMITS = Limits()
 _LINE_BYTES_MAX = 64 * 1024
 _BACKLOG = 4096  # first requests wait here until the model is loaded
+_KERNEL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_QUIET_PORTS_MIN = 1000
+_PORT_TRIES = 100
+_handed_out: deque[int] = deque(maxlen=500)  # some of which are not bound yet
 _PROBE_S = 0.05  # Knative's aggressive probe period (knative.md 3.4)
 
 
@@ -96,10 +103,35 @@ def move(path: Path, target: Path) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nothing listens on at this moment."""
+    """A TCP port of this machine that is free, and likely to be so until a process binds it.
+
+    Not one that was handed out a while ago, nor, where there are enough others, one that the
+    kernel gives to outgoing connections and to whoever asks for any.
+    """
+    quiet = _quiet_ports()
+    for _ in range(_PORT_TRIES):
+        with contextlib.suppress(OSError):  # it is taken
+            port = _bound(secrets.choice(quiet) if quiet else 0)
+            if port not in _handed_out:
+                _handed_out.append(port)
+                return port
+    return _bound(0)
+
+
+def _bound(port: int) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("", port))  # what listens at any address of ours is in the way
         return int(probe.getsockname()[1])
+
+
+def _quiet_ports() -> range:
+    """Those above the kernel's own, if they are many."""
+    try:
+        _, last = _KERNEL_PORTS.read_text().split()
+        above = range(int(last) + 1, 65536)
+    except (OSError, ValueError):  # another system, or another way to tell
+        return range(0)
+    return above if len(above) >= _QUIET_PORTS_MIN else range(0)
 
 
 async def until_listening(port: int, news: "asyncio.Queue[News]") -> None:

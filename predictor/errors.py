@@ -5,8 +5,11 @@ Must not know: sockets, routes, or how a fault was noticed.
 """
 
 import enum
+from typing import Final
 
 import orjson
+
+BLANK_CHARACTERS_MAX: Final = 1000
 
 
 class Fault(enum.Enum):
@@ -124,8 +127,16 @@ class Fault(enum.Enum):
         return self.value[0]
 
     def text(self, **blanks: object) -> str:
-        """The sentence with its blanks filled in."""
-        return self.value[1].format(**blanks)
+        """The sentence with its blanks filled in, each cut where nobody would read on."""
+        return self.value[1].format(**{name: _cut(blank) for name, blank in blanks.items()})
+
+
+def _cut(blank: object) -> str:
+    """A name of megabytes is a client's: it is not to come back with every refusal."""
+    text = str(blank)
+    if len(text) <= BLANK_CHARACTERS_MAX:
+        return text
+    return text[: BLANK_CHARACTERS_MAX - 1] + "…"
 
 
 class RequestError(Exception):

@@ -7,12 +7,14 @@ Must not know: caches, archives, or what the objects are.
 import contextlib
 import hashlib
 import importlib
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from predictor.fetch_sources import FILES_MAX, ChangedError, Item, Listing, refused
 from predictor.fetch_uris import FetchError, Place, safe
 
+_GCSFS_LOG: Final = logging.getLogger("gcsfs")
 _BLOCK_BYTES: Final = 8 << 20  # asked for at a time; what is repeated after a cut
 _IO_S: Final = 30
 _TRUE = ("1", "true", "yes")
@@ -90,6 +92,8 @@ class ObjectSource:
                 f"{place.uri} is not fetched: the package {error.name} is not installed; "
                 f"pip install 'relight[{extra}]'"
             ) from None
+        if not env.get("GCSFS_DEBUG"):
+            _GCSFS_LOG.setLevel(logging.CRITICAL)  # it logs with a traceback what it raises as well
         options = s3_options(env) if is_s3 else gs_options(env)
         with self._told():
             self._store: Any = made(**options)

@@ -107,6 +107,27 @@ def own_streams() -> None:
     sys.stderr = sys.__stderr__ = _unbuffered(2)  # type: ignore[misc] # as above
 
 
+def drop_doubles(*, keep: int) -> None:
+    """Close what was inherited of the files that are standard streams, but for these and `keep`.
+
+    uvloop leaves such doubles in a process that it starts, and every fork would hold them on.
+    """
+    streams = [os.fstat(each) for each in (0, 1, 2)]
+    for path in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else ():
+        descriptor = int(path.name)
+        if descriptor > 2 and descriptor != keep and _is_inherited(descriptor):
+            found = os.fstat(descriptor)
+            if any(os.path.samestat(found, each) for each in streams):
+                os.close(descriptor)
+
+
+def _is_inherited(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)  # Python makes none that is
+    except OSError:
+        return False  # the one by which they were listed
+
+
 def redirect(log_fd: int) -> None:
     """Make a descriptor a child's standard output and error, and close the original."""
     os.dup2(log_fd, 1)

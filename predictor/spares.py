@@ -70,7 +70,7 @@ class Spares:
         """Fork one more. Its warming up happens in the child."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            pid = self.fork(lambda: _wait(theirs, self._rehearsal), keep_out=(ours.fileno(),))
+            pid = self._fork(lambda: _wait(theirs, self._rehearsal), close=ours.fileno())
         except OSError:
             ours.close()
             raise
@@ -78,10 +78,13 @@ class Spares:
             theirs.close()
         self._waiting.append(Spare(pid=pid, channel=ours))
 
-    def fork(self, main: Callable[[], int], *, keep_out: Sequence[int] = ()) -> int:
-        """Fork a child that holds none of the zygote's own descriptors."""
+    def fork(self, main: Callable[[], int]) -> int:
+        """Fork a child that holds none of the zygote's own descriptors, and does not rehearse."""
+        return self._fork(main, close=self._rehearsal.descriptor)
+
+    def _fork(self, main: Callable[[], int], *, close: int) -> int:
         ours = (one.channel.fileno() for one in self._waiting)
-        return forking.fork(main, close=(*self._close, *ours, *keep_out))
+        return forking.fork(main, close=(*self._close, *ours, close))
 
     def assign(self, message: bytes, fds: Sequence[int], *, received_ns: int) -> int | None:
         """Give the job to one that waits: its pid, or None when nobody can take it now."""

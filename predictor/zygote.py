@@ -270,6 +270,7 @@ def main(arguments: Sequence[str]) -> int:
     if not 0 <= flags.spares <= 64:
         parser.error(f"--spares: expected 0 to 64, got {flags.spares}")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    forking.drop_doubles(keep=flags.control_fd)
     control = socket.socket(fileno=flags.control_fd)
     control.set_inheritable(False)
     try:

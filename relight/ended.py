@@ -22,6 +22,7 @@ class Ended:
     held_s: float  # from arrival until forwarded, or until it ended
     executing_s: float | None  # from forwarded until the last byte
     status: int
+    grpc_status: str  # the name of why a call failed, whose status is 200 all the same; "": not so
     replica: str
     is_cold: bool  # no replica was ready when it came
     gathered_s: float | None  # from arrival until the first poke of its wake
@@ -29,7 +30,8 @@ class Ended:
     @property
     def is_served(self) -> bool:
         """A replica answered, and well."""
-        return self.executing_s is not None and 200 <= self.status < 300
+        is_well = 200 <= self.status < 300 and not self.grpc_status
+        return self.executing_s is not None and is_well
 
 
 def parse(raw: Mapping[str, Any]) -> Ended:
@@ -44,6 +46,7 @@ def parse(raw: Mapping[str, Any]) -> Ended:
             held_s=float(raw["held_s"]),
             executing_s=None if executing_s is None else float(executing_s),
             status=int(raw["status"]),
+            grpc_status=str(raw.get("grpc_status") or ""),
             replica=str(raw.get("replica") or ""),
             is_cold=bool(raw.get("cold")),
             gathered_s=None if gathered_s is None else float(gathered_s),

@@ -26,7 +26,7 @@ _EXAMPLE = """example:
 Ctrl-C ends it too, with a whole file. A request is written when it has ended, so rows are in
 that order; one that still runs at the end is not in the trace.
 """
-HEADER = "timestamp,duration,model,revision,status\n"
+HEADER = "timestamp,duration,model,revision,status,grpc_status\n"
 _STDOUT = 1
 
 
@@ -97,7 +97,8 @@ def line(request: Ended) -> str:
     """One row: arrival in seconds since the epoch, and the time at a replica where it had one."""
     duration = "" if request.executing_s is None else f"{request.executing_s:.6f}"
     model = request.service or request.revision
-    return f"{request.time_s:.6f},{duration},{model},{request.revision},{request.status}\n"
+    became = f"{request.status},{request.grpc_status}"
+    return f"{request.time_s:.6f},{duration},{model},{request.revision},{became}\n"
 
 
 async def _filter(args: argparse.Namespace, connection: Connection) -> dict[str, str]:

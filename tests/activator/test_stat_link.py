@@ -1,6 +1,7 @@
 import asyncio
 import random
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -165,6 +166,22 @@ async def test_a_leader_that_falls_silent_is_left(
         leader.is_mute = True
         await until(lambda: leader.ended)
         assert not link.statistics().is_up
+
+
+async def test_a_leader_is_not_left_for_our_own_standstill(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "SILENCE_S", 0.3)
+    monkeypatch.setattr(stats, "BEAT_S", 0.02)
+    leader = Leader("one")
+    async with leader.listening() as address, linked(served) as link:
+        await lead(served, address)
+        await until(lambda: link.statistics().is_up)
+        for _ in range(3):
+            time.sleep(0.4)  # noqa: ASYNC251 - this whole process stands still
+            heard = len(leader.said("beat"))
+            await until(lambda since=heard: leader.ended or len(leader.said("beat")) > since + 1)
+        assert (leader.ended, leader.connections) == (0, 1)
 
 
 async def test_one_that_takes_no_reports_is_asked_again_later(

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -175,17 +176,28 @@ async def test_another_connection_of_the_same_name_replaces_the_first(world: Wor
 
 async def test_one_that_speaks_is_not_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = asyncio.get_running_loop().time
-    monkeypatch.setattr(stats, "SILENCE_S", 0.05)
-    monkeypatch.setattr(stat_server, "_now_s", lambda: now_s() + 1000)  # when it spoke
+    monkeypatch.setattr(stats, "SILENCE_S", 0.3)
     async with calling(world) as caller:
-        said = (stats.hello("a"), stats.BEAT)
-        caller.writer.write(b"".join(orjson.dumps(each) + b"\n" for each in said))
+        caller.say(stats.hello("a"))
         assert await caller.hear() == stats.hello("me")
-        assert await caller.hear() == stats.BEAT
         since_s = now_s()
-        await until(lambda: now_s() > since_s + 0.1)
-        caller.say(stats.BEAT)
-        assert await caller.hear() == stats.BEAT
+        while now_s() < since_s + 2 * stats.SILENCE_S:
+            caller.say(stats.BEAT)
+            assert await caller.hear() == stats.BEAT
+
+
+async def test_nobody_is_blamed_for_our_own_standstill(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "SILENCE_S", 0.3)
+    async with calling(world) as caller:
+        caller.say(stats.hello("a"))
+        await caller.hear()
+        for _ in range(3):
+            caller.say(stats.BEAT)
+            time.sleep(2 * stats.SILENCE_S)  # noqa: ASYNC251 - this whole process stands still
+            assert await caller.hear() == stats.BEAT
+        assert world.server.statistics().lost == 0
 
 
 async def test_who_does_not_say_who_it_is_is_not_waited_for(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -393,10 +394,37 @@ async def test_the_longest_unused_goes_when_memory_gets_scarce(tmp_path: Path) -
         await it.until(lambda: len(it.stopped()) == 2, "both are stopped")
         it.memory = replace(PLENTY, available_bytes=PLENTY.total_bytes // 10 - 1)
         await it.until(lambda: bool(it.frozen["ended"]), "one is told to end")
-        it.memory = PLENTY  # before another look, which may come before that one is gone
+        it.memory = PLENTY  # before another look
         await it.until(lambda: is_gone(first), "the first is ended")
         assert it.frozen["revisions"] == {"default/r-2": 1}
         assert it.frozen["ended"] == {"memory is scarce": 1}
+
+
+async def test_the_next_one_waits_for_what_the_first_gives_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path) as it:
+        await it.deploy()
+        await it.freeze()
+        await it.deploy("r-2")
+        await it.until_ready()
+        await it.scale(0, "r-2")
+        await it.until(lambda: len(it.stopped()) == 2, "both are stopped")
+        freezer = it.machine.freezer
+        assert freezer is not None
+        it.memory = replace(PLENTY, available_bytes=PLENTY.total_bytes // 10 - 1)
+        with monkeypatch.context() as patched:
+            signals: list[int] = []
+            patched.setattr(ReplicaProcess, "signal", lambda _, number: signals.append(number))
+            freezer._look()
+            freezer._look()  # nothing has gone yet
+            assert signals == [signal.SIGTERM, signal.SIGCONT]
+            assert it.frozen["ended"] == {"memory is scarce": 1}
+        for pid in it.stopped():
+            os.kill(pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGTERM)
+        await it.until(lambda: not freezer._going_bytes, "what it held is back")
+        assert it.frozen["replicas"] == 0
 
 
 async def test_room_is_made_for_a_pod_that_asks_for_more_than_there_is(tmp_path: Path) -> None:

@@ -192,6 +192,15 @@ def test_under_pressure_one_goes_at_a_look() -> None:
     assert made.excess(pressed, now_s=1) == {"a": "memory is scarce"}
 
 
+def test_no_other_goes_for_what_those_that_go_will_give_back() -> None:
+    pressed = Memory(total_bytes=GIB, available_bytes=GIB // 2, pressure_percent=10.0)
+    assert not shelf(held("a")).excess(pressed, now_s=1, going_bytes=1), "did it help?"
+    scarce = Memory(total_bytes=2000 * MIB, available_bytes=150 * MIB)  # of a reserve of 200
+    assert not shelf(held("a")).excess(scarce, now_s=1, going_bytes=50 * MIB)
+    made = shelf(held("a", mib=20), held("b", mib=20), bounds=Bounds(share=0, size_bytes=GIB))
+    assert list(made.excess(scarce, now_s=1, going_bytes=40 * MIB)) == ["a"], "10 MiB still lack"
+
+
 def test_no_more_than_allowed_are_kept() -> None:
     size = Bounds(share=0, size_bytes=25 * MIB)
     made = shelf(held("a"), held("b"), held("c"), bounds=size)

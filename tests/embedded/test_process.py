@@ -1,11 +1,16 @@
 import asyncio
 import os
+import secrets
 import signal
 import socket
+from collections import deque
+from itertools import count
 from pathlib import Path
 
 import orjson
+import pytest
 
+from embedded import process
 from embedded.process import Ended, News, ReplicaProcess, Said, free_port, listen, until_listening
 from embedded.zygote import ExitCallback
 
@@ -66,6 +71,36 @@ async def test_a_bound_socket_queues_before_anyone_accepts() -> None:
         writer.close()
         await writer.wait_closed()
     path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("told", "first", "second"),
+    [
+        ("32768\t60999", 61004, 61006),  # 61004 is drawn twice
+        ("32768\t65000", 40000, 40001),  # too few are left: the kernel is asked
+        ("unknown", 40000, 40001),
+    ],
+)
+def test_a_port_is_not_one_that_others_are_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: str, first: int, second: int
+) -> None:
+    (tmp_path / "range").write_text(told)
+    drawn, asked = iter([61004, 61004, 61006]), count(40000)
+    monkeypatch.setattr(process, "_KERNEL_PORTS", tmp_path / "range")
+    monkeypatch.setattr(process, "_handed_out", deque())
+    monkeypatch.setattr(process, "_bound", lambda port: port or next(asked))
+    monkeypatch.setattr(secrets, "choice", lambda ports: ports[ports.index(next(drawn))])
+    assert [free_port(), free_port()] == [first, second]
+
+
+def test_a_port_that_is_bound_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        taken = one.getsockname()[1]
+        drawn = iter([taken, 0])  # 0: any that is free
+        monkeypatch.setattr(process, "_quiet_ports", lambda: range(1))
+        monkeypatch.setattr(secrets, "choice", lambda _: next(drawn))
+        assert free_port() != taken
+    assert not list(drawn)
 
 
 async def test_a_command_is_ready_once_its_port_accepts() -> None:

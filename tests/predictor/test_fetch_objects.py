@@ -1,3 +1,4 @@
+import logging
 from typing import Any
 
 import pytest
@@ -71,6 +72,24 @@ def test_wrong_keys_are_told_with_where_right_ones_are_looked_for(
         ObjectSource(place("s3://b/dir"), env).look("")
     assert caught.value.is_final
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("debug", "logged"), [("", 0), ("ERROR", 1)])
+def test_what_fails_is_said_once(
+    server: Server, caplog: pytest.LogCaptureFixture, debug: str, logged: int
+) -> None:
+    pytest.importorskip("gcsfs")
+    server.routes = lambda _: (418, {}, b'{"error": {"code": 418, "message": "a teapot"}}')
+    log = logging.getLogger("gcsfs")
+    was = log.level
+    try:
+        log.setLevel(logging.NOTSET)
+        env = {"STORAGE_EMULATOR_HOST": server.url, "GCSFS_DEBUG": debug}
+        with pytest.raises(FetchError, match="418"):
+            ObjectSource(place("gs://b/dir"), env).look("")
+    finally:
+        log.setLevel(was)
+    assert len([each for each in caplog.records if each.name == "gcsfs"]) == logged
 
 
 def test_kserves_variables_reach_the_client() -> None:

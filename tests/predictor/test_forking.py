@@ -112,6 +112,27 @@ def test_redirected_output_is_in_the_log_before_anything_is_flushed(tmp_path: Pa
     assert log.read_text() == "outerr"
 
 
+def test_doubles_of_the_standard_streams_are_dropped_and_nothing_else(tmp_path: Path) -> None:
+    found = run(
+        "import errno\n"
+        "doubles = [os.dup(each) for each in (0, 1, 2)]\n"
+        "kept = os.dup(1)\n"
+        f"other = os.open({str(tmp_path / 'other')!r}, os.O_CREAT | os.O_WRONLY)\n"
+        "for each in (*doubles, kept, other):\n"
+        "    os.set_inheritable(each, True)\n"
+        "own = os.dup(1)\n"  # made here, not inherited
+        "forking.drop_doubles(keep=kept)\n"
+        "for each in (0, 1, 2, kept, other, own):\n"
+        "    os.fstat(each)\n"
+        "for each in doubles:\n"
+        "    try:\n"
+        "        print(os.fstat(each))\n"
+        "    except OSError as error:\n"
+        "        print(error.errno == errno.EBADF)\n"
+    )
+    assert (found.stdout, found.stderr) == ("True\n" * 3, "")
+
+
 def test_two_children_draw_different_numbers(tmp_path: Path) -> None:
     node = onnx.helper.make_node("RandomUniform", [], ["y"], shape=[4])
     output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4])

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from predictor import zygote
-from tests.predictor.talking import Client, infer_body, request, wait_until
+from tests.predictor.talking import PATIENCE_S, Client, infer_body, request, wait_until
 from tests.predictor.test_serving import HELD
 from tests.predictor.zygotes import ROOT, Platform, children_of, is_alive, platform
 
@@ -65,6 +65,44 @@ def test_without_a_spare_it_forks_at_once(
             client = Client(replica.path)
             assert client.ask(INFER).status == 200
             client.close()
+
+
+@pytest.mark.parametrize("spares", [0, 1])
+def test_a_replica_holds_nothing_open_that_is_not_its_own(
+    short_path: Path, identity_model: Callable[..., Path], spares: int
+) -> None:
+    with platform(short_path, spares=spares) as it:
+        if spares:
+            it.wait_for_spares()
+        replica = it.start("--model", str(identity_model()), "--model-name", "m")
+        it.started(replica)
+        assert replica.fact()["ready"] is True
+        assert not opened(it.process.pid) & opened(replica.pid)
+
+
+def opened(pid: int) -> set[str]:
+    """Files and sockets; not /dev/null, which uvloop has in reserve."""
+    folder = Path(f"/proc/{pid}/fd")
+    return {str(each.readlink()) for each in folder.iterdir()} - {os.devnull}
+
+
+def test_a_zygote_drops_what_was_left_in_it_by_who_started_it(short_path: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, (short_path / "log").open("wb") as log:
+        double = os.dup(log.fileno())
+        command = [sys.executable, "-m", "predictor.zygote", "--spares", "0"]
+        with subprocess.Popen(
+            [*command, "--control-fd", str(theirs.fileno())],
+            cwd=ROOT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"},
+            pass_fds=[theirs.fileno(), double],
+            stderr=log,
+        ) as process:
+            os.close(double)
+            with ours:  # its end is the zygote's
+                ours.settimeout(PATIENCE_S)
+                assert b"zygote-ready" in ours.recv(65536)
+                assert not Path(f"/proc/{process.pid}/fd/{double}").exists()
 
 
 def test_a_spare_that_died_is_replaced_and_costs_no_request(

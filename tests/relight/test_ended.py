@@ -38,6 +38,7 @@ def test_a_row_is_read() -> None:
     [
         ({}, True),
         ({"status": 404}, False),
+        ({"grpc_status": "UNAVAILABLE"}, False),
         ({"executing_s": None, "replica": None, "status": 504}, False),
     ],
 )
@@ -79,5 +80,8 @@ def test_the_real_ledger_speaks_this_language() -> None:
     )
     found = ended.parse(told(note, epoch_s=1000.0))
     assert found.is_served
+    assert found.grpc_status == ""
+    failed = ended.parse(told(note._replace(why="INTERNAL"), epoch_s=1000.0))
+    assert (failed.status, failed.grpc_status) == (200, "INTERNAL")
     assert (found.held_s, found.executing_s) == (0.5, pytest.approx(0.2))
     assert (found.time_s, found.gathered_s) == (1010.0, pytest.approx(0.002))

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from aiohttp import web
 
+from rehearsal import traces
 from relight import ended, record
 from relight.__main__ import build_parser, execute
 from tests.relight.conftest import DEADLINE_S, Platform, serve
@@ -96,6 +97,7 @@ async def test_rows_are_written_as_they_come_and_an_interrupt_is_a_good_end(
             "model": "iris",
             "revision": "iris-00001",
             "status": "200",
+            "grpc_status": "",
         },
         {
             "timestamp": "1700000001.500000",
@@ -103,6 +105,7 @@ async def test_rows_are_written_as_they_come_and_an_interrupt_is_a_good_end(
             "model": "iris",
             "revision": "iris-00001",
             "status": "504",
+            "grpc_status": "",
         },
     ]
     assert activator.asked == [
@@ -152,7 +155,7 @@ async def test_a_platform_that_ends_leaves_a_whole_file(
     activator.rows.put_nowait(None)
     code, _, err = await platform.type("record", "iris", "--output", str(path))
     assert code == 1
-    assert path.read_text().endswith(",iris,iris-00001,200\n")
+    assert path.read_text().endswith(",iris,iris-00001,200,\n")
     assert "recorded 1 request\n" in err
     assert "the platform ended" in err
 
@@ -184,8 +187,17 @@ async def test_what_cannot_be_recorded(
     assert there.read_text() == "mine"
 
 
+def test_a_failed_call_says_so_and_is_rehearsed_as_any_request() -> None:
+    """It took its time at a replica, and its status is 200, as of every call."""
+    call = record.line(ended.parse(row(grpc_status="UNAVAILABLE")))
+    assert call.endswith(",0.200000,iris,iris-00001,200,UNAVAILABLE\n")
+    other = record.line(ended.parse(row(time=1_700_000_001.25, executing_s=0.5)))
+    trace = traces.parse([record.HEADER, call, other])
+    assert (trace.arrivals, trace.durations, trace.models) == ([0, 1], [0.2, 0.5], ["iris"] * 2)
+
+
 def test_a_revision_without_a_service_is_its_own_model() -> None:
-    assert ",iris-00001,iris-00001,200\n" in record.line(ended.parse(row(service="")))
+    assert ",iris-00001,iris-00001,200,\n" in record.line(ended.parse(row(service="")))
 
 
 def test_half_a_write_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
