@@ -3,7 +3,9 @@
 For: attributions against what is usual, such as the mean of the training rows, not zeros.
 Must not know: files, which model, or what the rows are compared with.
 
-One row or up to 100: a list of values each, in the order of the columns, or an object by name.
+One row or up to 100: a list of values each, in the order of the columns, or an object by name. An
+item of several axes, such as an image, is nested as it is; one whose first axis has more than 100
+values, and the second no more axes, is said by the name of its input, to be no list of rows.
 """
 
 import json
@@ -11,7 +13,7 @@ from typing import Any
 
 from predictor import datatypes
 from predictor.errors import LoadError
-from predictor.features import BASELINE_ROWS_MAX
+from predictor.explain_requests import BASELINE_ROWS_MAX
 
 
 def parse(text: str, *, where: str) -> Any:
@@ -25,7 +27,8 @@ def parse(text: str, *, where: str) -> Any:
         raise LoadError(f"{where}: expected a row or a list of rows, got {got}")
     if not isinstance(said, list) or not isinstance(said[0], list | dict):
         return said
-    if len(said) > BASELINE_ROWS_MAX:
+    is_item = isinstance(said[0], list) and bool(said[0]) and isinstance(said[0][0], list)
+    if len(said) > BASELINE_ROWS_MAX and not is_item:
         raise LoadError(f"{where}: expected at most {BASELINE_ROWS_MAX} rows, got {len(said)}")
     for index, row in enumerate(said):
         if type(row) is not type(said[0]) or len(row) != len(said[0]):

@@ -1,6 +1,6 @@
 """Explain rows by swapping their values with a baseline's, and asking the model.
 
-For: Shapley values of any model that takes rows of columns: exact where they are few.
+For: Shapley values of any model that takes rows: exact where features are few.
 Must not know: who runs the steps, HTTP, any library.
 """
 
@@ -60,21 +60,22 @@ def steps(
     outputs = explained.joined(parts)
     targets = explain_targets.of_rows(outputs, rows.rows, output, classes)
     values_count = sum(len(target.names) for target in targets)
-    explained.check_size(len(rows.names), values_count, said=f"{values_count} outputs")
+    explained.check_size(rows.count_max(), values_count, said=f"{values_count} outputs")
     found: list[Explanation] = []
     for row, target in enumerate(targets):
         make, cost = plans[row]
         values = yield from _played(game, make(), row, active[row], target)
         predicted = target.read(outputs)[row]
+        forms = rows.forms(row)
         is_exact = values.standard_error == 0.0 and 2 ** len(active[row]) == values.masks
         for at, name in enumerate(target.names):
-            whole = np.zeros(len(rows.names))
+            whole = np.zeros(rows.count(row))
             whole[active[row]] = values.values[:, at]
             found.append(
                 made(
                     row=row,
                     method="exact_shapley" if is_exact else "permutation_shapley",
-                    names=rows.names,
+                    forms=forms,
                     output=name,
                     label=target.labels[at],
                     prediction=float(predicted[at]),
@@ -128,7 +129,7 @@ def _valued(
     parts = []
     for start in range(0, len(masks) * each, game.rows_max):
         places = np.arange(start, min(start + game.rows_max, len(masks) * each))
-        own = np.ones((len(places), len(game.features.names)), bool)
+        own = np.ones((len(places), game.features.count(row)), bool)
         own[:, active] = masks[places // each]
         feeds = game.features.swapped(row, game.baseline, own, places % each)
         try:

@@ -12,7 +12,7 @@ from predictor import explain_targets, explained, features, tree_shap
 from predictor.errors import Fault, RequestError
 from predictor.explain_requests import Asked
 from predictor.explained import Explained, Outputs, Steps
-from predictor.explanation import Explanation
+from predictor.explanation import Explanation, Form
 from predictor.features import Features, Feeds
 from predictor.model import Tensor
 from predictor.protocol import InferRequest
@@ -20,10 +20,10 @@ from predictor.protocol import InferRequest
 
 def steps(
     model: Explained,
-    rows: Features,
-    baseline: Feeds | None,
     wanted: tuple[str, ...] | None,
     asked: Asked,
+    rows: Features,
+    baseline: Feeds | None,
     said: str,
 ) -> Steps:
     """RequestError says why the trees do not tell."""
@@ -50,11 +50,11 @@ def steps(
             break
     targets = explain_targets.of_rows({output: scores}, rows.rows, asked.output, model.classes)
     values_count = sum(len(target.names) for target in targets)
-    explained.check_size(len(rows.names), values_count, said=f"{values_count} outputs")
+    explained.check_size(len(names), values_count, said=f"{values_count} outputs")
     made = partial(
         Explanation,
         method="tree_shap",
-        names=names,
+        forms=(Form(input=output, names=names),),
         baseline=said or "the training rows, as the trees counted them",
         scale="output" if is_output else "score",
     )
@@ -80,6 +80,9 @@ def steps(
 
 def _matrix_names(model: Explained, rows: Features) -> tuple[str, ...]:
     """What the columns of the trees' matrix are called: in its order, not the request's."""
+    if not rows.is_tabular:
+        why = "tree_shap is for columns, none of them kept, and not for blocks and words"
+        raise RequestError(Fault.NOT_EXPLAINED, why=why)
     if len(rows.feeds) == 1:
         return rows.names
     if set(model.names) != set(rows.names) or len(model.names) != len(rows.names):

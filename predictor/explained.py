@@ -41,7 +41,8 @@ class Explained:
 
 def of_model(loaded: Loaded, *, batch_size_max: int = 0) -> Explained:
     """What there is to know of a model; no run of it gets more than a batch's rows."""
-    names, classes = (loaded.facts.get(name, ()) for name in ("feature_names", "classes"))
+    names = loaded.facts.get("feature_names", ())
+    classes = loaded.facts.get("classes") or loaded.facts.get("labels") or ()
     outputs = loaded.described.outputs if loaded.described else ()
     return Explained(
         names=tuple(map(str, names)) if isinstance(names, Sequence) else (),
@@ -62,18 +63,6 @@ def scores_of(model: Explained, wanted: tuple[str, ...] | None, asked: Asked) ->
     return None if is_named else model.scores
 
 
-def rows_max_of(model: Explained) -> int:
-    """How many rows a run may have."""
-    for spec in model.signature.inputs if model.signature else ():
-        first = spec.shape[0] if spec.shape else 0
-        if first == 1:
-            return 1
-        if first != -1:
-            why = f"input '{spec.name}' has shape {list(spec.shape)}: it does not take single rows"
-            raise RequestError(Fault.NOT_EXPLAINED, why=why)
-    return model.rows_max
-
-
 def check_size(features: int, values: int, *, said: str) -> None:
     """RequestError for an answer that would be too large; `said` is what there is too much of."""
     if features * values > VALUES_MAX:
@@ -86,4 +75,8 @@ def joined(parts: Sequence[Outputs]) -> Outputs:
     """The outputs of one run after another."""
     if len(parts) == 1:
         return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    try:
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    except (KeyError, ValueError):
+        why = "the outputs of some rows have other names or shapes than those of others; send fewer"
+        raise RequestError(Fault.NOT_EXPLAINED, why=why) from None

@@ -7,12 +7,31 @@ Must not know: models, routes, how the document is sent.
 from collections.abc import Mapping
 from typing import Any
 
-from predictor.explain_requests import METHODS, SAMPLES_MAX
+from predictor import datatypes
+from predictor.explain_requests import FEATURES_MAX, METHODS, SAMPLES_MAX, UNITS
 
 Schema = dict[str, Any]
 
 _NUMBER: Schema = {"type": "number"}
 _TEXT: Schema = {"type": "string"}
+_WHOLE: Schema = {"type": "integer", "minimum": 0}
+_GRID: Schema = {  # blocks on each axis of an item
+    "type": "array",
+    "items": {"type": "integer", "minimum": 1, "maximum": FEATURES_MAX},
+    "minItems": 1,
+    "maxItems": datatypes.RANK_MAX,
+}
+_NESTED = {"$ref": "#/components/schemas/Attributions"}
+_BLOCKS: Schema = {
+    "type": "object",
+    "properties": {
+        "shape": {"type": "array", "items": _WHOLE},
+        "grid": {"type": "array", "items": _WHOLE},
+        "edges": {"type": "array", "items": {"type": "array", "items": _WHOLE, "minItems": 2}},
+    },
+    "required": ["shape", "grid", "edges"],
+    "additionalProperties": False,
+}
 _PARAMETERS: Schema = {
     "type": ["object", "null"],
     "properties": {
@@ -21,6 +40,16 @@ _PARAMETERS: Schema = {
         "output": _TEXT,
         "method": {"enum": list(METHODS)},
         "baseline": {},
+        "features": {"type": ["integer", "null"], "minimum": 1, "maximum": FEATURES_MAX},
+        "grid": {
+            "anyOf": [
+                {"type": "null"},
+                _GRID,
+                {"type": "object", "minProperties": 1, "additionalProperties": _GRID},
+            ]
+        },
+        "unit": {"enum": list(UNITS)},
+        "keep": {"type": ["array", "null"], "items": _TEXT},
     },
     "additionalProperties": False,
 }
@@ -34,7 +63,9 @@ _EXPLANATION: Schema = {
         "scale": {"enum": ["output", "score"]},
         "prediction": _NUMBER,
         "base_value": _NUMBER,
-        "attributions": {"type": "object", "additionalProperties": _NUMBER},
+        "attributions": {"type": "object", "additionalProperties": _NESTED},
+        "blocks": {"type": "object", "additionalProperties": _BLOCKS},
+        "words": {"type": "object", "additionalProperties": {"type": "array", "items": _TEXT}},
         "additivity_error": _NUMBER,
         "is_additive": {"type": "boolean"},
         "baseline": _TEXT,
@@ -56,7 +87,9 @@ def schemas(
     heads = {name: one for name, one in answer["properties"].items() if name != "outputs"}
     required = [name for name in answer["required"] if name != "outputs"]
     parameters: Schema = {"type": ["object", "null"], "maxProperties": 0} if is_own else _PARAMETERS
+    nested: Schema = {"anyOf": [_NUMBER, {"type": "array", "items": _NESTED}]}
     return {
+        **({} if is_own else {"Attributions": nested}),  # of a column; of blocks, of words
         "ExplainV1Request": _with(predict, parameters),
         "ExplainRequest": _with(infer, parameters),
         "ExplainV1Response": _object({"explanations": explanations}, ["explanations"]),

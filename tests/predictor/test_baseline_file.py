@@ -15,6 +15,8 @@ from predictor.errors import LoadError
         ("[[1, 2], [3, 4]]", [[1, 2], [3, 4]]),
         ('{"a": 1}', {"a": 1}),
         ('[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
+        (str([[[1, 2]]] * 224), [[[1, 2]]] * 224),  # an item of several axes: no rows to count
+        ('{"x": 127}', {"x": 127}),
         ("[NaN]", pytest.approx([float("nan")], nan_ok=True)),
     ],
 )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from predictor.errors import Fault, RequestError
-from predictor.model import Tensor
+from predictor.model import Signature, Tensor, TensorSpec
 from tests.predictor import explain_bench
 from tests.predictor.explain_bench import MATRIX, linear, model
 
@@ -75,6 +76,74 @@ async def test_binary_tensors(short_path: Path) -> None:
         outputs = [{"name": "y", "parameters": {"binary_data": True}}]
         status, body = await bench.post(V2, v2_body(outputs=outputs))
         assert (status, body["error"][:19]) == (400, "outputs.parameters:")
+
+
+IMAGES = Signature(
+    inputs=[TensorSpec(name="image", datatype="FP32", shape=(-1, 3, 4, 4))],
+    outputs=[TensorSpec(name="y", datatype="FP32", shape=(-1,))],
+)
+TEXTS = Signature(
+    inputs=[TensorSpec(name="text", datatype="BYTES", shape=(-1,))],
+    outputs=[TensorSpec(name="y", datatype="FP64", shape=(-1,))],
+)
+
+
+async def test_images_in_both_protocols(short_path: Path) -> None:
+    def bright(image: Tensor) -> Tensor:
+        return image.mean(axis=(1, 2, 3))
+
+    image = np.zeros((3, 4, 4), np.float32)
+    image[:, :2, 2:] = 1
+    loaded = model(bright, signature=IMAGES, described=IMAGES)
+    parameters = {"features": 4}
+    async with explain_bench.start(short_path, loaded) as bench:
+        body = {"instances": [image.tolist()], "parameters": parameters}
+        status, answer = await bench.post(V1, body)
+        assert status == 200
+        (found,) = answer["explanations"]
+        assert found["attributions"] == {"image": [[[0, 0.25], [0, 0]]]}
+        edges = [[0, 3], [0, 2, 4], [0, 2, 4]]
+        blocks = {"shape": [3, 4, 4], "grid": [1, 2, 2], "edges": edges}
+        assert found["blocks"] == {"image": blocks}
+        tensor = {"name": "image", "datatype": "FP32", "shape": [1, 3, 4, 4]}
+        plain = {**tensor, "data": image.ravel().tolist()}
+        for one in (parameters, {"grid": [1, 2, 2]}, {"grid": {"image": [1, 2, 2]}}):
+            status, answer = await bench.post(V2, {"inputs": [plain], "parameters": one})
+            assert (status, answer["explanations"]) == (200, [found])
+        raw = {**tensor, "parameters": {"binary_data_size": image.nbytes}}
+        head = orjson.dumps({"inputs": [raw], "parameters": parameters})
+        length = {"Inference-Header-Content-Length": str(len(head))}
+        status, answer = await bench.post(V2, head + image.tobytes(), **length)
+        assert (status, answer["explanations"]) == (200, [found])
+        for wrong, said in (
+            ({"grid": [2, 2]}, "parameters.grid of input 'image': expected 3 numbers"),
+            ({"grid": {"picture": [1, 2, 2]}}, "parameters.grid: expected names of inputs"),
+            ({"baseline": [1.0]}, "parameters.baseline: expected a number, an item nested 3"),
+            ({"unit": "word"}, "parameters.unit: expected an input of text, got numbers"),
+            ({"samples": 2, "grid": [3, 4, 4]}, "parameters.samples: expected at least"),
+        ):
+            status, answer = await bench.post(V2, {"inputs": [plain], "parameters": wrong})
+            assert (status, answer["error"][: len(said)]) == (400, said)
+
+
+async def test_texts_in_both_protocols(short_path: Path) -> None:
+    def good(text: Tensor) -> Tensor:
+        return np.array([each.split().count("good") for each in text], float)
+
+    loaded = model(good, signature=TEXTS, described=TEXTS)
+    async with explain_bench.start(short_path, loaded, batch_size_max=4) as bench:
+        tensor = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a good film"]}
+        for path, body in ((V1, {"instances": ["a good film"]}), (V2, {"inputs": [tensor]})):
+            status, answer = await bench.post(path, body)
+            (found,) = answer["explanations"]
+            assert (status, found["words"]) == (200, {"text": ["a", "good", "film"]})
+            assert found["attributions"] == {"text": [0, 1, 0]}
+            assert found["baseline"] == "words left out"
+            status, answer = await bench.post(path, {**body, "parameters": {"unit": "column"}})
+            assert (status, "'text' is text, for which zero" in answer["error"]) == (400, True)
+        tensor["data"] = [{"b64": "/w=="}]
+        status, answer = await bench.post(V1, {"instances": tensor["data"]})
+        assert (status, "bytes that are no text" in answer["error"]) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,15 @@ def test_labels_alone_stay_or_do_not() -> None:
     assert raw[1].names == ("y = a",)
 
 
+def test_one_of_several_labels_stays_or_does_not() -> None:
+    tags = np.array([["a", "b"], ["b", "b"]], object)
+    targets = explain_targets.of_rows({"tags": tags}, 2, "tags[0]")
+    assert [target.names for target in targets] == [("tags[0] = a",), ("tags[0] = b",)]
+    assert targets[0].read({"tags": tags}).tolist() == [[1], [0]]
+    with pytest.raises(ValueError, match=r"tags: \(2, 1\)"):
+        targets[0].read({"tags": tags[:, :1]})
+
+
 def test_what_is_asked_for() -> None:
     outputs = {"label": LABELS, "p": SCORES}
     assert [names for names, _ in chosen(outputs, "p[1]")] == [("p[1]",)] * 2
@@ -62,6 +71,26 @@ def test_what_is_asked_for() -> None:
     ] * 2
 
 
+def test_axes_of_one_value_do_not_count() -> None:
+    for shape in ((2, 2, 1, 1), (2, 1, 2), (2, 1, 1, 2)):
+        assert [names for names, _ in chosen({"p": SCORES.reshape(shape)})] == [
+            ("p[1]",),
+            ("p[0]",),
+        ]
+    number = {"y": np.array([1.5, 2.5]).reshape(2, 1, 1, 1)}
+    assert chosen(number) == [(("y",), [1.5]), (("y",), [2.5])]
+    labels = explain_targets.of_rows({"label": LABELS.reshape(2, 1, 1)}, 2, "")
+    assert [target.names for target in labels] == [("label = b",), ("label = a",)]
+
+
+def test_one_number_of_many_axes_is_asked_for_by_its_place() -> None:
+    boxes = np.arange(24.0).reshape(2, 3, 4)
+    assert chosen({"b": boxes}, "b[2,1]") == [(("b[2,1]",), [9]), (("b[2,1]",), [21])]
+    (target, _) = explain_targets.of_rows({"b": boxes}, 2, "b[2,1]")
+    with pytest.raises(ValueError, match=r"b: \(2, 4, 3\)"):
+        target.read({"b": boxes.reshape(2, 4, 3)})
+
+
 @pytest.mark.parametrize(
     ("outputs", "asked", "said"),
     [
@@ -71,8 +100,14 @@ def test_what_is_asked_for() -> None:
         ({"l": LABELS, "p": SCORES[0], "q": SCORES[:1, 0]}, "", r"'q' has shape \[1\] for 2"),
         ({"label": LABELS[:1]}, "", r"'label' has shape \[1\] for 2 rows"),
         ({"p": np.zeros((2, 3, 4))}, "", r"no output is .*'p' \[2, 3, 4\]"),
-        ({"p": np.zeros((2, 3, 4))}, "p", r"'p' has shape \[2, 3, 4\]"),
-        ({"w": np.array([["a", "b"]] * 2, object)}, "w", r"'w' has shape \[2, 2\]"),
+        ({"p": np.zeros((2, 3, 4))}, "", r"ask for one .*parameters.output: p\[0,0\]"),
+        ({"p": np.zeros((2, 3, 4))}, "p", r"'p' has shape \[2, 3, 4\]; .*ask for one, p\[0,0\]"),
+        ({"p": np.zeros((2, 3, 4))}, "p[3,0]", r"unknown output 'p\[3,0\]': .*p\[0,0\] first"),
+        ({"p": np.zeros((2, 3, 4))}, "p[0,0,0]", r"unknown output 'p\[0,0,0\]'"),
+        ({"p": np.zeros((1, 3, 4))}, "p[0,0]", r"'p' has shape \[1, 3, 4\] for 2 rows"),
+        ({"w": np.array([["a", "b"]] * 2, object)}, "w", r"'w' has shape \[2, 2\].* one, w\[0\]"),
+        ({"w": np.array([["a", "b"]] * 2, object)}, "w[2]", r"unknown output 'w\[2\]'"),
+        ({"w": np.array([["a", "b"]] * 2, object)}, "", r"ask for one .*output: w\[0\]"),
         ({"w": LABELS}, "w[0]", r"'w' has shape \[2\]; a number"),
         ({}, "", "no output is a number"),
     ],

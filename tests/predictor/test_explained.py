@@ -8,7 +8,6 @@ import pytest
 from predictor import explained
 from predictor.errors import RequestError
 from predictor.explain_requests import Asked
-from predictor.model import Signature, TensorSpec
 from tests.predictor.explain_bench import MATRIX, linear, model
 
 
@@ -23,21 +22,6 @@ def test_facts_are_taken_where_they_are_lists() -> None:
     )
     found = explained.of_model(model(linear, facts={"classes": 3}))
     assert (found.names, found.classes, found.output, found.rows_max) == ((), (), "output-0", 256)
-
-
-@pytest.mark.parametrize(
-    ("shape", "rows"), [((-1, 3), 256), ((1, 3), 1), ((2, 3), None), ((), None)]
-)
-def test_no_run_has_more_rows_than_the_model_takes(
-    shape: tuple[int, ...], rows: int | None
-) -> None:
-    spec = TensorSpec(name="x", datatype="FP64", shape=shape)
-    known = explained.of_model(model(linear, signature=Signature(inputs=[spec], outputs=[])))
-    if rows is None:
-        with pytest.raises(RequestError, match=r"'x' has shape .*it does not take single rows"):
-            explained.rows_max_of(known)
-    else:
-        assert explained.rows_max_of(known) == rows
 
 
 def test_scores_are_run_unless_the_output_is_asked_for_by_name() -> None:
@@ -56,3 +40,5 @@ def test_outputs_of_several_runs_are_one() -> None:
     one, two = {"y": np.zeros(2)}, {"y": np.ones(1)}
     assert explained.joined([one]) is one
     assert explained.joined([one, two])["y"].tolist() == [0, 0, 1]
+    with pytest.raises(RequestError, match="other names or shapes than those of others"):
+        explained.joined([one, {"y": np.ones((1, 3))}])

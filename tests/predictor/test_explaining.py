@@ -119,5 +119,21 @@ def test_an_answer_has_its_bounds() -> None:
             explain(loaded, Asked(output="all"), x=np.ones((100, 3)))
 
 
+def test_trees_tell_of_any_number_of_columns() -> None:
+    def summed(x: Tensor) -> Tensor:
+        return x.sum(axis=1)
+
+    def contributions(rows: Tensor) -> Tensor:
+        return np.hstack([rows, np.zeros((len(rows), 1))])[:, :, None]
+
+    known = trees(scores=summed, contributions=contributions)
+    (found,) = explain(model(summed, trees=known), x=np.ones((1, 5000)))
+    assert (found.method, len(found.values)) == ("tree_shap", 5000)
+    (found,) = explain(
+        model(summed, trees=known), Asked(method="permutation"), x=np.ones((1, 5000))
+    )
+    assert found.written()["blocks"]["x"]["grid"] == [64]
+
+
 def wide(rows: Tensor) -> Tensor:
     return np.zeros((len(rows), 4, 1000))

@@ -6,14 +6,14 @@ import numpy as np
 import orjson
 import pytest
 
-from predictor.explanation import Explanation
+from predictor.explanation import Explanation, Form
 
 
 def made(**fields: Any) -> Explanation:
     defaults: dict[str, Any] = {
         "row": 0,
         "method": "exact_shapley",
-        "names": ("a", "b"),
+        "forms": (Form(input="x", names=("a", "b")),),
         "output": "y",
         "label": None,
         "prediction": 6.0,

@@ -1,4 +1,4 @@
-"""Tensors as columns: names, swaps, baselines, and what is none of it."""
+"""Which tensors are columns, blocks or words, their names and swaps, and what is none of it."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ import pytest
 
 from predictor import features
 from predictor.errors import RequestError
+from predictor.explain_blocks import Blocks
+from predictor.explain_requests import Asked
 
 
 def test_a_matrix_has_a_feature_a_column_by_the_names_that_are_known() -> None:
@@ -20,23 +22,24 @@ def test_a_matrix_has_a_feature_a_column_by_the_names_that_are_known() -> None:
 def test_several_tensors_are_columns_side_by_side() -> None:
     found = features.of({"a": np.zeros(2), "b": np.zeros((2, 1)), "c": np.zeros((2, 2))})
     assert found.names == ("a", "b", "c[0]", "c[1]")
-    assert (found.widths, found.rows) == ((1, 1, 2), 2)
+    assert (found.count_max(), found.rows, found.size) == (4, 2, 4)
 
 
 @pytest.mark.parametrize(
     ("feeds", "said"),
     [
         ({}, "the model takes no input"),
-        ({"x": np.zeros((1, 2, 2))}, r"'x' has shape \[1, 2, 2\]; rows of columns can be"),
         ({"x": np.array(1.0)}, r"'x' has shape \[\]"),
-        ({"x": np.array(["a b"], object)}, "'x' is text as a whole"),
-        ({"x": np.zeros((1, 4097))}, "4097 features, more than the 4096"),
+        ({"x": np.zeros((1, 0, 2))}, r"'x' has shape \[1, 0, 2\]: its items are empty"),
+        ({"x": np.full((1, 2, 2), "a", object)}, r"'x' is text of shape \[1, 2, 2\]"),
+        ({"x": np.array([b"\xff"], object)}, "'x' is bytes that are no text"),
+        ({str(at): np.zeros(1) for at in range(4097)}, "4097 features, more than the 4096"),
         ({"x": np.zeros((1, 0))}, "no columns"),
         ({"x": np.zeros((0, 2))}, "no rows"),
         ({"x": np.zeros(2), "y": np.zeros(3)}, "dimension 0 is 3, but 'rows' is 2 in 'x'"),
     ],
 )
-def test_what_is_no_rows_of_columns_is_refused(feeds: dict[str, Any], said: str) -> None:
+def test_what_has_no_features_is_refused(feeds: dict[str, Any], said: str) -> None:
     with pytest.raises(RequestError, match=said) as caught:
         features.of(feeds)
     assert caught.value.status == 400
@@ -68,52 +71,91 @@ def test_zeros_are_for_numbers() -> None:
         features.zeros(features.of({"n": np.ones(1), "w": np.array(["a"], object)}))
 
 
-ROWS = {"x": np.ones((1, 2)), "w": np.array(["a"], object)}
+def kinds(feeds: Any, is_based: bool = False, **asked: Any) -> dict[str, Any]:
+    found = features.of(feeds, asked=Asked(**asked), is_based=is_based)
+    return {
+        name: part.grid if isinstance(part, Blocks) else type(part).__name__
+        for name, part in found.parts.items()
+    }
+
+
+TEXT = np.array(["a b"], object)
 
 
 @pytest.mark.parametrize(
-    ("raw", "matrix", "words"),
+    ("feeds", "asked", "expected"),
     [
-        ([1, 2.5, "u"], [[1, 2.5]], ["u"]),
-        ([[1, 2.5, "u"], [3, "NaN", "v"]], [[1, 2.5], [3, np.nan]], ["u", "v"]),
-        ({"w": "u", "x[1]": 2, "x[0]": 1}, [[1, 2]], ["u"]),
-        ([{"w": "u", "x[1]": 2, "x[0]": 1}], [[1, 2]], ["u"]),
+        ({"x": np.zeros((1, 4096))}, {}, {"x": "Columns"}),
+        ({"x": np.zeros((1, 4097))}, {}, {"x": (64,)}),
+        ({"x": np.zeros((1, 4097))}, {"features": 10}, {"x": (10,)}),
+        ({"x": np.zeros((1, 100))}, {"features": 10}, {"x": (10,)}),
+        ({"x": np.zeros((1, 100))}, {"features": 100}, {"x": "Columns"}),
+        ({"x": np.zeros((1, 100))}, {"grid": {"": (7,)}}, {"x": (7,)}),
+        ({"x": np.zeros((1, 3000)), "y": np.zeros((1, 3000))}, {}, {"x": (64,), "y": (64,)}),
+        ({"x": np.zeros((1, 4100)), "y": np.zeros((1, 3))}, {}, {"x": (64,), "y": "Columns"}),
+        ({"x": np.zeros((1, 3, 16, 16))}, {}, {"x": (1, 8, 8)}),
+        ({"x": np.zeros((1, 3, 16, 16))}, {"grid": {"x": (3, 2, 2)}}, {"x": (3, 2, 2)}),
+        (
+            {"x": np.zeros((1, 3, 16, 16)), "n": np.zeros((1, 2))},
+            {"grid": {"": (2,), "x": (1, 2, 2)}},
+            None,
+        ),
+        ({"t": TEXT}, {}, {"t": "Words"}),
+        ({"t": TEXT[:, None]}, {}, {"t": "Words"}),
+        ({"t": TEXT}, {"is_based": True}, {"t": "Columns"}),
+        ({"t": TEXT}, {"is_based": True, "unit": "word"}, {"t": "Words"}),
+        ({"t": TEXT}, {"unit": "column"}, {"t": "Columns"}),
+        ({"t": TEXT, "u": TEXT}, {}, {"t": "Columns", "u": "Columns"}),
+        ({"t": TEXT, "u": TEXT}, {"unit": "word"}, {"t": "Words", "u": "Words"}),
+        ({"t": TEXT, "n": np.zeros(1)}, {}, {"t": "Columns", "n": "Columns"}),
+        ({"t": TEXT, "n": np.zeros(1)}, {"keep": ("n",)}, {"t": "Words", "n": "Kept"}),
+        ({"t": np.full((1, 2), "a", object)}, {}, {"t": "Columns"}),
     ],
 )
-def test_baselines_in_each_form(raw: Any, matrix: Any, words: Any) -> None:
-    _, found = features.baseline(raw, features.of(ROWS), where="b", is_declared=False)
-    np.testing.assert_array_equal(found["x"], np.array(matrix, float))
-    assert found["w"].tolist() == words
+def test_what_is_told_apart(feeds: Any, asked: Any, expected: Any) -> None:
+    if expected is None:
+        with pytest.raises(
+            RequestError, match=r"parameters.grid: expected an object by the inputs"
+        ):
+            kinds(feeds, **asked)
+    else:
+        assert kinds(feeds, **asked) == expected
+
+
+def test_what_says_which_tokens_count_is_kept_beside_them() -> None:
+    ids = np.ones((1, 5), int)
+    feeds = {"input_ids": ids, "attention_mask": ids, "token_type_ids": ids}
+    assert set(kinds(feeds).values()) == {"Columns", "Kept"}
+    assert kinds(feeds)["input_ids"] == "Columns"
+    assert set(kinds(feeds, keep=()).values()) == {"Columns"}
+    found = features.of(feeds)
+    swapped = found.swapped(0, features.zeros(found), np.eye(5, dtype=bool), np.zeros(5, int))
+    assert swapped["input_ids"].tolist() == np.eye(5).tolist()
+    assert swapped["attention_mask"].tolist() == np.ones((5, 5)).tolist()
+    alone = {"attention_mask": ids}
+    assert kinds(alone) == {"attention_mask": "Columns"}
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("asked", "said"),
     [
-        (3, "b: expected a row, or a list of rows, got a whole number"),
-        ([], "got an empty list"),
-        ([1, 2], "b: expected a row of 3 values, got 2"),
-        ([[1, 2, "u"], {"w": "u"}], "expected values of .*got none of"),
-        ([[1, 2, "u"], 3], "rows of one kind"),
-        ([[1, 2, "u"]] * 101, "at most 100 rows, got 101"),
-        ({"x[0]": 1, "x[1]": 1}, "got none of 'w'"),
-        ({"x[0]": 1, "x[1]": 1, "w": "u", "z": 1}, "got 'z'"),
-        (["u", 2, "u"], "b: input 'x': expected numbers"),
-        ([1, 2, 3], "b: input 'w': expected"),
-        ([1, [2], "u"], "b: input 'x': ragged"),
-        ([1, None, "u"], "b: input 'x'"),
+        ({"grid": {"z": (1,)}}, "parameters.grid: .*numbers: x, got 'z'"),
+        ({"grid": {"t": (1,)}}, "parameters.grid: .*numbers: x, got 't'"),
+        ({"grid": {"x": (1, 2)}}, r"grid of input 'x': expected 1 numbers, .*\[5\], got 2"),
+        ({"grid": {"x": (6,)}}, r"grid of input 'x': expected at most as many .*\[5\]"),
+        ({"keep": ("z",)}, "parameters.keep: expected names of x, t, got 'z'"),
+        ({"keep": ("x", "t")}, "parameters.keep: expected names of some inputs, not of all"),
+        ({"unit": "word", "keep": ("t",)}, "parameters.unit: expected an input of text, got numb"),
     ],
 )
-def test_baselines_that_do_not_fit_are_refused_by_name(raw: Any, said: str) -> None:
+def test_parameters_that_do_not_fit_the_inputs(asked: Any, said: str) -> None:
     with pytest.raises(RequestError, match=said) as caught:
-        features.baseline(raw, features.of(ROWS), where="b", is_declared=False)
+        kinds({"x": np.zeros((1, 5)), "t": TEXT}, **asked)
     assert caught.value.status == 400
 
 
-def test_a_point_in_a_baseline_makes_numbers_of_whole_numbers_that_nobody_declared() -> None:
-    whole = features.of({"x": np.array([[1, 2]])})
-    changed, found = features.baseline([0.5, 1], whole, where="b", is_declared=False)
-    assert found["x"].dtype == changed.feeds["x"].dtype == np.float64
-    changed, found = features.baseline([0, 1], whole, where="b", is_declared=False)
-    assert found["x"].dtype == changed.feeds["x"].dtype == np.int64
-    with pytest.raises(RequestError, match="expected whole numbers"):
-        features.baseline([0.5, 1], whole, where="b", is_declared=True)
+def test_what_the_baseline_is_called_where_nobody_gave_one() -> None:
+    assert features.of({"x": np.zeros((1, 5))}).without == "zeros"
+    assert features.of({"t": TEXT}).without == "words left out"
+    both = features.of({"t": TEXT, "n": np.zeros(1)}, asked=Asked(unit="word"))
+    assert both.without == "zeros, words left out"

@@ -1,10 +1,12 @@
 """Schemas of explanations."""
 
 import jsonschema
+import numpy as np
 import orjson
 import pytest
 
 from predictor import openapi, routes
+from predictor.explain_requests import Asked
 from tests.predictor.explain_bench import MATRIX, explain, linear, model
 
 
@@ -28,6 +30,16 @@ def test_answers_are_what_the_schemas_say() -> None:
     check(document, "ExplainV1Response", {"explanations": found})
     check(document, "ExplainResponse", {"model_name": "m", "explanations": found})
     check(document, "ExplainV1Request", {"instances": row, "parameters": {"seed": 1}})
+    items = np.ones((1, 3, 8, 8))
+    blocks = explain(model(lambda x: x.sum(axis=(1, 2, 3))), Asked(features=4), x=items)
+    words = explain(model(lambda t: np.array([len(one) for one in t])), t=np.array(["a b"], object))
+    for each in (*blocks, *words):
+        check(document, "ExplainV1Response", {"explanations": [each.written()]})
+    parameters = {"features": 4, "grid": {"x": [1, 2, 2]}, "unit": "word", "keep": []}
+    check(document, "ExplainV1Request", {"instances": row, "parameters": parameters})
+    for wrong in ({"grid": [0]}, {"unit": "letter"}, {"features": 5000}):
+        with pytest.raises(jsonschema.ValidationError):
+            check(document, "ExplainV1Request", {"instances": row, "parameters": wrong})
     with pytest.raises(jsonschema.ValidationError, match="'sed'"):
         check(document, "ExplainV1Request", {"instances": row, "parameters": {"sed": 1}})
 
