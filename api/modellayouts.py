@@ -40,6 +40,7 @@ _SETTINGS = frozenset(
     )
 )
 _NOBODYS = frozenset(("__pycache__", "lost+found", "__MACOSX"))
+_TRITONS = "model.onnx"  # also in a folder of such a name, its weights beside it
 _TORCH_WEIGHTS = (".safetensors", ".bin")
 
 
@@ -245,8 +246,11 @@ def _folders(
     for name in names[:_FOLDERS_MAX]:
         if not _is_number(name) and wanted.file in ("", name):
             path = join(at, name)
-            if kind := _folder_kind(files, path, _entries(files, path)):
+            entries = _entries(files, path)
+            if kind := _folder_kind(files, path, entries):
                 yield kind, path
+            elif suffix_of(name) == ".onnx" and _TRITONS in entries.files:
+                yield _kind(files, join(path, _TRITONS)), join(path, _TRITONS)
 
 
 def _folder_kind(files: Files, at: str, entries: Entries) -> Kind | None:

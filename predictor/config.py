@@ -70,6 +70,7 @@ class Settings:
     prepared: bool  # load prepared models, and have them prepared
     prepared_bytes_max: int  # of all prepared models together
     fetched_bytes_max: int  # of all fetched models together
+    signature_name: str = ""  # of several that a TensorFlow model has; "" for its default
     transformer_file: str = ""  # code around the model, "" for none
     transformer_class: str = ""
     model_digest: str  # pinned and verified by whoever started us; "" = hash the file
@@ -102,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--transformer", default="", metavar="FILE.py:CLASS", help=around_help)
     name_help = "name in paths (default: $K_SERVICE)"
     parser.add_argument("--model-name", "--model_name", default="", help=name_help)
+    signature_help = "one of a TensorFlow model's signatures"
+    parser.add_argument("--signature-name", default="", metavar="NAME", help=signature_help)
     parser.add_argument("--trust-pickle", action="store_true", help="load pickles: they run code")
     parser.add_argument("--max-batch-size", type=int, metavar="N", help="rows run at once")
     parser.add_argument(
@@ -176,6 +179,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         python_class=python_class,
         transformer_file=transformer_file,
         transformer_class=transformer_class,
+        signature_name=flags.signature_name,
         model_name=_model_name(flags, environment),
         is_name_given=bool(flags.model_name or environment.get(keys.ENV_SERVICE)),
         providers=_providers(flags.providers),
@@ -220,6 +224,8 @@ def _check_repository(flags: argparse.Namespace) -> None:
     for name in ("models_memory_mib", "models_max"):
         if getattr(flags, name) and not flags.repository:
             raise SettingsError(f"--{name.replace('_', '-')}: give --repository as well")
+    if flags.signature_name and not flags.model:
+        raise SettingsError("--signature-name: it is of one model: give --model as well")
     if flags.repository and flags.model_name:
         raise SettingsError("--model-name: the models of a repository are named by their folders")
 

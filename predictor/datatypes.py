@@ -78,6 +78,7 @@ def _table() -> dict[str, Datatype]:
 _NUMBERS = frozenset({int, float})
 _SPELLED = _NUMBERS | {str}  # as nonfinite.py spells some
 
+_EXACT_MAX = 2**53
 _FEW = 32  # values that are compared sooner than numpy is asked to watch for overflow
 RANK_MAX = 32  # numpy stops at 64; no model comes near
 # Of a tensor without values, whose sizes cost the caller nothing and a model may multiply out.
@@ -104,6 +105,16 @@ def of_array(array: Tensor) -> Datatype | None:
 def word(value: Any) -> str:
     """What a JSON value is, in a word for a person."""
     return _WORDS.get(type(value), type(value).__name__)
+
+
+def whole(value: Any) -> Any:
+    """A whole number that is written with a point, 2.0, as one; all else as it is.
+
+    To JSON there is no difference, nor to JSON Schema, and some languages write all numbers so.
+    What is larger than floats are exact may have been another number: orjson rounds those.
+    """
+    is_one = type(value) is float and value.is_integer() and abs(value) <= _EXACT_MAX
+    return int(value) if is_one else value
 
 
 def guess(name: str, values: Any) -> Datatype:

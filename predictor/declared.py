@@ -7,7 +7,7 @@ A model of rows and columns takes its matrix under any name, or as several input
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -42,9 +42,12 @@ def applied(loaded: Loaded, signature: Signature, *, where: str) -> Loaded:
         if said.name != own.name
     }
     found = Signature(inputs=signature.inputs, outputs=outputs)
+    run = _renaming(run, names) if names else run
+    pairs = zip(outputs, described.outputs, strict=False)
+    columns = {said.name for said, own in pairs if _is_column(said, own)}
     return dataclasses.replace(
         loaded,
-        run=_renaming(run, names) if names else run,
+        run=_in_columns(run, columns) if columns else run,
         scores=scores,
         signature=found,
         described=found,
@@ -89,8 +92,22 @@ def _outputs(
     if len(said) > len(own):
         raise LoadError(f"{where} names {len(said)} outputs, while the model has {len(own)}")
     for spec, known in zip(said, own, strict=False):
-        _check("output", spec, known, where, is_exact=True)
+        shape = spec.shape[:-1] if _is_column(spec, known) else spec.shape
+        _check("output", dataclasses.replace(spec, shape=shape), known, where, is_exact=True)
     return [*said, *own[len(said) :]]
+
+
+def _is_column(said: TensorSpec, own: TensorSpec) -> bool:
+    """Whether a value a row is declared as a row of one, as Triton's and MLServer's models do."""
+    return len(own.shape) == 1 and len(said.shape) == 2 and said.shape[1] == 1
+
+
+def _in_columns(run: Run, names: Collection[str]) -> Run:
+    def in_columns(inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
+        found = run(inputs, wanted)
+        return {n: one.reshape(-1, 1) if n in names else one for n, one in found.items()}
+
+    return in_columns
 
 
 def _run(loaded: Loaded, said: Sequence[TensorSpec], own: Sequence[TensorSpec], where: str) -> Run:

@@ -44,6 +44,9 @@ FORMATS: dict[Kind, Format] = {
 }
 
 
+WITH_SIGNATURES = frozenset({Kind.SAVED_MODEL, Kind.TFLITE})  # several, of which one is served
+
+
 def opener(kind: Kind) -> Opener:
     """What opens models of a kind; it imports the kind's packages when it is called."""
     found: Opener = importlib.import_module(FORMATS[kind].module).open_model

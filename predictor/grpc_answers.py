@@ -43,7 +43,8 @@ class Answers:
         self._name = name
         self._revision = revision
         self._described = _described(loaded, name, revision)
-        self._server = _inference("ServerMetadataResponse")(name="relight", version=version)
+        server = {"name": "relight", "version": version, "extensions": _extensions(loaded)}
+        self._server = _inference("ServerMetadataResponse")(**server)
         told: Sequence[_Answer] = (
             lambda _: _inference("ServerLiveResponse")(live=True),
             lambda _: self._ready("ServerReadyResponse"),
@@ -112,6 +113,11 @@ class Answers:
             raise RequestError(Fault.NO_MODEL, name=name)
         if version and version != self._revision:
             raise RequestError(Fault.NO_VERSION, name=name, got=version, expected=self._revision)
+
+
+def _extensions(loaded: Loaded) -> list[str]:
+    """Those of the server, whichever protocol they are spoken in: as REST says them."""
+    return ["binary_tensor_data", "model_repository", *(["generate"] if loaded.generate else [])]
 
 
 def read(request: Any, data: bytes | memoryview) -> Any:

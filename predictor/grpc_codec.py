@@ -10,7 +10,6 @@ so an answer that holds one is raw whatever the request was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -100,11 +99,12 @@ class GrpcCodec:
         if raws and len(raws) != len(tensors):
             raise RequestError(Fault.RAW_COUNT, got=len(raws), expected=len(tensors))
         feeds: dict[str, Tensor] = {}
+        content_type = _content_type(request.parameters)
         for index, tensor in enumerate(tensors):
             name = tensor.name
             if name in feeds:
                 raise RequestError(Fault.REPEATED_INPUT, name=name)
-            feeds[name] = self._input(tensor, raws[index] if raws else None)
+            feeds[name] = self._input(tensor, raws[index] if raws else None, content_type)
         if self._inputs is not None and len(feeds) != len(self._inputs):
             missing = next(name for name in self._inputs if name not in feeds)
             expected, got = ", ".join(self._inputs), ", ".join(feeds) or "none"
@@ -142,7 +142,7 @@ class GrpcCodec:
                 Fault.NO_VERSION, name=self._name, got=version, expected=self._version
             )
 
-    def _input(self, tensor: Any, raw: Buffer | None) -> Tensor:
+    def _input(self, tensor: Any, raw: Buffer | None, content_type: str) -> Tensor:
         name = tensor.name
         _check_parameters(f"input '{name}'", tensor.parameters)
         datatype, spec = self._datatype(name, tensor.datatype)
@@ -153,8 +153,14 @@ class GrpcCodec:
         if raw is not None:
             if given:
                 raise RequestError(Fault.MIXED, name=name)
-            return raw_tensors.from_raw(name, raw, datatype, shape)
-        return _typed(name, given, datatype, shape)
+            array = raw_tensors.from_raw(name, raw, datatype, shape)
+        else:
+            array = _typed(name, given, datatype, shape)
+        if datatype.kind == "O":
+            content_type = _content_type(tensor.parameters) or content_type
+            if content_type in elements.TYPES:
+                return elements.of_content(name, array, content_type)
+        return array
 
     def _datatype(self, name: str, said: str) -> tuple[Datatype, TensorSpec | None]:
         spec = None
@@ -302,7 +308,7 @@ def _typed(name: str, given: Sequence[Any], datatype: Datatype, shape: tuple[int
                 got=field.name,
             )
         values = found
-    count = prod(shape)
+    count = datatypes.check_count(name, shape)
     if len(values) != count:
         raise RequestError(
             Fault.WRONG_COUNT, name=name, shape=list(shape), expected=count, got=len(values)
@@ -326,6 +332,12 @@ def _fill(contents: Any, name: str, array: Tensor, datatype: Datatype) -> None:
     else:
         values = array.ravel().tolist()
     getattr(contents, _FIELDS[datatype.name]).extend(values)
+
+
+def _content_type(parameters: Mapping[str, Any]) -> str:
+    """As in parameters_v2.py: how the elements of BYTES are to be read."""
+    said: str = parameters["content_type"].string_param if "content_type" in parameters else ""
+    return said
 
 
 def _check_parameters(where: str, parameters: Mapping[str, Any]) -> None:

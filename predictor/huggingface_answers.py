@@ -16,7 +16,9 @@ from predictor.huggingface_folder import Folder, Task
 from predictor.model import Signature, Tensor, TensorSpec
 
 INPUT, OUTPUT = "input-0", "output-0"  # KServe's names
+PROBABILITIES = "probabilities"  # of all classes, which explanations are of
 _TENSORS = ("input_ids", "attention_mask", "token_type_ids")
+_KINDS = {"b": "BOOL", "i": "INT", "u": "UINT", "f": "FP"}  # of what came in place of text
 _NO_TOKEN = -1  # where a row of token-classification has fewer tokens than the longest
 
 
@@ -69,8 +71,11 @@ class Answers:
             outputs=[TensorSpec(name=n, datatype=d, shape=s) for n, (d, s) in kinds.items()],
         )
 
-    def of(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Every output by name, for texts or for tokens that the client made itself."""
+    def of(self, inputs: dict[str, Tensor], *, is_whole: bool = False) -> dict[str, Tensor]:
+        """Every output by name, for texts or for tokens that the client made itself.
+
+        `is_whole`: the probabilities of all classes too, whatever `output-0` is.
+        """
         task = self._folder.task
         encoded = self._given(inputs) if "input_ids" in inputs else self._encoded(texts_of(inputs))
         if task is Task.EMBED:
@@ -78,12 +83,12 @@ class Answers:
         with self._torch.inference_mode():
             logits = self._model(**encoded).logits.float()
         if task is Task.CLASSIFY:
-            return self._classes(logits)
+            return self._classes(logits, is_whole=is_whole)
         if task is Task.TAG:
             return self._tags(logits, encoded)
         return self._filled(logits, encoded)
 
-    def _classes(self, logits: Any) -> dict[str, Tensor]:
+    def _classes(self, logits: Any, *, is_whole: bool) -> dict[str, Tensor]:
         torch = self._torch
         if logits.shape[-1] == 1:  # a regression: there is one class only
             values = _array(torch, logits[:, 0])
@@ -93,7 +98,8 @@ class Answers:
         scores, best = chances.max(-1)
         ids = _array(torch, best)
         first = _array(torch, chances) if self._wants_probabilities else ids
-        return {OUTPUT: first, "labels": self._named(ids), "scores": _array(torch, scores)}
+        found = {OUTPUT: first, "labels": self._named(ids), "scores": _array(torch, scores)}
+        return found | {PROBABILITIES: _array(torch, chances)} if is_whole else found
 
     def _tags(self, logits: Any, encoded: Mapping[str, Any]) -> dict[str, Tensor]:
         torch = self._torch
@@ -182,7 +188,9 @@ def texts_of(inputs: dict[str, Tensor]) -> list[str]:
         raise RequestError(Fault.MISSING_INPUT, name=INPUT, expected="one of texts", got=got)
     name, array = next(iter(inputs.items()))
     if array.dtype.kind not in "OUS":
-        raise RequestError(Fault.WRONG_DATATYPE, name=name, expected="BYTES", got=str(array.dtype))
+        bits = "" if array.dtype.kind == "b" else str(array.dtype.itemsize * 8)
+        got = _KINDS.get(array.dtype.kind, "BF") + bits  # BF16 is no type of numpy's
+        raise RequestError(Fault.WRONG_DATATYPE, name=name, expected="BYTES", got=got)
     if array.ndim != 1 and not (array.ndim == 2 and array.shape[1] == 1):
         raise RequestError(
             Fault.WRONG_RANK,

@@ -10,7 +10,8 @@ config.json need consent (--trust-pickle), as either runs code while the model i
 import dataclasses
 import importlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from api.modelfiles import Kind
-from predictor import config, formats, generating, huggingface_folder, torch_model
+from predictor import config, datatypes, formats, generating, huggingface_folder, torch_model
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.generating import Texts
@@ -43,6 +44,8 @@ _CLASSES = {
     Task.REWRITE: "AutoModelForSeq2SeqLM",
     Task.EMBED: "AutoModel",
 }
+_WHOLE = "tokenizer.json"
+_OTHERS = ("tekken.json", "tokenizer.model", "tiktoken.model")  # that classes read unannounced
 _OFFSET = ("roberta", "camembert", "mpnet", "longformer")  # positions start after the padding's
 _UNBOUNDED = 10**9
 
@@ -92,8 +95,20 @@ class HuggingFaceModel:
 
     def run(self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> dict[str, Tensor]:
         """`output-0` as KServe gives it; the outputs beside it when they are asked for."""
+        outputs = self._asked(self._written if self._is_writer else self._answers.of, inputs)
+        datatypes.check_wanted(outputs, wanted)
+        return {name: outputs[name] for name in wanted or (OUTPUT,)}
+
+    def scores(
+        self, inputs: dict[str, Tensor], wanted: tuple[str, ...] | None
+    ) -> dict[str, Tensor]:
+        """The probabilities that explanations are of, and every other output."""
+        del wanted
+        return self._asked(partial(self._answers.of, is_whole=True), inputs)
+
+    def _asked(self, answer: Callable[..., Any], inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         try:
-            outputs = self._written(inputs) if self._is_writer else self._answers.of(inputs)
+            outputs: dict[str, Tensor] = answer(inputs)
         except RequestError:
             raise
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
@@ -103,10 +118,7 @@ class HuggingFaceModel:
         except Exception as error:  # noqa: BLE001 - anybody's code; logged, and answered 500
             _LOG.exception("the model failed")
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
-        for name in wanted or ():
-            if name not in outputs:
-                raise RequestError(Fault.UNKNOWN_OUTPUT, name=name, expected=", ".join(outputs))
-        return {name: outputs[name] for name in wanted or (OUTPUT,)}
+        return outputs
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """A row of FP32 for each text."""
@@ -158,8 +170,14 @@ class HuggingFaceModel:
             generate=self.generate if is_writer else None,
             chat_prompt=self.chat_prompt if is_writer and has_template else None,
             count_tokens=(lambda prompt: len(self._prompt(prompt))) if is_writer else None,
+            scores=self.scores if self._has_labels_alone else None,
             embed=self.embed if self.folder.task is Task.EMBED else None,
         )
+
+    @property
+    def _has_labels_alone(self) -> bool:
+        is_classifier = self.folder.task is Task.CLASSIFY and len(self._answers.labels) > 1
+        return is_classifier and not self._settings.predict_proba
 
     @property
     def _is_writer(self) -> bool:
@@ -178,6 +196,7 @@ class HuggingFaceModel:
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
             str(self._tokenizer_path), **common
         )
+        self._check_vocabulary()
         made = getattr(transformers, _CLASSES[folder.task])
         self._model, told = made.from_pretrained(
             str(folder.path),
@@ -195,6 +214,18 @@ class HuggingFaceModel:
         if mismatched := told["mismatched_keys"]:
             raise LoadError(f"{folder.path}: the shape of {next(iter(mismatched))} is not as told")
         self._model = self._model.eval().to(torch.device(self.device))
+
+    def _check_vocabulary(self) -> None:
+        """The library makes a tokenizer of no words where it finds none: LoadError instead."""
+        said = getattr(self._tokenizer, "vocab_files_names", None)
+        if not said:  # one of bytes or characters needs no file
+            return
+        names = dict.fromkeys((_WHOLE, *said.values()))
+        if not any((self._tokenizer_path / name).is_file() for name in (*names, *_OTHERS)):
+            raise LoadError(
+                f"{self._tokenizer_path} has no tokenizer ({', '.join(names)}): it would know no "
+                "words; have it saved there with tokenizer.save_pretrained"
+            )
 
     def _limit(self) -> int:
         said = int(getattr(self._tokenizer, "model_max_length", _UNBOUNDED) or _UNBOUNDED)

@@ -47,6 +47,7 @@ class Loaded:
     scores: Run | None = None  # probabilities or scores, one output, where `run` gives labels only
     baseline: Any = None  # of explanations, as baseline.json beside the model has it
     baseline_by: str = "baseline.json"  # who says so
+    predicts: bool = True  # False: `run` only says that it does not
     # What only some models can; None where this one can not. See `model.Model`.
     generate: Callable[[str, Generation], Iterator[Piece]] | None = None
     chat_prompt: Callable[[Sequence[Mapping[str, Any]]], str] | None = None

@@ -47,6 +47,10 @@ def load(settings: Settings) -> Loaded:
         model_digest=digest,  # what is prepared is found by it
         providers=settings.providers or said.providers,
     )
+    if settings.signature_name and artifact.kind not in formats.WITH_SIGNATURES:
+        raise LoadError(
+            f"--signature-name: {artifact.path} is {artifact.kind.value}, which has no signatures"
+        )
     opened = formats.opener(artifact.kind)(artifact.path, artifact.kind, known)
     if said.signature is not None:
         opened = declared.applied(opened, said.signature, where=said.signature_by)

@@ -86,7 +86,7 @@ class Model:
         """Why the answers are what they are; a model that defines it is asked at `:explain`.
 
         Whatever it gives is the answer's `explanations`: what JSON can carry, and arrays. Models
-        without it are explained by Shapley values, where they take rows of columns.
+        without it are explained by Shapley values of columns, of blocks, or of words.
         """
         raise NotImplementedError
 

@@ -29,6 +29,8 @@ _STATUSES = sorted({fault.status for fault in Fault} - {501})
 _TEXT: Schema = {"type": "string"}
 _TRUTH: Schema = {"type": "boolean"}
 _ANY: Schema = {"type": "object"}
+_SCALAR: Schema = {"type": ["boolean", "number", "string"]}
+_SOME: Schema = {"type": [*_SCALAR["type"], "array", "object"]}
 WORDS = {
     Answer.ALIVE: "Whether the process answers",
     Answer.LIVE: "Whether the server is live",
@@ -64,7 +66,8 @@ def document(
             "version": revision or loaded.digest or "0",
             "description": f"The model {model_name}, served by Relight. Digest: {loaded.digest}.",
         },
-        "paths": paths(routes) | openapi_text.paths(text_paths, model_name=model_name),
+        "paths": paths(_served(routes, loaded))
+        | openapi_text.paths(text_paths, model_name=model_name),
         "components": {
             "schemas": schemas(
                 loaded.signature,
@@ -75,6 +78,16 @@ def document(
         },
     }
     return json.dumps(found).encode()
+
+
+def _served(routes: Mapping[bytes, Route], loaded: Loaded) -> Mapping[bytes, Route]:
+    """Without those that a model which only writes, embeds or explains always refuses."""
+    if loaded.predicts:
+        return routes
+    refused = [Answer.PREDICT, Answer.INFER]
+    if loaded.explain is None:
+        refused += [Answer.EXPLAIN_V1, Answer.EXPLAIN]
+    return {path: route for path, route in routes.items() if route.answer not in refused}
 
 
 def paths(routes: Mapping[bytes, Route], *, is_one: bool = True) -> Schema:
@@ -229,15 +242,16 @@ _PLAIN: Mapping[Answer, Schema | Callable[[], Schema]] = {
     Answer.SERVER: _object(
         {"name": _TEXT, "version": _TEXT, "extensions": {"type": "array", "items": _TEXT}}
     ),
-    Answer.MODEL_V1: _object({"name": _TEXT, "ready": _TRUTH}),
+    Answer.MODEL_V1: _object({"name": _TEXT, "ready": _TRUTH}, is_open=True),
     Answer.MODEL_READY: _object({"name": _TEXT, "ready": _TRUTH}),
     Answer.METADATA: _metadata,
 }
 
 
 def _predict_request(signature: Signature | None, described: Signature | None) -> Schema:
-    rows: Schema = {"type": "array", "minItems": 1}
-    columns: Schema = {"type": "object", "minProperties": 1}
+    # Of what nobody declared: anything but null, which is no value; the only input's value alone.
+    rows: Schema = {"type": "array", "minItems": 1, "items": _SOME}
+    columns: Schema = {"anyOf": [{"type": "object", "minProperties": 1}, _SCALAR]}
     examples: list[Any] = []
     if signature is not None:
         rows |= _rows(signature.inputs)
@@ -346,7 +360,7 @@ def _each_once(names: Sequence[str], one: Schema) -> Schema:
 
 
 def _infer_response(signature: Signature | None, model_name: Schema) -> Schema:
-    outputs: Schema = {"type": "array", "items": tensors.any_tensor()}
+    outputs: Schema = {"type": "array", "items": tensors.any_tensor(is_answer=True)}
     if signature is not None and signature.outputs:
         outputs = _list_of(signature.outputs, is_answer=True)
     fields = {

@@ -18,6 +18,7 @@ _SIZES: Schema = {"type": "array", "items": _SIZE}
 EXAMPLE_VALUES_MAX = 1000  # a longer example helps nobody
 _NOT_NUMBERS = ["NaN", "Infinity", "-Infinity"]
 _NOT_JSON = "BF16"
+_SCALARS = ["boolean", "number", "string"]
 # What is rounded to infinity: the largest number and half of its last place.
 _BEYOND = {"FP16": 2.0**16 - 2.0**4, "FP32": 2.0**128 - 2.0**103}
 
@@ -100,20 +101,23 @@ def tensor(spec: TensorSpec, *, is_answer: bool = False) -> Schema:
     }
 
 
-def any_tensor() -> Schema:
-    """A V2 tensor of a model that declares none."""
-    return {
+def any_tensor(*, is_answer: bool = False) -> Schema:
+    """A V2 tensor of a model that declares none; one value of no dimensions may stand alone."""
+    listed: Schema = {"type": "array"}
+    alone: Schema = {"properties": {"shape": {"maxItems": 0}, "data": {"type": _SCALARS}}}
+    schema: Schema = {
         "type": "object",
         "properties": {
             "name": {"type": "string"},
-            "datatype": {"enum": list(DATATYPES)},
+            "datatype": {"enum": [name for name in DATATYPES if name != _NOT_JSON]},
             "shape": _SIZES,
             "parameters": PARAMETERS,
-            "data": {"type": "array"},
+            "data": listed if is_answer else {"type": ["array", *_SCALARS]},
         },
-        "required": ["name", "datatype", "shape"],
+        "required": ["name", "datatype", "shape", "data"],
         "additionalProperties": False,
     }
+    return schema if is_answer else {**schema, "anyOf": [{"properties": {"data": listed}}, alone]}
 
 
 def example(spec: TensorSpec) -> Schema | None:

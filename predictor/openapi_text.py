@@ -18,8 +18,8 @@ _FLAG: Schema = {"type": ["boolean", "null"]}
 _WHATEVER: Schema = {}
 
 
-def _texts(count_max: int) -> list[Schema]:
-    return [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": count_max}]
+def _texts(count_max: int, count_min: int = 1) -> list[Schema]:
+    return [_TEXT, {"type": "array", "items": _TEXT, "minItems": count_min, "maxItems": count_max}]
 
 
 def _whole(low: int, high: int) -> Schema:
@@ -43,7 +43,7 @@ _HOW: Mapping[str, Schema] = {
     "max_tokens": _whole(1, limits.TOKENS_MAX),
     "temperature": _number(limits.TEMPERATURE_MAX),
     "top_p": _number(1),
-    "stop": {"anyOf": [{"type": "null"}, *_texts(limits.STOPS_MAX)]},
+    "stop": {"anyOf": [{"type": "null"}, *_texts(limits.STOPS_MAX, 0)]},
     "seed": _whole(-(2**63), 2**63 - 1),
 }
 _STREAM: Mapping[str, Schema] = {

@@ -318,6 +318,7 @@ class PackedServer:
 
     def _start(self, name: str, model: _Model, settings: Settings, loaded: Loaded) -> None:
         model.worker = Worker(self._loop)
+        model.worker.limit(*self._worker.limits)
         model.server = Server(settings, loaded, model.worker)
         model.server.is_draining = self._is_draining
         model.server.lane.on_stuck = partial(self._stuck, name, model)

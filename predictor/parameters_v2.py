@@ -58,7 +58,7 @@ def of_input(field: str, raw: Any) -> OfInput:
     """See of_request."""
     if not _is_given(field, raw):
         return OfInput()
-    size = raw.get("binary_data_size")
+    size = datatypes.whole(raw.get("binary_data_size"))
     if size is not None and (type(size) is not int or size < 0):
         got = repr(size) if type(size) is int else datatypes.word(size)
         raise _bad(f"{field}.binary_data_size", "a number of bytes", got)

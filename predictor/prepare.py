@@ -18,9 +18,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from predictor import onnx_bytes, prepared, trials
+from predictor import artifacts, loader, onnx_bytes, prepared, settings_files, trials
 from predictor.apart import ApartError
 from predictor.config import PREPARED_DEFAULT_BYTES
+from predictor.errors import LoadError
+from predictor.model_settings import Warmup
 from predictor.prepared import GRAPH, WEIGHTS, Entry, Measure, Variant
 from predictor.prepared_store import PreparedStore, file_of, sync
 from predictor.trials import UnfitError
@@ -39,14 +41,15 @@ class NotNowError(Exception):
     """The machine has no room for it at this moment; the message is a clause."""
 
 
-def prepare(plain: Path, workspace: Path) -> tuple[Entry, Path]:
+def prepare(plain: Path, workspace: Path, stored: Sequence[Warmup] = ()) -> tuple[Entry, Path]:
     """What to write of a model, and the folder that holds the entry's files.
 
+    `stored`: requests that came with it, which a variant has to answer as the model does.
     ApartError and NotNowError: it may do better at another time.
     """
     try:
         _check(plain, workspace)
-        found = trials.sizes(plain)
+        found = trials.sizes(plain, stored)
     except UnfitError as error:
         return _nothing(f"it is not prepared: {error}", workspace)
     _write(plain, workspace)
@@ -131,6 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prepare one model; 0 when something was written down."""
     parser = argparse.ArgumentParser(prog="predictor.prepare", allow_abbrev=False)
     parser.add_argument("--model", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--stored-with", default="", metavar="URI", help="what names the model")
     parser.add_argument("--key", required=True, help="the entry's name")
     parser.add_argument("--cache-dir", type=Path, required=True, metavar="DIR")
     parser.add_argument("--prepared-bytes-max", type=int, default=PREPARED_DEFAULT_BYTES)
@@ -139,13 +143,25 @@ def main(arguments: Sequence[str]) -> int:
     os.nice(_NICE)
     signal.alarm(_ALL_S)
     try:
-        return _prepare(flags.model, flags.key, flags.cache_dir, flags.prepared_bytes_max)
+        stored = _stored(flags.stored_with) if flags.stored_with else ()
+        return _prepare(flags.model, stored, flags.key, flags.cache_dir, flags.prepared_bytes_max)
     except OSError as error:
         _LOG.warning("%s is not prepared: %s", flags.model, error)
         return 1
 
 
-def _prepare(plain: Path, key: str, cache_dir: Path, bytes_max: int) -> int:
+def _stored(uri: str) -> tuple[Warmup, ...]:
+    """The requests that lie beside a model, as a replica finds them."""
+    try:
+        return settings_files.read(artifacts.find(loader.resolve(uri))).warmups
+    except LoadError as error:  # no replica starts from it
+        _LOG.warning("no request that is stored with the model is asked: %s", error)
+        return ()
+
+
+def _prepare(
+    plain: Path, stored: Sequence[Warmup], key: str, cache_dir: Path, bytes_max: int
+) -> int:
     store = PreparedStore(cache_dir)
     held = store.lock_all()
     store.clean(limit_bytes=bytes_max)
@@ -154,7 +170,7 @@ def _prepare(plain: Path, key: str, cache_dir: Path, bytes_max: int) -> int:
         rehearsal = Rehearsal()
         rehearsal.in_zygote()
         try:
-            entry, folder = prepare(plain, workspace)
+            entry, folder = prepare(plain, workspace, stored)
         except (ApartError, NotNowError) as error:
             reason = f"it could not be prepared: {error}"
             entry, folder = _nothing(reason, workspace, is_final=False)

@@ -129,10 +129,15 @@ def _command(cached: Cached) -> list[str]:
     return [
         *(sys.executable, "-m", "predictor.prepare"),
         *("--model", str(cached.plain.absolute())),
+        *("--stored-with", _named(settings.model)),
         *("--key", cached.key),
         *("--cache-dir", str(settings.cache_dir.absolute())),
         *("--prepared-bytes-max", str(settings.prepared_bytes_max)),
     ]
+
+
+def _named(model: str) -> str:
+    return model if "://" in model else str(Path(model).absolute())
 
 
 def _environment() -> dict[str, str]:

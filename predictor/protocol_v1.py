@@ -5,7 +5,7 @@ For: POST /v1/models/m:predict, row by row as TensorFlow Serving and KServe spea
 Must not know: sockets, paths, or how a model runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from predictor.model import Signature, Tensor, TensorSpec
 from predictor.protocol import JSON, NO_HEADERS, Encoded, InferRequest, PlainCodec, parse_object
 
 _UNDECLARED = "instances"  # the one input of a model that declares none
+_DEFAULT = "serving_default"
 _COLUMNS = "columns"  # the reply to a request in columns
 
 
@@ -24,10 +25,18 @@ class CodecV1(PlainCodec):
     """Both directions for one model; holds what every request of that model needs."""
 
     def __init__(
-        self, signature: Signature | None, *, signature_name: str = "serving_default"
+        self,
+        signature: Signature | None,
+        *,
+        signature_name: str = _DEFAULT,
+        signature_names: Collection[str] = (),
     ) -> None:
-        """`signature_name`: what clients of TensorFlow Serving may call the model's signature."""
-        self._signature_name = signature_name
+        """`signature_name`: what clients of TensorFlow Serving may call the model's signature.
+
+        `signature_names`: all that the model has; the default is any model's that has no such one.
+        """
+        is_another = signature_name != _DEFAULT and _DEFAULT in signature_names
+        self._signature_names = (signature_name,) if is_another else (_DEFAULT, signature_name)
         self._inputs = {spec.name: spec for spec in signature.inputs} if signature else None
 
     def decode(self, body: bytes, index: Mapping[bytes, bytes] = NO_HEADERS) -> InferRequest:
@@ -70,7 +79,7 @@ class CodecV1(PlainCodec):
         return Encoded(JSON, body)
 
     def _check_signature_name(self, raw: Any) -> None:
-        known = ("serving_default", self._signature_name)
+        known = self._signature_names
         if raw is not None and raw not in known:
             got = repr(raw) if type(raw) is str else datatypes.word(raw)
             expected = " or ".join(map(repr, dict.fromkeys(known)))

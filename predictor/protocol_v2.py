@@ -268,11 +268,12 @@ def _shape(index: int, raw: Any) -> tuple[int, ...]:
     if len(raw) > datatypes.RANK_MAX:
         expected = f"at most {datatypes.RANK_MAX} sizes"
         raise _bad(f"inputs[{index}].shape", expected, str(len(raw)))
-    for size in raw:
+    sizes = tuple(map(datatypes.whole, raw))
+    for size in sizes:
         if type(size) is not int or not 0 <= size <= _SIZE_MAX:
             got = repr(size) if type(size) is int else datatypes.word(size)
             raise _bad(f"inputs[{index}].shape", f"sizes of 0 to {_SIZE_MAX}", got)
-    return tuple(raw)
+    return sizes
 
 
 def _behind(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from predictor.errors import Fault, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Model, Signature, Tensor
 from predictor.user_code import UserCode, bad_output
@@ -51,13 +52,21 @@ class PythonModel:
         return found
 
 
+def _no_predict(inputs: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+    """The run of a model that only writes, embeds or explains."""
+    del inputs, wanted
+    raise RequestError(Fault.UNSERVED, what="inference", why="this model defines no predict")
+
+
 def open_model(path: Path, class_name: str) -> Loaded:
     """Open a user's Model; LoadError names its file."""
     model = PythonModel(path, class_name)
     model.load()
     signature = model.signature()
+    predicts = model.defined("predict") is not None
     return Loaded(
-        run=model.run,
+        run=model.run if predicts else _no_predict,
+        predicts=predicts,
         signature=signature,
         platform=PLATFORM,
         described=signature,

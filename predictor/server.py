@@ -65,7 +65,12 @@ class Server:
         self.restarted(start_timing)
         self._routes = routes.table(settings.model_name, settings.revision)
         name, version = settings.model_name, settings.revision
-        self._v1 = CodecV1(loaded.signature)
+        facts = loaded.facts
+        self._v1 = CodecV1(
+            loaded.signature,
+            signature_name=str(facts.get("signature_name", "serving_default")),
+            signature_names=facts.get("signature_names", ()),
+        )
         self._v2 = CodecV2(loaded.signature, name=name, version=version)
         self._identity = _identity(settings, loaded)
         self._head = JSON + self._identity
@@ -322,6 +327,9 @@ def _static_answers(settings: Settings, loaded: Loaded, text: TextServer) -> dic
     name = settings.model_name
     extensions = [*_EXTENSIONS, *(text_server.EXTENSIONS if loaded.generate else ())]
     models = {"models": [name], **(text.listed() if text.is_serving else {})}
+    ready = _readiness(name, is_ready=True)
+    if text.is_serving:  # by the same path OpenAI's clients look a model up
+        ready[Answer.MODEL_V1] = orjson.dumps({"name": name, "ready": True, **text.described()})
     described = metadata(
         loaded.described,
         name=name,
@@ -336,7 +344,7 @@ def _static_answers(settings: Settings, loaded: Loaded, text: TextServer) -> dic
         Answer.SERVER: {"name": "relight", "version": _VERSION, "extensions": extensions},
     }
     answers = {answer: orjson.dumps(one) for answer, one in raw.items()}
-    return answers | _readiness(name, is_ready=True) | {Answer.METADATA: described}
+    return answers | ready | {Answer.METADATA: described}
 
 
 def _readiness(name: str, *, is_ready: bool) -> dict[Answer, bytes]:

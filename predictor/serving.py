@@ -38,6 +38,7 @@ from wire.server import ServerProtocol
 _LOG = logging.getLogger(__name__)
 
 BACKLOG = 4096  # the kernel holds so many connections that came before the model was open
+BACKLOG_S = 0.5  # who still comes is accepted for so long while a predictor leaves
 QUIET_S = 1.0  # an open connection without a request for so long is a pool's spare
 LINGER_QUIET_S = 4.0  # nobody came for so long: every node has heard that a replica leaves
 _LINGER_LOOK_S = 0.05
@@ -126,7 +127,7 @@ async def serve(
     await _linger(server, settings.linger_s)
     life.stop(now_s=loop.time())
     for each, one in zip(listeners, accepting, strict=True):
-        await draining.empty_backlog(each)
+        await draining.empty_backlog(each, by_s=loop.time() + BACKLOG_S)
         one.close()
     await draining.drain(life, server, connections)
     return 0
@@ -163,9 +164,10 @@ class _Rest:
         Then it is as good as new, before it says so: who got in after all is served, if only
         when this process runs again.
         """
-        self.life.settle(now_s=asyncio.get_running_loop().time())
+        now_s = asyncio.get_running_loop().time()
+        self.life.settle(now_s=now_s)
         self.server.is_draining = True
-        await draining.empty_backlog(self.listener)
+        await draining.empty_backlog(self.listener, by_s=now_s + BACKLOG_S)
         await draining.drain(self.life, self.server, self.connections, unless=stopped)
         if self.life.phase is Phase.SETTLED:
             self.server.is_draining = False
@@ -204,6 +206,7 @@ def _open(settings: Settings) -> Loaded | Repository:
 
 
 def _server(settings: Settings, opened: Loaded | Repository, worker: Worker, timing: str) -> Front:
+    worker.limit(settings.timeout_s, _end_stuck)
     if isinstance(opened, Repository):
         return PackedServer(settings, opened, worker)
     server = Server(loading.completed(settings, opened), opened, worker, start_timing=timing)

@@ -19,7 +19,13 @@ from typing import Any
 import numpy as np
 
 from api.modelfiles import Kind
-from predictor import datatypes, library_threads, matrices, sklearn_explaining
+from predictor import (
+    datatypes,
+    library_threads,
+    matrices,
+    sklearn_columns,
+    sklearn_explaining,
+)
 from predictor.config import Settings
 from predictor.datatypes import check_wanted
 from predictor.errors import Fault, LoadError, RequestError
@@ -30,6 +36,11 @@ from predictor.refusals import NAMES_MAX, rejected, words
 _LOG = logging.getLogger(__name__)
 PLATFORM = "sklearn"
 INSTALL = "pip install 'relight[sklearn]'"
+_CONSENT = (
+    '--trust-pickle (of an InferenceService: the annotation relight.dev/trust-pickle: "true")'
+)
+# skops leaves open whether it is safe; its reader makes one of the type of a plain array alone.
+_SAFE = frozenset({"numpy.dtype"})
 _INPUT, _OUTPUT = "input-0", "output-0"  # KServe's names
 _MISSING = re.compile(  # pickle's two ways of saying it
     r"Can't get attribute '(?P<name>\S+)' on <module '(?P<of>\S+)'"
@@ -60,6 +71,8 @@ class SklearnModel:
         self._estimator: Any = None
         self._features: tuple[str, ...] = ()
         self._width = 0
+        self._texts: dict[str, str] = {}  # columns that hold words, and one of them
+        self._takes_texts = False  # a row is one text
         self._pandas: ModuleType | None = None
 
     def load(self) -> None:
@@ -67,8 +80,7 @@ class SklearnModel:
         if self._kind is Kind.PICKLE and not self._trust_pickle:
             raise LoadError(
                 f"{self.path} is a pickle, which can run any code while it is loaded: "
-                "if you trust whoever wrote it, say so with --trust-pickle (of an "
-                'InferenceService: the annotation relight.dev/trust-pickle: "true"); '
+                f"if you trust whoever wrote it, say so with {_CONSENT}; "
                 "otherwise have the model saved with skops"
             )
         library_threads.before_import(self._threads)
@@ -82,7 +94,9 @@ class SklearnModel:
         self._check()
         self._features = tuple(map(str, getattr(self._estimator, "feature_names_in_", ())))
         self._width = int(getattr(self._estimator, "n_features_in_", 0) or 0)
-        if _selects_by_name(self._estimator):
+        self._takes_texts = sklearn_columns.takes_texts(self._estimator)
+        self._texts = sklearn_columns.text_columns(self._estimator, self._features)
+        if sklearn_columns.needs_frame(self._estimator):
             self._pandas = self._import_pandas()
         _limit_jobs(self._estimator, self._threads)
 
@@ -122,30 +136,62 @@ class SklearnModel:
                 if self._features and self._pandas is None:
                     warnings.filterwarnings("ignore", "X does not have valid feature names")
                 return getattr(self._estimator, method)(rows)
-        except ValueError as error:  # scikit-learn's word for input it can not use
+        except (ValueError, TypeError) as error:  # ValueError: of input that it can not use
+            which = self._unexpected_texts(rows)
+            if isinstance(error, TypeError) and not which:
+                raise self._failed(method, rows, error) from None
             _LOG.info("the model refused an input", exc_info=True)
-            raise rejected(f"the model: {words(error)}") from None
+            raise rejected(f"{which}the model: {words(error)}") from None
         except Exception as error:  # noqa: BLE001 - anybody's code; logged, and answered 500
-            _LOG.exception("%s failed on an input of shape %s", method, rows.shape)
-            raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
+            raise self._failed(method, rows, error) from None
+
+    def _failed(self, method: str, rows: Any, error: Exception) -> RequestError:
+        _LOG.error("%s failed on an input of shape %s", method, rows.shape, exc_info=error)
+        return RequestError(Fault.MODEL_RAISED, kind=type(error).__name__)
+
+    def _unexpected_texts(self, rows: Any) -> str:
+        """The columns that came as text, and are not known to hold any: those may be why."""
+        if self._pandas is None:
+            return ""
+        found = [
+            f"'{name}'"
+            for name, dtype in rows.dtypes.items()
+            if dtype.kind not in "biufc" and name not in self._texts
+        ]
+        return f"with text in {_listed(found)}: " if found else ""
 
     def describe(self) -> Signature:
         """What the metadata says. The outputs are those of a row of zeros, where it takes one."""
-        shape = (-1, self._width or -1)
-        inputs = [TensorSpec(name=_INPUT, datatype="FP64", shape=shape)]
+        inputs, row = self._made_up()
         outputs: list[TensorSpec] = []
-        if self._width and self._pandas is None:
-            try:
-                answer = self.run({_INPUT: np.zeros((1, self._width))}, None)
-            except RequestError:
-                answer = {}
-            for name, array in answer.items():
-                datatype = datatypes.of_array(array)
-                if datatype is not None:
-                    described = (-1, *array.shape[1:])
-                    spec = TensorSpec(name=name, datatype=datatype.name, shape=described)
-                    outputs.append(spec)
+        try:
+            answer = self.run(row, None) if row else {}
+        except RequestError:
+            answer = {}
+        for name, array in answer.items():
+            datatype = datatypes.of_array(array)
+            if datatype is not None:
+                described = (-1, *array.shape[1:])
+                spec = TensorSpec(name=name, datatype=datatype.name, shape=described)
+                outputs.append(spec)
         return Signature(inputs=inputs, outputs=outputs)
+
+    def _made_up(self) -> tuple[list[TensorSpec], dict[str, Tensor]]:
+        """What it takes, and a row of that kind, empty where no width is known.
+
+        Columns one by one where some of them hold words: no matrix of numbers is such a row.
+        """
+        if self._takes_texts:
+            text = np.array([""], object)
+            return [TensorSpec(name=_INPUT, datatype="BYTES", shape=(-1,))], {_INPUT: text}
+        if not self._texts:
+            rows: dict[str, Tensor] = {_INPUT: np.zeros((1, self._width))} if self._width else {}
+            shape = (-1, self._width or -1)
+            return [TensorSpec(name=_INPUT, datatype="FP64", shape=shape)], rows
+        row: dict[str, Tensor] = dict.fromkeys(self._features, np.zeros(1))
+        row |= {name: np.array([word], object) for name, word in self._texts.items()}
+        kinds = {name: "BYTES" if name in self._texts else "FP64" for name in row}
+        return [TensorSpec(name=n, datatype=kind, shape=(-1,)) for n, kind in kinds.items()], row
 
     def facts(self) -> dict[str, Any]:
         """What else the metadata tells: the columns and the classes, by name."""
@@ -158,6 +204,9 @@ class SklearnModel:
         return found
 
     def _rows(self, inputs: dict[str, Tensor]) -> Any:
+        for name, array in inputs.items():
+            if (self._takes_texts or name in self._texts) and array.dtype.kind != "O":
+                raise _wrong_kind(name, "BYTES", expected="text", got="numbers")
         if self._pandas is None:
             return matrices.matrix(inputs, self._features, self._width)
         if len(inputs) == 1 and next(iter(inputs)) not in self._features:
@@ -169,18 +218,20 @@ class SklearnModel:
         try:
             if self._kind is Kind.PICKLE:
                 return reader.load(self.path)
-            untrusted = reader.get_untrusted_types(file=self.path)
-            if not untrusted:
-                return reader.load(self.path)
+            unknown = set(reader.get_untrusted_types(file=self.path))
+            untrusted = sorted(unknown - _SAFE)
+            if self._trust_pickle or not untrusted:
+                if untrusted:
+                    _LOG.info("%s holds, with your consent: %s", self.path, _listed(untrusted))
+                return reader.load(self.path, trusted=sorted(unknown))
         except MemoryError:
             raise LoadError(f"{self.path} needs more memory than there is") from None
         except BaseException as error:  # noqa: BLE001 - whatever a file makes it raise
             _LOG.debug("loading %s failed", self.path, exc_info=True)
             raise LoadError(self._explain(error, version)) from None
-        names = ", ".join(sorted(untrusted)[:NAMES_MAX])
         raise LoadError(
-            f"{self.path} holds types that are not known to be safe to load: {names}; "
-            "have it saved without them, or as .joblib to be loaded with --trust-pickle"
+            f"{self.path} holds types that are not known to be safe to load: "
+            f"{_listed(untrusted)}; if you trust whoever wrote it, say so with {_CONSENT}"
         )
 
     def _explain(self, error: BaseException, version: str) -> str:
@@ -271,29 +322,19 @@ def _array(part: Any) -> Tensor:
     return array.astype(object) if array.dtype.kind == "U" else array
 
 
-def _parts(estimator: Any) -> Iterator[Any]:
-    """The estimator and those it is made of, fitted or not."""
-    yield estimator
-    deep = getattr(estimator, "get_params", None)
-    if callable(deep):
-        for value in deep(deep=True).values():
-            if hasattr(value, "get_params"):
-                yield value
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else ""
+    return ", ".join(names[:NAMES_MAX]) + more
 
 
-def _selects_by_name(estimator: Any) -> bool:
-    """Whether a ColumnTransformer in it names its columns, for which only data frames do."""
-    for part in _parts(estimator):
-        if type(part).__name__ == "ColumnTransformer":
-            for _, _, selected in part.transformers:
-                some = selected if isinstance(selected, list) else [selected]
-                if any(isinstance(one, str) for one in some):
-                    return True
-    return False
+def _wrong_kind(name: str, datatype: str, *, expected: str, got: str) -> RequestError:
+    return RequestError(
+        Fault.WRONG_VALUES, name=name, datatype=datatype, expected=expected, got=got
+    )
 
 
 def _limit_jobs(estimator: Any, threads: int) -> None:
     """A model saved with n_jobs=-1 would take every processor of the machine."""
-    for part in _parts(estimator):
+    for part in sklearn_columns.parts(estimator):
         if getattr(part, "n_jobs", None) not in (None, 1):
             part.n_jobs = threads

@@ -191,10 +191,14 @@ class SavedModel:
                 f"{self.path} has no signature to serve; save it with "
                 "tf.saved_model.save(..., signatures=...), or a Keras model with model.export"
             )
-        if DEFAULT not in self.names:
-            if len(self.names) > 1:
+        self.name = self._settings.signature_name or DEFAULT
+        if self.name not in self.names:
+            if self._settings.signature_name or len(self.names) > 1:
                 listed = ", ".join(self.names[:_NAMES_MAX])
-                raise LoadError(f"{self.path} has signatures {listed}, and no {DEFAULT} to serve")
+                wish = "" if self._settings.signature_name else ": name one with --signature-name"
+                raise LoadError(
+                    f"{self.path} has signatures {listed}, and no {self.name} to serve{wish}"
+                )
             self.name = self.names[0]
         found = graph.signature_def[self.name]
         inputs = {name: self._spec("input", name, one) for name, one in found.inputs.items()}

@@ -13,6 +13,7 @@ import orjson
 
 from predictor.errors import Fault, RequestError
 from predictor.model import Piece, Tensor
+from predictor.nonfinite import written
 from predictor.text_requests import TextRequest, finish_reason
 
 DONE = b"data: [DONE]\n\n"
@@ -152,7 +153,7 @@ def embedded(vectors: Tensor, *, name: str, is_base64: bool, tokens: int | None)
         {
             "object": "embedding",
             "index": index,
-            "embedding": base64.b64encode(row.tobytes()).decode() if is_base64 else row,
+            "embedding": base64.b64encode(row.tobytes()).decode() if is_base64 else written(row),
         }
         for index, row in enumerate(rows)
     ]

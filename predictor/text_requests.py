@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from predictor.datatypes import word
+from predictor.datatypes import whole, word
 from predictor.errors import Fault, RequestError
 from predictor.model import Generation
 from predictor.protocol import parse_object
@@ -181,7 +181,7 @@ def _generation(raw: Mapping[str, Any], prefix: str, *, tokens: int) -> Generati
         max_tokens=_whole(raw, "max_tokens", prefix, tokens, 1, TOKENS_MAX) or tokens,
         temperature=_number(raw, "temperature", prefix, TEMPERATURE_MAX),
         top_p=_number(raw, "top_p", prefix, 1.0),
-        stop=() if stop is None else _texts(stop, f"{prefix}stop", STOPS_MAX),
+        stop=() if stop in (None, []) else _texts(stop, f"{prefix}stop", STOPS_MAX),
         seed=_whole(raw, "seed", prefix, None, -(2**63), 2**63 - 1),
     )
 
@@ -189,7 +189,7 @@ def _generation(raw: Mapping[str, Any], prefix: str, *, tokens: int) -> Generati
 def _whole(
     raw: Mapping[str, Any], name: str, prefix: str, default: int | None, low: int, high: int
 ) -> int | None:
-    value = raw.get(name)
+    value = whole(raw.get(name))
     if value is None:
         return default
     if type(value) is not int or not low <= value <= high:

@@ -49,7 +49,8 @@ class TextServer:
         """Take a request to one of `paths`."""
         path = exchange.path
         handle = self.paths[path]
-        route = Route(b"GET" if handle == self._models else b"POST", Answer.INFER)
+        is_read = handle in (self._models, self._model)
+        route = Route(b"GET" if is_read else b"POST", Answer.INFER)
         try:
             routes.check_method(route, exchange.method, path)
             if b"content-encoding" in exchange.index:
@@ -63,8 +64,12 @@ class TextServer:
 
     def listed(self) -> dict[str, object]:
         """What OpenAI's clients read of GET /v1/models."""
-        model = {"id": self._settings.model_name, "object": "model", "created": 0}
-        return {"object": "list", "data": [{**model, "owned_by": "relight"}]}
+        return {"object": "list", "data": [self.described()]}
+
+    def described(self) -> dict[str, object]:
+        """What they read of GET /v1/models/{model}."""
+        name = self._settings.model_name
+        return {"id": name, "object": "model", "created": 0, "owned_by": "relight"}
 
     def _table(self) -> dict[bytes, Callable[[Exchange], None]]:
         found: dict[str, Callable[[Exchange], None]] = {}
@@ -83,10 +88,14 @@ class TextServer:
                 found[f"{root}/v1/embeddings"] = self._embed
         if found:
             found["/openai/v1/models"] = self._models
+            found[f"/openai/v1/models/{name}"] = self._model
         return {path.encode(): handle for path, handle in found.items()}
 
     def _models(self, exchange: Exchange) -> None:
         exchange.respond(200, self._front.heading(JSON), orjson.dumps(self.listed()))
+
+    def _model(self, exchange: Exchange) -> None:
+        exchange.respond(200, self._front.heading(JSON), orjson.dumps(self.described()))
 
     def _generate(self, exchange: Exchange) -> None:
         self._v2_text(exchange, is_stream=False)
@@ -129,7 +138,6 @@ class TextServer:
         call.begin(bytes_max=self._settings.body_bytes_max)
 
     def _embed(self, exchange: Exchange) -> None:
-        assert self._loaded.embed is not None
         name = self._settings.model_name
         asked: list[EmbeddingRequest] = []
 
@@ -137,19 +145,12 @@ class TextServer:
             asked.append(text_requests.embeddings(self._plain(body, index), model_name=name))
             return asked[0].texts
 
-        def write(vectors: Tensor) -> bytes:
-            count = self._loaded.count_tokens
-            tokens = None if count is None else sum(map(count, asked[0].texts))
+        def write(vectors: Tensor, tokens: int | None) -> bytes:
             is_base64 = asked[0].is_base64
             return text_answers.embedded(vectors, name=name, is_base64=is_base64, tokens=tokens)
 
         call = EmbedCall(
-            self._front,
-            exchange,
-            self._openai,
-            embed=self._loaded.embed,
-            parse=parse,
-            write=write,
+            self._front, exchange, self._openai, loaded=self._loaded, parse=parse, write=write
         )
         call.begin(bytes_max=self._settings.body_bytes_max)
 

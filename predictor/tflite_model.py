@@ -50,9 +50,10 @@ Details = Mapping[str, Mapping[str, Any]]  # of tensors, by the names that clien
 class TfliteModel:
     """One interpreter, and the one of its signatures that is served."""
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, signature_name: str = "") -> None:
+        """`signature_name`: the one to serve; "" for `serving_default`, or the only one."""
         self.path = path
-        self.signature_name = ""
+        self.signature_name = signature_name
         self.others: tuple[str, ...] = ()
         self._threads = threads
         self._inputs: Details = {}
@@ -88,9 +89,9 @@ class TfliteModel:
         """What else the metadata tells: how quantised tensors stand for real numbers."""
         found: dict[str, Any] = {}
         if self.signature_name:
-            found["signature"] = self.signature_name
+            found["signature_name"] = self.signature_name
         if self.others:
-            found["signatures_not_served"] = list(self.others)
+            found["signature_names"] = sorted((self.signature_name, *self.others))
         quantised = {
             name: {"scale": scale, "zero_point": zero_point}
             for name, one in (*self._inputs.items(), *self._outputs.items())
@@ -141,18 +142,22 @@ class TfliteModel:
 
     def _choose(self, interpreter: Any) -> None:
         known = tuple(interpreter.get_signature_list())
+        if self.signature_name and self.signature_name not in known:
+            listed = ", ".join(known) or "no signature"
+            raise LoadError(f"{self.path} has {listed}, and no {self.signature_name} to serve")
         if not known:
             self._inputs = _by_name(interpreter.get_input_details())
             self._outputs = _by_name(interpreter.get_output_details())
             self._call = _Plain(interpreter, self._inputs, self._outputs)
             return
-        if _PREFERRED not in known and len(known) > 1:
+        wanted = self.signature_name or _PREFERRED
+        if wanted not in known and len(known) > 1:
             listed = ", ".join(known)
             raise LoadError(
                 f"{self.path} has the signatures {listed} and none named {_PREFERRED}: "
-                "have it converted with the one to serve"
+                "name the one to serve with --signature-name"
             )
-        self.signature_name = _PREFERRED if _PREFERRED in known else known[0]
+        self.signature_name = wanted if wanted in known else known[0]
         self.others = tuple(name for name in known if name != self.signature_name)
         runner = interpreter.get_signature_runner(self.signature_name)
         self._inputs, self._outputs = runner.get_input_details(), runner.get_output_details()
@@ -193,7 +198,8 @@ class _Plain:
 def open_model(path: Path, kind: Kind, settings: Settings) -> Loaded:
     """Open a .tflite file as the settings ask; LoadError names it."""
     del kind  # there is one
-    model = TfliteModel(path, threads=settings.threads)
+    name = settings.signature_name
+    model = TfliteModel(path, threads=settings.threads, signature_name=name)
     model.load()
     signature = model.signature()
     return Loaded(

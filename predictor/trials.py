@@ -1,7 +1,8 @@
 """Try the variants of a prepared model, each in a process of its own: write, compare, measure.
 
-For: what a variant answers and what it costs, from real sessions.
-Must not know: where entries are kept, which variant wins, or who waits for it.
+For: what a variant answers and what it costs, from real sessions, to inputs that are made up and to
+requests that are stored with the model, which stand alone where nothing can be made up.
+Must not know: where entries are kept, where requests are, which variant wins, or who waits for it.
 """
 
 import functools
@@ -13,9 +14,13 @@ from typing import Any
 
 from predictor import apart, heap, sampling
 from predictor.apart import Answer
-from predictor.onnx_model import runtime
-from predictor.onnx_session import session_options
+from predictor.errors import RequestError
+from predictor.model_settings import Warmup
+from predictor.onnx_model import OnnxModel, runtime
+from predictor.onnx_session import Wish, session_options
 from predictor.prepared import GRAPH, OPENING, SOURCE, WRITING, Measure, Variant
+from predictor.protocol import InferRequest
+from predictor.protocol_v2 import CodecV2
 from predictor.providers import CPU
 from predictor.sampling import Argument, CannotMakeError
 
@@ -25,6 +30,8 @@ _RUNS_MIN, _RUNS_MAX = 3, 200
 _STEP_S = 120.0  # a step of a large model takes seconds
 _MANY_ROWS = 3
 _SEEDS = (1, 2)
+_STORED_MAX = 32  # requests of those that are stored
+_DIFFERENTLY = "it answers the same inputs differently each time"
 _ROLLUP = Path("/proc/self/smaps_rollup")
 
 
@@ -34,10 +41,11 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """What is made up where the model leaves sizes open."""
+    """What is asked of a model: made up where it leaves sizes open, and stored with it."""
 
     free: int
-    rows: tuple[int, ...]  # each of these is answered
+    rows: tuple[int, ...]  # each of these is answered; (): nothing can be made up
+    stored: tuple[Warmup, ...] = ()  # each of these is answered
 
 
 def can_measure() -> bool:
@@ -45,12 +53,19 @@ def can_measure() -> bool:
     return _ROLLUP.exists()
 
 
-def sizes(plain: Path) -> Sizes:
-    """Sizes that the plain model takes; UnfitError, ApartError."""
+def sizes(plain: Path, stored: Sequence[Warmup] = ()) -> Sizes:
+    """What the plain model answers of this; UnfitError, ApartError."""
     answer: dict[str, Any] = apart.run(functools.partial(_find_sizes, plain), timeout_s=_STEP_S)
-    if "unfit" in answer:
+    known: tuple[Warmup, ...] = ()
+    if stored:
+        work = functools.partial(_find_stored, plain, stored[:_STORED_MAX])
+        taken: dict[str, Any] = apart.run(work, timeout_s=_STEP_S)
+        if "unfit" in taken:
+            raise UnfitError(taken["unfit"])
+        known = tuple(stored[index] for index in taken["taken"])
+    if "unfit" in answer and (not known or answer["unfit"] == _DIFFERENTLY):
         raise UnfitError(answer["unfit"])
-    return Sizes(free=answer["free"], rows=tuple(answer["rows"]))
+    return Sizes(free=answer.get("free", 0), rows=tuple(answer.get("rows", ())), stored=known)
 
 
 def write(plain: Path, folder: Path, variant: Variant) -> None:
@@ -131,12 +146,43 @@ def _find_sizes(plain: Path) -> Answer:
                 continue
             again = _run(session, arguments, rows=1, free=free, seed=_SEEDS[0])
             if sampling.difference(first, again):
-                return {"unfit": "it answers the same inputs differently each time"}
+                return {"unfit": _DIFFERENTLY}
             rows = [1, _MANY_ROWS] if _takes_rows(session, arguments, free) else [1]
             return {"free": free, "rows": rows}
     except CannotMakeError as error:
         return {"unfit": str(error)}
     return {"unfit": f"it takes none of the inputs that were made up ({_one_line(said)})"}
+
+
+def _find_stored(plain: Path, stored: Sequence[Warmup]) -> Answer:
+    """Those that the plain model answers; the others are for a transformer, or stop a replica."""
+    model = _loaded(plain, plain, Variant.PLAIN)
+    taken = []
+    for index, each in enumerate(stored):
+        try:
+            request = _request(model, each)
+            first, again = (model.run(request.feeds, request.outputs) for _ in range(2))
+        except RequestError:
+            continue
+        if sampling.difference(first, again):
+            return {"unfit": _DIFFERENTLY}
+        taken.append(index)
+    return {"taken": taken}
+
+
+def _loaded(plain: Path, graphs: Path, variant: Variant) -> OnnxModel:
+    """A variant as a replica opens it."""
+    if variant is Variant.PLAIN:
+        model = OnnxModel(plain, Wish(providers=(CPU,)))
+    else:
+        wish = Wish(providers=(CPU,), opening=OPENING[variant])
+        model = OnnxModel(graphs / SOURCE[variant].value / GRAPH, wish)
+    model.load()
+    return model
+
+
+def _request(model: OnnxModel, stored: Warmup) -> InferRequest:
+    return CodecV2(model.signature(), name="stored", version="").decode(stored.body)
 
 
 def _takes_rows(session: Any, arguments: Sequence[Argument], free: int) -> bool:
@@ -169,7 +215,23 @@ def _compare(plain: Path, graphs: Path, variant: Variant, found: Sizes) -> Answe
             )
             if fault := sampling.difference(*answers):
                 return {"fault": fault}
-    return {"fault": ""}
+    return {"fault": _compare_stored(plain, graphs, variant, found.stored)}
+
+
+def _compare_stored(plain: Path, graphs: Path, variant: Variant, stored: Sequence[Warmup]) -> str:
+    if not stored:
+        return ""
+    ours, theirs = (_loaded(plain, graphs, each) for each in (Variant.PLAIN, variant))
+    for each in stored:
+        request = _request(ours, each)
+        wanted = ours.run(request.feeds, request.outputs)
+        try:
+            fault = sampling.difference(wanted, theirs.run(request.feeds, request.outputs))
+        except RequestError as error:
+            fault = f"is refused: {error}"
+        if fault:
+            return f"{each.name}: {fault}"
+    return ""
 
 
 def _described(session: Any) -> Any:
@@ -183,16 +245,23 @@ def _described(session: Any) -> Any:
 def _measure(plain: Path, graphs: Path, variant: Variant, found: Sizes) -> Answer:
     private, resident = _memory_mib()
     started_s = time.perf_counter()
-    session = _open(plain, graphs, variant)
-    load_ms = (time.perf_counter() - started_s) * 1000
-    arguments = _arguments(session)
-    feeds = sampling.make(arguments, rows=1, free=found.free, seed=_SEEDS[0])
-    session.run(None, feeds)
+    run: Callable[[], object]
+    if found.rows:
+        session = _open(plain, graphs, variant)
+        load_ms = (time.perf_counter() - started_s) * 1000
+        feeds = sampling.make(_arguments(session), rows=1, free=found.free, seed=_SEEDS[0])
+        run = functools.partial(session.run, None, feeds)
+    else:
+        model = _loaded(plain, graphs, variant)
+        load_ms = (time.perf_counter() - started_s) * 1000
+        request = _request(model, found.stored[0])
+        run = functools.partial(model.run, request.feeds, request.outputs)
+    run()
     heap.give_back()  # as a replica does
     private_after, resident_after = _memory_mib()
     return {
         "load_ms": load_ms,
-        "run_ms": _least_ms(functools.partial(session.run, None, feeds)),
+        "run_ms": _least_ms(run),
         "private_mib": max(0.0, private_after - private),
         "resident_mib": max(0.0, resident_after - resident),
     }

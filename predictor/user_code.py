@@ -82,7 +82,11 @@ class UserCode:
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
 
     def tensors(self, method: str, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What a method gives that is to give tensors."""
+        """What a method gives that is to give tensors.
+
+        Copies: its calls never overlap, so it may well fill the same array again in the next one,
+        which runs on its thread while the loop's still writes this answer.
+        """
         found = self.call(method, given)
         if not isinstance(found, Mapping) or not found:
             empty = "an empty " if isinstance(found, Mapping) else ""
@@ -145,11 +149,18 @@ def _writable(array: Tensor) -> Tensor:
 
 
 def _array(name: object, value: object) -> Tensor:
+    """An array that is nobody else's, and a plain one: not numpy's matrices, say."""
     if not isinstance(name, str):
         raise bad_output(f"an output's name is {type(name).__name__}, not text")
-    if isinstance(value, np.ndarray):
-        return value
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise bad_output(f"output '{name}' is masked in places, which V2 has no word for: fill it")
     try:
-        return np.asarray(value)
-    except ValueError:
-        raise bad_output(f"output '{name}' is ragged; expected an array") from None
+        return np.array(value)
+    except ValueError as error:
+        why = "is ragged; expected an array" if "inhomogeneous" in str(error) else f"({error})"
+        raise bad_output(f"output '{name}' {why}") from None
+    except Exception as error:  # noqa: BLE001 - anybody's object; logged
+        _LOG.exception("output '%s' can not be made an array", name)
+        kind = type(value).__name__
+        detail = f"output '{name}' holds a {kind} that is no array ({type(error).__name__})"
+        raise bad_output(detail) from None

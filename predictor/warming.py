@@ -53,9 +53,9 @@ class Rehearsal:
     def __init__(self) -> None:
         with tempfile.TemporaryFile(buffering=0) as file:  # no name: nothing is left behind
             file.write(MODEL)
-            self._model_fd = os.dup(file.fileno())
+            self.descriptor = os.dup(file.fileno())
         # On the CPU even where there is a GPU: a CUDA context does not survive a fork.
-        flags = f"--model /dev/fd/{self._model_fd} --model-name warm --providers {providers.CPU}"
+        flags = f"--model /dev/fd/{self.descriptor} --model-name warm --providers {providers.CPU}"
         self._arguments = tuple(flags.split())
         self._environment = {
             keys.ENV_REVISION: "warm-00001",
@@ -101,10 +101,10 @@ class Rehearsal:
 
     def close(self) -> None:
         """Forget the model's file."""
-        os.close(self._model_fd)
+        os.close(self.descriptor)
 
     def _load(self) -> Loaded:
-        os.lseek(self._model_fd, 0, os.SEEK_SET)  # where /dev/fd shares the offset
+        os.lseek(self.descriptor, 0, os.SEEK_SET)  # where /dev/fd shares the offset
         return loader.load(self._settings)
 
     async def _serve(self, worker: Worker, requests: Sequence[bytes]) -> None:

@@ -8,6 +8,11 @@ So a model whose recent runs took less than INLINE_MAX_S runs where the request 
 The first run is never inline: nobody knows yet how long it takes, and health checks must be
 answered meanwhile. `recent` is a peak that decays, so one slow run sends the next ones to the
 thread at once, and it takes a series of quick ones to come back.
+
+A run on the loop that never ends stops everything that could be said of it. So the thread, which
+has nothing else to do then, looks after it: LOOKS times within the limit on a run, from the first
+one there to a look that finds none since the last. Looks are counted and not the time, which goes
+on while a process is stopped.
 """
 
 import asyncio
@@ -24,6 +29,7 @@ from predictor.model import Tensor
 _LOG = logging.getLogger(__name__)
 
 INLINE_MAX_S = 0.002
+LOOKS = 4
 _DECAY = 0.9  # per run: after 44 quick runs, one that took 100 times INLINE_MAX_S is forgotten
 
 Run = Callable[[dict[str, Tensor], tuple[str, ...] | None], Mapping[str, Tensor]]
@@ -50,6 +56,12 @@ class Worker:
         self._recent_s = float("inf")
         self._jobs_started = 0  # written by the thread
         self._is_working = False  # likewise
+        self._limit_s = 0.0  # of a run on the loop
+        self._on_stuck: Callable[[float], None] | None = None
+        self._begun = 0  # runs on the loop; written by its thread
+        self._is_here = False  # one goes on; likewise
+        self._is_watched = False
+        self._looked_at = self._looks = 0  # written by the thread
         threading.Thread(target=self._work, name="model", daemon=True).start()
 
     @property
@@ -62,10 +74,28 @@ class Worker:
         """Which job the thread is at, as long as it is at it; 0 while it waits for one."""
         return self._jobs_started if self._is_working else 0
 
+    @property
+    def limits(self) -> tuple[float, Callable[[float], None] | None]:
+        """As given to `limit`."""
+        return self._limit_s, self._on_stuck
+
+    def limit(self, limit_s: float, on_stuck: Callable[[float], None] | None) -> None:
+        """Have `on_stuck` called, on the thread, when a run on the loop takes so long."""
+        self._limit_s, self._on_stuck = limit_s, on_stuck
+
+    def enters(self) -> None:
+        """A run begins on the loop's thread; `saw` tells of its end."""
+        self._begun += 1
+        self._is_here = True
+        if not self._is_watched and self._on_stuck is not None:
+            self._is_watched = True
+            self._jobs.put(_nothing)  # so that it waits no longer without end
+
     def run_here(
         self, run: Run, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None
     ) -> Outcome:
         """Run on the calling thread, which is the loop's."""
+        self.enters()
         outcome = _measure(run, feeds, wanted)
         self.saw(outcome.run_s)
         return outcome
@@ -105,16 +135,42 @@ class Worker:
 
     def saw(self, run_s: float) -> None:
         """A run took so long, on the loop's thread or on this one."""
+        self._is_here = False
         peak_s = self._recent_s * _DECAY
         # The first run warms up as well; after it, "infinitely long" must not decay forever.
         self._recent_s = run_s if run_s > peak_s or peak_s == float("inf") else peak_s
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=self._limit_s / LOOKS if self._is_watched else None)
+            except queue.Empty:
+                self._look()
+                continue
+            if job is None:
+                return
             self._jobs_started += 1
             self._is_working = True
             job()
             self._is_working = False
+
+    def _look(self) -> None:
+        """Whether the loop's thread comes back from its runs."""
+        begun = self._begun
+        if begun != self._looked_at:
+            self._looked_at, self._looks = begun, 0
+        elif self._is_here:
+            self._looks += 1
+            if self._looks == LOOKS and self._on_stuck is not None:
+                self._on_stuck(self._limit_s)
+        else:
+            self._is_watched = False
+            if self._begun != begun:  # one began that could not see it yet
+                self._is_watched = True
+
+
+def _nothing() -> None:
+    """A job that is none."""
 
 
 def _measure(run: Run, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Outcome:

@@ -10,11 +10,14 @@ does the revision's timeout.
 
 import asyncio
 import logging
+import operator
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from typing_extensions import override
 
 from predictor.calls import Call, Front
@@ -73,7 +76,7 @@ class _Call(Call):
 class EmbedCall(_Call):
     """Vectors for texts."""
 
-    __slots__ = ("_embed", "_parse", "_write")
+    __slots__ = ("_loaded", "_parse", "_tokens", "_write")
 
     def __init__(
         self,
@@ -81,14 +84,16 @@ class EmbedCall(_Call):
         exchange: Exchange,
         fault: FaultCodec,
         *,
-        embed: Callable[[Sequence[str]], Tensor],
+        loaded: Loaded,
         parse: Callable[[bytes, Mapping[bytes, bytes]], Sequence[str]],
-        write: Callable[[Tensor], bytes],
+        write: Callable[[Tensor, int | None], bytes],
     ) -> None:
+        """`write` gets the vectors and how many tokens the texts are, where the model counts."""
         super().__init__(front, exchange, fault)
-        self._embed = embed
+        self._loaded = loaded
         self._parse = parse
         self._write = write
+        self._tokens: int | None = None
 
     @override
     def decode(self) -> InferRequest:
@@ -97,19 +102,22 @@ class EmbedCall(_Call):
 
         def run(feeds: dict[str, Tensor], wanted: Any) -> Mapping[str, Tensor]:
             del feeds, wanted
-            return {"embeddings": _guarded(lambda: self._embed(texts))}
+            embed = self._loaded.embed
+            assert embed is not None
+            self._tokens = _counted(self._loaded, texts)
+            return {"embeddings": _vectors(_guarded(lambda: embed(texts)), len(texts))}
 
         return InferRequest(None, {}, None, run=run)
 
     @override
     def encode(self, outputs: Mapping[str, Tensor]) -> Encoded:
-        return Encoded(JSON, self._write(outputs["embeddings"]))
+        return Encoded(JSON, self._write(outputs["embeddings"], self._tokens))
 
 
 class TextCall(_Call):
     """Text for prompts, streamed where the request asks for it."""
 
-    __slots__ = ("_answers", "_is_taking", "_loaded", "_loop", "_parse", "_written")
+    __slots__ = ("_answers", "_is_taking", "_loaded", "_loop", "_parse", "_tokens", "_written")
 
     def __init__(
         self, front: Front, exchange: Exchange, fault: FaultCodec, *, loaded: Loaded, parse: Parse
@@ -121,6 +129,7 @@ class TextCall(_Call):
         self._is_taking = threading.Event()
         self._is_taking.set()
         self._written: list[list[Piece]] = []
+        self._tokens: int | None = None  # of the prompts
         self._answers: Answers | None = None
 
     @property
@@ -143,13 +152,15 @@ class TextCall(_Call):
 
     def _generate(self) -> None:
         assert self._loaded.generate is not None
-        for index, prompt in enumerate(self._prompts()):
+        prompts = self._prompts()
+        self._tokens = _counted(self._loaded, prompts)
+        for index, prompt in enumerate(prompts):
             self._written.append([])
             with closing(self._loaded.generate(prompt, self._asked.how)) as pieces:  # type: ignore[type-var] # a generator, as a rule
-                for piece in pieces:
+                for given in pieces:
                     if self._has_left():
                         return
-                    _check(piece)
+                    piece = _checked(given)
                     self._written[index].append(piece)
                     if self._asked.is_stream:
                         self._loop.call_soon_threadsafe(self._piece, index, piece)
@@ -158,7 +169,10 @@ class TextCall(_Call):
         if not self._asked.messages:
             return self._asked.prompts
         assert self._loaded.chat_prompt is not None
-        return (self._loaded.chat_prompt(self._asked.messages),)
+        prompt: Any = self._loaded.chat_prompt(self._asked.messages)
+        if not isinstance(prompt, str):
+            raise _bad(f"its chat_prompt gave {type(prompt).__name__}, not text")
+        return (prompt,)
 
     def _has_left(self) -> bool:
         """Whether nobody waits for more, asked once the client takes more."""
@@ -182,14 +196,9 @@ class TextCall(_Call):
     @override
     def encode(self, outputs: Mapping[str, Tensor]) -> Encoded:
         assert self._answers is not None
-        tokens = self._prompt_tokens()
         if self._asked.is_stream:
-            return Encoded(EVENTS, self._answers.last(self._written, tokens))
-        return Encoded(JSON, self._answers.whole(self._written, tokens))
-
-    def _prompt_tokens(self) -> int | None:
-        count = self._loaded.count_tokens
-        return None if count is None else sum(map(count, self._prompts()))
+            return Encoded(EVENTS, self._answers.last(self._written, self._tokens))
+        return Encoded(JSON, self._answers.whole(self._written, self._tokens))
 
     @override
     def answer(self, encoded: Encoded, run_s: float, timing: bytes) -> None:
@@ -222,12 +231,41 @@ class TextCall(_Call):
             self._is_taking.clear()
 
 
-def _check(piece: object) -> None:
-    """What a model yields is anybody's."""
+def _checked(piece: object) -> Piece:
+    """What a model yields is anybody's; numpy's numbers become Python's, as JSON knows those."""
     if not isinstance(piece, Piece) or not isinstance(piece.text, str):
-        got = type(piece).__name__
-        detail = f"its generate yielded {got}, not a Piece of text"
-        raise RequestError(Fault.BAD_OUTPUT, detail=detail)
+        raise _bad(f"its generate yielded {type(piece).__name__}, not a Piece of text")
+    given: Any = piece
+    try:
+        given.text.encode()
+        token = None if given.token is None else operator.index(given.token)
+        logprob = None if given.logprob is None else float(given.logprob)
+    except (TypeError, ValueError) as error:
+        raise _bad(f"its generate yielded a Piece that no JSON holds: {error}") from None
+    if token is given.token and logprob is given.logprob and type(given.is_special) is bool:
+        return piece
+    return replace(piece, token=token, logprob=logprob, is_special=bool(given.is_special))
+
+
+def _vectors(given: object, count: int) -> Tensor:
+    """A row of numbers for each text; a copy, as a model may fill its array again."""
+    try:
+        vectors = np.array(given, "<f4")
+    except (TypeError, ValueError):
+        raise _bad(f"its embed gave {type(given).__name__}, not rows of numbers") from None
+    if vectors.ndim != 2 or len(vectors) != count:
+        raise _bad(f"its embed gave shape {list(vectors.shape)} for {count} texts")
+    return vectors
+
+
+def _counted(loaded: Loaded, texts: Sequence[str]) -> int | None:
+    """How many tokens texts are; None of a model that does not count."""
+    count: Any = loaded.count_tokens
+    return None if count is None else _guarded(lambda: sum(int(count(text)) for text in texts))
+
+
+def _bad(detail: str) -> RequestError:
+    return RequestError(Fault.BAD_OUTPUT, detail=detail)
 
 
 def _guarded(work: Callable[[], Any]) -> Any:

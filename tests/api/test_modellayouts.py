@@ -66,6 +66,7 @@ def memory(*names: str, **contents: bytes) -> Memory:
         (["1/saved_model.pb", "2/saved_model.pb", "2/variables/x"], "2", Kind.SAVED_MODEL),
         (["m/1/saved_model.pb", "m/1/variables/x"], "m/1", Kind.SAVED_MODEL),
         (["c.pbtxt", "1/model.savedmodel/saved_model.pb"], "1/model.savedmodel", Kind.SAVED_MODEL),
+        (["1/model.onnx/model.onnx", "1/model.onnx/w.bin"], "1/model.onnx/model.onnx", Kind.ONNX),
         (["MLmodel", "model.pkl", "conda.yaml"], "", Kind.MLFLOW),
         (["MLmodel", "data/model/saved_model.pb"], "", Kind.MLFLOW),
         (["mine/MLmodel", "mine/model.pkl"], "mine", Kind.MLFLOW),

@@ -64,6 +64,7 @@ def test_the_service_names_the_model_and_the_port_may_come_from_the_environment(
     [
         ("", {}, "exactly one of --model URI, --python FILE.py:CLASS and --repository DIR"),
         ("--model a --python b.py:C", {}, "exactly one of --model"),
+        ("--python b.py:C --signature-name a", {}, "--signature-name: it is of one model"),
         ("--python b.py", {}, "--python: expected FILE.py:CLASS, got 'b.py'"),
         ("--python b.py:1C", {}, "--python: expected FILE.py:CLASS"),
         ("--model a --threads x", {}, "--threads"),

@@ -89,6 +89,21 @@ def test_one_input_is_the_matrix_whatever_its_name() -> None:
     assert found.is_rowwise
 
 
+def test_a_value_a_row_may_be_declared_as_a_row_of_one() -> None:
+    outputs = [spec("sum", "FP64", -1, 1), spec("first", "FP64", -1)]
+    said = signature([spec("rows", "FP32", -1, 3)], outputs)
+    loaded = declared.applied(tabular(), said, where="f")
+    assert loaded.signature is not None
+    assert loaded.signature.outputs == outputs
+    feeds = {"rows": np.array([[1, 2, 3], [4, 5, 6]], np.float32)}
+    found = loaded.run(feeds, None)
+    assert (found["sum"].tolist(), found["first"].tolist()) == ([[6.0], [15.0]], [1.0, 4.0])
+    assert loaded.run(feeds, ("sum",))["sum"].shape == (2, 1)
+    wide = signature([], [spec("sum", "FP64", -1, 2)])
+    with pytest.raises(LoadError, match=r"shape \[-1, 2\], while the model's has \[-1\]"):
+        declared.applied(tabular(), wide, where="f")
+
+
 def test_several_inputs_are_columns_side_by_side() -> None:
     said = signature([spec("a", "FP32", -1), spec("rest", "FP64", -1, 2)])
     found = declared.applied(tabular(), said, where="f")

@@ -38,6 +38,7 @@ def refused(answers: Answers, method: str, **fields: Any) -> Fault:
 
 def test_metadata(answers: Answers) -> None:
     server = ask(answers, "ServerMetadata")
+    assert list(server.extensions) == ["binary_tensor_data", "model_repository"]
     assert (server.name, server.version) == ("relight", "9")
     found = ask(answers, "ModelMetadata", name="m", version="m-1")
     assert (found.name, found.platform, list(found.versions)) == ("m", "p", ["m-1"])

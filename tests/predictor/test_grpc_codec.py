@@ -117,6 +117,40 @@ def test_a_request_without_inputs_has_a_raw_answer() -> None:
     assert response.raw_output_contents == [X.tobytes()]
 
 
+@pytest.mark.parametrize(
+    ("content_type", "sent", "seen"),
+    [
+        ("base64", b"aGVsbG8=", "hello"),
+        ("base64", b"/w==", b"\xff"),
+        ("raw", b"hello", b"hello"),
+        ("str", b"hello", "hello"),
+        ("np", b"hello", "hello"),
+    ],
+)
+@pytest.mark.parametrize("is_raw", [False, True])
+@pytest.mark.parametrize("is_of_request", [False, True])
+def test_a_content_type_says_how_bytes_are_read(
+    content_type: str, sent: bytes, seen: Any, *, is_raw: bool, is_of_request: bool
+) -> None:
+    said = {"content_type": {"string_param": content_type}}
+    one: dict[str, Any] = {"name": "x", "datatype": "BYTES", "shape": [1]}
+    request: dict[str, Any] = {"parameters": said} if is_of_request else {}
+    if is_raw:
+        request["raw_input_contents"] = [len(sent).to_bytes(4, "little") + sent]
+    else:
+        one["contents"] = {"bytes_contents": [sent]}
+    if not is_of_request:
+        one["parameters"] = said
+    assert call(FREE, inputs=[one], **request).feeds["x"].tolist() == [seen]
+
+
+@pytest.mark.parametrize(("content_type", "sent"), [("base64", b"%"), ("str", b"\xff")])
+def test_bytes_that_are_not_what_their_content_type_says(content_type: str, sent: bytes) -> None:
+    one = {"name": "x", "datatype": "BYTES", "shape": [1], "contents": {"bytes_contents": [sent]}}
+    with pytest.raises(RequestError, match="input 'x'"):
+        call(FREE, inputs=[one], parameters={"content_type": {"string_param": content_type}})
+
+
 def test_outputs_may_be_chosen() -> None:
     request = call(inputs=TYPED, outputs=[{"name": "z"}])
     assert request.outputs == ("z",)
@@ -221,6 +255,13 @@ def test_typed_values_that_do_not_fit(datatype: str, contents: Any, text: str) -
     with pytest.raises(RequestError) as caught:
         call(FREE, inputs=[one])
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("raws", [[], [b""]])
+def test_a_tensor_without_values_is_bounded_typed_and_raw(raws: list[bytes]) -> None:
+    one = {"name": "x", "datatype": "FP32", "shape": [0, 2**31 - 1]}
+    with pytest.raises(RequestError, match="sizes that fit in memory"):
+        call(FREE, inputs=[one], raw_input_contents=raws)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ import pytest
 from api.modelfiles import Kind
 from predictor import config, huggingface_model
 from predictor.errors import LoadError, RequestError
+from predictor.explain_requests import Asked
 from predictor.loaded import Loaded
 from predictor.model import Generation, Piece
 from predictor.protocol_v1 import CodecV1
+from tests.predictor import explain_bench
 from tests.predictor import transformers_made as made
 
 torch = pytest.importorskip("torch", reason="make formats")
@@ -151,6 +153,26 @@ def test_classes_are_kserves_and_more_by_name(tmp_path: Path) -> None:
     assert loaded.run({"input_ids": ids}, None)["output-0"].shape == (1,)
 
 
+def test_classes_are_explained_by_their_probabilities_word_by_word(tmp_path: Path) -> None:
+    names = {0: "bad", 1: "good", 2: "so-so"}
+    loaded = load(made.bert(tmp_path, "BertForSequenceClassification", id2label=names))
+    text = np.array(["the lazy dog", "the fox"], object)
+    chances = load(tmp_path, PREDICT_PROBA="true").run({"input-0": text[:1]}, None)["output-0"]
+    first, second = explain_bench.explain(loaded, **{"input-0": text})
+    best = int(chances[0].argmax())
+    assert (first.output, first.label) == (f"probabilities[{best}]", names[best])
+    assert first.prediction == pytest.approx(float(chances.max()), abs=1e-5)
+    assert first.names == ("the", "lazy", "dog")
+    assert second.names == ("the", "fox")
+    assert first.additivity_error < 1e-5
+    (kept,) = explain_bench.explain(loaded, Asked(output="output-0"), **{"input-0": text[:1]})
+    assert kept.output == f"output-0 = {best}"
+    ids = {"input_ids": np.array([[2, 5, 6, 3]]), "attention_mask": np.ones((1, 4), int)}
+    (tokens,) = explain_bench.explain(loaded, **ids)
+    assert tokens.names == tuple(f"input_ids[{at}]" for at in range(4))
+    assert load(tmp_path, PREDICT_PROBA="true").scores is None
+
+
 def test_a_regression_gives_its_value(tmp_path: Path) -> None:
     path = made.bert(tmp_path, "BertForSequenceClassification", num_labels=1)
     found = load(path).run(texts("the fox"), None)["output-0"]
@@ -205,7 +227,7 @@ def test_sentence_transformers_pool_as_they_say(tmp_path: Path, pooling: str) ->
 @pytest.mark.parametrize(
     ("feeds", "said"),
     [
-        ({"a": np.array([1])}, "input 'a': expected datatype BYTES, got int64"),
+        ({"a": np.array([1])}, "input 'a': expected datatype BYTES, got INT64"),
         ({"a": np.array([["x", "y"]], object)}, "input 'a': expected shape [-1] (rank 1)"),
         ({"a": np.array([b"\xff"], object)}, "a: expected UTF-8, got bytes"),
         (texts("x") | {"b": np.array(["y"], object)}, "missing input 'input-0'"),
@@ -264,6 +286,15 @@ def test_what_can_not_be_read_is_explained(tmp_path: Path) -> None:
     (path / "modules.json").unlink()
     (path / "tokenizer.json").write_text("{}")
     assert "cannot be loaded with transformers" in failure(path)
+
+
+def test_a_folder_without_words_is_refused(tmp_path: Path) -> None:
+    path = made.bert(tmp_path / "bert")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (path / name).unlink()
+    said = failure(path)
+    assert f"{path} has no tokenizer (tokenizer.json" in said
+    assert "have it saved there with tokenizer.save_pretrained" in said
 
 
 def test_nothing_is_fetched_and_nothing_is_missed(

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from predictor import config
+from predictor.batches import Batches
 from predictor.errors import Fault, RequestError
-from predictor.lane import Lane
+from predictor.lane import _SAMPLE, Lane
 from predictor.loaded import Loaded
 from predictor.model import Tensor
 from predictor.protocol import NO_HEADERS, Encoded, InferRequest, PlainCodec
@@ -253,6 +254,19 @@ async def test_what_a_model_raises_at_once_is_a_fault(raised: type[BaseException
     assert caught.value.fault is Fault.BUG
 
 
+async def test_a_run_at_once_that_does_not_end_is_told_of() -> None:
+    model, told = Held(), list[float]()
+    lane = lane_of(model)
+
+    def stuck(limit_s: float) -> None:
+        told.append(limit_s)
+        model.go.set()
+
+    lane._worker.limit(0.04, stuck)
+    lane.at_once(Plain(), b"", NO_HEADERS, is_proxied=False)
+    assert told == [0.04]
+
+
 async def test_a_run_that_was_slow_at_once_sends_the_next_to_the_thread() -> None:
     def run(feeds: Any, wanted: Any) -> Any:
         deadline_s = time.perf_counter() + 1.1 * INLINE_MAX_S
@@ -272,7 +286,7 @@ async def test_a_run_that_was_slow_at_once_sends_the_next_to_the_thread() -> Non
         slow.append(1)
 
 
-async def test_nothing_is_at_once_beside_a_run_or_among_batches() -> None:
+async def test_nothing_is_at_once_beside_a_run_or_where_joining_pays() -> None:
     model = Held()
     lane = lane_of(model, concurrency=1)
     job = give(lane, Errand())
@@ -284,3 +298,44 @@ async def test_nothing_is_at_once_beside_a_run_or_among_batches() -> None:
     among = lane_of(model, batches=True)
     among._worker.saw(0.0)
     assert not among.is_clear
+    among._batches.pays = False  # type: ignore[union-attr] # it batches
+    assert among.is_clear
+
+
+class Told(Batches[Any]):
+    """What ran without it."""
+
+    def __init__(self) -> None:
+        self.pays = False
+        self.runs: list[float] = []
+
+    def ran_alone(self, run_s: float) -> None:
+        self.runs.append(run_s)
+
+
+async def test_where_joining_does_not_pay_batches_are_told_of_some_runs_and_given_none() -> None:
+    model = Held()
+    model.go.set()
+    lane = lane_of(model, batches=True)
+    lane._batches = told = Told()
+    quick(lane)
+    for _ in range(2 * _SAMPLE):
+        lane.at_once(Plain(), b"", NO_HEADERS, is_proxied=False)
+    assert len(told.runs) == 2
+    job = give(lane, Errand())  # as one that came by gRPC
+    assert job.told == [[2.0, 4.0]]
+    assert len(told.runs) == 3
+
+
+async def test_a_run_that_failed_says_nothing_of_how_long_one_takes() -> None:
+    def run(feeds: Any, wanted: Any) -> Any:
+        raise RequestError(Fault.BUG)
+
+    lane = lane_of(run, batches=True)
+    lane._batches = told = Told()
+    quick(lane)
+    for _ in range(2 * _SAMPLE):
+        with pytest.raises(RequestError):
+            lane.at_once(Plain(), b"", NO_HEADERS, is_proxied=False)
+    assert give(lane, Errand()).told == [Fault.BUG]
+    assert not told.runs

@@ -25,6 +25,14 @@ def test_an_onnx_model_with_its_digest(identity_model: Callable[..., Path]) -> N
     assert loaded.signature is not None
 
 
+def test_a_signature_is_chosen_only_of_models_that_have_some(
+    identity_model: Callable[..., Path],
+) -> None:
+    path = identity_model()
+    with pytest.raises(LoadError, match=r"--signature-name: .* is ONNX, which has no signatures"):
+        load("--model", str(path), "--signature-name", "a")
+
+
 def test_a_pinned_digest_is_believed(identity_model: Callable[..., Path]) -> None:
     pinned = "sha256:" + "0" * 64
     assert load("--model", str(identity_model()), RELIGHT_MODEL_DIGEST=pinned).digest == pinned

@@ -24,6 +24,18 @@ from tests.predictor.talking import PATIENCE_S, infer_body
 ROOT = Path(__file__).parents[2]
 
 
+STOPPING = """
+import threading, time
+from predictor.model import Model
+
+class Mine(Model):
+    def predict(self, inputs):
+        while threading.current_thread() is threading.main_thread():
+            time.sleep(1)
+        return {"y": inputs["x"]}
+"""
+
+
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [sys.executable, "-m", "predictor", *arguments, "--port", "0"]
@@ -68,6 +80,19 @@ def test_a_folder_as_triton_lays_it_out_is_served_under_its_name(
     ended = run("--model", str(folder), "--port", "0")
     assert ended.returncode == 1
     assert "names the model 'iris', while its folder is 'iris-1.5'" in ended.stderr
+
+
+def test_a_quick_model_that_stops_returning_ends_its_replica(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(STOPPING)
+    monkeypatch.setenv("RELIGHT_TIMEOUT_S", "1")
+    with running("--python", f"{tmp_path}/mine.py:Mine", "--model-name", "m") as (process, url):
+        path, body = f"{url}/v2/models/m/infer", infer_body([[1.0, 2.0]])
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            while post(path, body)[0] == 200:  # until it is quick enough for the loop
+                pass
+        assert process.wait(PATIENCE_S) == serving.EXIT_STUCK
 
 
 def test_a_value_for_all_rows_is_asked_for_in_columns(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from predictor import openapi, routes
-from predictor.errors import Fault
+from predictor.errors import Fault, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Signature, TensorSpec
 from predictor.protocol_v1 import CodecV1
@@ -51,7 +51,10 @@ SIGNATURES = {
 
 
 def document(
-    signature: Signature | None, described: Signature | None = None, revision: str = ""
+    signature: Signature | None,
+    described: Signature | None = None,
+    revision: str = "",
+    **more: Any,
 ) -> Any:
     loaded = Loaded(
         run=lambda feeds, _: feeds,
@@ -59,6 +62,7 @@ def document(
         platform="test",
         described=described or signature,
         digest="sha256:ab",
+        **more,
     )
     table = routes.table("m", revision)
     text = openapi.document(table, loaded, model_name="m", revision=revision)
@@ -174,6 +178,49 @@ def test_what_is_refused_does_not_fit(schema: str, body: Any) -> None:
 )
 def test_what_is_taken_fits(schema: str, body: Any) -> None:
     validator(document(ONE), schema).validate(body)
+
+
+NAMELESS = {"name": "a", "datatype": "FP32", "shape": [1]}
+
+
+@pytest.mark.parametrize(
+    ("body", "is_fit"),
+    [
+        ({"inputs": [None]}, False),
+        ({"instances": [None]}, False),
+        ({"inputs": None}, False),
+        ({"inputs": "text"}, True),
+        ({"inputs": 5}, True),
+        ({"inputs": {"a": 1}}, True),
+        ({"instances": [[1], [2]]}, True),
+    ],
+)
+def test_rows_of_a_model_that_declares_nothing(body: Any, *, is_fit: bool) -> None:
+    assert validator(document(None), "PredictRequest").is_valid(body) is is_fit
+    if is_fit:
+        assert CodecV1(None).decode(orjson.dumps(body)).feeds
+    else:
+        with pytest.raises(RequestError):
+            CodecV1(None).decode(orjson.dumps(body))
+
+
+def test_tensors_of_a_model_that_declares_nothing_have_data() -> None:
+    taker = validator(document(None), "InferRequest")
+    assert taker.is_valid({"inputs": [{**NAMELESS, "data": [1]}]})
+    assert not taker.is_valid({"inputs": [NAMELESS]})
+    assert not taker.is_valid({"inputs": [{**NAMELESS, "data": 1}]})
+    assert taker.is_valid({"inputs": [{**NAMELESS, "shape": [], "data": 1}]})
+    assert taker.is_valid({"inputs": [{**NAMELESS, "shape": [], "data": [1]}]})
+    assert not taker.is_valid({"inputs": [{**NAMELESS, "datatype": "BF16", "data": [1]}]})
+
+
+def test_a_model_that_does_not_predict_has_no_such_paths() -> None:
+    def posts(**more: Any) -> set[str]:
+        paths = document(None, predicts=False, **more)["paths"]
+        return {path for path in paths if path.endswith(("predict", "infer", "explain"))}
+
+    assert posts() == set()
+    assert posts(explain=lambda _: {}) == {"/v1/models/m:explain", "/v2/models/m/explain"}
 
 
 def test_one_value_has_no_rows() -> None:

@@ -28,6 +28,7 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("chat", {"messages": SAID, "max_tokens": 1, "max_completion_tokens": 2, "top_logprobs": 0}),
     ("chat", {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}),
     ("embeddings", {"input": "a", "encoding_format": "base64", "dimensions": None}),
+    ("completions", {"prompt": "a", "stop": [], "max_tokens": 3.0, "seed": -1.0}),
 ]
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("generate", {}),
@@ -41,7 +42,6 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("completions", {"prompt": "a", "logprobs": True}),
     ("completions", {"prompt": "a", "model": "another"}),
     ("completions", {"prompt": "a", "stream_options": {"x": 1}}),
-    ("completions", {"prompt": "a", "stop": []}),
     ("chat", {"messages": []}),
     ("chat", {"messages": [{"role": "user"}]}),
     ("chat", {"messages": SAID, "top_logprobs": ""}),

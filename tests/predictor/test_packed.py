@@ -82,7 +82,9 @@ def start(short_path: Path) -> Start:
         settings = config.parse(["--repository", str(folder), "--prepared", "off", *flags], {})
         settings = replace(settings, timeout_s=timeout_s)
         repository = Repository(folder)
-        server = PackedServer(settings, repository, Worker(asyncio.get_running_loop()))
+        worker = Worker(asyncio.get_running_loop())
+        worker.limit(1000, lambda _: None)
+        server = PackedServer(settings, repository, worker)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(short_path / "s"))
         connections = serving.Connections()
@@ -233,6 +235,8 @@ async def test_one_that_is_being_unloaded_takes_nothing_more(start: Start) -> No
         assert (await bench.infer("a"))[0] == 200
         server = bench.server._models["a"].server
         assert server is not None
+        assert server.lane._worker.limits == bench.server._worker.limits
+        assert server.lane._worker.limits[0] == 1000
         held = threading.Event()
         server.lane._run = lambda feeds, wanted: held.wait(20) and {"y": feeds["x"]}
         server.lane._worker.forget()

@@ -13,6 +13,7 @@ def test_what_changes_the_answer_is_read() -> None:
     asked = parameters_v2.of_request({"binary_data_output": True, "content_type": "str"})
     assert asked == OfRequest(True, "str")
     assert parameters_v2.of_input("p", {"binary_data_size": 0}) == OfInput(0, "")
+    assert repr(parameters_v2.of_input("p", {"binary_data_size": 8.0}).binary_size) == "8"
     assert parameters_v2.of_output("p", {"binary_data": False}) == OfOutput(False, "")
     assert parameters_v2.of_output("p", {"content_type": "base64"}) == OfOutput(None, "base64")
 
@@ -38,7 +39,7 @@ def test_unknown_ones_are_hints() -> None:
         ({"content_type": 5}, "p.content_type: expected text, got a whole number"),
         ({"binary_data_size": -1}, "p.binary_data_size: expected a number of bytes, got -1"),
         ({"binary_data_size": True}, "p.binary_data_size: expected a number of bytes, got true"),
-        ({"binary_data_size": 1.0}, "p.binary_data_size: expected a number of bytes, got a number"),
+        ({"binary_data_size": 1.5}, "p.binary_data_size: expected a number of bytes, got a number"),
         ({"shared_memory_region": "r"}, "p.shared_memory_region: shared memory .* is not served"),
         ({"shared_memory_byte_size": 1}, "p.shared_memory_byte_size: shared memory"),
         ({"shared_memory_offset": 0}, "p.shared_memory_offset: shared memory"),

@@ -12,6 +12,7 @@ import pytest
 from api.modelfiles import Kind
 from predictor import config, prepare, prepared, preparing, trials
 from predictor.apart import ApartError
+from predictor.model_settings import Warmup
 from predictor.onnx_model import open_model
 from predictor.prepare import NotNowError
 from predictor.prepared import Measure, Variant
@@ -82,7 +83,7 @@ class Trials:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.costs = dict.fromkeys(Variant, 1.0)
         self.faults: dict[Variant, str] = {}
-        monkeypatch.setattr(trials, "sizes", lambda _: Sizes(free=1, rows=(1,)))
+        monkeypatch.setattr(trials, "sizes", lambda *_: Sizes(free=1, rows=(1,)))
         monkeypatch.setattr(trials, "write", self.write)
         monkeypatch.setattr(trials, "compare", self.compare)
         monkeypatch.setattr(trials, "measure", self.measure)
@@ -113,6 +114,27 @@ class Trials:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Trials:
     return Trials(monkeypatch)
+
+
+def test_requests_stored_with_a_model_are_asked_too(
+    told: Trials, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told.costs
+    asked: list[tuple[str, ...]] = []
+
+    def sizes(_: Path, stored: tuple[Warmup, ...]) -> Sizes:
+        asked.append(tuple(one.body.decode() for one in stored))
+        return Sizes(free=1, rows=(1,))
+
+    monkeypatch.setattr(trials, "sizes", sizes)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    path = plain.rename(folder / plain.name)
+    (folder / "warmup.json").write_text('{"inputs":[]}')
+    for named in (str(folder), f"file://{folder}", str(path), ""):
+        words = ("--stored-with", named) if named else ()
+        assert run(path, tmp_path / "cache", monkeypatch, *words) == 0
+    assert asked == [('{"inputs": []}',), ('{"inputs": []}',), (), ()]
 
 
 def test_the_best_is_kept(told: Trials, tmp_path: Path, plain: Path) -> None:
@@ -179,7 +201,7 @@ def test_no_room_is_not_for_ever(
         prepare.prepare(plain, tmp_path)
 
 
-def run(plain: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+def run(plain: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
     class NoRehearsal:
         def in_zygote(self) -> None: ...
         def close(self) -> None: ...
@@ -187,7 +209,7 @@ def run(plain: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(prepare, "Rehearsal", NoRehearsal)
     monkeypatch.setattr(prepare.os, "nice", lambda _: 0)
     monkeypatch.setattr(prepare.signal, "alarm", lambda _: 0)
-    words = ["--model", str(plain), "--key", "k", "--cache-dir", str(cache_dir)]
+    words = ["--model", str(plain), "--key", "k", "--cache-dir", str(cache_dir), *more]
     return prepare.main([*words, "--prepared-bytes-max", "200000"])
 
 

@@ -118,8 +118,8 @@ def changed(**fields: object) -> bytes:
     [
         (b"", f"{ENTRY} can not be read"),
         (b"[1]", f"{ENTRY} can not be read"),
-        (b'{"recipe": 1}', f"{ENTRY} can not be read .KeyError"),
-        (changed(recipe=0), "is of recipe 0, not 1"),
+        (b'{"recipe": 2}', f"{ENTRY} can not be read .KeyError"),
+        (changed(recipe=0), "is of recipe 0, not 2"),
         (changed(variant="other"), f"{ENTRY} can not be read .ValueError"),
         (changed(variant="plain"), f"{ENTRY} says plain, and names no such files"),
         (changed(files={}), f"{ENTRY} says saved, and names no such files"),

@@ -209,6 +209,7 @@ def test_one_prepares_a_model(
     ((_, _, _, *flags),) = commands
     assert dict(zip(flags[::2], flags[1::2], strict=True)) == {
         "--model": str(plain),
+        "--stored-with": str(plain),
         "--key": cached.key,
         "--cache-dir": str(settings.cache_dir),
         "--prepared-bytes-max": str(8 * 1024**3),

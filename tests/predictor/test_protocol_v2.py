@@ -50,6 +50,11 @@ def test_rank_zero_takes_a_value_or_a_list_of_one(data: Any) -> None:
     assert int(request.feeds["k"]) == 7
 
 
+def test_sizes_may_be_written_with_a_point() -> None:
+    feeds = decode({"inputs": [{**X, "shape": [2.0, 2]}, K]}).feeds
+    assert feeds["x"].shape == (2, 2)
+
+
 def test_outputs_may_be_chosen() -> None:
     assert decode({"inputs": [X, K], "outputs": [{"name": "z"}]}).outputs == ("z",)
     assert decode({"inputs": [X, K], "outputs": []}).outputs is None
@@ -86,7 +91,6 @@ WRONG: list[tuple[Any, str]] = [
     ({"inputs": [{**X, "datatype": None}]}, "input 'x': unknown datatype 'null'"),
     ({"inputs": [{**X, "shape": None}]}, "inputs[0].shape: expected a list of sizes, got null"),
     ({"inputs": [{**X, "shape": [-1, 2]}]}, "inputs[0].shape: expected sizes of 0 to"),
-    ({"inputs": [{**X, "shape": [2.0, 2]}]}, "inputs[0].shape: expected sizes of 0 to"),
     ({"inputs": [{**X, "shape": [True, 2]}]}, "inputs[0].shape: expected sizes of 0 to"),
     ({"inputs": [{**X, "shape": [1] * 33}]}, "inputs[0].shape: expected at most 32 sizes, got 33"),
     ({"inputs": [{**X, "shape": [4]}]}, "input 'x': expected shape [-1, 2] (rank 2), got [4]"),
@@ -113,6 +117,8 @@ WRONG: list[tuple[Any, str]] = [
     ({"inputs": [X, {**K, "data": ["NaN"]}]}, "input 'k': expected numbers for INT64, got text"),
     ({"inputs": [{**X, "shape": [2**31 - 1, 2]}]}, "needs 4294967294 values, got 4"),
     ({"inputs": [{**X, "shape": [2**31, 2]}]}, "inputs[0].shape: expected sizes of 0 to"),
+    ({"inputs": [{**X, "shape": [2.5, 2]}]}, "expected sizes of 0 to 2147483647, got a number"),
+    ({"inputs": [{**X, "shape": [2.0**64, 2]}]}, "sizes of 0 to 2147483647, got a number"),
     ({"inputs": [X, K], "outputs": [{"name": "q"}]}, "unknown output 'q': the model gives y, z"),
     (
         {"inputs": [X, K], "outputs": [{"name": "y", "datatype": "FP32"}]},

@@ -156,6 +156,16 @@ def test_invalid_input_is_the_callers_fault_in_the_models_words(python_file: Fil
     assert caught.value.status == 400
 
 
+def test_a_model_that_only_writes_does_not_predict(python_file: File) -> None:
+    code = "class Mine(Model):\n  def generate(self, prompt, how): return iter(())\n"
+    loaded = open_model(python_file(code), "Mine")
+    assert not loaded.predicts
+    with pytest.raises(RequestError, match="this model defines no predict") as caught:
+        loaded.run({}, None)
+    assert caught.value.status == 501
+    assert open_model(python_file(DOUBLE), "Double").predicts
+
+
 def test_a_model_may_tell_its_load(python_file: File) -> None:
     silent = opened(python_file(DOUBLE), "Double")
     assert silent.defined("load_metrics") is None

@@ -87,7 +87,11 @@ Start = Callable[..., contextlib.AbstractAsyncContextManager[Bench]]
 def start(short_path: Path) -> Start:
     @contextlib.asynccontextmanager
     async def run(
-        *arguments: str, concurrency: int = 0, timeout_s: float = 10, **environment: str
+        *arguments: str,
+        concurrency: int = 0,
+        timeout_s: float = 10,
+        facts: Mapping[str, object] | None = None,
+        **environment: str,
     ) -> AsyncIterator[Bench]:
         environment = {"K_REVISION": "m-00001", **environment}
         settings = config.parse(["--model", "m.onnx", *arguments], environment)
@@ -101,7 +105,7 @@ def start(short_path: Path) -> Start:
             digest=DIGEST,
             provider="CPUExecutionProvider",
             platform="onnx_onnxv1",
-            facts={"execution_provider": "CPUExecutionProvider"},
+            facts={"execution_provider": "CPUExecutionProvider", **(facts or {})},
         )
         worker = Worker(asyncio.get_running_loop())
         server = Server(settings, loaded, worker, start_timing="fork;dur=1.00, load;dur=2.00")
@@ -166,6 +170,27 @@ async def test_who_is_not_asked_to_explain_makes_nothing_for_it(start: Start) ->
         assert not bench.server._explain
         await bench.ask(request("POST", "/v2/models/m/explain", BODY))
         assert bench.server._explain
+
+
+async def test_a_signature_goes_by_its_own_name_too(start: Start) -> None:
+    asked = {
+        name: b'{"instances":[[1,2]],"signature_name":"%b"}' % name for name in (b"own", b"no")
+    }
+    async with start(facts={"signature_name": "own"}) as bench:
+        path = "/v1/models/m:predict"
+        assert (await bench.ask(request("POST", path, asked[b"own"]))).status == 200
+        refused = await bench.ask(request("POST", path, asked[b"no"]))
+        assert refused.status == 400
+        assert "expected 'serving_default' or 'own', got 'no'" in refused.json["error"]
+
+
+async def test_the_default_signature_is_not_served_as_another(start: Start) -> None:
+    several = {"signature_name": "own", "signature_names": ["own", "serving_default"]}
+    asked = b'{"instances":[[1,2]],"signature_name":"serving_default"}'
+    async with start(facts=several) as bench:
+        refused = await bench.ask(request("POST", "/v1/models/m:predict", asked))
+        assert refused.status == 400
+        assert "expected 'own', got 'serving_default'" in refused.json["error"]
 
 
 async def test_metadata_tells_the_provider_that_is_used(start: Start) -> None:

@@ -135,8 +135,32 @@ def test_types_that_skops_does_not_know_are_named(save: Save) -> None:
     from sklearn.preprocessing import FunctionTransformer
 
     pipeline = sklearn.pipeline.make_pipeline(FunctionTransformer(orjson.loads), classifier())
-    said = failure(save(pipeline), "--trust-pickle")
+    path = save(pipeline)
+    said = failure(path)
     assert "holds types that are not known to be safe to load: orjson" in said
+    assert "say so with --trust-pickle" in said
+    assert 'relight.dev/trust-pickle: "true"' in said
+    assert load(path, "--trust-pickle").platform == "sklearn"
+
+
+def test_a_forest_in_a_skops_file_is_served_with_consent(save: Save) -> None:
+    from sklearn.ensemble import RandomForestClassifier
+
+    path = save(RandomForestClassifier(n_estimators=3, random_state=0).fit([[0.0], [1.0]], [0, 1]))
+    assert "known to be safe to load: sklearn.tree._tree.Tree; if you trust" in failure(path)
+    loaded = load(path, "--trust-pickle")
+    assert loaded.run({"x": np.array([[1.0]])}, None)["output-0"].tolist() == [1]
+
+
+def test_an_imputer_in_a_skops_file_needs_no_consent(save: Save) -> None:
+    from sklearn.impute import SimpleImputer
+
+    rows = np.array([[0.0], [np.nan], [5.0], [6.0]])
+    path = save(
+        sklearn.pipeline.make_pipeline(SimpleImputer(), classifier()).fit(rows, [0, 0, 1, 1])
+    )
+    assert sio.get_untrusted_types(file=path) == ["numpy.dtype"]  # else nothing is proved here
+    assert load(path).run({"x": np.array([[6.0]])}, None)["output-0"].tolist() == [1]
 
 
 def test_a_payload_in_a_skops_file_does_not_run(save: Save, tmp_path: Path) -> None:
@@ -145,7 +169,7 @@ def test_a_payload_in_a_skops_file_does_not_run(save: Save, tmp_path: Path) -> N
     proof = tmp_path / "proof"
     payload = FunctionTransformer(os.mkdir, kw_args={"mode": 0o777})
     payload.extra = Payload(proof)
-    said = failure(save(sklearn.pipeline.make_pipeline(payload, classifier())), "--trust-pickle")
+    said = failure(save(sklearn.pipeline.make_pipeline(payload, classifier())))
     assert "holds types that are not known to be safe to load" in said
     assert not proof.exists()
 
@@ -260,6 +284,67 @@ def test_columns_selected_by_name_get_a_data_frame(
     assert loaded.run({"x": np.array([[0.0, 9.0]])}, None)["output-0"].tolist() == [1]
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert failure(path).endswith("needs the package pandas: pip install pandas")
+
+
+def mixed() -> Any:
+    from sklearn.compose import ColumnTransformer, make_column_selector
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"age": [20.0, 30.0, 60.0, 70.0], "town": ["oslo", "oslo", "rome", "rome"]}
+    )
+    columns = ColumnTransformer(
+        [
+            ("numbers", StandardScaler(), make_column_selector(dtype_include=np.number)),
+            ("words", OneHotEncoder(), make_column_selector(dtype_exclude=np.number)),
+        ]
+    )
+    pipeline = sklearn.pipeline.make_pipeline(columns, sklearn.linear_model.LogisticRegression())
+    return pipeline.fit(frame, [0, 0, 1, 1])
+
+
+def test_columns_selected_by_kind_get_a_data_frame(save: Save) -> None:
+    loaded = load(save(mixed(), "model.joblib"), "--trust-pickle")
+    feeds = {"town": np.array(["rome", "oslo"], object), "age": np.array([65.0, 25.0])}
+    assert loaded.run(feeds, None)["output-0"].tolist() == [1, 0]
+
+
+def test_the_metadata_of_columns_with_text_is_column_by_column(save: Save) -> None:
+    loaded = load(save(mixed(), "model.joblib"), "--trust-pickle")
+    assert loaded.described is not None
+    given = [(one.name, one.datatype, one.shape) for one in loaded.described.inputs]
+    assert given == [("age", "FP64", (-1,)), ("town", "BYTES", (-1,))]
+    taken = [(one.name, one.datatype, one.shape) for one in loaded.described.outputs]
+    assert taken == [("output-0", "INT64", (-1,))]
+
+
+def test_numbers_in_a_column_of_words_and_the_reverse_name_it(save: Save) -> None:
+    loaded = load(save(mixed(), "model.joblib"), "--trust-pickle")
+    age, town = np.array([65.0]), np.array(["rome"], object)
+    for feeds, said in (
+        ({"age": age, "town": age}, "input 'town': expected text for BYTES, got numbers"),
+        ({"age": town, "town": town}, "with text in 'age': the model: "),
+    ):
+        with pytest.raises(RequestError, match=said) as caught:
+            loaded.run(feeds, None)
+        assert caught.value.status == 400
+
+
+def test_a_model_of_texts_says_so(save: Save) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    pipeline = sklearn.pipeline.make_pipeline(
+        TfidfVectorizer(), sklearn.linear_model.LogisticRegression()
+    )
+    loaded = load(save(pipeline.fit(["good film", "bad film"], [1, 0])))
+    assert loaded.described is not None
+    [given], [taken] = loaded.described.inputs, loaded.described.outputs
+    assert (given.name, given.datatype, given.shape) == ("input-0", "BYTES", (-1,))
+    assert (taken.name, taken.datatype, taken.shape) == ("output-0", "INT64", (-1,))
+    with pytest.raises(RequestError, match="'x': expected text for BYTES, got numbers") as caught:
+        loaded.run({"x": np.zeros(1)}, None)
+    assert caught.value.status == 400
 
 
 def test_a_model_that_would_take_every_processor_is_limited(save: Save) -> None:

@@ -185,7 +185,11 @@ def test_signatures_that_can_not_be_served(save: Save, tmp_path: Path) -> None:
         save(serving_default=ragged)
     )
     assert "is complex64, which the V2 protocol" in failure(save(serving_default=same))
-    assert "has signatures a, b, and no serving_default" in failure(save(a=answer, b=total))
+    several = save(a=answer, b=total)
+    assert "has signatures a, b, and no serving_default to serve: name one" in failure(several)
+    assert load(several, "--signature-name", "b").facts["signature_name"] == "b"
+    said = failure(several, "--signature-name", "c")
+    assert said.endswith("has signatures a, b, and no c to serve")
     tf.saved_model.save(tf.Module(), str(tmp_path / "bare"))
     assert "has no signature to serve" in failure(tmp_path / "bare")
 

@@ -25,6 +25,15 @@ def test_generate_reads_every_parameter() -> None:
     assert asked.has_details
 
 
+def test_whole_numbers_may_be_written_with_a_point_and_stops_left_empty() -> None:
+    parameters = {"max_tokens": 3.0, "seed": -7.0, "stop": []}
+    asked = text_requests.generate(
+        orjson.dumps({"text_input": "a", "parameters": parameters}), is_stream=False
+    )
+    assert asked.how == Generation(max_tokens=3, seed=-7)
+    assert repr((asked.how.max_tokens, asked.how.seed)) == "(3, -7)"
+
+
 def test_a_completion_and_a_conversation() -> None:
     body = {"model": "m", "prompt": ["a", "b"], "stream": True, "stop": "x", "user": "u", "n": 1}
     asked = text_requests.completion(orjson.dumps(body), model_name="m")
@@ -106,6 +115,7 @@ HELLO = [{"role": "user", "content": "hello"}]
         ("chat", {"messages": HELLO, "tools": [{"type": "function"}]}, "tools: this model can not"),
         ("chat", {"messages": HELLO, "top_logprobs": 2}, "top_logprobs: expected 0"),
         ("chat", {"messages": HELLO, "seed": 1.5}, "seed: expected a whole number"),
+        ("chat", {"messages": HELLO, "seed": -(2.0**63)}, "seed: expected a whole number"),
         ("embeddings", {}, "input: expected text, or a list of texts, got null"),
         ("embeddings", {"input": "a", "dimensions": 3}, "dimensions: this model can not honour it"),
         ("embeddings", {"input": "a", "encoding_format": "x"}, "expected float or base64, got 'x'"),

@@ -49,6 +49,25 @@ async def test_models_are_listed_for_both_kinds_of_client(short_path: Path) -> N
             assert "generate" in (await reply.json())["extensions"]
 
 
+async def test_a_model_is_looked_up_as_openai_s_clients_do(short_path: Path) -> None:
+    async with text_bench.start(short_path) as bench:
+        for path in ("/v1/models/m", "/openai/v1/models/m"):
+            async with bench.session.get(text_bench.HOST + path) as reply:
+                found = await reply.json()
+            assert {**found, "name": "m", "ready": True} == {
+                "id": "m",
+                "object": "model",
+                "created": 0,
+                "owned_by": "relight",
+                "name": "m",
+                "ready": True,
+            }
+        async with bench.session.get(text_bench.HOST + "/openai/v1/models/x") as reply:
+            assert reply.status == 404
+        async with bench.session.post(text_bench.HOST + "/openai/v1/models/m") as reply:
+            assert (reply.status, reply.headers["allow"]) == (405, "GET")
+
+
 async def test_faults_speak_the_caller_s_protocol(short_path: Path) -> None:
     async with text_bench.start(short_path) as bench:
         status, body = await bench.post(GENERATE, {"text_input": 1})

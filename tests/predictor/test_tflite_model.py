@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from api.modelfiles import Kind
-from predictor import config
+from predictor import config, tflite_model
 from predictor.errors import LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Tensor
@@ -46,7 +46,7 @@ def test_inputs_and_outputs_go_by_the_names_of_the_signature() -> None:
         ("y", "FP32", (-1, 3)),
     ]
     assert {one.name for one in loaded.signature.outputs} == {"total", "product"}
-    assert loaded.facts == {"signature": "serving_default"}
+    assert loaded.facts == {"signature_name": "serving_default"}
     for rows in (1, 5, 2):  # the batch is the request's
         x = np.arange(rows * 3, dtype=np.float32).reshape(rows, 3)
         found = loaded.run({"y": x + 1, "x": x}, None)
@@ -83,6 +83,18 @@ def test_texts_come_and_go() -> None:
     found = loaded.run({"s": texts, "i": np.array([2, 1], np.int32)}, None)
     [words] = found.values()
     assert [bytes(one).decode() for one in words] == ["longer", "é"]
+
+
+def test_one_of_several_signatures_is_served_by_its_name() -> None:
+    model = tflite_model.TfliteModel(FILES / "two.tflite", threads=1, signature_name="triple")
+    model.load()
+    [given] = model.signature().inputs
+    [found] = model.run({given.name: np.ones((1, 3), np.float32)}, None).values()
+    assert found.ravel()[0] == 3.0
+    assert model.facts() == {"signature_name": "triple", "signature_names": ["double", "triple"]}
+    model = tflite_model.TfliteModel(FILES / "two.tflite", threads=1, signature_name="other")
+    with pytest.raises(LoadError, match="has double, triple, and no other to serve"):
+        model.load()
 
 
 def test_a_failed_run_blames_who_is_to_blame_and_the_next_one_works() -> None:

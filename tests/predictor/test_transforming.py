@@ -145,8 +145,10 @@ def test_explanations_are_of_what_clients_send(python_file: File) -> None:
     pair = of(python_file(TOWNS), "Towns", described)
     assert pair.facts == {"device": "cpu"}
     columns = replace(pair, signature=None)
-    with pytest.raises(RequestError, match="'town' is text as a whole"):
-        explain(columns, Asked(), **town("york"))
+    (found,) = explain(columns, Asked(baseline=["hull"]), **town("york"))
+    assert found.names == ("town",)
+    with pytest.raises(RequestError, match="refuses rows in which"):
+        explain(columns, Asked(), **town("york"))  # of which no word can be left out
     scored = replace(INNER, scores=lambda feeds, wanted: {"p": feeds["x"]}, explain=dict)
     pair = of(python_file(TOWNS), "Towns", scored)
     assert pair.scores is not None

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import orjson
 import pytest
 from onnx import helper
 
 from predictor import apart, trials
 from predictor.apart import Answer
+from predictor.model_settings import Warmup
 from predictor.prepared import GRAPH, WEIGHTS, WRITING, Variant
 from predictor.trials import Sizes, UnfitError
 from tests.predictor.onnx_files import Tensors, build, layers
@@ -109,3 +111,63 @@ def test_costs_are_measured(graphs: Path, plain: Path, monkeypatch: pytest.Monke
         assert each.load_ms > 0
         assert each.run_ms > 0
         assert np.isfinite([each.private_mib, each.resident_mib]).all()
+
+
+def stored(name: str, datatype: str, *values: object) -> Warmup:
+    tensor = {"name": "x", "shape": [len(values)], "datatype": datatype, "data": values}
+    return Warmup(name=name, body=orjson.dumps({"inputs": [tensor]}))
+
+
+def bounded(path: Path, most: float) -> Path:
+    nodes = [
+        helper.make_node("Constant", [], ["most"], value_float=most),
+        helper.make_node("Min", ["x", "most"], ["y"]),
+    ]
+    of: Tensors = {"x": ("FP32", ["n"])}
+    return model(path, nodes, of, {"y": ("FP32", ["n"])})
+
+
+def test_a_difference_that_only_stored_requests_show_is_seen(tmp_path: Path) -> None:
+    plain, other = (bounded(tmp_path / f"{most}.onnx", most) for most in (100.0, 50.0))
+    (tmp_path / "saved").mkdir()
+    trials.write(other, tmp_path / "saved", Variant.SAVED)
+    made_up = trials.sizes(plain)
+    assert trials.compare(plain, tmp_path, Variant.SAVED, made_up) == ""
+    both = trials.sizes(plain, [stored("low", "FP32", 1.0), stored("high", "FP32", 75.0)])
+    assert both.rows == made_up.rows
+    fault = trials.compare(plain, tmp_path, Variant.SAVED, both)
+    assert fault == "high: output 'y' differs by 25"
+
+
+def test_stored_requests_stand_alone_where_nothing_can_be_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "_ROUNDS", 1)
+    monkeypatch.setattr(trials, "_RUN_S", 0.0)
+    of: Tensors = {"x": ("BYTES", ["n"])}
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    plain = model(tmp_path / "texts.onnx", nodes, of, {"y": ("BYTES", ["n"])})
+    asked = stored("text", "BYTES", "a", "b")
+    found = trials.sizes(plain, [stored("number", "FP32", 1.0), asked])
+    assert found == Sizes(free=0, rows=(), stored=(asked,))
+    (tmp_path / "saved").mkdir()
+    trials.write(plain, tmp_path / "saved", Variant.SAVED)
+    assert trials.compare(plain, tmp_path, Variant.SAVED, found) == ""
+    if trials.can_measure():
+        measured = trials.measure(plain, tmp_path, [Variant.PLAIN, Variant.SAVED], found)
+        assert measured[Variant.SAVED].run_ms > 0
+
+
+def test_a_model_that_takes_no_stored_request_is_as_one_without(
+    identity_model: Callable[..., Path],
+) -> None:
+    with pytest.raises(UnfitError, match="no values can be made up for input 'x'"):
+        trials.sizes(identity_model("BYTES"), [stored("number", "FP32", 1.0)])
+
+
+def test_a_model_that_answers_stored_requests_at_random_is_unfit(tmp_path: Path) -> None:
+    nodes = [helper.make_node("RandomNormalLike", ["x"], ["y"])]
+    of: Tensors = {"x": ("FP32", ["n"])}
+    path = model(tmp_path / "random.onnx", nodes, of, {"y": ("FP32", ["n"])})
+    with pytest.raises(UnfitError, match="answers the same inputs differently each time"):
+        trials.sizes(path, [stored("one", "FP32", 1.0)])

@@ -41,6 +41,47 @@ def test_another_method_is_guarded_alike(python_file: File, body: str, said: str
         found.tensors("explain", {})
 
 
+REUSING = """
+class Mine(Model):
+  buffer = np.zeros(2)
+  def predict(self, inputs):
+    self.buffer[:] = inputs["x"]
+    return {"whole": self.buffer, "part": self.buffer[:1]}
+"""
+
+
+def test_an_array_that_is_filled_again_does_not_change_what_was_given(python_file: File) -> None:
+    found = code(python_file(f"import numpy as np\n{REUSING}"))
+    first = found.tensors("predict", {"x": np.array([1.0, 2.0])})
+    found.tensors("predict", {"x": np.array([3.0, 4.0])})
+    assert {name: array.tolist() for name, array in first.items()} == {
+        "whole": [1.0, 2.0],
+        "part": [1.0],
+    }
+
+
+def test_an_array_of_a_class_of_its_own_is_an_array(python_file: File) -> None:
+    own = "class Own(np.ndarray): pass\n"
+    body = "class Mine(Model):\n  def predict(self, inputs): return {'y': np.ones(2).view(Own)}\n"
+    found = code(python_file(f"import numpy as np\n{own}{body}"))
+    assert type(found.tensors("predict", {})["y"]) is np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("np.ma.array([1.0, 2.0], mask=[0, 1])", "output 'y' is masked in places"),
+        ("Odd()", r"output 'y' holds a Odd that is no array \(RuntimeError\)"),
+    ],
+)
+def test_what_is_no_array_is_said(python_file: File, value: str, said: str) -> None:
+    odd = "class Odd:\n  def __array__(self, *_, **__): raise RuntimeError('requires grad')\n"
+    body = f"class Mine(Model):\n  def predict(self, inputs): return {{'y': {value}}}\n"
+    found = code(python_file(f"import numpy as np\n{odd}{body}"))
+    with pytest.raises(RequestError, match=said):
+        found.tensors("predict", {})
+
+
 @pytest.mark.parametrize(
     ("signature", "said"),
     [

@@ -8,7 +8,7 @@ import numpy as np
 
 from predictor.errors import RequestError
 from predictor.model import Tensor
-from predictor.worker import INLINE_MAX_S, Outcome, Worker
+from predictor.worker import INLINE_MAX_S, LOOKS, Outcome, Worker
 
 Wanted = tuple[str, ...] | None
 
@@ -77,6 +77,47 @@ async def test_run_here_is_on_this_thread() -> None:
     worker, run = Worker(asyncio.get_running_loop()), Recorder()
     assert worker.run_here(run, {"x": np.ones(1)}, None).outputs is not None
     assert run.threads == [threading.current_thread().name]
+
+
+async def test_a_run_on_the_loop_that_does_not_end_is_told_of_by_the_thread() -> None:
+    worker, run, told = Worker(asyncio.get_running_loop()), Recorder(), list[tuple[float, str]]()
+    worker.run_here(run, {}, None)  # nobody asked to be told
+
+    def stuck(limit_s: float) -> None:
+        told.append((limit_s, threading.current_thread().name))
+        run.go.set()
+
+    worker.limit(0.04, stuck)
+    for _ in range(2):  # the watch ends, and begins again
+        run.go.clear()
+        worker.run_here(run, {}, None)
+        async with asyncio.timeout(20):
+            while worker._is_watched:
+                await asyncio.sleep(0.001)
+    assert told == [(0.04, "model")] * 2
+    assert (await run_there(worker, run)).outputs is not None
+    run.go.clear()
+    worker.run_here(run, {}, None)  # right behind another
+    assert told == [(0.04, "model")] * 3
+
+
+async def test_runs_on_the_loop_that_end_are_looked_at_and_forgotten() -> None:
+    worker, told = Worker(asyncio.get_running_loop()), list[float]()
+    worker.limit(1000, told.append)  # its own looks are far away
+    for looks in (1, LOOKS - 1):
+        worker.enters()
+        worker._look()  # finds it for the first time
+        worker._looks = looks - 1
+        worker._look()
+        worker.saw(0.0)
+    worker.enters()
+    worker._look()
+    assert worker._looks == 0
+    assert told == []
+    worker._look()
+    worker._looks = LOOKS - 1
+    worker._look()
+    assert told == [1000]
 
 
 async def test_what_escapes_a_run_is_a_fault_without_details() -> None:
