@@ -29,8 +29,6 @@ from predictor.worker import Outcome, Worker
 
 _LOG = logging.getLogger(__name__)
 
-_SAMPLE = 8  # of what runs alone, batches learn from one in so many: to learn costs 2 µs
-
 
 class Job(Hashable, Protocol):
     """One inference on its way, and what its protocol makes of the outcome."""
@@ -84,8 +82,10 @@ class Lane:
 
     def at_once(
         self, codec: Codec, body: bytes, index: Mapping[bytes, bytes], *, is_proxied: bool
-    ) -> tuple[Encoded, float]:
-        """From a whole request to its answer and how long it ran, where nothing is waited for.
+    ) -> tuple[Encoded, float, bytes]:
+        """From a whole request to its answer, where nothing is waited for.
+
+        Also how long it ran, and entries of a server-timing header.
 
         RequestError says why there is none. What this leaves out of a job's way, the gate and
         the watch, could not be seen by anybody: nothing else happens meanwhile.
@@ -98,7 +98,9 @@ class Lane:
             started_s = time.perf_counter()
             outputs = self._run(request.feeds, request.outputs)
             ended_s = time.perf_counter()
-            return codec.encode(request, outputs), ended_s - started_s
+            run_s = ended_s - started_s
+            timing = b"" if self._batches is None else self._batches.ran_alone(request, run_s)
+            return codec.encode(request, outputs), run_s, timing
         except RequestError:
             raise
         except BaseException:  # noqa: BLE001 - a boundary: a model may be anybody's code
@@ -108,8 +110,6 @@ class Lane:
             now_s = time.perf_counter()
             if started_s:
                 self._worker.saw((ended_s or now_s) - started_s)
-            if self._batches is not None and ended_s and not self.stats.requests % _SAMPLE:
-                self._batches.ran_alone(ended_s - started_s)
             self.active_s = self.asked_s = self._loop.time()
             self.stats.passed(now_s - began_s, is_proxied=is_proxied)
 
@@ -192,9 +192,10 @@ class Lane:
 
     def _run_here(self, job: Job, request: InferRequest) -> None:
         outcome = self._worker.run_here(self._run, request.feeds, request.outputs)
+        timing = b""
         if self._batches is not None and outcome.outputs is not None:
-            self._batches.ran_alone(outcome.run_s)
-        self._ran(job, outcome)
+            timing = self._batches.ran_alone(request, outcome.run_s)
+        self._ran(job, outcome, timing)
 
     def _deadline_s(self, job: Job) -> float:
         return self._waiting.get(job, self._loop.time() + self._settings.timeout_s)

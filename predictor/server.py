@@ -214,13 +214,14 @@ class Server:
         """Answer here and now: nothing is waited for, so nobody has to watch."""
         codec = plan.codec
         try:
-            encoded, run_s = self.lane.at_once(
+            encoded, run_s, timing = self.lane.at_once(
                 codec, exchange.take(), exchange.index, is_proxied=plan.is_proxied
             )
         except RequestError as error:
             self._refuse(exchange, codec, error)
             return
-        self._answer(exchange, codec, encoded, self._start_timing, run_s=run_s, waited_s=0.0)
+        timing = self._start_timing + timing
+        self._answer(exchange, codec, encoded, timing, run_s=run_s, waited_s=0.0)
 
     def answered(self, call: Call, encoded: Encoded, run_s: float, timing: bytes) -> None:
         """Send an answer."""

@@ -203,15 +203,17 @@ def check_batches(platform: Platform) -> None:
             answer = platform.request("batched-default.localhost", path, body)
             assert answer.json() == {"predictions": [[212.0]]}
             batch = re.search(r'desc="(\d+) requests', answer.headers["server-timing"])
-            found.append(int(batch[1]) if batch else 1)
+            assert batch
+            found.append(int(batch[1]))
 
     threads = [threading.Thread(target=client) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(SOON_S)
+    # So quick a model is asked one by one, if that is found to be faster: all say which.
     assert len(found) == 8 * 50
-    assert max(found) > 1
+    assert set(found) <= set(range(1, 9))
 
 
 CHECKS: dict[str, Callable[[Platform], None]] = {

@@ -161,10 +161,16 @@ async def test_each_gets_its_own_rows_from_one_run_in_both_protocols(start: Star
 async def test_one_alone_is_answered_at_once_and_told_so(start: Start) -> None:
     async with start("--max-batch-delay-ms", "60000") as bench:
         bench.model.go.set()
-        for _ in range(FIRST):  # on the worker's thread, then on the loop
-            reply = await read_reply(await bench.send(v2([[1.0, 1.0]])))
+        count = 3 * FIRST  # on the worker's thread, then on the loop, then past the batches
+        for _ in range(count):
+            reply = await read_reply(await bench.send(v2([[1.0, 1.0], [2.0, 2.0]])))
             assert reply.status == 200
-            assert 'batch;desc="1 requests / 1 rows"' in reply.headers["server-timing"]
+            timing = reply.headers["server-timing"]
+            pattern = r'wait;dur=\d+\.\d{3}, batch;desc="1 requests / 2 rows", run;dur=\d+\.\d{3}'
+            assert re.fullmatch(pattern, timing)
+        assert "wait;dur=0.000" in timing
+        stats = await read_reply(await bench.send(request("GET", "/relight/stats")))
+        assert stats.json["batching"]["batches"] == stats.json["batching"]["requests"] == count
 
 
 async def test_a_batch_never_exceeds_its_size_unless_one_request_does(start: Start) -> None:
