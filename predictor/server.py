@@ -116,7 +116,7 @@ class Server:
 
     def on_request(self, exchange: Exchange) -> None:
         """Take one request from the wire."""
-        plan = exchange.head.memo
+        plan = exchange.head.origin.memo
         if type(plan) is not Plan or plan.mark is not self._mark:
             plan = self._plan(exchange)
             if plan is None:
@@ -155,7 +155,7 @@ class Server:
         is_proxied = index.get(PROXY) == b"activator"
         plan = Plan(self._mark, codec, is_lasting and not is_encoded, is_proxied)
         if is_lasting:
-            exchange.head.memo = plan
+            exchange.head.origin.memo = plan
         return plan
 
     def _codec(self, exchange: Exchange, answer: Answer) -> Codec | None:

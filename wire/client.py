@@ -13,12 +13,14 @@ from typing import ClassVar, Protocol, cast
 import httptools
 from typing_extensions import override
 
+from wire import tails
 from wire.messages import HOP_BY_HOP
 
 _HEAD_BYTES_MAX = 262_144
 _MEMO_BYTES_MAX = 4096  # a longer head is not remembered
 _MEMO_MISSES_MAX = 8  # after so many heads in a row that differed, none is remembered any more
 _FRAMING = frozenset({b"content-length"})
+_TAIL = b"server-timing"
 _PLAIN_CONNECTION = frozenset({b"close", b"keep-alive"})
 
 
@@ -72,9 +74,13 @@ class Connection(asyncio.Protocol):
         self._is_read_paused = False
         self._is_used_up = False
         self._is_fed = False  # the parser has seen some of this answer
-        self._memo: tuple[int, bytes, int] | None = None  # status, header lines, content-length
+        # The last answer that came in one piece: status, header lines, content-length; its bytes
+        # before the body, and its size. Where its head ended in a tail the lines and the bytes are
+        # those before that, and another size will do.
+        self._memo: tuple[int, bytes, int] | None = None
         self._memo_bytes = b""
         self._memo_size = -1
+        self._has_tail = False
         self._memo_misses = 0
         self._joined: bytes | None = None
         self._on_switch: Callable[[bytes], None] | None = None
@@ -192,15 +198,13 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
             return
         if (
-            len(data) == self._memo_size
+            (self._has_tail or len(data) == self._memo_size)
             and not self._is_fed
             and not self._is_head
             and data.startswith(self._memo_bytes)
+            and self._is_again(data)
         ):
             # The same head again, with a whole body and nothing else: no need to parse it.
-            assert self._memo is not None
-            self.status, self._joined, self.content_length = self._memo
-            self.early = data[len(self._memo_bytes) :]
             self._has_head = self._is_told = self.is_answer_complete = True
             self._memo_misses = 0
             receiver.on_answer(self)
@@ -219,6 +223,22 @@ class Connection(asyncio.Protocol):
             if is_first and self._memo_misses < _MEMO_MISSES_MAX:
                 self._remember(data)
             receiver.on_answer(self)
+
+    def _is_again(self, data: bytes) -> bool:
+        """Take an answer whose head is remembered, but for its tail; False for anything else."""
+        assert self._memo is not None
+        status, lines, length = self._memo
+        size = len(self._memo_bytes)
+        if self._has_tail:
+            tail = tails.ANSWER.match(data, size)
+            if tail is None:
+                return False
+            lines, length, size = lines + tail[1], int(tail[2]), tail.end()
+            if length != len(data) - size:
+                return False
+        self.status, self._joined, self.content_length = status, lines, length
+        self.early = data[size:]
+        return True
 
     def _parse(self, data: bytes) -> None:
         if self._parser is None:
@@ -250,9 +270,19 @@ class Connection(asyncio.Protocol):
             return
         size = len(data) - length
         if 0 < size <= _MEMO_BYTES_MAX and data.find(b"\r\n\r\n") == size - 4:
-            self._memo = (self.status, self.head_lines(), length)
+            lines, start = self.head_lines(), self._tail(data[:size])
+            self._has_tail = start > 0
+            if start:
+                size, lines = start, b"".join(self._lines[:-4])
+            self._memo = (self.status, lines, length)
             self._memo_bytes = data[:size]
             self._memo_size = len(data)
+
+    def _tail(self, head: bytes) -> int:
+        """Where the tail of an answer begins that has a body and passes its times on; else 0."""
+        if self.status != 200 or self._lines[-4:-3] != [_TAIL]:
+            return 0
+        return tails.of_answer(head)
 
     @override
     def eof_received(self) -> bool:

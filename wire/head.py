@@ -5,14 +5,18 @@ connection is parsed once.
 Must not know: connections, bodies, what a request is about.
 """
 
+_LENGTH, _ID = b"content-length", b"x-request-id"
+
 
 class Head:
     """Shared by every exchange that began with the same bytes: never changed after parsing.
 
-    `memo` is for the handler: whatever it derived from this head, kept with it.
+    `memo` is for the handler: whatever it derived from this head, kept with it. What depends on
+    neither its length nor its id it keeps with `origin`.
     """
 
     __slots__ = (
+        "_origin",
         "content_length",
         "expects_continue",
         "headers",
@@ -40,3 +44,19 @@ class Head:
         self.is_http_10 = False
         self.expects_continue = False
         self.memo: object = None
+        self._origin: Head | None = None
+
+    @property
+    def origin(self) -> "Head":
+        """The head that this one was read after, which differs in length and id at most."""
+        return self._origin or self
+
+    def again(self, length: bytes, identity: bytes) -> "Head":
+        """One with another length and id, which are the last two of its headers."""
+        headers = [*self.headers[:-2], (_LENGTH, length), (_ID, identity)]
+        index = {**self.index, _LENGTH: length, _ID: identity}
+        head = Head(self.method, self.target, headers, index)
+        head.content_length = int(length)
+        head.keep_alive, head.is_http_10 = self.keep_alive, self.is_http_10
+        head._origin = self._origin or self
+        return head

@@ -9,7 +9,7 @@ from collections import deque
 
 import httptools
 
-from wire import heads
+from wire import heads, tails
 from wire.exchange import Exchange, Link
 from wire.head import Head
 from wire.limits import Limits
@@ -48,10 +48,12 @@ class Intake(Link):
         self._head_since_s = NEVER
         self._framing_bytes = 0
         self._is_between = True  # the parser has seen whole messages only
-        # The last request that came in one piece: head, its bytes, and its size with body.
+        # The last request that came in one piece: head, its bytes, and its size with body. Where
+        # it ended in a tail the bytes are those before that, and another size will do.
         self._memo: Head | None = None
         self._memo_bytes = b""
         self._memo_size = -1
+        self._has_tail = False
         self._memo_misses = 0
         self._newest: Head | None = None  # whose request was completed last
 
@@ -70,24 +72,37 @@ class Intake(Link):
     def data_received(self, data: bytes) -> None:
         """Take bytes from the transport."""
         if (
-            len(data) == self._memo_size
+            (self._has_tail or len(data) == self._memo_size)
             and self._current is None
             and self._incoming is None
             and self._is_between
             and not self._is_deaf
             and not self._stash
             and data.startswith(self._memo_bytes)
+            and (head := self._again(data) if self._has_tail else self._memo) is not None
         ):
             # The same head again, with a whole body and nothing else: no need to parse it.
-            assert self._memo is not None
             self._memo_misses = 0
-            exchange = Exchange(self, self._peer, self._memo)
-            exchange.early = early = data[len(self._memo_bytes) :]
+            exchange = Exchange(self, self._peer, head)
+            size = head.content_length
+            exchange.early = early = data[len(data) - size :] if size else b""
             exchange.received = len(early)
             exchange.is_complete = True
             self._dispatch(exchange)
         else:
             self._take_in(data)
+
+    def _again(self, data: bytes) -> Head | None:
+        """The head that is remembered, with the tail that came; None for anything else."""
+        assert self._memo is not None
+        tail = tails.REQUEST.match(data, len(self._memo_bytes))
+        if tail is None:
+            return None
+        length, identity = tail.groups()
+        size = int(length)
+        if size != len(data) - tail.end() or size > self._limits.body_bytes_max:
+            return None
+        return self._memo.again(length, identity)
 
     def _take_in(self, data: bytes) -> None:
         """Take what is not a repeated head."""
@@ -117,8 +132,11 @@ class Intake(Link):
             and head.keep_alive
             and self._is_between
         ):
+            is_plain = len(head.headers) == len(head.index)
+            start = tails.of_request(data[:size]) if is_plain else 0
+            self._has_tail = start > 0
             self._memo = head
-            self._memo_bytes = data[:size]
+            self._memo_bytes = data[: start or size]
             self._memo_size = len(data)
 
     def _keep(self, data: bytes) -> None:

@@ -113,6 +113,82 @@ def test_different_answers_on_one_connection_are_told_apart() -> None:
         assert connection.let_go()
 
 
+def timed(timing: bytes, body: bytes, more: bytes = b"") -> bytes:
+    """As the predictor answers."""
+    lines = b"A: 1\r\n%bserver-timing: %b\r\ncontent-length: %d" % (more, timing, len(body))
+    return b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (lines, body)
+
+
+def test_an_answer_that_differs_in_times_and_length_is_not_parsed_again() -> None:
+    connection, _ = connect()
+    first = ask(connection)
+    connection.data_received(timed(b"run;dur=1", b"abc"))
+    connection._parser = None  # what is parsed fails
+    for timing, body in ((b"server-timing", b"four"), (b"run;dur=0.125", b""), (b"a", b"b" * 9999)):
+        assert connection.let_go()
+        found = ask(connection)
+        connection.data_received(timed(timing, body))
+        assert (found.status, found.body, found.length, found.ends) == (200, body, len(body), 1)
+        assert found.lines == b"A: 1\r\nserver-timing: %b\r\n" % timing
+    assert first.lines == b"A: 1\r\nserver-timing: run;dur=1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines", "body"),
+    [
+        (timed(b"b", b"x", b"B: 2\r\n"), b"A: 1\r\nB: 2\r\nserver-timing: b\r\n", b"x"),
+        (timed(b"b\tc", b"x"), b"A: 1\r\nserver-timing: b\tc\r\n", b"x"),
+        (timed(b"b", b"x").replace(b"content", b"C: 3\r\ncontent"), None, b"x"),
+        (timed(b"b", b"x").replace(b"\r\n\r\n", b"\r\nC: 3\r\n\r\n"), None, b"x"),
+    ],
+)
+def test_what_only_looks_like_a_known_answer_is_parsed(
+    answer: bytes, lines: bytes | None, body: bytes
+) -> None:
+    connection, _ = connect()
+    ask(connection)
+    connection.data_received(timed(b"a", b"abc"))
+    assert connection.let_go()
+    found = ask(connection)
+    connection.data_received(answer)
+    assert found.lines == (lines or b"A: 1\r\nserver-timing: b\r\nC: 3\r\n")
+    assert (found.body, found.ends) == (body, 1)
+
+
+def test_a_known_answer_whose_body_is_still_coming_or_too_long() -> None:
+    connection, wire = connect()
+    ask(connection)
+    connection.data_received(timed(b"a", b"abc"))
+    assert connection.let_go()
+    found, answer = ask(connection), timed(b"b", b"four")
+    connection.data_received(answer[:-1])
+    assert found.ends == 0
+    connection.data_received(answer[-1:])
+    assert (found.body, found.ends) == (b"four", 1)
+    assert connection.let_go()
+    found = ask(connection)
+    connection.data_received(answer + b"!")
+    assert (found.body, found.ends) == (b"four", 1)
+    assert not connection.let_go()
+    assert wire.is_aborted
+
+
+def test_times_that_are_not_passed_on_are_not_remembered() -> None:
+    connection, _ = connect(stripped=frozenset({b"server-timing"}))
+    for _ in range(2):
+        found = ask(connection)
+        connection.data_received(timed(b"a", b"abc"))
+        assert found.lines == b"A: 1\r\n"
+        assert connection.let_go()
+    hop, _ = connect()
+    nominating = timed(b"a", b"abc", b"connection: server-timing\r\n")
+    for _ in range(2):
+        found = ask(hop)
+        hop.data_received(nominating)
+        assert found.lines == b"A: 1\r\n"
+        assert hop.let_go()
+
+
 def test_an_answer_that_ends_with_the_connection() -> None:
     connection, _ = connect()
     receiver = ask(connection)

@@ -1,6 +1,7 @@
 """Input: remembered heads must read exactly as parsed ones do, and memory stays bounded."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -120,7 +121,72 @@ async def test_unusual_heads_are_never_remembered(request_: bytes) -> None:
     protocol.connection_lost(None)
 
 
+def forwarded(path: bytes, identity: bytes, body: bytes) -> bytes:
+    """As the activator sends it."""
+    tail = b"content-length: %d\r\nx-request-id: %b\r\n\r\n" % (len(body), identity)
+    return b"POST %b HTTP/1.1\r\nhost: h\r\na: 1\r\n%b%b" % (path, tail, body)
+
+
+async def test_a_head_that_comes_again_with_another_tail_is_not_parsed_again() -> None:
+    protocol, _, app = connect()
+    protocol.data_received(forwarded(b"/a", b"id-1", b"one"))
+    protocol._parser = None  # what is parsed fails
+    for identity, body in ((b"id-2", b"three"), (b"x", b""), (b"id-1", b"a" * 9999)):
+        protocol.data_received(forwarded(b"/a", identity, body))
+        assert app.seen[-1] == (b"/a", body)
+        head: Any = app.heads[-1]
+        assert head.origin is app.heads[0]
+        assert head.headers[2:] == [
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", identity),
+        ]
+        assert dict(head.headers) == head.index
+        assert head.content_length == len(body)
+    protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (forwarded(b"/a", b"i", b"four") + forwarded(b"/a", b"j", b"x"), b"200"),
+        (forwarded(b"/a", b"i", b"four").replace(b"id: i", b"id: i\r\nb: 2"), b"200"),
+        (forwarded(b"/a", b"i", b"four").replace(b"id: i", b"id: i\x01"), b"400"),
+        (forwarded(b"/a", b"i", b"four").replace(b"length: 4", b"length: 4x"), b"400"),
+        (forwarded(b"/a", b"i", b"four").replace(b"length: 4", b"length: 67108865"), b"413"),
+        (
+            forwarded(b"/a", b"i", b"four")[:-4].replace(b": 4\r", b": 4\r\nb: 2\r") + b"four",
+            b"200",
+        ),
+    ],
+    ids=["two", "more lines", "control", "no number", "too large", "between"],
+)
+async def test_what_only_looks_like_a_known_head_is_parsed(request_: bytes, status: bytes) -> None:
+    protocol, wire, app = connect()
+    protocol.data_received(forwarded(b"/a", b"i", b"one"))
+    wire.sent = b""
+    protocol.data_received(request_)
+    assert wire.sent.startswith(b"HTTP/1.1 " + status)
+    if status == b"200":
+        assert app.seen[1] == (b"/a", b"four")
+    protocol.connection_lost(None)
+
+
+async def test_a_known_head_whose_body_is_still_coming_is_parsed() -> None:
+    protocol, _, app = connect()
+    protocol.data_received(forwarded(b"/a", b"i", b"one"))
+    request = forwarded(b"/a", b"j", b"four")
+    protocol.data_received(request[:-1])
+    assert len(app.seen) == 1
+    protocol.data_received(request[-1:])
+    assert app.seen == [(b"/a", b"one"), (b"/a", b"four")]
+    protocol.connection_lost(None)
+
+
 REQUESTS = [
+    forwarded(b"/a", b"i", b"one"),
+    forwarded(b"/a", b"j", b"three"),
+    forwarded(b"/a", b"jj", b""),
+    forwarded(b"/b", b"i", forwarded(b"/a", b"j", b"three")),
     post(b"/a", b"one"),
     post(b"/a", b"two"),
     post(b"/b", b"one"),
