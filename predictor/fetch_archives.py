@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from typing_extensions import override
+
 from predictor.fetch_sources import CHUNK_BYTES
 from predictor.fetch_uris import FetchError, amount, archive, safe
 
@@ -21,6 +23,8 @@ FILES_MAX = 10_000
 RATIO_MAX = 200  # times the archive's own size, where that is more than _RATIO_FROM_BYTES
 _RATIO_FROM_BYTES = 256 << 20
 _ENCRYPTED = 0x1
+_METHOD = "which is compressed in another way than deflate"
+_TAIL_BYTES_MAX = 16 << 20  # of what follows a tar's end, which is zeros
 _HEAD_BYTES_MAX = 32 << 20  # of all long names and attributes, which tarfile reads whole and keeps
 _HEADS = (
     tarfile.XHDTYPE,
@@ -29,6 +33,7 @@ _HEADS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
+_DAMAGED = tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError  # type: ignore[attr-defined]
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -130,9 +135,23 @@ class _Archive(tarfile.TarFile):
 
 
 class _Member(tarfile.TarInfo):
-    """A member of it: tarfile alone would read gigabytes of zeros as a name."""
+    """A member of it: tarfile alone would read gigabytes of zeros as a name.
+
+    It would also take a damaged head for the end, and leave out all files that follow.
+    """
+
+    @classmethod
+    @override
+    def fromtarfile(cls, archive: tarfile.TarFile) -> "_Member":
+        """The next member."""
+        try:
+            return super().fromtarfile(archive)
+        except _DAMAGED as error:
+            raise tarfile.ReadError(f"it is damaged or cut ({error})") from None
 
     def _proc_member(self, archive: _Archive) -> tarfile.TarInfo:
+        if self.size < 0:
+            raise tarfile.ReadError("it holds a file of less than no bytes")
         if self.type == tarfile.GNUTYPE_SPARSE:
             raise tarfile.ReadError("it holds a sparse file")
         if self.type in _HEADS:
@@ -154,6 +173,8 @@ def _tar(file: Path, name: str) -> Generator[tuple[str, IO[bytes]], None, None]:
         for count, member in enumerate(opened):
             if count > 2 * FILES_MAX:
                 raise FetchError(f"{name} holds more than {FILES_MAX} files: refused")
+            if member.size < 0:  # by its attributes, which are read after its head
+                raise tarfile.ReadError("it holds a file of less than no bytes")
             if member.isdir():
                 if member.name.strip("/.") or ".." in member.name:
                     safe(member.name, of=name)
@@ -164,6 +185,16 @@ def _tar(file: Path, name: str) -> Generator[tuple[str, IO[bytes]], None, None]:
             content = opened.extractfile(member)
             assert content is not None
             yield member.name, content
+        _finish(opened.fileobj)
+
+
+def _finish(stream: IO[bytes]) -> None:
+    """Read on to where the checksum of all that came before stands."""
+    left = _TAIL_BYTES_MAX
+    while chunk := stream.read(CHUNK_BYTES):
+        left -= len(chunk)
+        if left < 0:
+            raise tarfile.ReadError(f"more than {amount(_TAIL_BYTES_MAX)} follow its end")
 
 
 def _kind(member: tarfile.TarInfo) -> str:
@@ -194,4 +225,7 @@ def _zip(file: Path, name: str) -> Generator[tuple[str, IO[bytes]], None, None]:
             if written.endswith("/"):
                 safe(written, of=name)
                 continue
+            # Others are unpacked by zipfile without a bound: kilobytes would become gigabytes.
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise FetchError(f'{name} holds "{written}", {_METHOD}: refused')
             yield written, opened.open(info)

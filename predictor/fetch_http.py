@@ -9,6 +9,7 @@ import email.message
 import http.client
 import re
 import ssl
+import string
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -32,6 +33,7 @@ IO_S: Final = 30.0  # of silence, and of connecting
 _HEADERS = {"User-Agent": "relight", "Accept": "*/*", "Accept-Encoding": "identity"}
 _CREDENTIALS = "no credentials are sent over http(s): give a URL that may be read, or a signed one"
 _RETRY_AFTER_MAX_S = 60.0
+_DIGITS_MAX = 20  # more than any disk has; Python refuses to read thousands
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _FILENAME = re.compile(r'filename="?([^";]+)"?')
 
@@ -67,7 +69,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         location = headers.get("location")
         if location:
             try:
-                absolute = urllib.parse.urljoin(req.full_url, location)
+                absolute = urllib.parse.urljoin(req.full_url, _sendable(location, "iso-8859-1"))
                 following = self.redirect_request(req, fp, code, msg, headers, absolute)
             finally:
                 fp.close()
@@ -97,9 +99,11 @@ class Web:
         self, url: str, headers: Mapping[str, str] | None = None, *, but: tuple[int, ...] = ()
     ) -> Iterator["http.client.HTTPResponse | urllib.error.HTTPError"]:
         """An answer; FetchError for a failure that is not one of the statuses `but`."""
-        request = urllib.request.Request(url, headers={**self._headers, **(headers or {})})  # noqa: S310 - http(s), by whoever made it
         with told(url):
             try:
+                request = urllib.request.Request(  # noqa: S310 - http(s), by whoever made it
+                    _sendable(url), headers={**self._headers, **(headers or {})}
+                )
                 answer = self._opener.open(request, timeout=IO_S)
             except urllib.error.HTTPError as error:
                 with error:
@@ -165,6 +169,9 @@ class WebSource:
             asked = {"If-None-Match": etag} if etag else {"If-Modified-Since": modified}
         with self._web.get(self._url, asked, but=(304,)) as answer:
             if answer.status == 304:
+                if not known:
+                    message = f"{shown(self._url)}: the server answered HTTP 304, unasked"
+                    raise FetchError(message)
                 return None
             version = version_of(answer.headers)
             if known and version == known:
@@ -223,12 +230,23 @@ def version_of(headers: email.message.Message) -> str:
 def size_of(headers: email.message.Message) -> int | None:
     """How long the server says it is."""
     text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text[:_DIGITS_MAX]) if text.isascii() and text.isdigit() else None
+
+
+def _sendable(url: str, encoding: str = "utf-8") -> str:
+    """A URL whose path and query are as they are sent: many are written, and told, with letters.
+
+    `encoding` is that of the bytes these letters were read from.
+    """
+    host = url.find("://") + 3 if "://" in url else 0
+    path = min((at for mark in "/?#" if (at := url.find(mark, host)) >= 0), default=len(url))
+    rest = urllib.parse.quote(url[path:], safe=string.punctuation, encoding=encoding)
+    return url[:path] + rest
 
 
 def _plain(headers: email.message.Message, name: str, url: str) -> None:
-    coding = headers.get("content-encoding", "identity")
-    if coding != "identity" and not archive(name).endswith("gz"):
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity") and not archive(name).endswith("gz"):
         message = f"{shown(url)}: the server compresses ({coding}) what was asked for as it is"
         raise FetchError(message)
 

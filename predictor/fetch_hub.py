@@ -5,6 +5,7 @@ Must not know: caches, or what a repository's files are good for.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ _CREDENTIALS = (
     "where 'hf auth login' leaves one; the Hub says the same of a repository that is not there"
 )
 _ANSWER_BYTES_MAX = 64 << 20
+_COMMIT = re.compile(r"\w+")
 _IGNORED = (".gitattributes", ".gitignore")
 
 
@@ -63,7 +65,7 @@ class HubSource:
     def _items(self, siblings: Any, commit: str) -> Iterator[Item]:
         place = self._place
         for each in siblings:
-            path = safe(str(each["rfilename"]), of=place.uri)
+            path = safe(each["rfilename"], of=place.uri)
             below = path.removeprefix(f"{place.path}/") if place.path else path
             if path == place.path:
                 below = path.rpartition("/")[2]
@@ -71,12 +73,11 @@ class HubSource:
                 continue
             if path in _IGNORED:
                 continue
-            size = each.get("size")
             yield Item(
                 name=below,
                 key=f"{self._hub}/{place.where}/resolve/{commit}/{quoted(path)}",
-                size=size if isinstance(size, int) else None,
-                sha256=str((each.get("lfs") or {}).get("sha256") or ""),
+                size=each.get("size"),
+                sha256=(each.get("lfs") or {}).get("sha256") or "",
             )
 
 
@@ -88,11 +89,19 @@ def _path_of(item: Item) -> str:
 def _read(text: bytes, uri: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
-        if isinstance(said["sha"], str) and isinstance(said["siblings"], list):
+        is_hub = bool(_COMMIT.fullmatch(said["sha"])) and all(map(_is_file, said["siblings"]))
+        if is_hub:
             return dict(said)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise FetchError(f"{uri}: what answers at HF_ENDPOINT is not a Hugging Face Hub")
+
+
+def _is_file(each: Any) -> bool:
+    """Whether a file is described as the Hub does; its size may be left out."""
+    size, told = each.get("size"), (each.get("lfs") or {}).get("sha256") or ""
+    is_size = size is None or (type(size) is int and size >= 0)
+    return isinstance(each["rfilename"], str) and is_size and isinstance(told, str)
 
 
 def _token(env: Mapping[str, str]) -> str:

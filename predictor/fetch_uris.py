@@ -5,6 +5,7 @@ Must not know: sockets, files, credentials, or how anything is fetched.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -14,6 +15,8 @@ from api.storage_uris import FETCHED, refusal, shown
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 HUB = "https://huggingface.co"
 REDIRECTS_MAX = 5
+_NAME_BYTES_MAX = 255  # of every file system's
+_PATH_BYTES_MAX = 2048  # of the 4096 that Linux takes, the cache's own folder among them
 _PIN = re.compile(r"#sha256[:=]([0-9a-f]{64})", re.IGNORECASE)
 _LIKE_A_PIN = re.compile(r"#(sha|md5)", re.IGNORECASE)
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
@@ -71,25 +74,25 @@ def place(uri: str) -> Place:
         parts = urlsplit(uri)
         _ = parts.hostname, parts.port
     except ValueError as error:
-        raise FetchError(f'"{uri}" is not a URI: {error}') from None
+        raise FetchError(f'"{shown(uri)}" is not a URI: {error}') from None
     if re.search(r"[\x00-\x20\x7f]", uri):
-        raise FetchError(f'"{uri!r}" is not a URI: it holds a space or a control character')
+        raise FetchError(f'"{shown(uri)!r}" is not a URI: it holds a space or a control character')
     if parts.scheme in ("http", "https"):
         return _web(parts, uri, digest)
     if parts.scheme in ("s3", "gs"):
         bucket, _, path = uri[5:].partition("/")
         if not bucket:
-            raise FetchError(f'"{uri}" names no bucket')
+            raise FetchError(f'"{shown(uri)}" names no bucket')
         path = path.rstrip("/")
         return Place(scheme=parts.scheme, uri=uri, where=bucket, path=path, digest=digest)
     if parts.scheme == "hf":
         return _hub(uri, digest)
-    raise FetchError(f'"{uri}" is not fetched: {", ".join(FETCHED)} are')
+    raise FetchError(f'"{shown(uri)}" is not fetched: {", ".join(FETCHED)} are')
 
 
 def _web(parts: SplitResult, uri: str, digest: str) -> Place:
     if not parts.hostname:
-        raise FetchError(f'"{uri}" names no host')
+        raise FetchError(f'"{shown(uri)}" names no host')
     if parts.username is not None or parts.password is not None:
         raise FetchError(
             f'"{parts.scheme}://…@{parts.hostname}{parts.path}" holds a password, which would be '
@@ -124,19 +127,20 @@ def archive(name: str) -> str:
 
 def redirected(url: str, location: str, *, hops: int) -> str:
     """Where a redirect leads; FetchError where it is not followed."""
+    name = shown(url)
     if hops > REDIRECTS_MAX:
-        raise FetchError(f"{url} was redirected more than {REDIRECTS_MAX} times")
+        raise FetchError(f"{name} was redirected more than {REDIRECTS_MAX} times")
     try:
         before, after = urlsplit(url), urlsplit(location)
         _ = after.port
     except ValueError:
-        raise FetchError(f"{url} redirects to what is no URL") from None
+        raise FetchError(f"{name} redirects to what is no URL") from None
     if after.scheme not in ("http", "https") or not after.hostname:
-        raise FetchError(f"{url} redirects to {after.scheme or 'no'}://, which is not followed")
+        raise FetchError(f"{name} redirects to {after.scheme or 'no'}://, which is not followed")
     if (before.scheme, after.scheme) == ("https", "http"):
-        raise FetchError(f"{url} redirects from https to http ({after.hostname}): not followed")
+        raise FetchError(f"{name} redirects from https to http ({after.hostname}): not followed")
     if after.username is not None:
-        raise FetchError(f"{url} redirects to a URL with a password: not followed")
+        raise FetchError(f"{name} redirects to a URL with a password: not followed")
     return location
 
 
@@ -152,7 +156,17 @@ def quoted(path: str) -> str:
 
 def is_name(name: str) -> bool:
     """Whether a file may be called so."""
-    return bool(name) and name not in (".", "..") and not re.search(r"[\x00-\x1f/\\]", name)
+    if not name or name in (".", "..") or re.search(r"[\x00-\x1f/\\]", name):
+        return False
+    return 0 < _bytes(name) <= _NAME_BYTES_MAX
+
+
+def _bytes(name: str) -> int:
+    """How long a name is on disk; 0 for what no name can be."""
+    try:
+        return len(name.encode(errors="surrogateescape"))
+    except UnicodeEncodeError:
+        return 0
 
 
 def safe(name: str, *, of: str) -> str:
@@ -162,11 +176,29 @@ def safe(name: str, *, of: str) -> str:
         raise FetchError(f'{of} holds "{name}", an absolute path: refused')
     if ".." in parts:
         raise FetchError(f'{of} holds "{name}", which leads out of its folder: refused')
+    if any(_bytes(part) > _NAME_BYTES_MAX for part in parts) or _bytes(name) > _PATH_BYTES_MAX:
+        raise FetchError(
+            f"{of} holds a file with a name of more than {_NAME_BYTES_MAX} bytes, "
+            f"or of more than {_PATH_BYTES_MAX} with its folders: refused"
+        )
     if not parts or not all(map(is_name, parts)) or len(parts) > 32:
         raise FetchError(f"{of} holds a file called {name[:200]!r}: refused")
-    if any(len(part.encode(errors="surrogateescape")) > 255 for part in parts):
-        raise FetchError(f"{of} holds a file with a name of more than 255 bytes: refused")
     return "/".join(parts)
+
+
+def distinct(names: Iterable[str], *, of: str) -> None:
+    """FetchError where two files would be one, or one of them a folder as well."""
+    files: set[str] = set()
+    for name in names:
+        if name in files:
+            raise FetchError(f'{of} holds "{name}" twice: refused')
+        files.add(name)
+    for name in files:
+        parts = name.split("/")
+        for count in range(1, len(parts)):
+            above = "/".join(parts[:count])
+            if above in files:
+                raise FetchError(f'{of} holds "{above}" as a file and as a folder: refused')
 
 
 def amount(size: int) -> str:

@@ -23,7 +23,7 @@ from predictor.fetch_http import WebSource
 from predictor.fetch_hub import HubSource
 from predictor.fetch_objects import ObjectSource
 from predictor.fetch_sources import CHUNK_BYTES, ChangedError, Item, Listing, Source
-from predictor.fetch_uris import FetchError, Place, amount, archive, place
+from predictor.fetch_uris import FetchError, Place, amount, archive, distinct, place
 from wire import folders
 
 T = TypeVar("T")
@@ -141,6 +141,7 @@ class Fetch:
 
     def _take(self, source: Source, listing: Listing) -> Kept:
         """Download, unpack, check and keep; nothing stays of what is refused."""
+        distinct((item.name for item in listing.items), of=self._name)
         self._check_room(listing)
         folder = self._workspace(listing)
         self._download(source, listing, folder)
@@ -214,9 +215,10 @@ class Fetch:
             raise ChangedError
         if item.size != start or start == 0:
             with part.open("r+b") as file:
+                file.seek(start)
                 for at, chunk in source.read(item, start):
                     if at != file.tell():
-                        self.progress.add(at - part.stat().st_size, item.name)
+                        self.progress.add(at - file.tell(), item.name)
                         file.seek(at)
                         file.truncate()
                     file.write(chunk)

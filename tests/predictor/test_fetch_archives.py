@@ -1,3 +1,4 @@
+import gzip
 import io
 import os
 import stat
@@ -179,4 +180,69 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
     content[directory + 8] |= 1
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(FetchError, match="encrypted"):
+        unpack(tmp_path / "a.zip", "a.zip", tmp_path / "out", bytes_max=GIB)
+
+
+def head(name: str, *, size: bytes, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """Of a tar's member, whose size is as it is written here."""
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    text = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    text[124:136], text[148:156] = size, b" " * 8
+    text[148:156] = b"%06o\0 " % sum(text[:512])
+    return bytes(text)
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_size_below_nothing_is_refused(tmp_path: Path, kind: bytes) -> None:
+    # As a name's size it would have tarfile read all that follows; as a file's go back for ever.
+    lying = head("x", size=b"\xff" * 10 + b"\xfe\x00", kind=kind)
+    with gzip.open(tmp_path / "a.tgz", "wb") as file:
+        file.write(lying + bytes(4096))
+    with pytest.raises(FetchError, match="less than no bytes"):
+        unpack(tmp_path / "a.tgz", "a.tgz", tmp_path / "out", bytes_max=GIB)
+
+
+def test_nor_by_its_attributes(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as opened:
+        info = tarfile.TarInfo("x")
+        info.pax_headers = {"size": "-1024"}
+        opened.addfile(info)
+    with pytest.raises(FetchError, match="less than no bytes"):
+        unpack(tmp_path / "a.tar", "a.tar", tmp_path / "out", bytes_max=GIB)
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_a_damaged_head_is_not_the_end(tmp_path: Path, name: str, is_cut: bool) -> None:
+    whole = a_tar(tmp_path / "whole.tar", ("m", b"x"), ("n", b"y")).read_bytes()
+    damaged = whole[:1100] if is_cut else whole[:1024] + b"?" + whole[1025:]
+    (tmp_path / name).write_bytes(gzip.compress(damaged) if name.endswith("gz") else damaged)
+    with pytest.raises(FetchError, match="it is damaged or cut"):
+        unpack(tmp_path / name, name, tmp_path / "out", bytes_max=GIB)
+
+
+def test_the_checksum_at_the_end_is_read(tmp_path: Path) -> None:
+    file = a_tar(tmp_path / "a.tar.gz", ("m", b"x"))
+    damaged = bytearray(file.read_bytes())
+    damaged[-6] ^= 1
+    file.write_bytes(damaged)
+    with pytest.raises(FetchError, match="CRC"):
+        unpack(file, "a.tar.gz", tmp_path / "out", bytes_max=GIB)
+
+
+def test_what_follows_the_end_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = a_tar(tmp_path / "whole.tar", ("m", b"x")).read_bytes()
+    (tmp_path / "a.tgz").write_bytes(gzip.compress(whole + bytes(1 << 20)))
+    assert unpack(tmp_path / "a.tgz", "a.tgz", tmp_path / "out", bytes_max=GIB) == 1
+    monkeypatch.setattr("predictor.fetch_archives._TAIL_BYTES_MAX", 100_000)
+    with pytest.raises(FetchError, match="follow its end"):
+        unpack(tmp_path / "a.tgz", "a.tgz", tmp_path / "again", bytes_max=GIB)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_zipfile_unpacks_without_a_bound_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as opened:
+        opened.writestr("m", bytes(1 << 20))
+    with pytest.raises(FetchError, match='"m", which is compressed in another way than deflate'):
         unpack(tmp_path / "a.zip", "a.zip", tmp_path / "out", bytes_max=GIB)

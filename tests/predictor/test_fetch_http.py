@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 import pytest
 
 from predictor.fetch_http import Web, WebSource
@@ -136,3 +138,33 @@ def test_redirects_that_lead_astray_are_refused(location: str, words: str) -> No
         with pytest.raises(FetchError, match=words) as caught:
             WebSource(place(f"{server.url}/m")).look("")
     assert caught.value.is_final
+
+
+@pytest.mark.parametrize("to", ["/mödel", "/a b", "/m%C3%B6del?q=ö"])
+def test_letters_in_a_url_are_sent_as_they_must_be(to: str) -> None:
+    with serving(**{"mödel": b"weights", "a b": b"weights"}) as server:
+        assert looked(WebSource(place(f"{server.url}{quote(to, safe='/%?=')}"))).total == 7
+        if " " not in to:
+            assert looked(WebSource(place(f"{server.url}{to}"))).total == 7
+        told = to.encode().decode("iso-8859-1")  # a header's bytes, as http.server writes them
+        server.routes = lambda asked: (302, {"location": told}, b"") if asked.path == "/r" else None
+        assert looked(WebSource(place(f"{server.url}/r"))).total == 7
+
+
+def test_nothing_new_is_no_answer_to_who_has_nothing() -> None:
+    with Server() as server:
+        server.routes = lambda _: (304, {}, b"")
+        with pytest.raises(FetchError, match="304, unasked"):
+            WebSource(place(f"{server.url}/m")).look("")
+
+
+@pytest.mark.parametrize("coding", ["", "Identity"])
+def test_what_is_not_compressed_may_say_so(coding: str) -> None:
+    with serving(m=File(b"x", headers={"content-encoding": coding})) as server:
+        assert looked(WebSource(place(f"{server.url}/m"))).total == 1
+
+
+def test_a_length_of_thousands_of_digits_is_more_than_any_limit() -> None:
+    with serving(m=b"x") as server:
+        server.routes = lambda _: (200, {"content-length": "9" * 5000}, b"x")
+        assert (looked(WebSource(place(f"{server.url}/m"))).total or 0) > 1 << 60

@@ -56,6 +56,14 @@ def test_a_token_is_looked_for_where_the_hub_puts_it(tmp_path: Path) -> None:
         (401, b"", "HF_TOKEN"),
         (200, b"<html>", "is not a Hugging Face Hub"),
         (200, b'{"sha": "1", "siblings": [{"rfilename": "../x"}]}', "leads out of its folder"),
+        (200, b'{"sha": "", "siblings": [{"rfilename": "x"}]}', "is not a Hugging Face Hub"),
+        (200, b'{"sha": "../x", "siblings": [{"rfilename": "x"}]}', "is not a Hugging Face Hub"),
+        (200, b'{"sha": "1", "siblings": ["x"]}', "is not a Hugging Face Hub"),
+        (200, b'{"sha": "1", "siblings": [{}]}', "is not a Hugging Face Hub"),
+        (200, b'{"sha": "1", "siblings": [{"rfilename": null}]}', "is not a Hugging Face Hub"),
+        (200, b'{"sha": "1", "siblings": [{"rfilename": "x", "size": -1}]}', "is not a Hugging"),
+        (200, b'{"sha": "1", "siblings": [{"rfilename": "x", "lfs": "y"}]}', "is not a Hugging"),
+        (200, b"[" * 100_000, "is not a Hugging Face Hub"),
     ],
 )
 def test_what_a_hub_says_wrong_is_a_sentence(status: int, body: bytes, words: str) -> None:

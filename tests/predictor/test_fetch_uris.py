@@ -9,6 +9,7 @@ from predictor.fetch_uris import (
     FetchError,
     amount,
     archive,
+    distinct,
     place,
     progress,
     redirected,
@@ -111,6 +112,8 @@ def test_redirects_end() -> None:
         "a\0b",
         "x" * 300,
         "a/" * 40 + "b",
+        "/".join(["x" * 200] * 20),
+        "\ud800",
     ],
 )
 def test_names_that_are_refused(name: str) -> None:
@@ -127,6 +130,27 @@ def test_a_safe_name_stays_where_it_is_put(name: str) -> None:
     assert not found.startswith("/")
     assert not re.search(r"(^|/)\.{0,2}(/|$)", found)
     assert safe(found, of="a.zip") == found
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [(["a", "b/c", "a"], '"a" twice'), (["m/1/x", "m/1"], '"m/1" as a file and as a folder')],
+)
+def test_names_that_are_one_place_are_refused(names: list[str], words: str) -> None:
+    distinct(["a", "ab/c", "ab/d"], of="s3://b/m")
+    with pytest.raises(FetchError, match=words):
+        distinct(names, of="s3://b/m")
+
+
+def test_a_name_that_no_disk_takes_is_replaced() -> None:
+    assert place(f"https://h/{'x' * 300}.onnx").name == "model"
+
+
+@pytest.mark.parametrize("location", ["ftp://h/", "http://a:b@h/"])
+def test_a_redirect_is_told_without_the_signature(location: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        redirected("http://h/m?signature=secret", location, hops=1)
+    assert "secret" not in str(caught.value)
 
 
 def test_progress_for_a_person() -> None:

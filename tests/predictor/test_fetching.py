@@ -12,7 +12,7 @@ import pytest
 from predictor.fetch_cache import Kept, ModelCache
 from predictor.fetch_uris import FetchError
 from predictor.fetching import Clock, Fetch, Wanted
-from tests.predictor.fetch_servers import File, Server, hub, serving
+from tests.predictor.fetch_servers import Asked, File, Server, hub, serving
 
 MODEL = (Path(__file__).parent.parent.parent / "examples/models/fahrenheit.onnx").read_bytes()
 DIGEST = f"sha256:{hashlib.sha256(MODEL).hexdigest()}"
@@ -99,6 +99,37 @@ def test_without_ranges_or_validators_it_starts_anew(tmp_path: Path, kept_of_it:
         file.etag = None
     with serving(m__onnx=file) as server:
         assert fetched(tmp_path, f"{server.url}/m.onnx").path.read_bytes() == LARGE
+
+
+def test_what_starts_anew_is_counted_once(tmp_path: Path) -> None:
+    file = File(LARGE, cut_after=400_000, cuts=3, has_ranges=False, etag=None)
+    with serving(m__onnx=file) as server:
+        uri = f"{server.url}/m.onnx"
+        assert fetched(tmp_path, uri, bytes_max=len(LARGE)).path.read_bytes() == LARGE
+
+
+def test_what_is_shorter_the_next_time_keeps_nothing_of_the_last(tmp_path: Path) -> None:
+    # Neither a length nor a version: nothing but the bytes says that it is another file.
+    def part(content: bytes) -> bytes:
+        return b"%x\r\n%s\r\n" % (len(content), content)
+
+    def routes(asked: Asked) -> tuple[int, dict[str, str], bytes]:
+        del asked
+        said = {"transfer-encoding": "chunked", "connection": "close", "content-length": ""}
+        is_cut = len(server.asked) < 3
+        return 200, said, part(LARGE[:5000]) + b"zz" if is_cut else part(MODEL) + b"0\r\n\r\n"
+
+    with Server() as server:
+        server.routes = routes
+        assert fetched(tmp_path, f"{server.url}/m.onnx").path.read_bytes() == MODEL
+
+
+def test_objects_that_would_be_one_file_are_refused(tmp_path: Path) -> None:
+    with Server() as server:
+        hub(server, "org/repo", {"m": b"x", "m/model.onnx": MODEL})
+        with pytest.raises(FetchError, match="as a file and as a folder") as caught:
+            fetched(tmp_path, "hf://org/repo", env={"HF_ENDPOINT": server.url})
+    assert caught.value.is_final
 
 
 def test_a_fetch_that_gave_up_is_gone_on_with_by_the_next(tmp_path: Path) -> None:
