@@ -80,6 +80,8 @@ class Batches(Generic[R]):
         self._timer: asyncio.Handle | None = None
         self._is_due = False  # looks at the end of this turn
         self._is_rowwise = True
+        self._suspects = 0  # of a batch that gave other rows than it got: to run alone yet
+        self._misfits: set[bool] = set()  # whether those that did run alone gave other rows, too
         self._joining = Joining()
         self.pays = self._joining.pays  # whether the next request is to be added, where it can run
         self._alone = 0  # requests that ran and were not added
@@ -146,6 +148,8 @@ class Batches(Generic[R]):
             self._worker.run_there(run, {}, request.outputs, ended)
 
     def _ended(self, members: tuple[Member[R], ...], started_s: float, outcome: Outcome) -> None:
+        if self._suspects:
+            self._judge(members[0], outcome)
         outcomes = [outcome] if len(members) == 1 else self._part(members, outcome)
         self._batcher.finished(is_good=bool(outcomes), run_s=outcome.run_s)
         if outcome.outputs is not None:
@@ -164,13 +168,11 @@ class Batches(Generic[R]):
         if outcome.outputs is None:
             return []
         rows = sum(member.rows for member in members)
-        for name, array in outcome.outputs.items():
-            if array.shape[:1] != (rows,):
-                shape = list(array.shape)
-                sentence = "output '%s' has shape %s for %d rows: no more batches of this model"
-                _LOG.error(sentence, name, shape, rows)
-                self._is_rowwise = False
-                return []
+        if misfit := _misfit(outcome.outputs, rows):
+            _LOG.error("a batch of %d requests: %s", len(members), misfit)
+            self._suspects = len(members)
+            self._misfits.clear()
+            return []
         found: list[Outcome] = []
         start = 0
         for member in members:
@@ -179,6 +181,26 @@ class Batches(Generic[R]):
             found.append(Outcome(own, None, outcome.run_s))
             start = end
         return found
+
+    def _judge(self, member: Member[R], outcome: Outcome) -> None:
+        """Whose fault a misfit was: one request's that gives other rows alone too, or the model's.
+
+        Where all give them, or none does, the model is not one of rows.
+        """
+        self._suspects -= 1
+        if outcome.outputs is not None:
+            self._misfits.add(bool(_misfit(outcome.outputs, member.rows)))
+        if not self._suspects and len(self._misfits) < 2:
+            self._is_rowwise = False
+            _LOG.error("no more batches of this model: its outputs are not one for each row")
+
+
+def _misfit(outputs: Mapping[str, Tensor], rows: int) -> str:
+    """Which output has other rows than the run got; "" where none has."""
+    for name, array in outputs.items():
+        if array.shape[:1] != (rows,):
+            return f"output '{name}' has shape {list(array.shape)} for {rows} rows"
+    return ""
 
 
 def _shape(request: InferRequest) -> tuple[Hashable | None, int]:

@@ -5,6 +5,7 @@ Must not know: gates, batches, workers, or which protocol the codec speaks.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -44,6 +45,7 @@ class Call:
         "body",
         "bytes_max",
         "codec",
+        "deadline_s",
         "exchange",
         "front",
         "is_over",
@@ -57,6 +59,7 @@ class Call:
         self.codec = codec
         self.is_proxied = exchange.index.get(PROXY) == b"activator"
         self.is_over = False
+        self.deadline_s = math.inf
         self.body = b""
         self.bytes_max = 0  # of the body, as sent and inflated
         self.arrived_s = 0.0  # whole

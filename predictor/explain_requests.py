@@ -14,7 +14,7 @@ from predictor.errors import Fault, RequestError
 
 SAMPLES_DEFAULT = 2048
 SAMPLES_MAX = 1_000_000  # of one row and of all rows of a request
-_SEED_MAX = 2**63 - 1
+SEED_MAX = 2**63 - 1
 METHODS = ("auto", "tree_shap", "permutation")
 UNITS = ("auto", "word", "column")
 FEATURES_MAX = 4096  # that are told apart
@@ -51,7 +51,7 @@ def parse(raw: Any, *, passed_over: tuple[str, ...] = ()) -> Asked:
             raise _bad(f"parameters.{name}", f"one of {', '.join(_NAMES)}", "another name")
     return Asked(
         samples=_optional("samples", raw.get("samples"), 1, SAMPLES_MAX),
-        seed=_whole("seed", raw.get("seed", 0), 0, _SEED_MAX),
+        seed=_whole("seed", raw.get("seed", 0), 0, SEED_MAX),
         output=_text("output", raw.get("output", "")),
         method=_one_of("method", raw.get("method", "auto"), METHODS),
         baseline=raw.get("baseline"),

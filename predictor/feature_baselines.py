@@ -47,8 +47,7 @@ def _listed(raw: Any, features: Features, where: str) -> list[Any]:
     if in_blocks and len(features.names) == 1:
         return _items(raw, in_blocks[0], where)
     if type(raw) is not list or not raw:
-        got = "an empty list" if raw == [] else datatypes.word(raw)
-        raise _bad(where, "a row, or a list of rows", got)
+        raise _bad(where, "a row, or a list of rows", _said(raw))
     if in_blocks and type(raw[0]) is not dict:
         names = ", ".join(features.names[:NAMES_MAX])
         raise _bad(where, f"an object of {names}, or a list of such", "a list of values")
@@ -72,7 +71,7 @@ def _items(raw: Any, part: Blocks, where: str) -> list[Any]:
     if depth == axes + 1:
         return [[item] for item in _bounded(raw, where)]
     expected = f"a number, an item nested {axes} deep, or a list of items"
-    got = f"a list nested {depth} deep" if depth else datatypes.word(raw)
+    got = f"a list nested {depth} deep" if depth else _said(raw)
     raise _bad(where, expected, got)
 
 
@@ -99,6 +98,10 @@ def _ordered(row: Any, features: Features, where: str) -> list[Any]:
         if name not in row:
             raise _bad(where, f"values of {listed}", f"none of '{name}'")
     return [row[name] for name in names]
+
+
+def _said(raw: Any) -> str:
+    return "an empty list" if raw == [] else datatypes.word(raw)
 
 
 def _bad(field: str, expected: str, got: str) -> RequestError:

@@ -209,7 +209,9 @@ def _grids(feeds: Feeds, asked: Asked, columns_max: int) -> dict[str, tuple[int,
 def _asked_grids(numbers: Feeds, asked: Asked) -> dict[str, tuple[int, ...]]:
     if asked.grid is None:
         return {}
-    listed = ", ".join(numbers) or "none"
+    if not numbers:
+        raise _bad("parameters.grid", "an input of numbers", "text alone, which has words")
+    listed = ", ".join(numbers)
     given = dict(asked.grid)
     if "" in given and "" not in numbers:
         if len(numbers) != 1:

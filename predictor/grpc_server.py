@@ -167,10 +167,13 @@ class GrpcCall(Call):
         timeout_s = None if asked is None else grpc.timeout_s(asked)
         if asked is not None and timeout_s is None:
             raise bad_timeout(asked)
+        loop = asyncio.get_running_loop()
+        if timeout_s is not None:
+            self.deadline_s = loop.time() + timeout_s
         super().begin(bytes_max=bytes_max + grpc.PREFIX_BYTES)
         if timeout_s is not None and not self.is_over:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(timeout_s, self.front.lane.expired, self, timeout_s)
+            expired = self.front.lane.expired
+            self._timer = loop.call_at(self.deadline_s, expired, self, timeout_s)
 
     @override
     def answer(self, encoded: Encoded, run_s: float, timing: bytes) -> None:

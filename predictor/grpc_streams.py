@@ -9,6 +9,7 @@ answered with its error_message, as Triton does, and the stream goes on.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,6 +46,7 @@ class Stream:
         self._deframer = Deframer(exchange.index.get(_ENCODING, b""), bytes_max)
         self._is_begun = False
         self._timer: asyncio.TimerHandle | None = None
+        self.deadline_s = math.inf
         self.is_over = False
         self.has_all = False  # the client says no more
 
@@ -134,7 +136,9 @@ class Stream:
             self.end(bad_timeout(asked))
             return
         late = RequestError(Fault.TIMED_OUT, timeout_s=timeout_s)
-        self._timer = asyncio.get_running_loop().call_later(timeout_s, self.end, late)
+        loop = asyncio.get_running_loop()
+        self.deadline_s = loop.time() + timeout_s
+        self._timer = loop.call_at(self.deadline_s, self.end, late)
 
 
 class InferStream(Stream):
@@ -224,7 +228,9 @@ class InferStream(Stream):
 class StreamJob:
     """One inference of a stream: a job of the lane."""
 
-    __slots__ = ("_message", "_stream", "answered", "is_over", "is_proxied", "request")
+    __slots__ = (
+        *("_message", "_stream", "answered", "deadline_s", "is_over", "is_proxied", "request"),
+    )
 
     def __init__(self, stream: InferStream, message: bytes) -> None:
         self._stream = stream
@@ -232,6 +238,7 @@ class StreamJob:
         self.answered: list[Buffer] | None = None  # a message, in pieces
         self.is_over = False
         self.is_proxied = stream.is_proxied
+        self.deadline_s = stream.deadline_s
         self.request: InferRequest | None = None
 
     def decode(self) -> InferRequest:

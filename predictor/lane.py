@@ -36,6 +36,7 @@ class Job(Hashable, Protocol):
     request: InferRequest | None  # put there by the lane
     is_over: bool  # put there by the lane; False at first
     is_proxied: bool
+    deadline_s: float  # its client's, by the loop's clock; infinite where there is none
 
     def decode(self) -> InferRequest:
         """What is to be run; asked once, when there is room. RequestError refuses the job."""
@@ -198,7 +199,8 @@ class Lane:
         self._ran(job, outcome, timing)
 
     def _deadline_s(self, job: Job) -> float:
-        return self._waiting.get(job, self._loop.time() + self._settings.timeout_s)
+        ours_s = self._waiting.get(job, self._loop.time() + self._settings.timeout_s)
+        return min(ours_s, job.deadline_s)
 
     def _walk(self, walk: Walk[Job], outcome: Outcome | None = None) -> None:
         """Run the next part of a job, among the runs of others."""

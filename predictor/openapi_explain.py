@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from predictor import datatypes
-from predictor.explain_requests import FEATURES_MAX, METHODS, SAMPLES_MAX, UNITS
+from predictor.explain_requests import FEATURES_MAX, METHODS, SAMPLES_MAX, SEED_MAX, UNITS
+from predictor.openapi_tensors import PARAMETERS
 
 Schema = dict[str, Any]
 
@@ -33,26 +34,23 @@ _BLOCKS: Schema = {
     "additionalProperties": False,
 }
 _PARAMETERS: Schema = {
-    "type": ["object", "null"],
-    "properties": {
-        "samples": {"type": ["integer", "null"], "minimum": 1, "maximum": SAMPLES_MAX},
-        "seed": {"type": "integer", "minimum": 0},
-        "output": _TEXT,
-        "method": {"enum": list(METHODS)},
-        "baseline": {},
-        "features": {"type": ["integer", "null"], "minimum": 1, "maximum": FEATURES_MAX},
-        "grid": {
-            "anyOf": [
-                {"type": "null"},
-                _GRID,
-                {"type": "object", "minProperties": 1, "additionalProperties": _GRID},
-            ]
-        },
-        "unit": {"enum": list(UNITS)},
-        "keep": {"type": ["array", "null"], "items": _TEXT},
+    "samples": {"type": ["integer", "null"], "minimum": 1, "maximum": SAMPLES_MAX},
+    "seed": {"type": "integer", "minimum": 0, "maximum": SEED_MAX},
+    "output": _TEXT,
+    "method": {"enum": list(METHODS)},
+    "baseline": {},
+    "features": {"type": ["integer", "null"], "minimum": 1, "maximum": FEATURES_MAX},
+    "grid": {
+        "anyOf": [
+            {"type": "null"},
+            _GRID,
+            {"type": "object", "minProperties": 1, "additionalProperties": _GRID},
+        ]
     },
-    "additionalProperties": False,
+    "unit": {"enum": list(UNITS)},
+    "keep": {"type": ["array", "null"], "items": _TEXT},
 }
+_OF_TOOLS: Schema = {"content_type": {"type": ["string", "null"]}, "headers": PARAMETERS}  # of V2
 _EXPLANATION: Schema = {
     "type": "object",
     "properties": {
@@ -86,12 +84,15 @@ def schemas(
     explanations: Schema = {} if is_own else {"type": "array", "items": _EXPLANATION}
     heads = {name: one for name, one in answer["properties"].items() if name != "outputs"}
     required = [name for name in answer["required"] if name != "outputs"]
-    parameters: Schema = {"type": ["object", "null"], "maxProperties": 0} if is_own else _PARAMETERS
+    known = {} if is_own else _PARAMETERS
+    inputs = infer["properties"]["inputs"]
+    if not is_own:  # without an input there is nothing to explain by
+        inputs = {"minItems": 1, **inputs}
     nested: Schema = {"anyOf": [_NUMBER, {"type": "array", "items": _NESTED}]}
     return {
         **({} if is_own else {"Attributions": nested}),  # of a column; of blocks, of words
-        "ExplainV1Request": _with(predict, parameters),
-        "ExplainRequest": _with(infer, parameters),
+        "ExplainV1Request": _with(predict, parameters=_parameters(known)),
+        "ExplainRequest": _with(infer, parameters=_parameters(known | _OF_TOOLS), inputs=inputs),
         "ExplainV1Response": _object({"explanations": explanations}, ["explanations"]),
         "ExplainResponse": _object(
             {**heads, "explanations": explanations}, [*required, "explanations"]
@@ -99,8 +100,12 @@ def schemas(
     }
 
 
-def _with(request: Schema, parameters: Schema) -> Schema:
-    return {**request, "properties": {**request["properties"], "parameters": parameters}}
+def _parameters(known: Schema) -> Schema:
+    return {"type": ["object", "null"], "properties": known, "additionalProperties": False}
+
+
+def _with(request: Schema, **properties: Schema) -> Schema:
+    return {**request, "properties": {**request["properties"], **properties}}
 
 
 def _object(properties: Schema, required: list[str]) -> Schema:

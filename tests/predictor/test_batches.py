@@ -35,6 +35,7 @@ class Adder:
         self.go = threading.Event()
         self.sizes: list[int] = []
         self.bend: Callable[[Tensor], Tensor] = lambda y: y
+        self.refuses = True
 
     def __call__(
         self, feeds: dict[str, Tensor], wanted: tuple[str, ...] | None
@@ -42,7 +43,7 @@ class Adder:
         assert self.go.wait(PATIENCE_S)
         [x] = feeds.values()
         self.sizes.append(len(x))
-        if (x == 13).any():
+        if self.refuses and (x == 13).any():
             raise InvalidInputError("thirteen")
         return {"y": self.bend(x + 1)}
 
@@ -228,6 +229,17 @@ async def test_outputs_without_the_rows_end_batching_and_lose_no_answer(
         assert "output 'y' has shape [1, 2] for 2 rows" in caplog.text
         await bench.gather(v2([[1.0, 1.0]]), v2([[2.0, 2.0]]))
         assert bench.model.sizes == [1, 2, 1, 1, 1, 1, 1]
+
+
+async def test_a_request_that_makes_other_rows_ends_no_batching_of_others(start: Start) -> None:
+    async with start() as bench:
+        bench.model.bend = lambda y: y[(y != 14).all(axis=1)]  # without the rows that have 13
+        bench.model.refuses = False
+        replies = await bench.gather(v2([[1.0, 1.0]]), v2([[13.0, 2.0]]), v2([[3.0, 3.0]]))
+        data = [reply.json["outputs"][0]["data"] for reply in replies]
+        assert data == [[2, 2], [], [4, 4]]
+        await bench.gather(v2([[1.0, 1.0]]), v2([[2.0, 2.0]]))
+        assert bench.model.sizes == [1, 3, 1, 1, 1, 1, 2]
 
 
 async def test_who_leaves_is_not_run(start: Start) -> None:

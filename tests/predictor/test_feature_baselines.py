@@ -93,7 +93,7 @@ def test_items_beside_columns_go_by_name() -> None:
     ("raw", "said"),
     [
         ("zero", "b: expected a number, an item nested 3 deep, or a list of items, got text"),
-        ([], "b: expected a number, an item nested 3 deep, or a list of items, got a list"),
+        ([], "b: expected a number, an item nested 3 deep, or a list of items, got an empty list"),
         ([1, 2], "b: .*got a list nested 1 deep"),
         ([[[1.0]]], r"b: .*input 'x'.*values of shape \[3, 8, 8\], got \[1, 1, 1\]"),
         ({"x": "a"}, "b: input 'x': expected numbers"),

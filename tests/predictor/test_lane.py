@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -28,8 +29,9 @@ class Errand:
 
     is_proxied = False
 
-    def __init__(self, *, fails: str = "") -> None:
+    def __init__(self, *, fails: str = "", deadline_s: float = math.inf) -> None:
         self.request: InferRequest | None = None
+        self.deadline_s = deadline_s
         self.is_over = False
         self.told: list[Any] = []
         self._fails = fails
@@ -328,6 +330,19 @@ async def test_where_joining_does_not_pay_batches_are_told_of_runs_and_given_non
     job = give(lane, Errand())  # as one that came by gRPC
     assert job.told == [[2.0, 4.0]]
     assert len(told.runs) == 2
+
+
+async def test_a_batch_is_told_when_each_must_be_answered() -> None:
+    model = Held()
+    lane = lane_of(model, batches=True, timeout_s=20)
+    assert lane._batches is not None
+    seen: list[float] = []
+    lane._batches.add = lambda rider, *, deadline_s: seen.append(deadline_s)  # type: ignore[method-assign] # heard, not run
+    now_s = asyncio.get_running_loop().time()
+    give(lane, Errand(deadline_s=now_s + 5))
+    give(lane, Errand(deadline_s=now_s + 50))
+    assert seen[0] == now_s + 5, "its client's"
+    assert now_s + 20 <= seen[1] < now_s + 50, "the revision's, which is sooner"
 
 
 async def test_a_run_that_failed_says_nothing_of_how_long_one_takes() -> None:
