@@ -146,7 +146,7 @@ def test_what_says_which_tokens_count_is_kept_beside_them() -> None:
         ({"keep": ("z",)}, "parameters.keep: expected names of x, t, got 'z'"),
         ({"keep": ("x", "t")}, "parameters.keep: expected names of some inputs, not of all"),
         ({"unit": "word", "keep": ("t",)}, "parameters.unit: expected an input of text, got numb"),
-        ({"grid": {"": (1,)}, "keep": ("x",)}, "parameters.grid: expected an input of numbers, got"),
+        ({"grid": {"": (1,)}, "keep": ("x",)}, "parameters.grid: expected an input of numbers"),
     ],
 )
 def test_parameters_that_do_not_fit_the_inputs(asked: Any, said: str) -> None:
