@@ -13,14 +13,12 @@ from typing import ClassVar, Protocol, cast
 import httptools
 from typing_extensions import override
 
-from wire import tails
+from wire.known import Known
 from wire.messages import HOP_BY_HOP
 
 _HEAD_BYTES_MAX = 262_144
-_MEMO_BYTES_MAX = 4096  # a longer head is not remembered
-_MEMO_MISSES_MAX = 8  # after so many heads in a row that differed, none is remembered any more
+_MISSES_MAX = 8  # after so many heads in a row that differed, none is remembered any more
 _FRAMING = frozenset({b"content-length"})
-_TAIL = b"server-timing"
 _PLAIN_CONNECTION = frozenset({b"close", b"keep-alive"})
 
 
@@ -74,14 +72,8 @@ class Connection(asyncio.Protocol):
         self._is_read_paused = False
         self._is_used_up = False
         self._is_fed = False  # the parser has seen some of this answer
-        # The last answer that came in one piece: status, header lines, content-length; its bytes
-        # before the body, and its size. Where its head ended in a tail the lines and the bytes are
-        # those before that, and another size will do.
-        self._memo: tuple[int, bytes, int] | None = None
-        self._memo_bytes = b""
-        self._memo_size = -1
-        self._has_tail = False
-        self._memo_misses = 0
+        self._known: Known | None = None
+        self._misses = 0
         self._joined: bytes | None = None
         self._on_switch: Callable[[bytes], None] | None = None
         self._is_unreadable = False
@@ -197,18 +189,15 @@ class Connection(asyncio.Protocol):
             self._is_used_up = True
             self.transport.abort()
             return
-        if (
-            (self._has_tail or len(data) == self._memo_size)
-            and not self._is_fed
-            and not self._is_head
-            and data.startswith(self._memo_bytes)
-            and self._is_again(data)
-        ):
-            # The same head again, with a whole body and nothing else: no need to parse it.
-            self._has_head = self._is_told = self.is_answer_complete = True
-            self._memo_misses = 0
-            receiver.on_answer(self)
-            return
+        known = self._known
+        if known is not None and not self._is_fed and not self._is_head:
+            found = known.again(data)
+            if found is not None:
+                self.status, self._joined, self.content_length, self.early = found
+                self._has_head = self._is_told = self.is_answer_complete = True
+                self._misses = 0
+                receiver.on_answer(self)
+                return
         is_first = not self._is_fed
         self._is_fed = True
         self._parse(data)
@@ -220,25 +209,9 @@ class Connection(asyncio.Protocol):
                 self._fail("the replica's answer has too large a head")
         elif not self._is_told:
             self._is_told = True
-            if is_first and self._memo_misses < _MEMO_MISSES_MAX:
+            if is_first and self._misses < _MISSES_MAX:
                 self._remember(data)
             receiver.on_answer(self)
-
-    def _is_again(self, data: bytes) -> bool:
-        """Take an answer whose head is remembered, but for its tail; False for anything else."""
-        assert self._memo is not None
-        status, lines, length = self._memo
-        size = len(self._memo_bytes)
-        if self._has_tail:
-            tail = tails.ANSWER.match(data, size)
-            if tail is None:
-                return False
-            lines, length, size = lines + tail[1], int(tail[2]), tail.end()
-            if length != len(data) - size:
-                return False
-        self.status, self._joined, self.content_length = status, lines, length
-        self.early = data[size:]
-        return True
 
     def _parse(self, data: bytes) -> None:
         if self._parser is None:
@@ -264,25 +237,12 @@ class Connection(asyncio.Protocol):
 
     def _remember(self, data: bytes) -> None:
         """Keep a head if `data` is exactly one answer that began with it."""
-        self._memo_misses += 1
+        self._misses += 1
         length = self.content_length
         if length is None or self._is_head or self._is_used_up or not self.is_answer_complete:
             return
-        size = len(data) - length
-        if 0 < size <= _MEMO_BYTES_MAX and data.find(b"\r\n\r\n") == size - 4:
-            lines, start = self.head_lines(), self._tail(data[:size])
-            self._has_tail = start > 0
-            if start:
-                size, lines = start, b"".join(self._lines[:-4])
-            self._memo = (self.status, lines, length)
-            self._memo_bytes = data[:size]
-            self._memo_size = len(data)
-
-    def _tail(self, head: bytes) -> int:
-        """Where the tail of an answer begins that has a body and passes its times on; else 0."""
-        if self.status != 200 or self._lines[-4:-3] != [_TAIL]:
-            return 0
-        return tails.of_answer(head)
+        self.head_lines()  # without what is nominated
+        self._known = Known.of(data, self.status, self._lines, length) or self._known
 
     @override
     def eof_received(self) -> bool:
