@@ -5,13 +5,13 @@ Must not know: which goes when room is short (packing.py says so), protocols of 
 
 A request for a model that is not open is parked; models are opened one after another. A model is
 closed only when nothing of it is received, waits or runs. One that was unloaded by hand stays
-closed until it is loaded by hand.
+closed until it is loaded by hand. One that could not be opened costs the others nothing for a
+while, unless its files change.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.opening import Opened, open_measured
+from predictor.packed_model import PackedModel, Waiter
 from predictor.packing import Packing
 from predictor.protocol import JSON
-from predictor.repository import Repository, size_bytes
+from predictor.repository import Files, Repository, files_of
 from predictor.repository_requests import Ask, Listed, State
 from predictor.server import Server
 from predictor.worker import Worker
@@ -34,28 +35,7 @@ from wire.parking import Parked
 
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.01  # between looks for a model that has come to rest
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Waiter:
-    """One that waits for a model: a parked request, or one that asked for the load."""
-
-    exchange: Exchange
-    go_on: Callable[[], None]
-    timer: asyncio.TimerHandle | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class _Model:
-    """What is known of one model."""
-
-    state: State = State.STANDBY
-    reason: str = ""
-    size_bytes: int = 0  # the least it took: what ran beside an opening is in what it took
-    opens: int = 0
-    server: Server | None = None
-    worker: Worker | None = None
-    waiting: dict[_Waiter, None] = field(default_factory=dict)
+_RETRY_S = 10.0  # one that could not be opened is tried again, with the same files
 
 
 class PackedServer:
@@ -67,10 +47,11 @@ class PackedServer:
         self._settings = settings
         self._repository = repository
         self._worker = worker
-        self._models: dict[str, _Model] = {name: _Model() for name in repository.names()}
+        self._models: dict[str, PackedModel] = {name: PackedModel() for name in repository.names()}
         self._packing = Packing(bytes_max=settings.models_bytes_max, count_max=settings.models_max)
         self._wanted: dict[str, None] = {}  # to be opened, in this order
         self._is_opening = False
+        self._looking: asyncio.TimerHandle | None = None  # for room
         self._is_draining = False
         self._touched_s = self._loop.time()
 
@@ -143,10 +124,13 @@ class PackedServer:
             self._packing.used(name)
             model.server.on_request(exchange)
             return
-        waiter = _Waiter(exchange=exchange, go_on=lambda: None)
+        if model.state is State.FAILED and not self._may_open(name, model):
+            raise RequestError(Fault.NOT_LOADED, detail=model.reason)
+        waiter = Waiter(exchange=exchange, go_on=lambda: None)
         parked = Parked(exchange, partial(self._gone, model, waiter))
         waiter.go_on = parked.go_on
-        self._wait(name, model, waiter)
+        self._wait(model, waiter)
+        self._want(name)
 
     def _answer(self, ask: Ask, exchange: Exchange) -> None:
         body: Any
@@ -178,15 +162,18 @@ class PackedServer:
                 body = packed_answers.said(own, names, revision)
         self._say(exchange, body, 200)
 
-    def _known(self, name: str) -> _Model:
+    def _known(self, name: str) -> PackedModel:
         if self._repository.path(name) is None:
+            gone = self._models.get(name)
+            if gone is not None and gone.server is not None and not gone.is_busy:
+                self._close(name, gone, State.STANDBY)
             raise RequestError(Fault.NO_MODEL, name=name)
-        return self._models.setdefault(name, _Model())
+        return self._models.setdefault(name, PackedModel())
 
     def _index(self, *, is_ready_only: bool) -> list[dict[str, str]]:
         listed = []
         for name in self._repository.names():
-            model = self._models.setdefault(name, _Model())
+            model = self._models.setdefault(name, PackedModel())
             one = Listed(name=name, state=model.state, reason=model.reason)
             if not is_ready_only or one.is_ready:
                 listed.append(one.raw())
@@ -197,98 +184,121 @@ class PackedServer:
         done = partial(self._say, exchange, {"name": name, "load": True}, 200)
         if model.server is not None:
             model.state = State.READY  # though it may just be unloaded
-            done()
-            return
-        model.state, waiter = State.STANDBY, _Waiter(exchange=exchange, go_on=done)
+            if self._files(name).stamp == model.stamp:
+                done()
+                return
+        else:
+            model.state = State.STANDBY
+        waiter = Waiter(exchange=exchange, go_on=done)
         Parked(exchange, partial(self._gone, model, waiter))
-        self._wait(name, model, waiter)
+        self._wait(model, waiter)
+        self._renew(name, model)
+
+    def _renew(self, name: str, model: PackedModel) -> None:
+        """Open it; one that is open, with other files by now, once it has come to rest."""
+        if not model.waiting:
+            return
+        if model.is_busy:
+            self._loop.call_later(_LOOK_S, self._renew, name, model)
+            return
+        if model.server is not None:
+            self._close(name, model, State.STANDBY)
+        self._want(name)
 
     def _unload(self, name: str, exchange: Exchange) -> None:
         model = self._known(name)
         model.state, model.reason = State.UNLOADED, "unloaded"
-        for waiter in tuple(model.waiting):
-            self._let(model, waiter, partial(self._refuse, waiter.exchange, _not_ready(name)))
+        error = RequestError(Fault.NOT_READY, name=name)
+        model.let_all(lambda waiter: self._refuse(waiter.exchange, error))
         self._when_idle(model, partial(self._closed_by_hand, name, model, exchange))
 
-    def _closed_by_hand(self, name: str, model: _Model, exchange: Exchange) -> None:
+    def _closed_by_hand(self, name: str, model: PackedModel, exchange: Exchange) -> None:
         if model.server is not None and model.state is State.UNLOADED:
-            self._packing.closed(name)
             self._close(name, model, State.UNLOADED)
         self._say(exchange, {"name": name, "unload": True}, 200)
 
-    def _when_idle(self, model: _Model, then: Callable[[], None]) -> None:
+    def _when_idle(self, model: PackedModel, then: Callable[[], None]) -> None:
         """Its requests end within the timeout; so does this."""
-        if model.server is None or not model.server.is_busy:
+        if not model.is_busy:
             then()
         else:
             self._loop.call_later(_LOOK_S, self._when_idle, model, then)
 
     # -- waiting for a model -----------------------------------------------------------------
 
-    def _wait(self, name: str, model: _Model, waiter: _Waiter) -> None:
+    def _wait(self, model: PackedModel, waiter: Waiter) -> None:
         timeout_s = self._settings.timeout_s
         model.waiting[waiter] = None
         fault = RequestError(Fault.TIMED_OUT, timeout_s=timeout_s)
         refuse = partial(self._refuse, waiter.exchange, fault)
-        waiter.timer = self._loop.call_later(timeout_s, partial(self._let, model, waiter, refuse))
+        waiter.timer = self._loop.call_later(timeout_s, partial(model.let, waiter, refuse))
+
+    def _gone(self, model: PackedModel, waiter: Waiter) -> None:
+        model.let(waiter, lambda: None)
+
+    def _want(self, name: str) -> None:
         self._wanted[name] = None
-        self._open_next()
-
-    def _gone(self, model: _Model, waiter: _Waiter) -> None:
-        self._let(model, waiter, lambda: None)
-
-    def _let(self, model: _Model, waiter: _Waiter, then: Callable[[], None]) -> None:
-        if waiter in model.waiting:
-            del model.waiting[waiter]
-            if waiter.timer is not None:
-                waiter.timer.cancel()
-            then()
+        if self._looking is None:  # else there is no room, and somebody looks for it already
+            self._open_next()
 
     # -- opening and closing -----------------------------------------------------------------
 
     def _open_next(self) -> None:
         """Open the first that is wanted, if there is room or can be made."""
+        self._looking = None
         while self._wanted and not self._is_opening:
             name = next(iter(self._wanted))
             model = self._models[name]
-            path = self._repository.path(name)
+            path = self._path(name)
             if model.server is not None or not model.waiting or path is None:
                 del self._wanted[name]  # open already, or nobody waits any more
                 self._failed(name, model, "it is not in the repository any more")
                 continue
-            size = self._expected_bytes(model, path)
+            files = files_of(path)
+            model.stamp = files.stamp
+            limit = self._settings.models_bytes_max
+            size = model.expected_bytes(files.size_bytes, limit)
             if not self._packing.fits_alone(size):
                 del self._wanted[name]
-                limit = self._settings.models_bytes_max
                 self._failed(name, model, f"it needs {size} bytes, and all have {limit} together")
                 continue
             victims = self._packing.victims(size, is_idle=self._is_idle)
             if victims is None:
-                self._loop.call_later(_LOOK_S, self._open_next)
+                self._looking = self._loop.call_later(_LOOK_S, self._open_next)
                 return
             self._evict(victims)
             del self._wanted[name]
-            self._open(name, model)
+            self._open(name, model, path, files)
 
-    def _expected_bytes(self, model: _Model, path: Path) -> int:
-        """What it took; the first time may have brought its library, which stays."""
-        on_disk = size_bytes(path)
-        if model.opens == 1 and self._packing.bytes_max:
-            return max(on_disk, min(model.size_bytes, self._packing.bytes_max))
-        return model.size_bytes or on_disk
+    def _path(self, name: str) -> Path | None:
+        """Where it is now; None also where the folder can not be told at this moment."""
+        try:
+            return self._repository.path(name)
+        except LoadError as error:
+            _LOG.error("%s", error)
+            return None
 
-    def _open(self, name: str, model: _Model) -> None:
+    def _files(self, name: str) -> Files:
+        path = self._path(name)
+        return Files(0, 0) if path is None else files_of(path)
+
+    def _may_open(self, name: str, model: PackedModel) -> bool:
+        """Whether one that could not be opened may do better: else it would evict in vain."""
+        is_due = self._loop.time() - model.failed_s >= _RETRY_S
+        return is_due or self._files(name).stamp != model.stamp
+
+    def _open(self, name: str, model: PackedModel, path: Path, files: Files) -> None:
         self._is_opening = True
         model.state, model.reason = State.LOADING, ""
-        settings = self._repository.settings(name, self._settings)
+        settings = self._repository.settings(name, path, self._settings)
 
         def work() -> None:
             opened = open_measured(settings)
-            self._loop.call_soon_threadsafe(self._opened, name, model, opened)
+            self._loop.call_soon_threadsafe(self._opened, name, model, opened, files)
 
         self._worker.call(work)
 
-    def _opened(self, name: str, model: _Model, opened: Opened) -> None:
+    def _opened(self, name: str, model: PackedModel, opened: Opened, files: Files) -> None:
         self._is_opening = False
         if opened.loaded is None:
             self._failed(name, model, opened.failure)
@@ -296,11 +306,9 @@ class PackedServer:
             _LOG.info("%s was unloaded while it was opened", name)
         else:
             self._start(name, model, opened.settings, opened.loaded)
-            path = self._repository.path(name)
-            on_disk = size_bytes(path) if path is not None else 0
             measured = opened.memory_bytes
             least = min(measured, model.size_bytes) if model.opens else measured
-            model.size_bytes = max(least, on_disk)
+            model.size_bytes = max(least, files.size_bytes)
             model.opens += 1
             self._packing.opened(name, size_bytes=model.size_bytes, cost_s=opened.load_s)
             _LOG.info(
@@ -309,14 +317,13 @@ class PackedServer:
                 model.size_bytes / 2**20,
                 opened.load_s * 1000,
             )
-            for waiter in tuple(model.waiting):
-                self._let(model, waiter, waiter.go_on)
+            model.let_all(lambda waiter: waiter.go_on())
             # The guess may have been too small: it is corrected once, at the expense of others.
             others = lambda one: one != name and self._is_idle(one)  # noqa: E731 - short
             self._evict(self._packing.victims(0, count=0, is_idle=others) or [])
         self._open_next()
 
-    def _start(self, name: str, model: _Model, settings: Settings, loaded: Loaded) -> None:
+    def _start(self, name: str, model: PackedModel, settings: Settings, loaded: Loaded) -> None:
         model.worker = Worker(self._loop)
         model.worker.limit(*self._worker.limits)
         model.server = Server(settings, loaded, model.worker)
@@ -324,14 +331,14 @@ class PackedServer:
         model.server.lane.on_stuck = partial(self._stuck, name, model)
         model.state, model.reason = State.READY, ""
 
-    def _stuck(self, name: str, model: _Model, seconds: float) -> None:
+    def _stuck(self, name: str, model: PackedModel, seconds: float) -> None:
         """One that does not return is given up; the next request opens it anew."""
         _LOG.error("%s has not returned for %d s: it is given up", name, seconds)
         if model.server is not None:
-            self._packing.closed(name)
             self._close(name, model, State.STANDBY)
 
-    def _failed(self, name: str, model: _Model, why: str) -> None:
+    def _failed(self, name: str, model: PackedModel, why: str) -> None:
+        model.failed_s = self._loop.time()
         if not model.waiting:
             if model.state is State.LOADING:
                 model.state, model.reason = State.FAILED, why
@@ -339,16 +346,17 @@ class PackedServer:
         model.state, model.reason = State.FAILED, why
         _LOG.error("%s cannot be opened: %s", name, why)
         error = RequestError(Fault.NOT_LOADED, detail=why)
-        for waiter in tuple(model.waiting):
-            self._let(model, waiter, partial(self._refuse, waiter.exchange, error))
+        model.let_all(lambda waiter: self._refuse(waiter.exchange, error))
 
     def _evict(self, names: list[str]) -> None:
         for name in names:
-            self._packing.evicted(name)
-            self._close(name, self._models[name], State.STANDBY)
+            self._close(name, self._models[name], State.STANDBY, is_for_room=True)
 
-    def _close(self, name: str, model: _Model, state: State) -> None:
+    def _close(
+        self, name: str, model: PackedModel, state: State, *, is_for_room: bool = False
+    ) -> None:
         assert model.worker is not None
+        (self._packing.evicted if is_for_room else self._packing.closed)(name)
         model.worker.stop()
         model.server = model.worker = None
         model.state = state
@@ -356,8 +364,7 @@ class PackedServer:
         self._worker.call(heap.give_back)
 
     def _is_idle(self, name: str) -> bool:
-        server = self._models[name].server
-        return server is None or not server.is_busy
+        return not self._models[name].is_busy
 
     # -- answers -----------------------------------------------------------------------------
 
@@ -389,7 +396,3 @@ class PackedServer:
         if error.fault is Fault.WRONG_METHOD:
             headers += b"allow: %b\r\n" % repository_requests.method(exchange.path)
         exchange.respond(error.status, headers, error.body)
-
-
-def _not_ready(name: str) -> RequestError:
-    return RequestError(Fault.NOT_READY, name=name)

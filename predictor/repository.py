@@ -5,8 +5,11 @@ Must not know: which are open, memory, HTTP.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from api.modelfiles import ModelFileError, kind_of
 from api.repositories import MLSERVER, TRITON, mlserver
@@ -15,7 +18,15 @@ from predictor.config import Settings
 from predictor.errors import LoadError
 from wire.folders import Folder
 
+_LOG = logging.getLogger(__name__)
 _MODELS_MAX = 10_000
+
+
+class Files(NamedTuple):
+    """What a model's files say before it is opened."""
+
+    size_bytes: int  # a first guess at the memory it takes
+    stamp: int  # another one once a file is another
 
 
 class Repository:
@@ -27,10 +38,15 @@ class Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._found: Mapping[str, Path] = {}
+        self._told: set[Path] = set()  # what can not be served, once each
 
     def names(self) -> list[str]:
         """What is there now; LoadError for a folder that cannot be read or is ambiguous."""
-        self._found = _models(self.root)
+        self._found, nameless = _models(self.root)
+        for path in sorted(nameless - self._told):
+            why = f"{path.name}: a name is of letters, digits and, between them, '.', '_', '-'"
+            _LOG.warning("WARNING: --repository: not served for its name: %s", why)
+        self._told |= nameless
         return sorted(self._found)
 
     def path(self, name: str) -> Path | None:
@@ -40,10 +56,8 @@ class Repository:
             self.names()
         return self._found.get(name)
 
-    def settings(self, name: str, of_process: Settings) -> Settings:
+    def settings(self, name: str, path: Path, of_process: Settings) -> Settings:
         """Those of the process, for one model. A digest of its own is made when it is opened."""
-        path = self.path(name)
-        assert path is not None
         return dataclasses.replace(
             of_process,
             repository="",
@@ -54,16 +68,20 @@ class Repository:
         )
 
 
-def _models(root: Path) -> dict[str, Path]:
+def _models(root: Path) -> tuple[dict[str, Path], set[Path]]:
+    """By name, and those that no name can be given."""
     try:
         entries = sorted(root.iterdir())
     except OSError as error:
         raise LoadError(f"--repository: cannot read {root}: {error.strerror}") from None
     found: dict[str, Path] = {}
+    nameless: set[Path] = set()
     for entry in entries:
         is_model = entry.is_dir() or _is_model(entry)
         name = _name(entry) if entry.is_dir() else entry.stem
         if not is_model or not config.is_name(name):
+            if is_model and _is_meant(entry):
+                nameless.add(entry)
             continue  # what lies beside models, and hidden folders
         if name in found:
             both = f"{found[name].name} and {entry.name}"
@@ -71,7 +89,12 @@ def _models(root: Path) -> dict[str, Path]:
         found[name] = entry
     if len(found) > _MODELS_MAX:
         raise LoadError(f"--repository: {root} holds more than {_MODELS_MAX} models")
-    return found
+    return found, nameless
+
+
+def _is_meant(entry: Path) -> bool:
+    """Whether somebody may miss it: hidden ones, and what systems and Python put there, none."""
+    return entry.name[0] not in "._" and entry.name != "lost+found"
 
 
 def _name(folder: Path) -> str:
@@ -96,8 +119,22 @@ def _is_model(file: Path) -> bool:
     return True
 
 
-def size_bytes(path: Path) -> int:
-    """Of a model's files: a first guess at the memory it takes."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+def files_of(path: Path) -> Files:
+    """What goes meanwhile counts nothing: to open it says what is wrong."""
+    size_bytes, seen = 0, []
+    for one in _all(path):
+        try:
+            found = one.stat()
+        except OSError:
+            continue
+        size_bytes += found.st_size
+        seen.append((str(one), found.st_size, found.st_mtime_ns))
+    return Files(size_bytes, hash(tuple(sorted(seen))))
+
+
+def _all(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, _, names in os.walk(path):
+        yield from (Path(folder, name) for name in names)

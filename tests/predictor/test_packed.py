@@ -277,6 +277,126 @@ async def test_models_come_and_go_in_the_folder(start: Start, short_path: Path) 
         assert (await bench.infer("new"))[0] == 200
 
 
+async def test_one_whose_files_went_is_closed_and_another_s_still_opened(
+    start: Start, short_path: Path
+) -> None:
+    async with start("--models-max", "1") as bench:
+        assert (await bench.infer("a"))[0] == 200
+        (short_path / "models" / "a.onnx").unlink()
+        assert (await bench.infer("a"))[0] == 404
+        assert bench.server._models["a"].server is None, "nobody could ask for it any more"
+        assert (await bench.infer("b"))[0] == 200
+
+
+async def test_files_that_go_before_or_while_they_are_opened_stop_nothing(
+    start: Start, short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = short_path / "models"
+    there, ambiguous = folder / "a.onnx", folder / "c.skops"
+    find = Repository.path
+
+    def gone_between_two_looks(self: Repository, name: str) -> Path | None:
+        found = find(self, name)
+        there.unlink(missing_ok=True)
+        return found
+
+    def gone_meanwhile(settings: config.Settings) -> opening.Opened:
+        opened = opening.open_measured(settings)
+        (folder / "b.onnx").unlink()
+        ambiguous.touch()  # now nobody can say what is there
+        return opened
+
+    async with start() as bench:
+        monkeypatch.setattr(Repository, "path", gone_between_two_looks)
+        assert (await bench.infer("a"))[0] in (404, 503)
+        monkeypatch.undo()
+        monkeypatch.setattr(packed, "open_measured", gone_meanwhile)
+        assert (await bench.infer("b"))[0] == 503
+        monkeypatch.undo()
+        ambiguous.unlink()
+        assert (await bench.infer("b"))[0] == 404
+        assert (await bench.infer("c"))[0] == 200
+
+
+async def test_one_that_can_not_be_opened_costs_the_others_nothing(
+    start: Start, short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start("--models-max", "1") as bench:
+        (short_path / "models" / "a.onnx").write_bytes(b"damaged")
+        assert (await bench.infer("a"))[0] == 503
+        assert (await bench.infer("b"))[0] == 200
+        status, body = await bench.infer("a")
+        assert (status, "a.onnx" in body["error"]) == (503, True)
+        assert (await bench.states())["b"] == "READY", "nothing went for one that is known to fail"
+        assert (await bench.ask("POST", "/v2/repository/models/a/load"))[0] == 503
+        assert (await bench.states())["b"] == "UNAVAILABLE", "by hand it is tried at once"
+        assert (await bench.infer("b"))[0] == 200
+        monkeypatch.setattr(packed, "_RETRY_S", 0)
+        assert (await bench.infer("a"))[0] == 503
+        assert (await bench.states())["b"] == "UNAVAILABLE", "and after a while by itself"
+
+
+async def test_however_many_wait_for_room_one_looks_for_it(start: Start) -> None:
+    async with start("--models-max", "1") as bench:
+        assert (await bench.infer("a"))[0] == 200
+        server = bench.server._models["a"].server
+        assert server is not None
+        held = threading.Event()
+        server.lane._run = lambda feeds, wanted: held.wait(20) and {"y": feeds["x"]}
+        server.lane._worker.forget()
+        looked = 0
+        find = bench.server._packing.victims
+
+        def victims(*given: Any, **more: Any) -> list[str] | None:
+            nonlocal looked
+            looked += 1
+            return find(*given, **more)
+
+        bench.server._packing.victims = victims  # type: ignore[method-assign]
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(bench.infer("a"))
+            await bench.until(lambda: server.is_busy)
+            waiting = [group.create_task(bench.infer("bc"[i % 2])) for i in range(20)]
+            await bench.until(lambda: sum(len(bench.server._models[n].waiting) for n in "bc") == 20)
+            first = bench.server._looking
+            await bench.until(lambda: bench.server._looking is not first)
+            looked = 0
+            await bench.until(lambda: looked >= 3)
+            handle = bench.server._looking
+            assert handle is not None
+            assert not handle.cancelled()
+            timers = looked
+            await bench.until(lambda: bench.server._looking is not handle)
+            assert looked == timers + 1, "one timer looks, not one for each that waits"
+            held.set()
+        assert {task.result()[0] for task in (running, *waiting)} == {200}
+
+
+async def test_by_hand_changed_files_are_opened_anew(start: Start, short_path: Path) -> None:
+    async with start() as bench:
+        load = "/v2/repository/models/a/load"
+        assert (await bench.infer("a"))[0] == 200
+        first = bench.server._models["a"].server
+        assert (await bench.ask("POST", load))[0] == 200
+        assert bench.server._models["a"].server is first, "the same files: nothing to do"
+        assert first is not None
+        held = threading.Event()
+        first.lane._run = lambda feeds, wanted: held.wait(20) and {"y": feeds["x"]}
+        first.lane._worker.forget()
+        (short_path / "models" / "a.onnx").write_bytes(identity().replace(b"test", b"tset"))
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(bench.infer("a"))
+            await bench.until(lambda: first.is_busy)
+            loading = group.create_task(bench.ask("POST", load))
+            await bench.until(lambda: bool(bench.server._models["a"].waiting))
+            assert bench.server._models["a"].server is first, "what runs is not cut off"
+            held.set()
+        assert running.result()[0] == 200
+        assert loading.result() == (200, {"name": "a", "load": True})
+        assert bench.server._models["a"].server is not first
+        assert (await bench.infer("a"))[0] == 200
+
+
 async def test_who_leaves_or_waits_too_long_is_forgotten(start: Start) -> None:
     async with start(timeout_s=0.3) as bench:
         bench.server._is_opening = True  # something that takes for ever

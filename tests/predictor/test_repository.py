@@ -4,7 +4,7 @@ import pytest
 
 from predictor import config
 from predictor.errors import LoadError
-from predictor.repository import Repository, size_bytes
+from predictor.repository import Repository, files_of
 
 
 def test_folders_and_model_files_are_models(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_settings_of_one_model(tmp_path: Path) -> None:
     of_all = config.parse(flags, {"RELIGHT_MODEL_DIGEST": "sha256:" + "0" * 64})
     repository = Repository(tmp_path)
     repository.names()
-    of_one = repository.settings("a", of_all)
+    of_one = repository.settings("a", tmp_path / "a", of_all)
     assert (of_one.model, of_one.model_name) == (str(tmp_path / "a"), "a")
     assert (of_one.repository, of_one.model_digest, of_one.threads) == ("", "", 2)
 
@@ -67,5 +67,27 @@ def test_a_size_is_that_of_all_files(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "a").write_bytes(b"123")
     (tmp_path / "b").write_bytes(b"4567")
-    assert size_bytes(tmp_path) == 7
-    assert size_bytes(tmp_path / "b") == 4
+    (tmp_path / "deep" / "link").symlink_to(tmp_path / "nowhere")
+    found = files_of(tmp_path)
+    assert found.size_bytes == 7, "what has gone counts nothing"
+    assert files_of(tmp_path / "b").size_bytes == 4
+    assert files_of(tmp_path / "no").size_bytes == 0
+    assert files_of(tmp_path) == found
+    (tmp_path / "deep" / "a").write_bytes(b"1234")
+    assert files_of(tmp_path).stamp != found.stamp
+
+
+def test_a_model_whose_name_can_not_be_served_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a b.onnx").touch()
+    for folder in ("a+b", ".git", "__pycache__", "lost+found", "good"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "what else.md").touch()
+    repository = Repository(tmp_path)
+    assert repository.names() == ["good"]
+    repository.names()
+    told = [
+        record.getMessage().partition("name: ")[2].partition(":")[0] for record in caplog.records
+    ]
+    assert told == ["a b.onnx", "a+b"]
