@@ -79,6 +79,7 @@ _NUMBERS = frozenset({int, float})
 _SPELLED = _NUMBERS | {str}  # as nonfinite.py spells some
 
 _EXACT_MAX = 2**53
+_BEYOND_64_BITS = -(2.0**63)  # what orjson reads -2**63 - 1 as, too
 _FEW = 32  # values that are compared sooner than numpy is asked to watch for overflow
 RANK_MAX = 32  # numpy stops at 64; no model comes near
 # Of a tensor without values, whose sizes cost the caller nothing and a model may multiply out.
@@ -216,8 +217,12 @@ def _are_booleans(kinds: set[type], flat: list[Any]) -> bool:
 def _whole(name: str, flat: list[Any], datatype: Datatype) -> list[int]:
     """Numbers written with a point, for a model of whole numbers: 2.0 is two, 2.5 is refused."""
     for value in flat:
-        if type(value) is float and not value.is_integer():
+        if type(value) is not float:
+            continue
+        if not value.is_integer():
             raise RequestError(Fault.NOT_WHOLE, name=name, datatype=datatype.name, got=repr(value))
+        if value <= _BEYOND_64_BITS:
+            raise OverflowError
     return [int(value) for value in flat]
 
 

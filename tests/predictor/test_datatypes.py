@@ -83,6 +83,12 @@ def test_mixed_large_whole_numbers_keep_every_digit() -> None:
     assert array.tolist() == [1, 2**64 - 1]
 
 
+def test_a_number_below_all_of_64_bits_is_not_the_least_of_them() -> None:
+    assert datatypes.to_array("x", [-(2**63)], DATATYPES["INT64"]).tolist() == [-(2**63)]
+    with pytest.raises(RequestError, match="got a value beyond"):  # as orjson reads -2**63 - 1
+        datatypes.to_array("x", [-(2.0**63)], DATATYPES["INT64"])
+
+
 def test_whole_numbers_may_be_written_with_a_point_and_fractions_may_not() -> None:
     assert datatypes.to_array("x", [2.0, 3], DATATYPES["INT32"]).tolist() == [2, 3]
     with pytest.raises(RequestError, match=r"expected whole numbers for INT32, got 2\.5"):
