@@ -5,6 +5,7 @@ Must not know: zygotes, models.
 """
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -48,7 +49,12 @@ def main(arguments: Sequence[str]) -> int:
                 _LOG.info("and gRPC at %s:%d", *also.getsockname()[:2])
 
     loop = uvloop.new_event_loop()
-    return loop.run_until_complete(serving.serve(settings, listeners, Worker(loop), report))
+    worker = Worker(loop)
+    code = loop.run_until_complete(serving.serve(settings, listeners, worker, report))
+    if worker.mark:  # a load or a run goes on, and would be torn down under its library: SIGABRT
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 def _bind_all(settings: Settings) -> list[socket.socket]:

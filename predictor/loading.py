@@ -12,7 +12,7 @@ from predictor.errors import LoadError
 from predictor.loaded import Loaded
 
 
-def load(settings: Settings) -> Loaded:
+def load(settings: Settings, on_stuck: warmups.OnStuck | None = None) -> Loaded:
     """Open it, or take what this process inherited; LoadError is one sentence naming the file."""
     inherited = templates.inherited(settings)
     loaded = inherited or loader.load(settings)
@@ -22,7 +22,8 @@ def load(settings: Settings) -> Loaded:
         model = settings.model or settings.python_file
         raise LoadError(f"{asked}: {model} can not be batched: {why}")
     if inherited is None:  # its zygote has seen it answer
-        warmups.answer(loaded, model_name=settings.model_name)
+        name, timeout_s = settings.model_name, settings.timeout_s
+        warmups.answer(loaded, model_name=name, timeout_s=timeout_s, on_stuck=on_stuck)
     return loaded
 
 

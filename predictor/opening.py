@@ -15,6 +15,7 @@ from predictor import heap, loading
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
+from predictor.warmups import OnStuck
 
 _LOG = logging.getLogger(__name__)
 _STATM = Path("/proc/self/statm")
@@ -27,17 +28,18 @@ class Opened:
     settings: Settings  # with what the model's own settings files say
     loaded: Loaded | None = None
     failure: str = ""
+    is_stuck: bool = False  # it did not return, and may do so later
     load_s: float = 0.0
     memory_bytes: int = 0  # by which this process grew; what ran beside it is in it
 
 
-def open_measured(settings: Settings) -> Opened:
+def open_measured(settings: Settings, on_stuck: OnStuck | None = None) -> Opened:
     """Open, warm up and measure; whatever goes wrong is told and not raised."""
     before = own_bytes()
     started_s = time.perf_counter()
     try:
         # Its name is settled; whether its own files contradict that is asked as of one alone.
-        loaded = loading.load(dataclasses.replace(settings, is_name_given=False))
+        loaded = loading.load(dataclasses.replace(settings, is_name_given=False), on_stuck)
     except LoadError as error:
         return Opened(settings=settings, failure=str(error))
     except BaseException as error:  # noqa: BLE001 - one model of many: logged, and told

@@ -11,7 +11,6 @@ while, unless its files change.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
 from predictor.opening import Opened, open_measured
-from predictor.packed_model import PackedModel, Waiter
+from predictor.packed_model import LOOK_S, PackedModel, Waiter
 from predictor.packing import Packing
 from predictor.protocol import JSON
 from predictor.repository import Files, Repository, files_of
@@ -34,7 +33,6 @@ from wire.exchange import Exchange
 from wire.parking import Parked
 
 _LOG = logging.getLogger(__name__)
-_LOOK_S = 0.01  # between looks for a model that has come to rest
 _RETRY_S = 10.0  # one that could not be opened is tried again, with the same files
 
 
@@ -51,6 +49,7 @@ class PackedServer:
         self._packing = Packing(bytes_max=settings.models_bytes_max, count_max=settings.models_max)
         self._wanted: dict[str, None] = {}  # to be opened, in this order
         self._is_opening = False
+        self._opens = 0  # which opening it is
         self._looking: asyncio.TimerHandle | None = None  # for room
         self._is_draining = False
         self._touched_s = self._loop.time()
@@ -192,16 +191,11 @@ class PackedServer:
         waiter = Waiter(exchange=exchange, go_on=done)
         Parked(exchange, partial(self._gone, model, waiter))
         self._wait(model, waiter)
-        self._renew(name, model)
+        model.when_idle(partial(self._renew, name, model))
 
     def _renew(self, name: str, model: PackedModel) -> None:
         """Open it; one that is open, with other files by now, once it has come to rest."""
-        if not model.waiting:
-            return
-        if model.is_busy:
-            self._loop.call_later(_LOOK_S, self._renew, name, model)
-            return
-        if model.server is not None:
+        if model.waiting and model.server is not None:
             self._close(name, model, State.STANDBY)
         self._want(name)
 
@@ -210,19 +204,12 @@ class PackedServer:
         model.state, model.reason = State.UNLOADED, "unloaded"
         error = RequestError(Fault.NOT_READY, name=name)
         model.let_all(lambda waiter: self._refuse(waiter.exchange, error))
-        self._when_idle(model, partial(self._closed_by_hand, name, model, exchange))
+        model.when_idle(partial(self._closed_by_hand, name, model, exchange))
 
     def _closed_by_hand(self, name: str, model: PackedModel, exchange: Exchange) -> None:
         if model.server is not None and model.state is State.UNLOADED:
             self._close(name, model, State.UNLOADED)
         self._say(exchange, {"name": name, "unload": True}, 200)
-
-    def _when_idle(self, model: PackedModel, then: Callable[[], None]) -> None:
-        """Its requests end within the timeout; so does this."""
-        if not model.is_busy:
-            then()
-        else:
-            self._loop.call_later(_LOOK_S, self._when_idle, model, then)
 
     # -- waiting for a model -----------------------------------------------------------------
 
@@ -264,7 +251,7 @@ class PackedServer:
                 continue
             victims = self._packing.victims(size, is_idle=self._is_idle)
             if victims is None:
-                self._looking = self._loop.call_later(_LOOK_S, self._open_next)
+                self._looking = self._loop.call_later(LOOK_S, self._open_next)
                 return
             self._evict(victims)
             del self._wanted[name]
@@ -291,15 +278,26 @@ class PackedServer:
         self._is_opening = True
         model.state, model.reason = State.LOADING, ""
         settings = self._repository.settings(name, path, self._settings)
+        self._opens += 1
+        this = self._opens
 
-        def work() -> None:
-            opened = open_measured(settings)
-            self._loop.call_soon_threadsafe(self._opened, name, model, opened, files)
+        def end(opened: Opened) -> None:
+            self._loop.call_soon_threadsafe(self._opened, this, name, model, opened, files)
 
-        self._worker.call(work)
+        def give_up(why: str) -> None:
+            end(Opened(settings=settings, failure=why, is_stuck=True))
 
-    def _opened(self, name: str, model: PackedModel, opened: Opened, files: Files) -> None:
+        self._worker.call(lambda: end(open_measured(settings, give_up)))
+
+    def _opened(
+        self, this: int, name: str, model: PackedModel, opened: Opened, files: Files
+    ) -> None:
+        if this != self._opens or not self._is_opening:
+            return  # it was given up
         self._is_opening = False
+        if opened.is_stuck:  # its thread does not come back
+            limits, self._worker = self._worker.limits, Worker(self._loop)
+            self._worker.limit(*limits)
         if opened.loaded is None:
             self._failed(name, model, opened.failure)
         elif model.state is State.UNLOADED:
@@ -339,9 +337,7 @@ class PackedServer:
 
     def _failed(self, name: str, model: PackedModel, why: str) -> None:
         model.failed_s = self._loop.time()
-        if not model.waiting:
-            if model.state is State.LOADING:
-                model.state, model.reason = State.FAILED, why
+        if not model.waiting and model.state is not State.LOADING:
             return
         model.state, model.reason = State.FAILED, why
         _LOG.error("%s cannot be opened: %s", name, why)

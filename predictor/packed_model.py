@@ -14,6 +14,8 @@ from predictor.server import Server
 from predictor.worker import Worker
 from wire.exchange import Exchange
 
+LOOK_S = 0.01  # between looks for a model that has come to rest
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Waiter:
@@ -42,6 +44,13 @@ class PackedModel:
     def is_busy(self) -> bool:
         """Whether something of it is received, waits for a run, or runs."""
         return self.server is not None and self.server.is_busy
+
+    def when_idle(self, then: Callable[[], None]) -> None:
+        """Its requests end within the timeout; so does this."""
+        if self.is_busy:
+            asyncio.get_running_loop().call_later(LOOK_S, self.when_idle, then)
+        else:
+            then()
 
     def expected_bytes(self, on_disk: int, limit: int) -> int:
         """What it took; the first time may have brought its library, which stays."""

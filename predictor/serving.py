@@ -93,7 +93,7 @@ async def serve(
         loop.add_signal_handler(number, _settle, stopped, None)
     life = Lifecycle(quiet_s=QUIET_S, grace_s=settings.timeout_s + GRACE_BEYOND_TIMEOUT_S)
     started_s = time.perf_counter()
-    opening = load_aside(worker, functools.partial(_open, settings))
+    opening = load_aside(worker, functools.partial(_open, settings, report))
     await asyncio.wait((opening, stopped), return_when=asyncio.FIRST_COMPLETED)
     if stopped.done():
         return 0
@@ -197,9 +197,9 @@ async def _linger(server: Front, seconds: float) -> None:
         await asyncio.sleep(_LINGER_LOOK_S)
 
 
-def _open(settings: Settings) -> Loaded | Repository:
+def _open(settings: Settings, report: Report) -> Loaded | Repository:
     if not settings.repository:
-        return loading.load(settings)
+        return loading.load(settings, functools.partial(_give_up, report))
     repository = Repository(loader.resolve(settings.repository))
     repository.names()
     return repository
@@ -217,6 +217,14 @@ def _server(settings: Settings, opened: Loaded | Repository, worker: Worker, tim
 def _end_stuck(seconds: float) -> None:
     """Every request behind that run would wait in vain: a new process serves the next."""
     _LOG.critical("the model has not returned for %d s: this replica ends", seconds)
+    logging.shutdown()
+    os._exit(EXIT_STUCK)
+
+
+def _give_up(report: Report, why: str) -> None:
+    """The model will not be ready, and its thread not come back."""
+    _LOG.critical("%s: this replica ends", why)
+    report({"failed": why})
     logging.shutdown()
     os._exit(EXIT_STUCK)
 

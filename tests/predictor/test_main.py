@@ -95,6 +95,46 @@ def test_a_quick_model_that_stops_returning_ends_its_replica(
         assert process.wait(PATIENCE_S) == serving.EXIT_STUCK
 
 
+HANGING = """
+import sys, threading
+from predictor.model import Transformer
+
+class Mine(Transformer):
+    def preprocess(self, inputs):
+        sys.stderr.write("asked\\n")
+        threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(("timeout_s", "is_told"), [(1, False), (300, True)])
+def test_a_warm_up_that_does_not_end_is_named_or_left(
+    tmp_path: Path, timeout_s: int, *, is_told: bool
+) -> None:
+    (tmp_path / "m").mkdir()
+    types: dict[str, tuple[str, list[int | str | None]]] = {"x": ("FP32", ["n"])}
+    node = helper.make_node("Identity", ["x"], ["y"])
+    (tmp_path / "m" / "m.onnx").write_bytes(build([node], types, {"y": types["x"]}))
+    stored = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]}
+    (tmp_path / "m" / "warmup.json").write_bytes(orjson.dumps(stored))
+    (tmp_path / "mine.py").write_text(HANGING)
+    around = ["--model", str(tmp_path / "m"), "--transformer", f"{tmp_path}/mine.py:Mine"]
+    command = [sys.executable, "-m", "predictor", *around, "--port", "0", "--model-name", "m"]
+    env = {**os.environ, "RELIGHT_TIMEOUT_S": str(timeout_s)}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            assert process.stderr.readline() == "asked\n"
+            if is_told:  # a stop is obeyed all the same
+                process.send_signal(signal.SIGTERM)
+            code = process.wait(PATIENCE_S)
+            said = process.stderr.read()
+        finally:
+            process.kill()
+    assert code == (0 if is_told else serving.EXIT_STUCK)
+    named = f"{tmp_path}/m/warmup.json: this warm-up request has not been answered for 2 s"
+    assert (named in said) is not is_told
+
+
 def test_a_value_for_all_rows_is_asked_for_in_columns(tmp_path: Path) -> None:
     types: dict[str, tuple[str, list[int | str | None]]] = {
         "x": ("FP32", ["n", 2]),

@@ -32,7 +32,7 @@ def test_what_goes_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     settings = config.parse(["--model", str(tmp_path / "no.onnx")], {})
     assert "there is no model file" in opening.open_measured(settings).failure
 
-    def fail(settings: config.Settings) -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(loading, "load", fail)

@@ -177,7 +177,7 @@ async def test_no_more_are_open_than_may_be_and_a_burst_is_served(start: Start) 
 
 
 async def test_memory_is_a_limit(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_large(settings: config.Settings) -> opening.Opened:
+    def open_large(settings: config.Settings, *_: Any) -> opening.Opened:
         size_bytes = 700_000 if settings.model_name == "d" else 400_000
         return replace(opening.open_measured(settings), memory_bytes=size_bytes)
 
@@ -196,7 +196,7 @@ async def test_a_library_that_came_with_the_first_is_not_held_against_it(
 ) -> None:
     sizes = iter([2**21, 1000, 1000])
 
-    def open_first_large(settings: config.Settings) -> opening.Opened:
+    def open_first_large(settings: config.Settings, *_: Any) -> opening.Opened:
         return replace(opening.open_measured(settings), memory_bytes=next(sizes))
 
     monkeypatch.setattr(packed, "open_measured", open_first_large)
@@ -300,7 +300,7 @@ async def test_files_that_go_before_or_while_they_are_opened_stop_nothing(
         there.unlink(missing_ok=True)
         return found
 
-    def gone_meanwhile(settings: config.Settings) -> opening.Opened:
+    def gone_meanwhile(settings: config.Settings, *_: Any) -> opening.Opened:
         opened = opening.open_measured(settings)
         (folder / "b.onnx").unlink()
         ambiguous.touch()  # now nobody can say what is there
@@ -423,6 +423,35 @@ async def test_one_that_does_not_return_is_given_up_and_opened_anew(start: Start
         await bench.answered("a")
         held.set()
         await bench.until(lambda: not first.is_busy)
+
+
+async def test_one_whose_warm_up_does_not_end_is_given_up_and_others_are_opened(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    late: list[opening.Opened] = []
+
+    def hang(settings: config.Settings, on_stuck: Callable[[str], None]) -> opening.Opened:
+        opened = opening.open_measured(settings)
+        if settings.model_name == "a":
+            on_stuck("/m/warmup.json: this warm-up request has not been answered for 600 s")
+            held.wait(20)
+            late.append(opened)
+        return opened
+
+    async with start() as bench:
+        monkeypatch.setattr(packed, "open_measured", hang)
+        status, body = await bench.infer("a")
+        assert (status, "/m/warmup.json" in body["error"]) == (503, True)
+        assert (await bench.infer("b"))[0] == 200, "on a thread that is not held up"
+        assert bench.server._worker.limits[0] == 1000
+        held.set()
+        await bench.until(lambda: bool(late))
+        assert (await bench.infer("b"))[0] == 200
+        assert (await bench.states())["a"] == "UNAVAILABLE", "it came too late"
+        monkeypatch.undo()
+        monkeypatch.setattr(packed, "_RETRY_S", 0)
+        assert (await bench.infer("a"))[0] == 200
 
 
 async def test_other_paths_are_not_served(start: Start) -> None:

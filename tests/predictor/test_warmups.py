@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,25 @@ def test_each_is_run_as_often_as_it_says() -> None:
     assert warmups.answer(stored, model_name="m") == 3
     assert model.seen == [[1, 2]] * 3
     assert warmups.answer(loaded(model), model_name="m") == 0
+
+
+def test_one_that_does_not_return_is_told_by_name() -> None:
+    held = threading.Event()
+    told: list[str] = []
+
+    class Holding(Model):
+        def __call__(self, feeds: dict[str, Tensor], wanted: Any) -> Mapping[str, Tensor]:
+            if len(self.seen) == 1:
+                assert held.wait(20), "nobody looked after it"
+            return super().__call__(feeds, wanted)
+
+    def on_stuck(why: str) -> None:
+        told.append(why)
+        held.set()
+
+    stored = loaded(Holding(), Warmup(name="a", body=GOOD), Warmup(name="b", body=GOOD))
+    assert warmups.answer(stored, model_name="m", timeout_s=0.02, on_stuck=on_stuck) == 2
+    assert told == ["b: this warm-up request has not been answered for 0.04 s"]
 
 
 @pytest.mark.parametrize(
