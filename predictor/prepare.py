@@ -34,6 +34,11 @@ _NICE = 19
 _ALL_S = 1800  # waiting for others included; the system ends us after that
 _MEMORY_RATIO = 6  # of the model's size: two sessions, and what writing one takes
 _DISK_RATIO = 12  # of the model's size: two graphs, which folding can blow up
+# What a control group's files are called, by its controllers: version 2 and version 1.
+_GROUP_FILES = {
+    "": ("memory.max", "memory.current", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 _TRIED = (Variant.PACKED, Variant.SAVED, Variant.UNPACKED)
 
 
@@ -90,11 +95,36 @@ def _check(plain: Path, workspace: Path) -> None:
         raise NotNowError(f"less room is left in the cache than {_DISK_RATIO} times the model")
 
 
-def _available_bytes() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
+def _available_bytes(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Of the machine, or less where a control group bounds us and the replica together.
+
+    Beyond that bound the kernel may end the replica with us, at each of its starts.
+    """
+    free = [0]
+    for line in (proc / "meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
+            free = [int(line.split()[1]) * 1024]
+    own = proc / "self/cgroup"
+    for line in own.read_text().splitlines() if own.exists() else ():
+        _, controllers, path = line.split(":", 2)
+        names = _GROUP_FILES.get(controllers)
+        root = groups / controllers
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents) if names else ():
+            if folder.is_relative_to(root):
+                free += _left(folder, names or ())
+    return min(free)
+
+
+def _left(folder: Path, names: Sequence[str]) -> list[int]:
+    """What a control group leaves; [] where it bounds nothing. The kernel drops what it cached."""
+    limit_name, used_name, cached_name = names
+    try:
+        limit, used = (int((folder / name).read_text()) for name in (limit_name, used_name))
+        words = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return [max(0, limit - used + int(words[cached_name]))]
+    except (OSError, ValueError, KeyError):  # "max", or a group that is not shown in here
+        return []
 
 
 def _write(plain: Path, workspace: Path) -> None:

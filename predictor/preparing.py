@@ -87,6 +87,8 @@ class Cached:
             if held is None:
                 return
             try:
+                if not _find(self.settings, self.key)[1]:
+                    return  # somebody has, since this model was loaded
                 process = subprocess.Popen(  # noqa: S603 - our own module
                     _command(self), env=_environment(), pass_fds=(held,), start_new_session=True
                 )
@@ -106,18 +108,22 @@ def look(plain: Path, settings: Settings, *, runtime: str, provider: str) -> Cac
     key = prepared.key(
         digest=settings.model_digest, runtime=runtime, provider=provider, processor=processor()
     )
-    cached = functools.partial(Cached, plain=plain, key=key, settings=settings)
+    found, is_wanted = _find(settings, key)
+    return Cached(plain=plain, key=key, settings=settings, found=found, is_wanted=is_wanted)
+
+
+def _find(settings: Settings, key: str) -> tuple[Found | None, bool]:
+    """What the cache has, and whether it is to be prepared. What is damaged goes."""
     now_s = time.time()  # noqa: TID251 - files say when they were written by this clock
     try:
         found = _store(settings).find(key, now_s=now_s)
     except DamagedError as error:
         _LOG.warning("WARNING: a prepared model is given up, the plain one is loaded: %s", error)
         _store(settings).discard(key)
-        return cached(is_wanted=True)
+        return None, True
     if found is None:
-        return cached(is_wanted=True)
-    is_due = not found.entry.is_final and found.age_s > RETRY_AFTER_S
-    return cached(found=found, is_wanted=is_due)
+        return None, True
+    return found, not found.entry.is_final and found.age_s > RETRY_AFTER_S
 
 
 def _store(settings: Settings) -> PreparedStore:

@@ -201,6 +201,39 @@ def test_no_room_is_not_for_ever(
         prepare.prepare(plain, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("group", "folder", "limit", "used", "cached"),
+    [
+        ("0::/pod/c\n", "pod", "memory.max", "memory.current", "inactive_file"),
+        (
+            "9:cpu:/\n4:memory:/elsewhere\n0::/\n",
+            "memory",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            "total_inactive_file",
+        ),
+    ],
+)
+def test_a_control_group_bounds_it_with_its_replica(
+    tmp_path: Path, group: str, folder: str, limit: str, used: str, cached: str
+) -> None:
+    proc, groups = tmp_path / "proc", tmp_path / "groups"
+    (proc / "self").mkdir(parents=True)
+    (proc / "meminfo").write_text("MemTotal: 900 kB\nMemAvailable:  800 kB\n")
+    (proc / "self/cgroup").write_text(group)
+    (groups / folder / "c").mkdir(parents=True)
+    assert prepare._available_bytes(proc, groups) == 800 * 1024
+    (groups / folder / limit).write_text("5000\n")
+    (groups / folder / used).write_text("4000\n")
+    (groups / folder / "memory.stat").write_text(f"anon 1\n{cached} 700\n")
+    assert prepare._available_bytes(proc, groups) == 1700
+    (groups / folder / used).write_text("9000\n")
+    assert prepare._available_bytes(proc, groups) == 0
+    (groups / folder / limit).write_text("max\n")
+    assert prepare._available_bytes(proc, groups) == 800 * 1024
+    assert prepare._available_bytes() > 0
+
+
 def run(plain: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
     class NoRehearsal:
         def in_zygote(self) -> None: ...

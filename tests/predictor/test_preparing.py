@@ -115,7 +115,7 @@ def test_what_was_evicted_meanwhile_is_no_damage(
 
 def note(settings: Settings, *, is_final: bool, age_s: float) -> None:
     store = PreparedStore(settings.cache_dir)
-    store.root.mkdir(parents=True)
+    store.root.mkdir(parents=True, exist_ok=True)
     entry = Entry(variant=Variant.PLAIN, reason="plain is better", is_final=is_final)
     store.place(store.workspace(), key(), entry)
     path = store.root / key() / ENTRY
@@ -205,6 +205,10 @@ def test_one_prepares_a_model(
     cached.prepare()
     assert commands == []
     os.close(held)
+    note(settings, is_final=True, age_s=0)
+    cached.prepare()
+    assert commands == [], "it was prepared since this one was loaded"
+    store.discard(cached.key)
     cached.prepare()
     ((_, _, _, *flags),) = commands
     assert dict(zip(flags[::2], flags[1::2], strict=True)) == {
