@@ -31,6 +31,11 @@ _REFUSALS = (
     ("hdfs://", "HDFS is not read: copy the model to s3://, gs://, https:// or a path"),
     ("webhdfs://", "HDFS is not read: copy the model to s3://, gs://, https:// or a path"),
     ("oci", "no image is pulled for its files: copy the model to s3://, gs://, https:// or a path"),
+    (
+        "pvc://",
+        "a PersistentVolumeClaim is a cluster's: name a path of this machine, "
+        "or of where the claim is mounted",
+    ),
     ("modelscope://", "ModelScope's hub is not read: hf:// is, and https://"),
 )
 _CLAIM = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")

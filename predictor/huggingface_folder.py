@@ -56,13 +56,17 @@ class Folder:
 
 def look(top: Path, *, is_trusted: bool) -> Folder:
     """Read the folder's settings; LoadError says what keeps it from being served."""
-    modules = _json(top / "modules.json", default=[])
+    modules = _modules(top / "modules.json")
     path, pooling, is_normalized = _sentence(top, modules) if modules else (top, "", False)
-    settings = _json(path / "config.json")
-    if not isinstance(settings, dict):
-        raise LoadError(f"{path / 'config.json'} is not a JSON object")
+    settings = _object(path / "config.json")
     is_safe = _weights(path, is_trusted=is_trusted)
-    short = _json(top / "sentence_bert_config.json", default={}) if modules else {}
+    short = _object(top / "sentence_bert_config.json", default={}) if modules else {}
+    tokens_max = short.get("max_seq_length") or 0
+    if type(tokens_max) is not int:
+        raise LoadError(
+            f"{top / 'sentence_bert_config.json'}: max_seq_length: expected a whole number, "
+            f"got {tokens_max!r}"
+        )
     return Folder(
         path=path,
         top=top,
@@ -71,7 +75,7 @@ def look(top: Path, *, is_trusted: bool) -> Folder:
         model_type=str(settings.get("model_type", "")),
         pooling=pooling or "mean_tokens",
         is_normalized=is_normalized,
-        tokens_max=int(short.get("max_seq_length") or 0),
+        tokens_max=tokens_max,
     )
 
 
@@ -103,7 +107,16 @@ def _weights(path: Path, *, is_trusted: bool) -> bool:
     )
 
 
-def _sentence(top: Path, modules: Any) -> tuple[Path, str, bool]:
+def _modules(file: Path) -> list[dict[str, Any]]:
+    found = _json(file, default=[])
+    if not isinstance(found, list) or not all(
+        isinstance(module, dict) and "\0" not in str(module.get("path")) for module in found
+    ):
+        raise LoadError(f"{file} is not a list of objects with paths")
+    return found
+
+
+def _sentence(top: Path, modules: list[dict[str, Any]]) -> tuple[Path, str, bool]:
     """The parts of a sentence-transformers folder: where its model is, and what comes after."""
     path, pooling, is_normalized = top, "", False
     for module in modules:
@@ -123,13 +136,20 @@ def _sentence(top: Path, modules: Any) -> tuple[Path, str, bool]:
 
 
 def _pooling(file: Path) -> str:
-    settings = _json(file)
+    settings = _object(file)
     modes = [key for key, value in settings.items() if key.startswith("pooling_mode_") and value]
     found = [key.removeprefix("pooling_mode_") for key in modes]
     if len(found) != 1 or found[0] not in _POOLINGS:
         served = ", ".join(_POOLINGS)
         raise LoadError(f"{file} pools by {', '.join(found) or 'nothing'}; served: one of {served}")
     return str(found[0])
+
+
+def _object(file: Path, *, default: dict[str, Any] | None = None) -> dict[str, Any]:
+    found = _json(file, default=default)
+    if not isinstance(found, dict):
+        raise LoadError(f"{file} is not a JSON object")
+    return found
 
 
 def _json(file: Path, *, default: Any = None) -> Any:
@@ -141,5 +161,5 @@ def _json(file: Path, *, default: Any = None) -> Any:
         raise LoadError(f"there is no {file}") from None
     except OSError as error:
         raise LoadError(f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LoadError(f"{file} is not JSON: {error}") from None

@@ -246,7 +246,7 @@ def _specs(file: Path, signature: Mapping[str, Any], part: str) -> Sequence[Mapp
         return []
     try:
         found = json.loads(text) if isinstance(text, str) else text
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LoadError(f"{file}: signature.{part} is not JSON: {error}") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise LoadError(f"{file}: signature.{part} is not a list of objects")

@@ -44,6 +44,7 @@ def test_others_are_refused_by_name(uri: str) -> None:
         ("webhdfs://h/a", "HDFS"),
         ("oci://h/a", "no image is pulled"),
         ("oci+fetch://h/a", "no image is pulled"),
+        ("pvc://claim/model", "name a path of this machine"),
         ("modelscope://a/b", "ModelScope"),
         ("https://a.blob.core.windows.net/c/m?sig=1", "Azure"),
         ("https://h/repo.git", "no git repository is cloned"),

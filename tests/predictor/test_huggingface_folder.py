@@ -83,3 +83,34 @@ def test_sentence_transformers(tmp_path: Path) -> None:
     ):
         (path / "modules.json").write_text(json.dumps([module]))
         assert said in failure(path)
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("config.json", "[]", "config.json is not a JSON object"),
+        ("config.json", DEEP, "config.json is not JSON"),
+        ("modules.json", "5", "modules.json is not a list of objects"),
+        ("modules.json", "[5]", "modules.json is not a list of objects"),
+        ("modules.json", '[{"path": "a\\u0000b"}]', "modules.json is not a list of objects"),
+        ("sentence_bert_config.json", "[1]", "is not a JSON object"),
+        ("sentence_bert_config.json", '{"max_seq_length": "x"}', "max_seq_length: expected"),
+        ("1_Pooling/config.json", "[1]", "is not a JSON object"),
+    ],
+)
+def test_settings_that_are_none_are_explained(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    folder(tmp_path, architectures=["BertModel"])
+    parts = ("Transformer", ""), ("Pooling", "1_Pooling")
+    modules = [{"type": f"sentence_transformers.models.{kind}", "path": at} for kind, at in parts]
+    (tmp_path / "modules.json").write_text(json.dumps(modules))
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling/config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    (tmp_path / "sentence_bert_config.json").write_text('{"max_seq_length": 64}')
+    assert look(tmp_path, is_trusted=False).tokens_max == 64
+    (tmp_path / name).write_text(text)
+    assert words in failure(tmp_path)

@@ -108,6 +108,7 @@ def test_a_broken_mlmodel_is_explained(tmp_path: Path) -> None:
         ("- 1", "is not a YAML mapping"),
         ("flavors: {}", "names no flavors"),
         ("a: !!python/object/apply:os.mkdir [proof]", "is not YAML"),
+        (f"{{flavors: {{x: {{}}}}, signature: {{inputs: '{'[' * 100_000}'}}}}", "is not JSON"),
     ):
         (tmp_path / "MLmodel").write_text(text)
         assert said in failure(tmp_path)
