@@ -30,6 +30,9 @@ def steps(
     if model.trees is None:
         why = "tree_shap is for models of trees that are known as such, and this is none"
         raise RequestError(Fault.NOT_EXPLAINED, why=why)
+    if model.scores is not None and asked.output == model.output:
+        why = f"output '{model.output}' is a label, and the trees tell of scores"
+        raise RequestError(Fault.NOT_EXPLAINED, why=why)
     if asked.baseline == "zeros":
         baseline, said = features.zeros(rows), "zeros"
     names = _matrix_names(model, rows)

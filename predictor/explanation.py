@@ -50,7 +50,7 @@ class Explanation:
     forms: tuple[Form, ...]
     output: str
     label: Any  # of the class that the output is of; None where it is none, or nobody knows
-    prediction: float  # of the row as it came, alone
+    prediction: float  # of the row as it came, beside the request's others
     base: float
     values: Tensor  # one a feature
     baseline: str

@@ -48,6 +48,7 @@ class Document:
     objective: str
     feature_names: tuple[str, ...]
     categorical: tuple[int, ...] = field(default=())  # columns whose values are codes
+    is_mean: bool = False  # of its trees (boosting=rf), where others are their sum
 
 
 def read(data: bytes) -> Document:
@@ -75,6 +76,7 @@ def read(data: bytes) -> Document:
         version=found[1].decode(),
         objective=fields.get("objective", b"").decode(errors="replace").partition(" ")[0],
         feature_names=names,
+        is_mean=b"average_output" in head.splitlines(),
         categorical=tuple(i for i, one in enumerate(infos) if one != "none" and one[0] != "["),
     )
 

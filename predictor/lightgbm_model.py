@@ -81,12 +81,17 @@ class LightgbmModel:
         return Trees(
             model=self.booster,
             matrix=self._numbers,
-            scores=lambda rows: np.asarray(self._of_matrix(rows, raw_score=True)),
+            scores=lambda rows: self._summed(rows, raw_score=True),
             contributions=self._contributions,
         )
 
+    def _summed(self, rows: Tensor, **asked: bool) -> Tensor:
+        """What the trees say together: the library adds them up also where their mean is meant."""
+        rounds = self.booster.current_iteration() if self.document.is_mean else 1
+        return np.asarray(self._of_matrix(rows, **asked)) / max(rounds, 1)
+
     def _contributions(self, rows: Tensor) -> Tensor:
-        found = np.asarray(self._of_matrix(rows, pred_contrib=True))
+        found = self._summed(rows, pred_contrib=True)
         columns = len(self.document.feature_names) + 1
         return found.reshape(len(rows), -1, columns).transpose(0, 2, 1)
 

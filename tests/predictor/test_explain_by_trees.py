@@ -60,6 +60,23 @@ def test_what_is_answered_itself_is_said_to_be_the_output() -> None:
     assert (found.output, found.scale) == ("y[0]", "output")
 
 
+def test_a_label_asked_for_by_its_name_is_not_what_the_trees_tell_of() -> None:
+    def labels(x: Tensor) -> Tensor:
+        return margins(x).argmax(axis=1)
+
+    def behind(feeds: dict[str, Tensor], wanted: Any) -> dict[str, Tensor]:
+        del wanted
+        return {"p": margins(feeds["x"])}
+
+    loaded = model(labels, trees=trees(), scores=behind, described=DESCRIBED)
+    assert {each.method for each in explain(loaded, x=ROWS)} == {"tree_shap"}
+    found = explain(loaded, Asked(output="y"), x=ROWS)
+    assert [(each.method, each.output) for each in found] == [("exact_shapley", "y = 0")] * 2
+    assert "output 'y' is a label" in found[0].note
+    with pytest.raises(RequestError, match="output 'y' is a label, and the trees tell of scores"):
+        explain(loaded, Asked(output="y", method="tree_shap"), x=ROWS)
+
+
 def test_columns_that_the_trees_do_not_name_are_swapped() -> None:
     def columns(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         return margins(np.column_stack([a, b, c]))

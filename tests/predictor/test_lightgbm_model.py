@@ -85,6 +85,18 @@ def test_every_objective_answers_as_the_booster_does(
     assert loaded.described.inputs[0].shape == (-1, 3)
 
 
+@pytest.mark.parametrize("boosting", ["gbdt", "rf"])
+def test_what_trees_add_up_to_is_the_answer_of_a_forest_too(tmp_path: Path, boosting: str) -> None:
+    bagging = {"bagging_freq": 1, "bagging_fraction": 0.5} if boosting == "rf" else {}
+    booster = trained(tmp_path / "model.txt", boosting=boosting, **bagging)
+    trees = load(tmp_path / "model.txt").trees
+    assert trees is not None
+    assert trees.contributions is not None
+    expected = booster.predict(ROWS)
+    np.testing.assert_allclose(trees.scores(ROWS), expected)
+    np.testing.assert_allclose(trees.contributions(ROWS).sum(axis=1)[:, 0], expected)
+
+
 def test_columns_come_by_name_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     booster = trained(path, names=["a", "b", "c"])
