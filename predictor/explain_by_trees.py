@@ -14,6 +14,7 @@ from predictor.explain_requests import Asked
 from predictor.explained import Explained, Outputs, Steps
 from predictor.explanation import Explanation, Form
 from predictor.features import Features, Feeds
+from predictor.loaded import Trees
 from predictor.model import Tensor
 from predictor.protocol import InferRequest
 
@@ -27,16 +28,11 @@ def steps(
     said: str,
 ) -> Steps:
     """RequestError says why the trees do not tell."""
-    if model.trees is None:
-        why = "tree_shap is for models of trees that are known as such, and this is none"
-        raise RequestError(Fault.NOT_EXPLAINED, why=why)
-    if model.scores is not None and asked.output == model.output:
-        why = f"output '{model.output}' is a label, and the trees tell of scores"
-        raise RequestError(Fault.NOT_EXPLAINED, why=why)
+    trees = _trees(model, asked)
     if asked.baseline == "zeros":
         baseline, said = features.zeros(rows), "zeros"
     names = _matrix_names(model, rows)
-    run = partial(tree_shap.run, model.trees, baseline=baseline)
+    run = partial(tree_shap.run, trees, baseline=baseline)
     known = explained.scores_of(model, wanted, asked)
     parts: list[Outputs] = []
     served: list[Outputs] = []
@@ -79,6 +75,16 @@ def steps(
         why = "the contributions of the trees do not add up to what the model gives"
         raise RequestError(Fault.NOT_EXPLAINED, why=why)
     return found
+
+
+def _trees(model: Explained, asked: Asked) -> Trees:
+    if model.trees is None:
+        why = "tree_shap is for models of trees that are known as such, and this is none"
+        raise RequestError(Fault.NOT_EXPLAINED, why=why)
+    if model.scores is not None and asked.output == model.output:
+        why = f"output '{model.output}' is a label, and the trees tell of scores"
+        raise RequestError(Fault.NOT_EXPLAINED, why=why)
+    return model.trees
 
 
 def _matrix_names(model: Explained, rows: Features) -> tuple[str, ...]:
