@@ -13,6 +13,7 @@ from api.modelfiles import Kind
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
+from predictor.providers import CPU
 
 Opener = Callable[[Path, Kind, Settings], Loaded]
 
@@ -45,6 +46,20 @@ FORMATS: dict[Kind, Format] = {
 
 
 WITH_SIGNATURES = frozenset({Kind.SAVED_MODEL, Kind.TFLITE})  # several, of which one is served
+ON_CPU = frozenset(
+    {Kind.SKOPS, Kind.PICKLE, Kind.LIGHTGBM, Kind.PMML, Kind.PFA, Kind.TFLITE}
+)  # and nowhere else
+
+
+def unused(kind: Kind, settings: Settings) -> list[str]:
+    """What is asked of the hardware and makes no difference to a kind, in words."""
+    found = []
+    cards = [name for name in settings.providers if name != CPU]
+    if cards and kind in ON_CPU:
+        found.append(f"{kind.value} runs on the CPU, and not on {', '.join(cards)}")
+    if settings.provider_options and kind not in (Kind.ONNX, Kind.MLFLOW):
+        found.append(f"{kind.value} is not run by ONNX Runtime: --provider-options are not used")
+    return found
 
 
 def opener(kind: Kind) -> Opener:

@@ -5,6 +5,7 @@ Must not know: HTTP, JSON, processes.
 """
 
 import dataclasses
+import logging
 import urllib.parse
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from predictor import (
 from predictor.config import Settings
 from predictor.errors import LoadError
 from predictor.loaded import Loaded
+
+_LOG = logging.getLogger(__name__)
 
 
 def load(settings: Settings) -> Loaded:
@@ -51,6 +54,8 @@ def load(settings: Settings) -> Loaded:
         raise LoadError(
             f"--signature-name: {artifact.path} is {artifact.kind.value}, which has no signatures"
         )
+    for each in formats.unused(artifact.kind, known):
+        _LOG.warning("WARNING: %s: %s", artifact.path, each)
     opened = formats.opener(artifact.kind)(artifact.path, artifact.kind, known)
     if said.signature is not None:
         opened = declared.applied(opened, said.signature, where=said.signature_by)

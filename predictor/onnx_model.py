@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from api.modelfiles import Kind
-from predictor import onnx_session, onnx_values, preparing
+from predictor import config, onnx_session, onnx_values, preparing
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
@@ -203,6 +203,7 @@ def _wish(settings: Settings) -> Wish:
         options=settings.provider_options,
         threads=settings.threads,
         engines=engines,
+        visible=config.inherited().get("CUDA_VISIBLE_DEVICES", ""),
     )
 
 

@@ -33,6 +33,7 @@ class Wish:
 
     `opening`: options where the graph was optimised before it was written; None where it is
     optimised now. `engines`: a folder of this model's own that TensorRT may fill; None for none.
+    `visible`: CUDA_VISIBLE_DEVICES.
     """
 
     providers: Sequence[str] = ()
@@ -40,6 +41,7 @@ class Wish:
     threads: int = 1
     opening: Mapping[str, str] | None = None
     engines: Path | None = None
+    visible: str = ""
 
 
 def session_options(ort: ModuleType, *, threads: int) -> Any:
@@ -55,7 +57,7 @@ def session_options(ort: ModuleType, *, threads: int) -> Any:
 def choose(ort: ModuleType, wish: Wish) -> providers.Choice:
     """The providers it is opened with; LoadError for a name that is none."""
     known, available = ort.get_all_providers(), ort.get_available_providers()
-    return providers.choose(wish.providers, available=available, known=known)
+    return providers.choose(wish.providers, available=available, known=known, visible=wish.visible)
 
 
 def open_session(ort: ModuleType, path: Path, wish: Wish) -> Any:

@@ -23,17 +23,25 @@ class Choice:
     warnings: tuple[str, ...] = ()
 
 
-def choose(asked: Sequence[str], *, available: Sequence[str], known: Sequence[str]) -> Choice:
+def choose(
+    asked: Sequence[str], *, available: Sequence[str], known: Sequence[str], visible: str = ""
+) -> Choice:
     """The providers to open a session with; the CPU always ends the list.
 
+    `visible`: CUDA_VISIBLE_DEVICES, by which a card may be meant that no provider here can use.
     A provider that exists but not on this machine is warned about and passed over. A name
     that ONNX Runtime never heard of is refused, because it is a slip of the pen.
     """
     if not asked:
-        return Choice(providers=(CUDA, CPU) if CUDA in available else (CPU,))
+        if CUDA in available:
+            return Choice(providers=(CUDA, CPU))
+        lost = (
+            f"CUDA_VISIBLE_DEVICES={visible}, and ONNX Runtime has no {CUDA} here; running on {CPU}"
+        )
+        return Choice(providers=(CPU,), warnings=(lost,) if visible not in ("", "-1") else ())
     chosen: list[str] = []
     warnings: list[str] = []
-    for name in asked:
+    for name in dict.fromkeys(asked):
         if name in available:
             chosen.append(name)
         elif name in known:

@@ -33,6 +33,30 @@ def test_a_signature_is_chosen_only_of_models_that_have_some(
         load("--model", str(path), "--signature-name", "a")
 
 
+def test_what_makes_no_difference_to_a_format_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "m.lgb").write_text("tree\n")
+    with pytest.raises(LoadError):
+        load("--model", str(tmp_path / "m.lgb"), "--providers", "CUDAExecutionProvider")
+    assert f"WARNING: {tmp_path}/m.lgb: LightGBM runs on the CPU" in caplog.text
+
+
+def test_a_card_that_was_given_is_told_of(
+    identity_model: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    load("--model", str(identity_model()), "--providers", "CPUExecutionProvider")
+    assert "CUDA_VISIBLE_DEVICES" not in caplog.text
+    load("--model", str(identity_model()))
+    assert (
+        "WARNING: CUDA_VISIBLE_DEVICES=1, and ONNX Runtime has no CUDAExecutionProvider"
+        in caplog.text
+    )
+
+
 def test_a_pinned_digest_is_believed(identity_model: Callable[..., Path]) -> None:
     pinned = "sha256:" + "0" * 64
     assert load("--model", str(identity_model()), RELIGHT_MODEL_DIGEST=pinned).digest == pinned

@@ -27,6 +27,20 @@ def test_an_absent_provider_is_warned_about_and_passed_over() -> None:
     assert f"{CUDA} was asked for and is not available here" in warning
 
 
+@pytest.mark.parametrize(("visible", "is_told"), [("", False), ("-1", False), ("0,1", True)])
+def test_a_card_that_was_given_and_can_not_be_used_is_told(visible: str, *, is_told: bool) -> None:
+    choice = choose([], available=[CPU], known=KNOWN, visible=visible)
+    assert choice.providers == (CPU,)
+    said = f"CUDA_VISIBLE_DEVICES={visible}, and ONNX Runtime has no {CUDA} here"
+    assert (said in "".join(choice.warnings)) is is_told
+    assert not choose([CPU], available=[CPU], known=KNOWN, visible=visible).warnings
+    assert not choose([], available=[CUDA, CPU], known=KNOWN, visible=visible).warnings
+
+
+def test_a_name_twice_is_one() -> None:
+    assert choose([CPU, CUDA, CPU], available=[CUDA, CPU], known=KNOWN).providers == (CPU, CUDA)
+
+
 def test_an_unknown_provider_is_refused() -> None:
     with pytest.raises(LoadError, match="--providers: ONNX Runtime knows no provider 'Cuda'"):
         choose(["Cuda"], available=[CPU], known=KNOWN)
