@@ -89,6 +89,7 @@ class Fault(enum.Enum):
     REJECTED = (400, "{detail}")  # the model's own code said why
     # The caller's: the request.
     NO_PATH = (404, "nothing is served at {path}")
+    NOT_HERE = (404, "nothing is served at {path}: {why}")
     NO_SERVICE = (404, "there is no service '{name}' here")
     NO_MODEL = (404, "Model with name {name} does not exist.")
     NO_VERSION = (

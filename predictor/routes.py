@@ -90,8 +90,7 @@ def table(model_name: str, revision: str) -> dict[bytes, Route]:
 
 def find(routes: dict[bytes, Route], raw_path: bytes, *, model_name: str, revision: str) -> Route:
     """The route of a path that is not in the table as it stands; RequestError says why none."""
-    path = urllib.parse.unquote_to_bytes(raw_path)
-    path = path.rstrip(b"/") or b"/"
+    path = plain(raw_path)
     route = routes.get(path)
     if route is not None:
         return route
@@ -107,6 +106,11 @@ def find(routes: dict[bytes, Route], raw_path: bytes, *, model_name: str, revisi
             got = "".join(parts[5:6])
             raise RequestError(Fault.NO_VERSION, name=name, got=got, expected=revision)
     raise RequestError(Fault.NO_PATH, path=text)
+
+
+def plain(path: bytes) -> bytes:
+    """A path as it stands in a table: no letter of it is escaped, and no slash ends it."""
+    return urllib.parse.unquote_to_bytes(path).rstrip(b"/") or b"/"
 
 
 def check_method(route: Route, method: bytes, path: bytes) -> None:

@@ -190,7 +190,7 @@ class Server:
 
     def _went_elsewhere(self, exchange: Exchange, path: bytes) -> bool:
         """Whether a path is of another server of the same model's, which has it now."""
-        if path in self._text.paths:
+        if self._text.takes(path):
             self._text.on_request(exchange)
         elif path in self._grpc.paths or grpc.is_grpc(exchange.index.get(b"content-type")):
             self._grpc.on_request(exchange)

@@ -13,7 +13,7 @@ import orjson
 from predictor import coding, routes, text_answers, text_requests
 from predictor.calls import Front
 from predictor.config import Settings
-from predictor.errors import RequestError
+from predictor.errors import Fault, RequestError
 from predictor.loaded import Loaded
 from predictor.model import Tensor
 from predictor.protocol import JSON
@@ -24,6 +24,8 @@ from predictor.writing import EmbedCall, FaultCodec, TextCall
 from wire.exchange import Exchange
 
 EXTENSIONS = ("generate",)  # of a server whose model writes
+_CHAT = "/v1/chat/completions"
+_NO_CHAT = "the model has no template for conversations; /v1/completions takes a prompt"
 _ROOTS = ("", "/openai")  # the second is KServe's
 
 Headers = Mapping[bytes, bytes]
@@ -39,16 +41,26 @@ class TextServer:
         self._v2 = FaultCodec(text_answers.v2_fault)
         self._openai = FaultCodec(text_answers.openai_fault)
         self.paths = self._table()
+        # Of chat, which is asked first of whatever writes, it is told why it is not served.
+        chats = [f"{root}{_CHAT}".encode() for root in _ROOTS] if loaded.generate else []
+        self._absent = {path: _NO_CHAT for path in chats if path not in self.paths}
 
     @property
     def is_serving(self) -> bool:
         """Whether the model can do any of this."""
         return bool(self.paths)
 
+    def takes(self, path: bytes) -> bool:
+        """Whether a request to this path is for here."""
+        if not self.paths:  # as most models have none, which then cost nothing
+            return False
+        found = routes.plain(path)
+        return found in self.paths or found in self._absent
+
     def on_request(self, exchange: Exchange) -> None:
-        """Take a request to one of `paths`."""
-        path = exchange.path
-        handle = self.paths[path]
+        """Take a request to one of the paths that are taken."""
+        path = routes.plain(exchange.path)
+        handle = self.paths.get(path, self._nothing)
         is_read = handle in (self._models, self._model)
         route = Route(b"GET" if is_read else b"POST", Answer.INFER)
         try:
@@ -83,13 +95,17 @@ class TextServer:
             if self._loaded.generate is not None:
                 found[f"{root}/v1/completions"] = self._complete
                 if self._loaded.chat_prompt is not None:
-                    found[f"{root}/v1/chat/completions"] = self._chat
+                    found[f"{root}{_CHAT}"] = self._chat
             if self._loaded.embed is not None:
                 found[f"{root}/v1/embeddings"] = self._embed
         if found:
             found["/openai/v1/models"] = self._models
             found[f"/openai/v1/models/{name}"] = self._model
         return {path.encode(): handle for path, handle in found.items()}
+
+    def _nothing(self, exchange: Exchange) -> None:
+        path = routes.plain(exchange.path)
+        raise RequestError(Fault.NOT_HERE, path=path.decode(), why=self._absent[path])
 
     def _models(self, exchange: Exchange) -> None:
         exchange.respond(200, self._front.heading(JSON), orjson.dumps(self.listed()))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from yarl import URL
 
 from tests.predictor import text_bench
 
@@ -88,3 +89,30 @@ async def test_a_model_has_the_paths_of_what_it_can(short_path: Path) -> None:
         assert (await bench.post(GENERATE, {"text_input": "a"}))[0] == 404
         assert (await bench.post("/v1/completions", {"prompt": "a"}))[0] == 404
         assert (await bench.post("/v1/embeddings", {"input": "a"}))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", [f"{GENERATE}/", "/v2/models/%6d/generate", "/v2/models/m/gener%61te"]
+)
+async def test_a_path_may_be_escaped_and_end_in_a_slash(short_path: Path, path: str) -> None:
+    async with text_bench.start(short_path) as bench:
+        url = URL(text_bench.HOST + path, encoded=True)
+        async with bench.session.post(url, json={"text_input": "a b"}) as reply:
+            assert (reply.status, (await reply.json())["text_output"]) == (200, " a b")
+
+
+@pytest.mark.parametrize("root", ["", "/openai"])
+async def test_who_writes_without_a_template_says_why_it_does_not_chat(
+    short_path: Path, root: str
+) -> None:
+    async with text_bench.start(short_path, chat_prompt=None) as bench:
+        status, body = await bench.post(f"{root}/v1/chat/completions", CHAT)
+        assert status == 404
+        assert "has no template for conversations" in body["error"]["message"]
+        assert (await bench.post(f"{root}/v1/completions", {"prompt": "a"}))[0] == 200
+
+
+async def test_who_does_not_write_says_nothing_of_templates(short_path: Path) -> None:
+    async with text_bench.start(short_path, generate=None, chat_prompt=None) as bench:
+        status, body = await bench.post("/v1/chat/completions", CHAT)
+        assert (status, "template" in str(body)) == (404, False)
