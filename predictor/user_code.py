@@ -7,8 +7,10 @@ Must not know: which of its methods are called for what, HTTP, JSON.
 import importlib.util
 import inspect
 import logging
+import operator
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,10 +62,12 @@ class UserCode:
         except BaseException as error:  # noqa: BLE001 - a user's code; logged
             _LOG.exception("%s.signature failed", self.name)
             raise LoadError(f"{self.name}.signature in {self.path} raised {_name(error)}") from None
-        if declared is not None and (problem := _problem(declared)):
+        if declared is None:
+            return None
+        if problem := _problem(declared):
             raise LoadError(f"the signature of {self.name} in {self.path} {problem}")
-        checked: Signature | None = declared
-        return checked
+        specs = [tuple(map(_plain, listed)) for listed in (declared.inputs, declared.outputs)]
+        return Signature(inputs=specs[0], outputs=specs[1])
 
     def defined(self, method: str) -> Any:
         """A method that only some classes define; None where this one does not."""
@@ -76,7 +80,8 @@ class UserCode:
         try:
             return getattr(self.made, method)(own)
         except InvalidInputError as error:
-            raise RequestError(Fault.REJECTED, detail=str(error)) from None
+            said = str(error) or "the model refuses this input and does not say why"
+            raise RequestError(Fault.REJECTED, detail=said) from None
         except BaseException as error:  # noqa: BLE001 - a user's code; logged
             _LOG.exception("%s.%s failed", self.name, method)
             raise RequestError(Fault.MODEL_RAISED, kind=type(error).__name__) from None
@@ -92,7 +97,11 @@ class UserCode:
             empty = "an empty " if isinstance(found, Mapping) else ""
             got = f"{empty}{type(found).__name__}"
             raise bad_output(f"{self.name}.{method} gave {got}, not a dict of arrays")
-        return {name: _array(name, value) for name, value in found.items()}
+        outputs = {name: _array(name, value) for name, value in found.items()}
+        for name, array in outputs.items():
+            if array.dtype.kind in "OU" and not _is_unicode(array):
+                raise bad_output(f"output '{name}' holds text with half of a surrogate pair")
+        return outputs
 
     def _is_one(self, found: object) -> bool:
         return inspect.isclass(found) and issubclass(found, self._base) and found is not self._base
@@ -126,13 +135,48 @@ def bad_output(detail: str) -> RequestError:
 def _problem(declared: Any) -> str:
     if not isinstance(declared, Signature):
         return f"is {type(declared).__name__}, not Signature"
-    specs: list[Any] = [*declared.inputs, *declared.outputs]
-    for spec in specs:
-        if not isinstance(spec, TensorSpec):
-            return f"holds {type(spec).__name__}, not TensorSpec"
-        if spec.datatype not in DATATYPES:
-            return f"gives '{spec.name}' datatype {spec.datatype!r}; known: {datatypes.NAMES}"
+    told: dict[str, Any] = {"inputs": declared.inputs, "outputs": declared.outputs}
+    for role, specs in told.items():
+        if not isinstance(specs, list | tuple):
+            return f"gives {role} as {type(specs).__name__}, not as a list of TensorSpec"
+        for spec in specs:
+            if problem := _spec_problem(spec):
+                return problem
+        if len({spec.name for spec in specs}) < len(specs):
+            return f"gives {role} of which two have the same name"
     return ""
+
+
+def _spec_problem(spec: Any) -> str:
+    if not isinstance(spec, TensorSpec):
+        return f"holds {type(spec).__name__}, not TensorSpec"
+    name: Any = spec.name
+    datatype: Any = spec.datatype
+    shape: Any = spec.shape
+    if not isinstance(name, str) or not name:
+        return f"gives a tensor the name {name!r}; expected text"
+    if not isinstance(datatype, str) or datatype not in DATATYPES:
+        return f"gives '{name}' datatype {datatype!r}; known: {datatypes.NAMES}"
+    try:
+        is_shape = isinstance(shape, list | tuple) and all(operator.index(n) >= -1 for n in shape)
+    except TypeError:
+        is_shape = False
+    if not is_shape or len(shape) > datatypes.RANK_MAX:
+        return f"gives '{name}' shape {shape!r}; expected whole numbers, -1 for any size"
+    return ""
+
+
+def _plain(spec: TensorSpec) -> TensorSpec:
+    """With a shape as others compare it: a user's may be a list, or of numpy's numbers."""
+    return replace(spec, shape=tuple(map(operator.index, spec.shape)))
+
+
+def _is_unicode(array: Tensor) -> bool:
+    try:
+        "".join(one for one in array.reshape(-1).tolist() if type(one) is str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name(error: BaseException) -> str:

@@ -13,6 +13,11 @@ from predictor.user_code import UserCode
 File = Callable[[str], Path]
 
 
+def declared(fields: str, *, times: int = 1) -> str:
+    """A signature whose inputs have these fields, as it is written."""
+    return f"Signature(inputs=[TensorSpec(datatype='FP32', {fields})] * {times}, outputs=[])"
+
+
 def code(path: Path) -> UserCode:
     found = UserCode(path, "Mine", base=Model, module="tried_user_code")
     found.load()
@@ -71,6 +76,8 @@ def test_an_array_of_a_class_of_its_own_is_an_array(python_file: File) -> None:
     ("value", "said"),
     [
         ("np.ma.array([1.0, 2.0], mask=[0, 1])", "output 'y' is masked in places"),
+        ("['\\ud800']", "output 'y' holds text with half of a surrogate pair"),
+        ("np.array(['ok', '\\ud83d'], object)", "output 'y' holds text with half of a surrogate"),
         ("Odd()", r"output 'y' holds a Odd that is no array \(RuntimeError\)"),
     ],
 )
@@ -87,6 +94,13 @@ def test_what_is_no_array_is_said(python_file: File, value: str, said: str) -> N
     [
         ("3", "is int, not Signature"),
         ("Signature(inputs=[1], outputs=[])", "holds int, not TensorSpec"),
+        ("Signature(inputs=1, outputs=[])", "gives inputs as int, not as a list"),
+        ("Signature(inputs=[], outputs=None)", "gives outputs as NoneType, not as a list"),
+        (declared("name=5, shape=(1,)"), "gives a tensor the name 5; expected text"),
+        (declared("name='x', shape=(-2,)"), r"gives 'x' shape \(-2,\); expected whole numbers"),
+        (declared("name='x', shape=3"), "gives 'x' shape 3; expected whole numbers"),
+        (declared("name='x', shape=[1.5]"), r"gives 'x' shape \[1.5\]; expected whole numbers"),
+        (declared("name='x', shape=[1]", times=2), "gives inputs of which two have the same name"),
         ("1 / 0", r"Mine.signature in .* raised ZeroDivisionError"),
     ],
 )
@@ -95,6 +109,20 @@ def test_signatures_are_checked(python_file: File, signature: str, said: str) ->
     found = code(python_file(body))
     with pytest.raises(LoadError, match=said):
         found.signature()
+
+
+def test_a_shape_may_be_a_list(python_file: File) -> None:
+    listed = declared("name='x', shape=[-1, np.int64(3)]")
+    body = f"class Mine(Model):\n  def signature(self): return {listed}\n"
+    signature = code(python_file(body)).signature()
+    assert signature is not None
+    assert [spec.shape for spec in signature.inputs] == [(-1, 3)]
+
+
+def test_a_refusal_without_words_says_so(python_file: File) -> None:
+    body = "class Mine(Model):\n  def predict(self, inputs): raise InvalidInputError\n"
+    with pytest.raises(RequestError, match="refuses this input and does not say why"):
+        code(python_file(body)).tensors("predict", {})
 
 
 def test_the_file_must_be_one(tmp_path: Path) -> None:
