@@ -15,9 +15,11 @@ Raw = Mapping[str, Any]
 
 # Arguments of our predictor that take one value, in the order they are written.
 _MODEL, _PYTHON, _REPOSITORY = _SOURCES = "--model", "--python", "--repository"
+_SIGNATURE = "--signature-name"  # of a model that is no program
 _OF_ONE = {  # of one model: why not of a repository's
     "--transformer": "it is around one model, not around a repository's",
     "--model-name": "the models of a repository are named by their folders and files",
+    _SIGNATURE: "it is one model's",
 }
 _OF_MANY = ("--models-memory-mib", "--models-max")  # of a repository only
 _OPTIONS = (*_SOURCES, *_OF_ONE, "--providers", "--threads")
@@ -38,6 +40,7 @@ class Run:
     args: tuple[str, ...] | None = None
     env: Mapping[str, str | None] = field(default_factory=dict)  # None removes the variable
     model_name: str | None = None
+    signature_name: str | None = None  # of TensorFlow's; "" for the default
     providers: str | None = None
     threads: int | None = None
     trust_pickle: bool = False
@@ -61,6 +64,7 @@ class Run:
             self.repository,
             self.transformer,
             self.model_name,
+            self.signature_name,
             self.providers,
             self.threads,
         )
@@ -115,7 +119,8 @@ def _without_program(container: Raw) -> dict[str, Any]:
 def _predictor(run: Run, container: Raw) -> dict[str, Any]:
     options, rest = split_args(container.get("args") or ())
     if run.is_served:  # consent is to what was served, and so is what only that takes
-        gone = (*_SOURCES, *(_OF_ONE if run.repository else ()))
+        of_model = _OF_ONE if run.repository else (_SIGNATURE,) if run.python else ()
+        gone = (*_SOURCES, *of_model)
         options = {name: value for name, value in options.items() if name not in gone}
         _, rest = split_args(rest, () if run.repository else _OF_MANY)
         rest = [word for word in rest if word != _TRUST]

@@ -76,6 +76,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         "--env", action="append", default=[], metavar="K=V", help="a variable; K- removes it"
     )
     group.add_argument("--model-name", metavar="NAME", help="name in /v1 and /v2 paths")
+    group.add_argument(
+        "--signature-name", metavar="NAME", help='of a TensorFlow model; "" for its default'
+    )
     group.add_argument("--providers", metavar="LIST", help="ONNX Runtime's, in order of preference")
     group.add_argument("--threads", type=int, metavar="N", help="threads of one replica")
     group.add_argument(
@@ -159,6 +162,7 @@ def _run(args: argparse.Namespace, folder: Path) -> tuple[Run, str | None]:
         args=None if args.arg is None else tuple(args.arg),
         env=_environment(args.env),
         model_name=args.model_name,
+        signature_name=args.signature_name,
         providers=args.providers,
         threads=args.threads,
         trust_pickle=args.trust_pickle,

@@ -104,6 +104,18 @@ def test_consent_to_a_pickle_is_written_once_and_stays() -> None:
         containers.build(Run(image="example/other", trust_pickle=True), None)
 
 
+def test_a_signature_is_chosen_of_a_model_and_goes_with_it() -> None:
+    chosen = containers.build(Run(model="/a.tflite", signature_name="rank"), None)
+    assert chosen["args"] == ["--model", "/a.tflite", "--signature-name", "rank"]
+    newer = containers.build(Run(model="/b.tflite"), chosen)
+    assert newer["args"] == ["--model", "/b.tflite", "--signature-name", "rank"]
+    assert containers.build(Run(signature_name=""), newer)["args"][-2:] == ["--signature-name", ""]
+    assert containers.build(Run(python="/a.py:A"), chosen)["args"] == ["--python", "/a.py:A"]
+    assert containers.build(Run(repository="/m"), chosen)["args"] == ["--repository", "/m"]
+    with pytest.raises(UsageError, match="--signature-name: it is one model's"):
+        containers.build(Run(repository="/m", signature_name="rank"), None)
+
+
 def test_a_repository_takes_the_place_of_a_model_and_of_what_is_said_of_one() -> None:
     one = containers.build(Run(model="/a.onnx", transformer="/t.py:T", model_name="m"), OLD)
     many = containers.build(Run(repository="/models", args=("--models-max", "3")), one)
