@@ -206,13 +206,19 @@ def _misfit(outputs: Mapping[str, Tensor], rows: int) -> str:
 def _shape(request: InferRequest) -> tuple[Hashable | None, int]:
     """What must be equal to be joined, and the rows; no key where axis 0 is no batch.
 
-    The order of the inputs counts: to a model without names it is the order of its columns.
+    The order of the inputs counts: to a model without names it is the order of its columns. BYTES
+    of a request are all text or all bytes, and a model is given one or the other.
     """
     rows = _rows(request.feeds)
     if not rows:
         return None, 1
-    parts = tuple([(name, one.dtype, one.shape[1:]) for name, one in request.feeds.items()])
+    parts = tuple([(name, _kind(one), one.shape[1:]) for name, one in request.feeds.items()])
     return (parts, request.outputs), rows
+
+
+def _kind(array: Tensor) -> Hashable:
+    dtype = array.dtype
+    return dtype if dtype.char != "O" or not array.size else type(array.flat[0])
 
 
 def _rows(feeds: Mapping[str, Tensor]) -> int:

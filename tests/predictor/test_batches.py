@@ -13,12 +13,13 @@ import numpy as np
 import orjson
 import pytest
 
-from predictor import config, loading, serving
+from predictor import batches, config, loading, serving
 from predictor.batches import refusal
 from predictor.errors import LoadError
 from predictor.joining import FIRST
 from predictor.loaded import Loaded
 from predictor.model import InvalidInputError, Signature, Tensor, TensorSpec
+from predictor.protocol import InferRequest
 from predictor.server import Server
 from predictor.worker import Worker
 from tests.predictor.talking import Reply, infer_body, read_reply, request
@@ -217,6 +218,14 @@ class Forgiving(Adder):
     ) -> Mapping[str, Tensor]:
         assert self.go.wait(PATIENCE_S)
         return {"y": feeds["x"] + 1}
+
+
+def test_text_and_bytes_are_not_joined() -> None:
+    def key(value: str | bytes) -> object:
+        feeds = {"x": np.array([value], object)}
+        return batches._shape(InferRequest(None, feeds, None))[0]
+
+    assert key("a") == key("b") != key(b"\xff")
 
 
 async def test_outputs_without_the_rows_end_batching_and_lose_no_answer(
