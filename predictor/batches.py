@@ -216,7 +216,7 @@ def _shape(request: InferRequest) -> tuple[Hashable | None, int]:
     return (parts, request.outputs), rows
 
 
-def _kind(array: Tensor) -> Hashable:
+def _kind(array: Tensor) -> object:
     dtype = array.dtype
     return dtype if dtype.char != "O" or not array.size else type(array.flat[0])
 
