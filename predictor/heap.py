@@ -7,6 +7,7 @@ Must not know: models, forks, or when it is a good time.
 """
 
 import ctypes
+import gc
 import mmap
 import sys
 import threading
@@ -34,6 +35,16 @@ def give_back() -> None:
     trim = getattr(_LIBC, "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def collect() -> None:
+    """Free what is in nobody's hands but its own, and give it back.
+
+    A model's server is a circle of objects, few and small to Python, which would not look for
+    them for a long time: the library's memory behind them is what counts.
+    """
+    gc.collect()
+    give_back()
 
 
 def level() -> None:

@@ -154,6 +154,14 @@ class Lane:
             self._over(job)
             self._leave(job)
 
+    def close(self) -> None:
+        """Nothing is asked any more: let go of the model, which a timer must not keep."""
+        self._run = _closed
+        self._batches = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def statistics(self) -> dict[str, Any]:
         """What waits and runs, and all totals until now."""
         gate = self._gate.statistics()
@@ -265,6 +273,12 @@ class Lane:
                 self._timer = self._loop.call_at(deadline_s, self._expire)
                 return
             self.expired(job, self._settings.timeout_s)
+
+
+def _closed(feeds: dict[str, Tensor], wanted: tuple[str, ...] | None) -> Mapping[str, Tensor]:
+    """Stand in for a model that went."""
+    del feeds, wanted
+    raise RequestError(Fault.BUG)
 
 
 def _batches(

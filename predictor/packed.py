@@ -353,11 +353,14 @@ class PackedServer:
     ) -> None:
         assert model.worker is not None
         (self._packing.evicted if is_for_room else self._packing.closed)(name)
+        assert model.server is not None
+        if not model.is_busy:  # else it does not return, and who waits is told so in time
+            model.server.lane.close()
         model.worker.stop()
         model.server = model.worker = None
         model.state = state
         _LOG.info("closed %s", name)
-        self._worker.call(heap.give_back)
+        self._worker.call(heap.collect)  # before another is opened in its place
 
     def _is_idle(self, name: str) -> bool:
         return not self._models[name].is_busy

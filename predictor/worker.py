@@ -152,6 +152,7 @@ class Worker:
             self._jobs_started += 1
             self._is_working = True
             job()
+            job = _nothing  # what it ran may go before the next comes
             self._is_working = False
 
     def _look(self) -> None:

@@ -1,10 +1,14 @@
 """Free heap is given back, or filled so that what comes next lies together."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
+
+from predictor import heap
 
 CODE = """
 import re
@@ -127,3 +131,19 @@ def test_pages_of_zeros_inside_an_object_are_given_back_and_it_works_on() -> Non
     given_kib, works = _said(ZEROS)
     assert int(given_kib) > 150
     assert works == "works"
+
+
+class Circle:
+    def __init__(self) -> None:
+        self.own = self
+
+
+def test_what_only_holds_itself_is_freed_at_once() -> None:
+    gc.disable()
+    try:
+        lost = weakref.ref(Circle())
+        assert lost() is not None
+        heap.collect()
+        assert lost() is None
+    finally:
+        gc.enable()

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import math
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -103,6 +105,22 @@ async def test_an_answer() -> None:
     job = give(lane, Errand())
     await until(lambda: job.told)
     assert (job.told, job.is_over, lane.is_busy) == ([[2.0, 4.0]], True, False)
+    assert lane.statistics()["requests"] == 1
+
+
+async def test_one_that_is_closed_lets_go_of_its_model() -> None:
+    model = Held()
+    model.go.set()
+    lane = lane_of(model, timeout_s=300)
+    job = give(lane, Errand())
+    await until(lambda: job.told)
+    kept = weakref.ref(model)
+    del model
+    gc.collect()
+    assert kept() is not None, "a timer has it"
+    lane.close()
+    gc.collect()
+    assert kept() is None
     assert lane.statistics()["requests"] == 1
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -395,6 +397,30 @@ async def test_by_hand_changed_files_are_opened_anew(start: Start, short_path: P
         assert loading.result() == (200, {"name": "a", "load": True})
         assert bench.server._models["a"].server is not first
         assert (await bench.infer("a"))[0] == 200
+
+
+async def test_what_is_closed_is_freed_before_another_is_opened(start: Start) -> None:
+    async with start("--models-max", "1", timeout_s=300) as bench:
+        assert (await bench.infer("a"))[0] == 200, "on its thread, with a timer of 300 s"
+        server = bench.server._models["a"].server
+        assert server is not None
+        held = weakref.ref(server._loaded.run.__self__)  # type: ignore[attr-defined]
+        del server
+        found: list[bool] = []
+        opener = packed.open_measured
+
+        def look(*given: Any) -> opening.Opened:
+            found.append(held() is None)
+            return opener(*given)
+
+        gc.disable()
+        try:
+            packed.open_measured = look
+            assert (await bench.infer("b"))[0] == 200
+        finally:
+            packed.open_measured = opener
+            gc.enable()
+        assert found == [True], "else a limit on memory limits nothing"
 
 
 async def test_who_leaves_or_waits_too_long_is_forgotten(start: Start) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Mapping
 
 import numpy as np
@@ -146,3 +147,15 @@ async def test_what_no_one_catches_fails_one_run_and_not_the_thread() -> None:
     assert (outcome.outputs, outcome.error and outcome.error.status) == (None, 500)
     assert (await run_there(worker, Recorder())).outputs is not None
     assert worker.run_here(panics, {}, None).outputs is None
+
+
+async def test_what_ran_is_let_go_of_before_the_next_comes() -> None:
+    worker = Worker(asyncio.get_running_loop())
+    run = Recorder()
+    kept = weakref.ref(run)
+    await run_there(worker, run)
+    del run
+    async with asyncio.timeout(10):
+        while kept() is not None:
+            await asyncio.sleep(0.001)
+    worker.stop()
