@@ -49,6 +49,9 @@ def failure(seen: Seen) -> str | None:
     ready = conditions.find(seen.service, "Ready")
     if not seen.is_current or ready is None or ready.status != "False":
         return None
+    made = conditions.find(seen.service, "ConfigurationsReady")
+    if made is not None and made.status == "Unknown" and ready.reason == "RevisionMissing":
+        return None  # the Route still speaks of the revision before, which failed
     revision = conditions.find(seen.revisions.get(seen.latest, {}), "Ready")
     if revision is not None and revision.status == "False":
         return f"Revision {seen.latest} failed: {_told(revision)}"

@@ -119,3 +119,11 @@ def test_a_failure_without_a_revision_is_told_in_the_words_of_the_service() -> N
 
 def test_an_earlier_failure_is_not_ours() -> None:
     assert failure(seen(("Ready", "False", "RevisionFailed", "x"), observed=1)) is None
+
+
+@pytest.mark.parametrize("reason", ["OutOfDate", ""])
+def test_nor_is_one_that_the_route_still_speaks_of(reason: str) -> None:
+    missing = "RevisionMissing", 'Configuration "iris" does not have any ready Revision.'
+    stale = ("Ready", "False", *missing), ("RoutesReady", "False", *missing)
+    assert failure(seen(*stale, ("ConfigurationsReady", "Unknown", reason, ""))) is None
+    assert failure(seen(*stale, ("ConfigurationsReady", "True", "", ""))) is not None
