@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.wire.memory import Memory
 from wire.client import Connection
@@ -187,6 +189,37 @@ def test_times_that_are_not_passed_on_are_not_remembered() -> None:
         hop.data_received(nominating)
         assert found.lines == b"A: 1\r\n"
         assert hop.let_go()
+
+
+ODD = st.sampled_from(
+    [b" ", b"\t", b"\r", b"\n", b"\0", b"0", b"9", b"x", b"+", b"-", b",", b":", b"\xff"]
+)
+
+
+@given(
+    at=st.integers(0, 60),
+    cut=st.integers(0, 2),
+    odd=ODD,
+    timing=st.from_regex(r"[ -~]{1,5}", fullmatch=True),
+    body=st.binary(max_size=12),
+)
+def test_a_known_answer_is_taken_for_what_a_parser_makes_of_it(
+    at: int, cut: int, odd: bytes, timing: str, body: bytes
+) -> None:
+    good = timed(timing.encode(), body)
+    place = good.index(b"server-timing") + at
+    answer = good[:place] + odd + good[place + cut :]
+    told = []
+    for is_known in (True, False):
+        connection, wire = connect()
+        if is_known:
+            ask(connection)
+            connection.data_received(timed(b"a", b"abc"))
+            assert connection.let_go()
+        found = ask(connection)
+        connection.data_received(answer)
+        told.append((vars(found), wire.is_aborted, connection.is_answer_complete))
+    assert told[0] == told[1]
 
 
 def test_an_answer_that_ends_with_the_connection() -> None:

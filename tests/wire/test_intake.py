@@ -182,6 +182,40 @@ async def test_a_known_head_whose_body_is_still_coming_is_parsed() -> None:
     protocol.connection_lost(None)
 
 
+# What a tail may be turned into: what is read in two ways by two servers starts like this.
+ODD = st.sampled_from(
+    [b" ", b"\t", b"\r", b"\n", b"\0", b"0", b"9", b"x", b"+", b"-", b",", b":", b"\xff"]
+)
+
+
+@given(
+    at=st.integers(0, 70),
+    cut=st.integers(0, 2),
+    odd=ODD,
+    identity=st.from_regex(r"[!-~]{1,5}", fullmatch=True),
+    body=st.binary(max_size=12),
+)
+async def test_a_remembered_head_is_taken_for_what_a_parser_makes_of_it(
+    at: int, cut: int, odd: bytes, identity: str, body: bytes
+) -> None:
+    good = forwarded(b"/a", identity.encode(), body)
+    place = good.index(b"content-length") + at
+    request = good[:place] + odd + good[place + cut :]
+    found = []
+    for is_known in (True, False):
+        protocol, wire, app = connect()
+        if is_known:
+            protocol.data_received(forwarded(b"/a", b"i", b"one"))
+            wire.sent = b""
+            app.seen.clear()
+            app.heads.clear()
+        protocol.data_received(request)
+        heads: list[Any] = app.heads
+        found.append((wire.sent, app.seen, [(head.headers, head.index) for head in heads]))
+        protocol.connection_lost(None)
+    assert found[0] == found[1]
+
+
 REQUESTS = [
     forwarded(b"/a", b"i", b"one"),
     forwarded(b"/a", b"j", b"three"),
