@@ -64,9 +64,10 @@ class Words:
 
     @property
     def size(self) -> int:
-        """Of a row: numbers have eight bytes a value."""
+        """Of a row, in numbers: eight letters take their room, and a word their time."""
         texts = self.array.reshape(len(self.array), -1).tolist()
-        return max(sum(map(len, row)) for row in texts) // 8 + 1
+        longest = max(sum(map(len, row)) for row in texts)
+        return longest // 8 + 4 * max(map(self.count, range(len(texts)))) + 1
 
     def count(self, row: int) -> int:
         """See `Columns`."""

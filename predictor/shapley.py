@@ -61,14 +61,14 @@ def exact(features: int, *, block: int) -> Game:
         codes = np.arange(start, min(start + block, count))
         parts.append((yield (codes[:, None] >> bits & 1).astype(bool)))
     table = np.concatenate(parts)
-    codes = np.arange(count)
-    sizes = (codes[:, None] >> bits & 1).sum(axis=1)
+    sizes = np.bitwise_count(np.arange(count))
     weights = np.array([1 / (features * math.comb(features - 1, k)) for k in range(features)])
     values = np.zeros((features, table.shape[1]))
     for feature in range(features):
-        without = codes[(codes >> feature & 1) == 0]
-        gains = table[without | (1 << feature)] - table[without]
-        values[feature] = weights[sizes[without]] @ gains
+        pairs = table.reshape(-1, 2, 2**feature, table.shape[1])  # without it, and with it
+        without = sizes.reshape(-1, 2, 2**feature)[:, 0].reshape(-1)
+        gains = (pairs[:, 1] - pairs[:, 0]).reshape(len(without), -1)
+        values[feature] = weights[without] @ gains
     return Attributions(values=values, base=table[0], masks=count)
 
 

@@ -93,6 +93,14 @@ def test_long_texts_are_runs_of_words() -> None:
     assert found.written()["words"] == {"text": ["a good", "bad, film"]}
 
 
+def test_many_words_make_a_row_large_however_short_they_are() -> None:
+    def size(text: str) -> int:
+        return explain_words.of("t", texts(text), ("t",), 4096).size
+
+    assert size("a" * 800) == 100 + 4 + 1
+    assert size("a " * 400) == 100 + 4 * 400 + 1
+
+
 def test_text_has_its_bounds() -> None:
     sizes = set()
 
