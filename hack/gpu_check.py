@@ -8,6 +8,9 @@ that could be tried did well and a card was really used, else 1.
 """
 
 import argparse
+import contextlib
+import ctypes
+import importlib.util
 import shutil
 import statistics
 import subprocess
@@ -63,6 +66,17 @@ def driver() -> str:
     query = ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
     found = subprocess.run([program, *query], capture_output=True, text=True, check=False)
     return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def has_tensorrt() -> bool:
+    """Whether TensorRT's own library is here: ONNX Runtime names its provider without it too."""
+    if importlib.util.find_spec("tensorrt_libs") is not None:
+        return True
+    for name in ("libnvinfer.so.10", "libnvinfer.so"):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(name)
+            return True
+    return False
 
 
 def cases(available: Sequence[str]) -> list[Case]:
@@ -124,8 +138,10 @@ def _fault(provider: str, case: Case, answer: Tensor, plain: Tensor) -> str:
 
 def check(folder: Path, available: Sequence[str], scale: float) -> bool:
     """Try everything with both models; whether all did well."""
-    from benchmarks.prepared import SIDE, network  # needs the package onnx
-
+    try:
+        from benchmarks.prepared import SIDE, network
+    except ModuleNotFoundError as error:
+        raise LoadError(f"the models are made with {error.name}: pip install onnx") from None
     tiny, large = folder / "tiny.onnx", folder / "large.onnx"
     tiny.write_bytes(warming.MODEL)
     large.write_bytes(network(scale))
@@ -164,6 +180,9 @@ def report(ort: ModuleType, scale: float) -> bool:
         print("no GPU provider: pip install '.[gpu]' instead of '.[cpu]'")
     if not cards or not {CUDA, TENSORRT} & set(available):
         return False
+    if TENSORRT in available and not has_tensorrt():
+        print("TensorRT:  is not installed, so it is not tried")
+        available = [name for name in available if name != TENSORRT]
     with tempfile.TemporaryDirectory(prefix="relight-gpu-") as folder:
         return check(Path(folder), available, scale)
 

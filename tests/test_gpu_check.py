@@ -1,5 +1,6 @@
 """The check of a card: clear where there is none, and a table where there is one (here: a fake)."""
 
+import sys
 from types import ModuleType
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ def put(monkeypatch: pytest.MonkeyPatch, ort: Any, *, cards: str) -> None:
         monkeypatch.setattr(module, "runtime", lambda: cast("ModuleType", ort))
     monkeypatch.setattr(gpu_check, "driver", lambda: cards)
     monkeypatch.setattr(gpu_check, "RUNS", 1)
+    monkeypatch.setattr(gpu_check, "has_tensorrt", lambda: True)
 
 
 def test_without_a_card_it_says_so(
@@ -42,6 +44,29 @@ def test_with_one_everything_is_tried(
     for how in ("CPU", "CUDA, bound", "CUDA, not bound", "CUDA, arena of 2 GiB"):
         assert said.count(f"  {how}  ") == 2
     assert said.endswith("gpu_check: well\n")
+
+
+def test_tensorrt_is_tried_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gpu_check.has_tensorrt() in (False, True)
+    ort = FakeOrt([TENSORRT, CUDA, CPU], [CUDA, CPU])  # as the package of pip says it
+    put(monkeypatch, ort, cards="NVIDIA Fake, 1, 2 MiB")
+    monkeypatch.setattr(gpu_check, "has_tensorrt", lambda: False)
+    assert gpu_check.main(SMALL) == 0
+    said = capsys.readouterr().out
+    assert "TensorRT:  is not installed, so it is not tried" in said
+    assert "TensorRT, engine" not in said
+
+
+def test_a_package_that_it_needs_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(monkeypatch, FakeOrt([CUDA, CPU], [CUDA, CPU]), cards="NVIDIA Fake, 1, 2 MiB")
+    monkeypatch.delitem(sys.modules, "benchmarks.prepared", raising=False)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert gpu_check.main(SMALL) == 1
+    assert "the models are made with onnx: pip install onnx" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
