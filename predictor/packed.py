@@ -11,6 +11,7 @@ while, unless its files change.
 
 import asyncio
 import logging
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,8 @@ class PackedServer:
             self._worker.limit(*limits)
         if opened.loaded is None:
             self._failed(name, model, opened.failure)
+            if opened.is_stuck:  # each further try would cost a thread that never ends
+                model.failed_s = math.inf
         elif model.state is State.UNLOADED:
             _LOG.info("%s was unloaded while it was opened", name)
         else:

@@ -477,6 +477,8 @@ async def test_one_whose_warm_up_does_not_end_is_given_up_and_others_are_opened(
         assert (await bench.states())["a"] == "UNAVAILABLE", "it came too late"
         monkeypatch.undo()
         monkeypatch.setattr(packed, "_RETRY_S", 0)
+        assert (await bench.infer("a"))[0] == 503, "another thread would hang"
+        assert (await bench.ask("POST", "/v2/repository/models/a/load"))[0] == 200
         assert (await bench.infer("a"))[0] == 200
 
 
