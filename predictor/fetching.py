@@ -4,15 +4,17 @@ For: the order of these steps, their limits, and what is tried again.
 Must not know: processes, arguments, or how the progress is shown.
 """
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from api.modeldigests import pin
 from api.modelfiles import ModelFileError
@@ -160,13 +162,16 @@ class Fetch:
         if total > most:
             raise FetchError(f"{self._name} is {amount(total)}, and {amount(most)} is the limit")
         self._cache.root.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._cache.root).free
+        free = self._free()
         if total + _SPARE_BYTES > free:
             raise FetchError(
                 f"{self._name} is {amount(total)}, and the cache's disk has {amount(free)} free, "
                 f"of which {amount(_SPARE_BYTES)} stay free",
                 is_final=False,
             )
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._cache.root).free
 
     # -- downloads ---------------------------------------------------------------------------
 
@@ -225,6 +230,8 @@ class Fetch:
                     file.flush()
                     self.progress.add(len(chunk), item.name)
                     self._check_going(file.tell(), item)
+                    if item.size is None:
+                        self._check_disk(file)
         size = part.stat().st_size
         if item.size is not None and size < item.size:
             message = f"{self._name} broke off after {size} of {item.size} bytes"
@@ -232,6 +239,7 @@ class Fetch:
         if item.sha256 and _sha256(part) != item.sha256:
             part.unlink()
             part.touch(mode=0o600)
+            self.progress.add(-size, item.name)
             message = f"{self._name}: {item.name} is not what its source says it is"
             raise FetchError(message, is_final=False)
 
@@ -244,6 +252,12 @@ class Fetch:
             most = amount(self._wanted.bytes_max)
             raise FetchError(f"{self._name} is more than {most}, which is the limit")
         self._check_time()
+
+    def _check_disk(self, file: IO[bytes]) -> None:
+        """Of what came without its size: others need the disk, too."""
+        if self._free() < _SPARE_BYTES:
+            file.truncate(0)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._cache.root))
 
     def _check_time(self) -> None:
         if self._clock.now_s() > self._ends_s:

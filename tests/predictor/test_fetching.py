@@ -207,6 +207,20 @@ def test_limits_are_checked_before_and_while_it_comes(
     assert not list((tmp_path / "models").glob("sha256-*"))
 
 
+def test_what_comes_without_a_size_leaves_room_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([1 << 30, 1 << 30])
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda _: SimpleNamespace(free=next(free, 1 << 20)), raising=True
+    )
+    with serving(m__onnx=LARGE) as server:
+        server.files["/m.onnx"].headers = {"content-length": "", "connection": "close"}
+        with pytest.raises(OSError, match="No space left on device"):
+            fetched(tmp_path, f"{server.url}/m.onnx")
+        assert next((tmp_path / "models/partial").glob("*/0.part")).stat().st_size == 0
+
+
 def an_archive(**files: bytes) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as opened:
@@ -249,6 +263,16 @@ def test_a_repository_of_the_hub_with_a_file_that_is_not_what_it_says(tmp_path: 
         server.files[path].content = bytes(len(MODEL))
         with pytest.raises(FetchError, match=r"model\.onnx is not what its source says"):
             fetched(tmp_path, "hf://org/repo/model.onnx", env=env)
+
+
+def test_what_is_not_what_it_says_is_counted_once(tmp_path: Path) -> None:
+    with Server() as server:
+        hub(server, "org/repo", {"m.onnx": LARGE})
+        server.files[f"/org/repo/resolve/{'c0ffee' * 6}/m.onnx"].content = bytes(len(LARGE))
+        with pytest.raises(FetchError, match="is not what its source says it is"):
+            fetched(
+                tmp_path, "hf://org/repo", env={"HF_ENDPOINT": server.url}, bytes_max=len(LARGE)
+            )
 
 
 def test_one_of_several_at_once_fetches(tmp_path: Path) -> None:
