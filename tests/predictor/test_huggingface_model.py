@@ -282,7 +282,7 @@ def test_what_can_not_be_read_is_explained(tmp_path: Path) -> None:
     assert "lacks 1 of its weights (embeddings.word_embeddings.weight)" in failure(path)
     weights.write_bytes(whole)
     (path / "modules.json").write_text('["Transformer"]')
-    assert "its settings are not as such folders have them" in failure(path)
+    assert "modules.json is not a list of objects with paths" in failure(path)
     (path / "modules.json").unlink()
     (path / "tokenizer.json").write_text("{}")
     assert "cannot be loaded with transformers" in failure(path)
