@@ -53,7 +53,7 @@ class PackedServer:
         self._opens = 0  # which opening it is
         self._looking: asyncio.TimerHandle | None = None  # for room
         self._is_draining = False
-        self._touched_s = self._loop.time()
+        self.asked_s = self._touched_s = self._loop.time()  # when a model was; when anything
 
     # -- what serving.py asks ----------------------------------------------------------------
 
@@ -117,6 +117,7 @@ class PackedServer:
         self._refuse(exchange, repository_requests.too_large())
 
     def _pass_on(self, name: str, exchange: Exchange) -> None:
+        self.asked_s = self._loop.time()
         model = self._known(name)
         if model.state is State.UNLOADED:
             raise RequestError(Fault.NOT_READY, name=name)
@@ -312,12 +313,8 @@ class PackedServer:
             model.size_bytes = max(least, files.size_bytes)
             model.opens += 1
             self._packing.opened(name, size_bytes=model.size_bytes, cost_s=opened.load_s)
-            _LOG.info(
-                "opened %s: %.1f MiB in %.1f ms",
-                name,
-                model.size_bytes / 2**20,
-                opened.load_s * 1000,
-            )
+            mib, load_ms = model.size_bytes / 2**20, opened.load_s * 1000
+            _LOG.info("opened %s: %.1f MiB in %.1f ms", name, mib, load_ms)
             model.let_all(lambda waiter: waiter.go_on())
             # The guess may have been too small: it is corrected once, at the expense of others.
             others = lambda one: one != name and self._is_idle(one)  # noqa: E731 - short

@@ -190,8 +190,7 @@ async def _linger(server: Front, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     while loop.time() - began_s < seconds:
-        asked_s = server.asked_s if isinstance(server, Server) else began_s
-        is_quiet = loop.time() - max(began_s, asked_s) >= LINGER_QUIET_S
+        is_quiet = loop.time() - max(began_s, server.asked_s) >= LINGER_QUIET_S
         if is_quiet and not server.is_busy:
             return
         await asyncio.sleep(_LINGER_LOOK_S)

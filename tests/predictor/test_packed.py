@@ -134,6 +134,15 @@ async def test_the_platform_s_questions(start: Start) -> None:
         assert (await bench.infer("b"))[0] == 200, "what comes all the same is served"
 
 
+async def test_only_who_asks_for_a_model_keeps_a_leaving_replica(start: Start) -> None:
+    async with start() as bench:
+        asked_s = bench.server.asked_s
+        assert (await bench.ask("GET", "/healthz"))[0] == 200
+        assert bench.server.asked_s == asked_s, "a probe is nobody who came past the activator"
+        assert (await bench.infer("a"))[0] == 200
+        assert bench.server.asked_s > asked_s
+
+
 async def test_the_document_tells_what_is_served(start: Start) -> None:
     async with start(names="ab") as bench:
         status, found = await bench.ask("GET", "/openapi.json")

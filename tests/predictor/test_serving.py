@@ -208,6 +208,8 @@ async def test_it_does_not_stop_lingering_over_a_request_that_runs(
     looks = iter([True, True, False])
 
     class Busy:
+        asked_s = 0.0
+
         @property
         def is_busy(self) -> bool:
             return next(looks)
