@@ -13,7 +13,7 @@ import numpy as np
 
 from predictor import explain_targets, explained, shapley
 from predictor.errors import Fault, RequestError
-from predictor.explain_requests import SAMPLES_DEFAULT, SAMPLES_MAX
+from predictor.explain_requests import SAMPLES_DEFAULT, SAMPLES_MAX, bad
 from predictor.explain_targets import Target
 from predictor.explained import Outputs, Steps
 from predictor.explanation import Explanation
@@ -50,7 +50,7 @@ def steps(
     if total > SAMPLES_MAX:
         got = f"{rows.rows} rows that need {total}"
         expected = f"rows that need at most {SAMPLES_MAX} samples together"
-        raise RequestError(Fault.BAD_FIELD, field="rows", expected=expected, got=got)
+        raise bad("rows", expected, got)
     parts: list[Outputs] = []
     for start in range(0, rows.rows, game.rows_max):
         end = min(start + game.rows_max, rows.rows)
@@ -100,9 +100,7 @@ def _planned(game: Swapping, active: int) -> tuple[Callable[[], Game], int]:
         return partial(shapley.exact, active, block=block), masks * each
     if game.samples and game.samples < least:
         expected = f"at least {least}, for {active} features and {each} rows of baseline"
-        raise RequestError(
-            Fault.BAD_FIELD, field="parameters.samples", expected=expected, got=str(game.samples)
-        )
+        raise bad("parameters.samples", expected, str(game.samples))
     pairs = shapley.pairs_within(active, budget)
     masks = shapley.masks_of(active, is_exact=False, pairs=pairs)
     play = partial(shapley.sampled, active, pairs=pairs, seed=game.seed, block=block)

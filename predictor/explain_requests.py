@@ -45,10 +45,10 @@ def parse(raw: Any, *, passed_over: tuple[str, ...] = ()) -> Asked:
     if raw is None:
         return Asked()
     if type(raw) is not dict:
-        raise _bad("parameters", "an object", datatypes.word(raw))
+        raise bad("parameters", "an object", datatypes.word(raw))
     for name in raw:
         if name not in _NAMES and name not in passed_over:
-            raise _bad(f"parameters.{name}", f"one of {', '.join(_NAMES)}", "another name")
+            raise bad(f"parameters.{name}", f"one of {', '.join(_NAMES)}", "another name")
     return Asked(
         samples=_optional("samples", raw.get("samples"), 1, SAMPLES_MAX),
         seed=_whole("seed", raw.get("seed", 0), 0, SEED_MAX),
@@ -70,20 +70,20 @@ def _whole(name: str, value: Any, low: int, high: int) -> int:
     value = datatypes.whole(value)
     if type(value) is not int or not low <= value <= high:
         got = repr(value) if type(value) in (int, float) else datatypes.word(value)
-        raise _bad(f"parameters.{name}", f"a whole number from {low} to {high}", got)
+        raise bad(f"parameters.{name}", f"a whole number from {low} to {high}", got)
     return value
 
 
 def _text(name: str, value: Any) -> str:
     if type(value) is not str:
-        raise _bad(f"parameters.{name}", "text", datatypes.word(value))
+        raise bad(f"parameters.{name}", "text", datatypes.word(value))
     return value
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
     if value not in known or type(value) is not str:
         got = repr(value)[:100] if type(value) is str else datatypes.word(value)
-        raise _bad(f"parameters.{name}", f"one of {', '.join(known)}", got)
+        raise bad(f"parameters.{name}", f"one of {', '.join(known)}", got)
     return value
 
 
@@ -92,32 +92,33 @@ def _grids(value: Any) -> Mapping[str, tuple[int, ...]]:
     if type(value) is not dict:
         return {"": _grid("parameters.grid", value)}
     if not value:
-        raise _bad("parameters.grid", "lists by the names of inputs", "an empty object")
+        raise bad("parameters.grid", "lists by the names of inputs", "an empty object")
     return {name: _grid(f"parameters.grid.{name}", each) for name, each in value.items()}
 
 
 def _grid(field: str, value: Any) -> tuple[int, ...]:
     expected = "a list of whole numbers: how many blocks on each axis of an item"
     if type(value) is not list or not value:
-        raise _bad(field, expected, "an empty list" if value == [] else datatypes.word(value))
+        raise bad(field, expected, "an empty list" if value == [] else datatypes.word(value))
     if len(value) > datatypes.RANK_MAX:
-        raise _bad(field, f"at most {datatypes.RANK_MAX} axes", str(len(value)))
+        raise bad(field, f"at most {datatypes.RANK_MAX} axes", str(len(value)))
     grid = tuple(map(datatypes.whole, value))
     for index, each in enumerate(grid):
         if type(each) is not int or not 1 <= each <= FEATURES_MAX:
             got = repr(each) if type(each) in (int, float) else datatypes.word(each)
-            raise _bad(f"{field}[{index}]", f"a whole number from 1 to {FEATURES_MAX}", got)
+            raise bad(f"{field}[{index}]", f"a whole number from 1 to {FEATURES_MAX}", got)
     if prod(grid) > FEATURES_MAX:
-        raise _bad(field, f"at most {FEATURES_MAX} blocks together", str(prod(grid)))
+        raise bad(field, f"at most {FEATURES_MAX} blocks together", str(prod(grid)))
     return grid
 
 
 def _inputs(value: Any) -> tuple[str, ...]:
     if type(value) is not list or not all(type(each) is str for each in value):
         got = "a list of others" if type(value) is list else datatypes.word(value)
-        raise _bad("parameters.keep", "a list of names of inputs", got)
+        raise bad("parameters.keep", "a list of names of inputs", got)
     return tuple(value)
 
 
-def _bad(field: str, expected: str, got: str) -> RequestError:
+def bad(field: str, expected: str, got: str) -> RequestError:
+    """A fault of a parameter's, by its name."""
     return RequestError(Fault.BAD_FIELD, field=field, expected=expected, got=got)

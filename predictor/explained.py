@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from predictor.errors import Fault, RequestError
-from predictor.explain_requests import Asked
+from predictor.explain_requests import Asked, bad
 from predictor.explanation import Explanation
 from predictor.loaded import Loaded, Run, Trees
 from predictor.model import Signature, Tensor
@@ -68,7 +68,7 @@ def check_size(features: int, values: int, *, said: str) -> None:
     if features * values > VALUES_MAX:
         expected = f"at most {VALUES_MAX} attributions in an answer"
         got = f"{said} of {features} features"
-        raise RequestError(Fault.BAD_FIELD, field="rows", expected=expected, got=got)
+        raise bad("rows", expected, got)
 
 
 def joined(parts: Sequence[Outputs]) -> Outputs:

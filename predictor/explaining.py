@@ -18,9 +18,9 @@ from predictor import (
     feature_baselines,
     features,
 )
-from predictor.errors import Fault, RequestError
+from predictor.errors import RequestError
 from predictor.explain_by_swapping import Swapping
-from predictor.explain_requests import FEATURES_MAX, Asked
+from predictor.explain_requests import FEATURES_MAX, Asked, bad
 from predictor.explain_rows import Rows
 from predictor.explained import Explained, Steps
 from predictor.explanation import Explanation
@@ -87,12 +87,7 @@ def _given(model: Explained, asked: Asked) -> tuple[Any, str]:
     if isinstance(asked.baseline, str):
         if asked.baseline != "zeros":
             expected = "a row, a list of rows, or 'zeros'"
-            raise RequestError(
-                Fault.BAD_FIELD,
-                field="parameters.baseline",
-                expected=expected,
-                got=repr(asked.baseline[:100]),
-            )
+            raise bad("parameters.baseline", expected, repr(asked.baseline[:100]))
         return None, ""
     if asked.baseline is not None:
         return asked.baseline, "parameters.baseline"

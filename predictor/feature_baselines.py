@@ -10,9 +10,9 @@ its values are, or a number that stands for all of them.
 from typing import Any
 
 from predictor import datatypes
-from predictor.errors import Fault, RequestError
+from predictor.errors import RequestError
 from predictor.explain_blocks import Blocks
-from predictor.explain_requests import BASELINE_ROWS_MAX
+from predictor.explain_requests import BASELINE_ROWS_MAX, bad
 from predictor.features import Features, Feeds, Part
 from predictor.model import Tensor
 from predictor.refusals import NAMES_MAX, rejected
@@ -47,10 +47,10 @@ def _listed(raw: Any, features: Features, where: str) -> list[Any]:
     if in_blocks and len(features.names) == 1:
         return _items(raw, in_blocks[0], where)
     if type(raw) is not list or not raw:
-        raise _bad(where, "a row, or a list of rows", _said(raw))
+        raise bad(where, "a row, or a list of rows", _said(raw))
     if in_blocks and type(raw[0]) is not dict:
         names = ", ".join(features.names[:NAMES_MAX])
-        raise _bad(where, f"an object of {names}, or a list of such", "a list of values")
+        raise bad(where, f"an object of {names}, or a list of such", "a list of values")
     if type(raw[0]) not in (list, dict):
         return [raw]
     return _bounded(raw, where)
@@ -72,12 +72,12 @@ def _items(raw: Any, part: Blocks, where: str) -> list[Any]:
         return [[item] for item in _bounded(raw, where)]
     expected = f"a number, an item nested {axes} deep, or a list of items"
     got = f"a list nested {depth} deep" if depth else _said(raw)
-    raise _bad(where, expected, got)
+    raise bad(where, expected, got)
 
 
 def _bounded(rows: list[Any], where: str) -> list[Any]:
     if len(rows) > BASELINE_ROWS_MAX:
-        raise _bad(where, f"at most {BASELINE_ROWS_MAX} rows", str(len(rows)))
+        raise bad(where, f"at most {BASELINE_ROWS_MAX} rows", str(len(rows)))
     return rows
 
 
@@ -86,23 +86,19 @@ def _ordered(row: Any, features: Features, where: str) -> list[Any]:
     names = features.names
     if type(row) is list:
         if len(row) != len(names):
-            raise _bad(where, f"a row of {len(names)} values", str(len(row)))
+            raise bad(where, f"a row of {len(names)} values", str(len(row)))
         return row
     if type(row) is not dict:
-        raise _bad(where, "rows of one kind, lists or objects", datatypes.word(row))
+        raise bad(where, "rows of one kind, lists or objects", datatypes.word(row))
     listed = ", ".join(names[:NAMES_MAX])
     for name in row:
         if name not in names:
-            raise _bad(where, f"values of {listed}", f"'{name}'")
+            raise bad(where, f"values of {listed}", f"'{name}'")
     for name in names:
         if name not in row:
-            raise _bad(where, f"values of {listed}", f"none of '{name}'")
+            raise bad(where, f"values of {listed}", f"none of '{name}'")
     return [row[name] for name in names]
 
 
 def _said(raw: Any) -> str:
     return "an empty list" if raw == [] else datatypes.word(raw)
-
-
-def _bad(field: str, expected: str, got: str) -> RequestError:
-    return RequestError(Fault.BAD_FIELD, field=field, expected=expected, got=got)

@@ -15,7 +15,7 @@ from predictor import explain_blocks, explain_words
 from predictor.errors import Fault, RequestError
 from predictor.explain_blocks import Blocks
 from predictor.explain_columns import Columns, Kept
-from predictor.explain_requests import FEATURES_MAX, Asked
+from predictor.explain_requests import FEATURES_MAX, Asked, bad
 from predictor.explain_words import Words
 from predictor.explanation import Form
 from predictor.model import Tensor
@@ -120,7 +120,7 @@ def of(
     found: dict[str, Part] = {name: Kept(name=name, array=plain[name]) for name in kept}
     open_ = {name: array for name, array in plain.items() if name not in kept}
     if not open_:
-        raise _bad("parameters.keep", "names of some inputs, not of all", ", ".join(kept))
+        raise bad("parameters.keep", "names of some inputs, not of all", ", ".join(kept))
     texts = _texts(open_, asked, is_based=is_based)
     cut = {name: array for name, array in open_.items() if name not in texts}
     grids = _grids(cut, asked, columns_max)
@@ -172,7 +172,7 @@ def _kept(feeds: Feeds, asked: Asked) -> tuple[str, ...]:
         return tuple(name for name in _BESIDE_TOKENS if beside and name in feeds)
     for name in asked.keep:
         if name not in feeds:
-            raise _bad("parameters.keep", f"names of {', '.join(feeds)}", f"'{name}'")
+            raise bad("parameters.keep", f"names of {', '.join(feeds)}", f"'{name}'")
     return asked.keep
 
 
@@ -184,7 +184,7 @@ def _texts(feeds: Feeds, asked: Asked, *, is_based: bool) -> frozenset[str]:
             shape = list(feeds[name].shape)
             raise _refused(f"input '{name}' is text of shape {shape}; [n, k] or [n] is needed")
     if not found and asked.unit != "auto":
-        raise _bad("parameters.unit", "an input of text", "numbers alone")
+        raise bad("parameters.unit", "an input of text", "numbers alone")
     is_alone = len(feeds) == 1 and all(feeds[name].shape[1:] in ((), (1,)) for name in found)
     is_split = asked.unit == "word" or (asked.unit == "auto" and is_alone and not is_based)
     return frozenset(found if is_split else ())
@@ -210,24 +210,24 @@ def _asked_grids(numbers: Feeds, asked: Asked) -> dict[str, tuple[int, ...]]:
     if asked.grid is None:
         return {}
     if not numbers:
-        raise _bad("parameters.grid", "an input of numbers", "text alone, which has words")
+        raise bad("parameters.grid", "an input of numbers", "text alone, which has words")
     listed = ", ".join(numbers)
     given = dict(asked.grid)
     if "" in given and "" not in numbers:
         if len(numbers) != 1:
-            raise _bad("parameters.grid", f"an object by the inputs of numbers: {listed}", "a list")
+            raise bad("parameters.grid", f"an object by the inputs of numbers: {listed}", "a list")
         given = {next(iter(numbers)): given[""]}
     for name, grid in given.items():
         if name not in numbers:
-            raise _bad("parameters.grid", f"names of inputs of numbers: {listed}", f"'{name}'")
+            raise bad("parameters.grid", f"names of inputs of numbers: {listed}", f"'{name}'")
         shape = numbers[name].shape[1:]
         field = f"parameters.grid of input '{name}'"
         if len(grid) != len(shape):
             expected = f"{len(shape)} numbers, one for each axis of {list(shape)}"
-            raise _bad(field, expected, f"{len(grid)}")
+            raise bad(field, expected, f"{len(grid)}")
         if any(count > size for count, size in zip(grid, shape, strict=True)):
             expected = f"at most as many blocks on each axis as {list(shape)} has values"
-            raise _bad(field, expected, str(list(grid)))
+            raise bad(field, expected, str(list(grid)))
     return given
 
 
@@ -252,10 +252,6 @@ def _check_count(features: Features, count_max: int) -> None:
             f"the input has {count} features, more than the {count_max} that are told apart; "
             "parameters.features bounds those of each input"
         )
-
-
-def _bad(field: str, expected: str, got: str) -> RequestError:
-    return RequestError(Fault.BAD_FIELD, field=field, expected=expected, got=got)
 
 
 def _refused(why: str) -> RequestError:
