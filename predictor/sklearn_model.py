@@ -237,7 +237,7 @@ class SklearnModel:
     def _explain(self, error: BaseException, version: str) -> str:
         if isinstance(error, ModuleNotFoundError):
             return f"{self.path} needs the package {error.name}, which is not installed"
-        if self._kind is Kind.SKOPS and "schema.json" in str(error):
+        if isinstance(error, KeyError) and "no item named 'schema.json'" in str(error):
             return f"{self.path} is an archive, but not one that skops wrote: no schema.json in it"
         if missing := _MISSING.match(str(error)):
             name = f"{missing['of'] or missing['module']}.{missing['name'] or missing['attribute']}"

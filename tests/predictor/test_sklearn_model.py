@@ -179,6 +179,10 @@ def test_what_can_not_be_read_is_explained(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("other", "x")
     assert "not one that skops wrote" in failure(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", '{"__module__": "sklearn"}')
+    path.write_bytes(path.read_bytes().replace(b'"sklearn"', b'"skl+arn"'))
+    assert "Bad CRC-32 for file 'schema.json'" in failure(path)
     path = tmp_path / "m.pkl"
     path.write_bytes(b"\x80\x04\x95")
     assert f"cannot be loaded with scikit-learn {sklearn.__version__}" in failure(
