@@ -67,7 +67,7 @@ def steps(
         values = yield from _played(game, make(), row, active[row], target)
         predicted = target.read(outputs)[row]
         forms = rows.forms(row)
-        is_exact = values.standard_error == 0.0 and 2 ** len(active[row]) == values.masks
+        is_exact = values.standard_error is None
         for at, name in enumerate(target.names):
             whole = np.zeros(rows.count(row))
             whole[active[row]] = values.values[:, at]
@@ -83,7 +83,7 @@ def steps(
                     values=whole,
                     samples=cost,
                     seed=None if is_exact else game.seed,
-                    standard_error=None if is_exact else values.standard_error,
+                    standard_error=values.standard_error,
                 )
             )
     return found

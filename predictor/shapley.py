@@ -28,7 +28,7 @@ class Attributions:
     values: Tensor  # (features, T)
     base: Tensor  # (T,): no feature has its own value
     masks: int  # how many were asked for
-    standard_error: float = 0.0  # the largest, of sampled values; 0 for exact ones
+    standard_error: float | None = None  # the largest, of sampled values; None: exact ones
 
 
 def masks_of(features: int, *, is_exact: bool, pairs: int = 1) -> int:

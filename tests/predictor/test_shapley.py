@@ -99,6 +99,8 @@ def test_sampling_comes_near_and_says_how_near() -> None:
         for pairs in (10, 2000)
     )
     error = np.abs(many.values - exact).max()
+    assert many.standard_error is not None
+    assert few.standard_error is not None
     assert error < 5 * many.standard_error < 0.2
     assert few.standard_error > many.standard_error
     one = shapley.play(shapley.sampled(6, pairs=1, seed=0, block=64), look_up(table))
