@@ -164,6 +164,7 @@ class InferStream(Stream):
         self._is_writable = True
         self._is_paused = False
         self._is_going = False
+        lane.streams.add(self)
 
     @override
     def on_message(self, message: bytes) -> None:
@@ -193,6 +194,11 @@ class InferStream(Stream):
         """Run nothing for a client that does not read."""
         self._is_writable = is_writable
         self._go_on()
+
+    @override
+    def _over(self) -> None:
+        super()._over()
+        self.lane.streams.discard(self)
 
     def settled(self) -> None:
         """A job has its answer."""

@@ -53,6 +53,13 @@ class Job(Hashable, Protocol):
         """Say why there is no answer; the job is over."""
 
 
+class Ending(Hashable, Protocol):
+    """Something that asks again and again, and can be ended."""
+
+    def end(self, error: RequestError | None = None) -> None:
+        """It is over, well or not."""
+
+
 class Lane:
     """All calls come from one event loop."""
 
@@ -66,6 +73,7 @@ class Lane:
         self.active_s = self._loop.time()  # when a job last came or was over
         self.asked_s = self.active_s  # when one last came
         self._batches = _batches(settings, loaded, worker, self._rode)
+        self.streams: set[Ending] = set()  # they enter and leave by themselves
         self._waiting: dict[Job, float] = {}  # jobs not answered in their tick → deadline
         self._timer: asyncio.TimerHandle | None = None
         self.on_stuck: Callable[[float], None] | None = None  # told how long a run has taken
@@ -74,6 +82,11 @@ class Lane:
     def is_busy(self) -> bool:
         """Whether a request is being received, waits or runs, or an abandoned run goes on."""
         return self.stats.in_flight > 0 or self._gate.running > 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a stream is open by which something came within the timeout."""
+        return bool(self.streams) and (self._loop.time() - self.asked_s < self._settings.timeout_s)
 
     @property
     def is_clear(self) -> bool:
@@ -156,6 +169,8 @@ class Lane:
 
     def close(self) -> None:
         """Nothing is asked any more: let go of the model, which a timer must not keep."""
+        for stream in tuple(self.streams):
+            stream.end(RequestError(Fault.NOT_READY, name=self._settings.model_name))
         self._run = _closed
         self._batches = None
         if self._timer is not None:

@@ -363,7 +363,8 @@ class PackedServer:
         self._worker.call(heap.collect)  # before another is opened in its place
 
     def _is_idle(self, name: str) -> bool:
-        return not self._models[name].is_busy
+        model = self._models[name]
+        return not model.is_busy and not (model.server and model.server.lane.is_held)
 
     # -- answers -----------------------------------------------------------------------------
 

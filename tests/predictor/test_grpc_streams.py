@@ -75,6 +75,7 @@ class FakeLane:
         self.jobs: deque[Any] = deque()
         self.abandoned_count = 0
         self.is_quick = False
+        self.streams: set[Any] = set()
 
     def opened(self, job: Any) -> float:
         return 0.0

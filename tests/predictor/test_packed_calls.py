@@ -1,5 +1,6 @@
 """Many models behind one port, by gRPC."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -57,6 +58,38 @@ async def test_a_stream_is_for_the_model_of_its_first_message(start: Start) -> N
         assert (await stream.read()).error_message == "Model with name b does not exist."
         await stream.done_writing()
         assert await stream.read() is grpc.aio.EOF
+
+
+async def test_a_stream_keeps_its_model_until_that_is_unloaded(start: Start) -> None:
+    async with start("--models-max", "1") as bench, caller(bench) as client:
+        stream = client.stream()
+        await stream.write(infer("a"))
+        assert (await stream.read()).infer_response.model_name == "a"
+        waiting = asyncio.ensure_future(bench.infer("b"))
+        await bench.until(lambda: bench.server._looking is not None)
+        await stream.write(infer("a", id="2"))
+        assert (await stream.read()).infer_response.id == "2"
+        assert not waiting.done(), "there is room for one"
+        unload = "/v2/repository/models/a/unload"
+        assert (await bench.ask("POST", unload))[0] == 200
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+        assert caught.value.code() is CODE.UNAVAILABLE
+        assert caught.value.details() == "Model with name a is not ready."
+        assert (await waiting)[0] == 200
+
+
+async def test_a_stream_by_which_nothing_comes_keeps_nothing(start: Start) -> None:
+    async with start("--models-max", "1", timeout_s=0.5) as bench, caller(bench) as client:
+        stream = client.stream()
+        async with asyncio.timeout(20):
+            await stream.write(infer("a"))
+            while not (await stream.read()).infer_response.model_name:
+                await stream.write(infer("a"))
+        await bench.answered("b")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+        assert caught.value.code() is CODE.UNAVAILABLE
 
 
 async def test_the_repository_over_grpc(start: Start) -> None:
