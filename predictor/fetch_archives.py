@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from predictor.fetch_sources import CHUNK_BYTES
 from predictor.fetch_uris import FetchError, amount, archive, safe
+from wire.folders import BriefReads
 
 FILES_MAX = 10_000
 RATIO_MAX = 200  # times the archive's own size, where that is more than _RATIO_FROM_BYTES
@@ -208,7 +209,7 @@ def _kind(member: tarfile.TarInfo) -> str:
 
 
 def _zip(file: Path, name: str) -> Generator[tuple[str, IO[bytes]], None, None]:
-    with zipfile.ZipFile(file) as opened:
+    with BriefReads(file.open("rb", buffering=0)) as brief, zipfile.ZipFile(brief) as opened:
         infos = opened.infolist()
         if len(infos) > 2 * FILES_MAX:
             raise FetchError(f"{name} holds more than {FILES_MAX} files: refused")

@@ -6,12 +6,15 @@ Must not know: what a model is, who looks for one, or what becomes of it.
 Nothing outside the folder is read: a link that leads out of it is told, not followed.
 """
 
+import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+from typing_extensions import override
 
 from api.modeldigests import Fingerprint, fingerprint
 from api.modelfiles import HEAD_BYTES, ModelFileError
@@ -19,8 +22,24 @@ from api.modellayouts import Entries, stray
 
 ENTRIES_MAX = 5000  # in one folder
 CHUNK_BYTES = 1 << 20
+BRIEF_BYTES_MAX = 8 << 20
 _TEXT_BYTES_MAX = 1 << 20
 _MEMBERS_MAX = 10_000
+
+
+class BriefReads(io.BufferedReader):
+    """A file of which only so much is read at once: zipfile would read any list of names whole.
+
+    Each name in it becomes an object of ten times its size.
+    """
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        most = BRIEF_BYTES_MAX + 1
+        found = super().read(most if size is None or size < 0 else min(size, most))
+        if len(found) == most:
+            raise ValueError(f"its list of files is more than {BRIEF_BYTES_MAX >> 20} MiB")
+        return found
 
 
 class Folder:
@@ -63,7 +82,11 @@ class Folder:
         import zipfile  # few models are archives
 
         try:
-            with self.open(name) as file, zipfile.ZipFile(file) as archive:
+            with (
+                self.open(name) as file,
+                BriefReads(cast("io.RawIOBase", file)) as brief,
+                zipfile.ZipFile(brief) as archive,
+            ):
                 return archive.namelist()[:_MEMBERS_MAX]
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
             return ()

@@ -246,3 +246,14 @@ def test_what_zipfile_unpacks_without_a_bound_is_refused(tmp_path: Path, method:
         opened.writestr("m", bytes(1 << 20))
     with pytest.raises(FetchError, match='"m", which is compressed in another way than deflate'):
         unpack(tmp_path / "a.zip", "a.zip", tmp_path / "out", bytes_max=GIB)
+
+
+def test_a_list_of_millions_of_files_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wire.folders.BRIEF_BYTES_MAX", 1 << 20)
+    file = a_zip(tmp_path / "a.zip", ("m", b"x"))
+    assert unpack(file, "a.zip", tmp_path / "out", bytes_max=GIB) == 1
+    file = a_zip(tmp_path / "b.zip", *((f"{n:05}{'x' * 190}", b"") for n in range(6000)))
+    with pytest.raises(FetchError, match="its list of files is more than 1 MiB"):
+        unpack(file, "b.zip", tmp_path / "other", bytes_max=GIB)

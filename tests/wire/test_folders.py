@@ -95,7 +95,7 @@ def test_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder.head("pipe")
 
 
-def test_the_names_in_an_archive(tmp_path: Path) -> None:
+def test_the_names_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("a/b", "x")
@@ -103,3 +103,7 @@ def test_the_names_in_an_archive(tmp_path: Path) -> None:
     (tmp_path / "cut").write_bytes(content.getvalue()[:-8])
     assert Folder(tmp_path).members("m") == ["a/b"]
     assert Folder(tmp_path).members("cut") == ()
+    monkeypatch.setattr(folders, "BRIEF_BYTES_MAX", 60)  # of the list of names
+    assert Folder(tmp_path).members("m") == ["a/b"]
+    monkeypatch.setattr(folders, "BRIEF_BYTES_MAX", 40)
+    assert Folder(tmp_path).members("m") == ()
