@@ -76,7 +76,7 @@ def place(uri: str) -> Place:
     except ValueError as error:
         raise FetchError(f'"{shown(uri)}" is not a URI: {error}') from None
     if re.search(r"[\x00-\x20\x7f]", uri):
-        raise FetchError(f'"{shown(uri)!r}" is not a URI: it holds a space or a control character')
+        raise FetchError(f"{shown(uri)!r} is not a URI: it holds a space or a control character")
     if parts.scheme in ("http", "https"):
         return _web(parts, uri, digest)
     if parts.scheme in ("s3", "gs"):

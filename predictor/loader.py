@@ -92,7 +92,7 @@ def resolve(uri: str) -> Path:
     scheme, separator, rest = uri.partition("://")
     if not separator:
         return Path(uri)
-    if scheme != "file":
+    if scheme.lower() != "file":
         why = refusal(uri) or "it is fetched only as a model"
         raise LoadError(f"cannot fetch {uri}: {why}")
     host, slash, path = rest.partition("/")

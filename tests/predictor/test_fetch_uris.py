@@ -49,6 +49,7 @@ def test_a_uri_taken_apart(uri: str, parts: tuple[str, ...]) -> None:
         ("https:///x", "names no host"),
         ("https://h:port/x", "is not a URI"),
         ("https://[::1/x", "is not a URI"),
+        ("https://h/a b?secret", r"^'https://h/a b\?…' is not a URI: it holds a space"),
         ("https://user:secret@h/x", "holds a password"),
         ("https://h/x y", "a space"),
         ("https://h/x\r\nhost: y", "a control character"),

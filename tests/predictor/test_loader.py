@@ -74,6 +74,7 @@ def test_paths() -> None:
     assert loader.resolve("/a/b.onnx") == Path("/a/b.onnx")
     assert loader.resolve("file:///a/b%20c.onnx") == Path("/a/b c.onnx")
     assert loader.resolve("file://localhost/a") == Path("/a")
+    assert loader.resolve("FILE:///a") == Path("/a")
 
 
 @pytest.mark.parametrize("uri", ["hdfs://host/m.onnx", "ftp://example.com/m.onnx"])
