@@ -18,12 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from api.storage_uris import shown
 from predictor import config
 from predictor.fetch_cache import ModelCache
 from predictor.fetch_uris import FetchError
 from predictor.fetching import Clock, Fetch, Progress, Wanted
 
 _TELL_S = 1.0
+_PATIENCE = 1.1  # what came is still unpacked and read
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         clock = Clock(wall_s=time.time, now_s=time.monotonic, pause=time.sleep)  # noqa: TID251 - a shell
         fetch = Fetch(wanted, ModelCache(Path(flags.cache)), config.inherited(), clock)
-        with _Teller(fetch.progress):
+        with _Teller(fetch.progress, shown(flags.uri), flags.timeout):
             kept = fetch.run()
     except FetchError as error:
         _say({"failed": str(error), "final": error.is_final and not error.is_absent})
@@ -74,10 +76,16 @@ def _digest(text: str) -> str:
 
 
 class _Teller:
-    """Says how far it is, while it lasts. Whom nobody hears any more ends."""
+    """Says how far it is, while it lasts. Whom nobody hears any more ends.
 
-    def __init__(self, progress: Progress) -> None:
+    So does what lasts a tenth longer than it may: a server that sends the head of its answer letter
+    by letter is never silent, and never done.
+    """
+
+    def __init__(self, progress: Progress, name: str, within_s: float) -> None:
         self._progress = progress
+        self._name = name
+        self._within_s = within_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tell, name="teller", daemon=True)
 
@@ -89,8 +97,13 @@ class _Teller:
         self._thread.join()
 
     def _tell(self) -> None:
+        ends_s = time.monotonic() + self._within_s * _PATIENCE
         while not self._ended.wait(_TELL_S):
             now = self._progress
+            if time.monotonic() > ends_s:
+                words = f"{self._name} was not fetched within {self._within_s:.0f} s"
+                _say({"failed": words, "final": False})
+                os._exit(1)
             try:
                 _say({"bytes": now.done, "total": now.total, "file": now.file})
             except OSError:

@@ -1,6 +1,8 @@
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -99,6 +101,23 @@ def _until_some_of_it_came(cache: Path) -> Path:
                 return part
         time.sleep(0.01)
     raise AssertionError("nothing came")
+
+
+def test_a_head_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        uri = f"http://127.0.0.1:{listener.getsockname()[1]}/m.onnx"
+        asked = process(uri, "--cache", str(tmp_path), "--timeout", "1")
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            ends_s = time.monotonic() + DEADLINE_S
+            while asked.poll() is None and time.monotonic() < ends_s:
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"x")
+                time.sleep(0.01)
+        out, _ = asked.communicate(timeout=DEADLINE_S)
+    last = json.loads(out.splitlines()[-1])
+    assert last == {"failed": f"{uri} was not fetched within 1 s", "final": False}
 
 
 def test_progress_is_told_and_what_is_held_is_read_from_stdin(tmp_path: Path) -> None:
