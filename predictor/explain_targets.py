@@ -164,7 +164,7 @@ def _is_row(array: Tensor) -> bool:
 
 def _first(name: str, array: Tensor) -> str:
     """How the first number of an item is asked for."""
-    return f"{name}[{','.join('0' * (array.ndim - 1))}]"
+    return f"{name}[{','.join('0' * (array.ndim - 1))}]" if array.ndim > 1 else name
 
 
 def _label(outputs: Outputs) -> str:

@@ -104,6 +104,7 @@ def test_one_number_of_many_axes_is_asked_for_by_its_place() -> None:
         ({"p": np.zeros((2, 3, 4))}, "p", r"'p' has shape \[2, 3, 4\]; .*ask for one, p\[0,0\]"),
         ({"p": np.zeros((2, 3, 4))}, "p[3,0]", r"unknown output 'p\[3,0\]': .*p\[0,0\] first"),
         ({"p": np.zeros((2, 3, 4))}, "p[0,0,0]", r"unknown output 'p\[0,0,0\]'"),
+        ({"y": np.zeros(2)}, "y[0,0]", r"gives 'y' of shape \[2\], y first"),
         ({"p": np.zeros((1, 3, 4))}, "p[0,0]", r"'p' has shape \[1, 3, 4\] for 2 rows"),
         ({"w": np.array([["a", "b"]] * 2, object)}, "w", r"'w' has shape \[2, 2\].* one, w\[0\]"),
         ({"w": np.array([["a", "b"]] * 2, object)}, "w[2]", r"unknown output 'w\[2\]'"),
