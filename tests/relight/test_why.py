@@ -12,6 +12,12 @@ from tests.relight.test_why_request import timeline
 from tests.relight.test_why_revision import JOURNAL, told
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However wide the terminal of whoever runs the tests is, which pytest-xdist hands on."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 async def deployed(platform: Platform, model: Any, name: str = "iris") -> None:
     code, _, err = await platform.type("deploy", name, "--model", str(model))
     assert code == Exit.OK, err
