@@ -424,7 +424,7 @@ async def test_the_next_one_waits_for_what_the_first_gives_back(
             os.kill(pid, signal.SIGCONT)
             os.kill(pid, signal.SIGTERM)
         await it.until(lambda: not freezer._going_bytes, "what it held is back")
-        assert it.frozen["replicas"] == 0
+        await it.until(lambda: it.frozen["replicas"] == 0, "the other one has ended by itself")
 
 
 async def test_room_is_made_for_a_pod_that_asks_for_more_than_there_is(tmp_path: Path) -> None:
