@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from predictor import grpc_codec, heap, packed_answers, packed_calls, repository_requests
+from predictor import grpc_codec, packed_answers, packed_calls, repository_requests
 from predictor.config import Settings
 from predictor.errors import Fault, LoadError, RequestError
 from predictor.loaded import Loaded
@@ -351,16 +351,10 @@ class PackedServer:
     def _close(
         self, name: str, model: PackedModel, state: State, *, is_for_room: bool = False
     ) -> None:
-        assert model.worker is not None
         (self._packing.evicted if is_for_room else self._packing.closed)(name)
-        assert model.server is not None
-        if not model.is_busy:  # else it does not return, and who waits is told so in time
-            model.server.lane.close()
-        model.worker.stop()
-        model.server = model.worker = None
-        model.state = state
+        free = model.close(state)
         _LOG.info("closed %s", name)
-        self._worker.call(heap.collect)  # before another is opened in its place
+        self._worker.call(free)  # before another is opened in its place
 
     def _is_idle(self, name: str) -> bool:
         model = self._models[name]

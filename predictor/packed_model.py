@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from predictor import heap
 from predictor.repository_requests import State
 from predictor.server import Server
 from predictor.worker import Worker
 from wire.exchange import Exchange
 
 LOOK_S = 0.01  # between looks for a model that has come to rest
+
+_GONE_S = 1.0  # an idle thread ends in microseconds, once it gets a processor
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -58,6 +61,20 @@ class PackedModel:
             return max(on_disk, min(self.size_bytes, limit))
         return self.size_bytes or on_disk
 
+    def close(self, state: State) -> Callable[[], None]:
+        """Let go of what is open; what is returned frees its memory, on another thread."""
+        assert self.server is not None
+        assert self.worker is not None
+        within_s = 0.0
+        if not self.is_busy:  # else it does not return, and who waits is told so in time
+            self.server.lane.close()
+            within_s = _GONE_S
+        worker = self.worker
+        worker.stop()
+        self.server = self.worker = None
+        self.state = state
+        return partial(_free, worker, within_s)
+
     def let(self, waiter: Waiter, then: Callable[[], None]) -> None:
         """One waits no longer, for what `then` does; nothing where it has gone already."""
         if waiter in self.waiting:
@@ -70,3 +87,9 @@ class PackedModel:
         """Nobody waits any longer."""
         for waiter in tuple(self.waiting):
             self.let(waiter, partial(then, waiter))
+
+
+def _free(worker: Worker, within_s: float) -> None:
+    """Its thread holds what it ran last until it ends."""
+    worker.join(within_s)
+    heap.collect()

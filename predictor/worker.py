@@ -62,7 +62,8 @@ class Worker:
         self._is_here = False  # one goes on; likewise
         self._is_watched = False
         self._looked_at = self._looks = 0  # written by the thread
-        threading.Thread(target=self._work, name="model", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="model", daemon=True)
+        self._thread.start()
 
     @property
     def is_quick(self) -> bool:
@@ -128,6 +129,10 @@ class Worker:
     def stop(self) -> None:
         """End the thread once what waits has run; nothing may be given to it any more."""
         self._jobs.put(None)
+
+    def join(self, within_s: float) -> None:
+        """Wait so long at most for the thread to end, on another one."""
+        self._thread.join(within_s)
 
     def forget(self) -> None:
         """Another model comes: nothing is known of how long it runs."""

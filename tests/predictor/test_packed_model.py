@@ -1,11 +1,15 @@
 """One of many models: who waits for it, and what it is expected to take."""
 
 import asyncio
-from typing import cast
+import threading
+from typing import Any, cast
 
 import pytest
 
+from predictor import heap, packed_model
 from predictor.packed_model import PackedModel, Waiter
+from predictor.repository_requests import State
+from predictor.worker import Worker
 from wire.exchange import Exchange
 
 
@@ -39,3 +43,37 @@ def test_the_first_opening_may_have_brought_its_library(
 ) -> None:
     model = PackedModel(opens=opens, size_bytes=took)
     assert model.expected_bytes(10, limit) == expected
+
+
+class Served:
+    """A server, as far as its closing goes."""
+
+    def __init__(self, *, is_busy: bool) -> None:
+        self.is_busy = is_busy
+        self.closes = 0
+        self.lane = self
+
+    def close(self) -> None:
+        self.closes += 1
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_what_its_thread_holds_is_let_go_of_before_memory_is_freed(
+    is_busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: Any = Served(is_busy=is_busy)
+    worker, go = Worker(asyncio.get_running_loop()), threading.Event()
+    worker.call(lambda: go.wait(20) and None)
+    monkeypatch.setattr(packed_model, "_GONE_S", 20.0)
+    model = PackedModel(state=State.READY, server=server, worker=worker)
+    free = model.close(State.STANDBY)
+    assert (model.state, model.server, model.worker) == (State.STANDBY, None, None)
+    assert server.closes == (not is_busy), "one that does not return is not waited for"
+    found: list[bool] = []
+    monkeypatch.setattr(heap, "collect", lambda: found.append(worker._thread.is_alive()))
+    freeing = asyncio.create_task(asyncio.to_thread(free))
+    if is_busy:
+        await freeing
+    go.set()
+    await freeing
+    assert found == [is_busy]
